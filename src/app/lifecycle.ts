@@ -1,0 +1,79 @@
+import type { SessionBackend } from "../session/backend.ts";
+
+/** A server, as far as it is shut down here. */
+export interface StoppableServer {
+  stop(closeActiveConnections?: boolean): Promise<void>;
+}
+
+/** An app that is being served. */
+export interface Service {
+  readonly backend: SessionBackend;
+  /** How long requests may take to finish, in milliseconds, once the service is told to stop. */
+  readonly shutdownTimeout: number;
+  /** Bun's server; not known under `export default app` until the first request. */
+  server(): StoppableServer | undefined;
+  closeSessions(): Promise<void>;
+}
+
+/** Stands for the one app that Bun serves as a default export. */
+export const DEFAULT_EXPORT = "default export";
+
+// `bun --hot` evaluates every module anew, this one too. What must outlive that is kept here.
+const SERVICES = Symbol.for("bunpie.services");
+const SIGNALS = ["SIGTERM", "SIGINT"] as const;
+
+/**
+ * Notes that an app is being served, so that it ends in good order on SIGTERM and SIGINT. An app
+ * under the same key is the one from before a hot reload: its timers and database are let go.
+ */
+export function startService(key: unknown, service: Service): void {
+  const services = servicesOfProcess();
+  const former = services.get(key);
+  services.set(key, service);
+  if (former !== undefined && former.backend !== service.backend) void former.closeSessions();
+}
+
+/**
+ * Stops a service: no new connections, time for requests under way to finish, the rest by force,
+ * then the sessions. Does nothing for one that is not being served.
+ */
+export async function stopService(service: Service): Promise<void> {
+  const services = servicesOfProcess();
+  for (const [key, candidate] of services) {
+    if (candidate === service) services.delete(key);
+  }
+  const server = service.server();
+  if (server !== undefined) await stopServer(server, service.shutdownTimeout);
+  await service.closeSessions();
+}
+
+async function stopServer(server: StoppableServer, timeout: number): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, timeout);
+  // Bun's own promise never settles while a connection stays open: the deadline is ours.
+  await Promise.race([server.stop(), late]);
+  clearTimeout(timer);
+  await server.stop(true);
+}
+
+function servicesOfProcess(): Map<unknown, Service> {
+  const shared = globalThis as { [SERVICES]?: Map<unknown, Service> };
+  if (shared[SERVICES] === undefined) {
+    shared[SERVICES] = new Map();
+    endOnSignals(shared[SERVICES]);
+  }
+  return shared[SERVICES];
+}
+
+function endOnSignals(services: ReadonlyMap<unknown, Service>): void {
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    // From here on a second signal ends the process at once.
+    for (const each of SIGNALS) process.off(each, end);
+    const stopped = await Promise.allSettled([...services.values()].map(stopService));
+    const failures = stopped.filter(({ status }) => status === "rejected");
+    for (const failure of failures) console.error("Shutting down failed:", failure);
+    // Whoever else listens for the signal has things to finish, and ends the process afterwards.
+    if (process.listenerCount(signal) === 0) process.exit(failures.length === 0 ? 0 : 1);
+  };
+  for (const signal of SIGNALS) process.on(signal, end);
+}

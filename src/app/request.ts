@@ -1,0 +1,164 @@
+import type { OpenSession, Session, SessionShape } from "../session/session.ts";
+import { HttpError } from "./errors.ts";
+
+/** Bun's server, as far as a request asks it something. */
+export interface ServerLike {
+  requestIP(request: Request): { readonly address: string } | null;
+}
+
+const NO_LINES: readonly string[] = [];
+
+/** The request that a handler answers: `this.request`. */
+export class AppRequest<Data extends SessionShape<Data>> {
+  /** The request as the web platform has it. */
+  readonly raw: Request;
+  /** The path as it was sent, percent-encoded, without the query. */
+  readonly path: string;
+  /** The path's segments behind the handler's name, decoded: what the handler got as arguments. */
+  readonly params: readonly string[];
+
+  readonly #open: OpenSession<Data>;
+  readonly #server: ServerLike | undefined;
+  readonly #maxBodyBytes: number;
+  #query: URLSearchParams | undefined;
+  #cookies: Bun.CookieMap | undefined;
+  #body: Promise<Uint8Array<ArrayBuffer>> | undefined;
+
+  constructor(
+    raw: Request,
+    path: string,
+    params: readonly string[],
+    open: OpenSession<Data>,
+    server: ServerLike | undefined,
+    maxBodyBytes: number,
+  ) {
+    this.raw = raw;
+    this.path = path;
+    this.params = params;
+    this.#open = open;
+    this.#server = server;
+    this.#maxBodyBytes = maxBodyBytes;
+  }
+
+  /** `GET`, `POST` and so on. */
+  get method(): string {
+    return this.raw.method;
+  }
+
+  /** The whole URL, as text. */
+  get url(): string {
+    return this.raw.url;
+  }
+
+  get headers(): Headers {
+    return this.raw.headers;
+  }
+
+  /** The visitor's session. See {@link Session}. */
+  get session(): Session<Data> {
+    return this.#open.session;
+  }
+
+  /**
+   * The request's cookies. What is set or deleted here goes out with the response. The session's own
+   * cookie is not yours to set: the session does that.
+   */
+  get cookies(): Bun.CookieMap {
+    this.#cookies ??= new Bun.CookieMap(this.raw.headers.get("cookie") ?? "");
+    return this.#cookies;
+  }
+
+  /** The `Set-Cookie` lines that the handler has asked for. */
+  get _setCookies(): readonly string[] {
+    return this.#cookies?.toSetCookieHeaders() ?? NO_LINES;
+  }
+
+  /** The address that the request came from; `null` when it came by no socket. Behind a proxy: the proxy's. */
+  get ip(): string | null {
+    return this.#server?.requestIP(this.raw)?.address ?? null;
+  }
+
+  /** The first value of this name in the query, or the default. */
+  query(name: string): string | undefined;
+  query(name: string, fallback: string): string;
+  query(name: string, fallback?: string): string | undefined {
+    this.#query ??= new URLSearchParams(queryOf(this.raw.url));
+    return this.#query.get(name) ?? fallback;
+  }
+
+  /**
+   * The body as JSON.
+   *
+   * @throws HttpError 400 if it is none, 413 if it is larger than `maxBodyBytes`.
+   */
+  async json<Value = unknown>(): Promise<Value> {
+    try {
+      return JSON.parse(await this.text()) as Value;
+    } catch (cause) {
+      if (cause instanceof HttpError) throw cause;
+      throw new HttpError(400, "The request's body is not valid JSON.", { cause });
+    }
+  }
+
+  /**
+   * The body's fields, from a form as browsers send it: `application/x-www-form-urlencoded` or
+   * `multipart/form-data`. Without a body it has none. Files are left out.
+   *
+   * @throws HttpError 400 if the body is malformed, 413 if it is larger than `maxBodyBytes`, 415 if
+   *   it is of another type.
+   */
+  async form(): Promise<URLSearchParams> {
+    const type = this.raw.headers.get("content-type") ?? "";
+    const kind = type.split(";", 1)[0]?.trim().toLowerCase();
+    if (kind === "multipart/form-data") return fieldsOf(await this.#read(), type);
+    if (kind === "application/x-www-form-urlencoded") return new URLSearchParams(await this.text());
+    if ((await this.#read()).length === 0) return new URLSearchParams();
+    throw new HttpError(415, "This page expects a form.");
+  }
+
+  /**
+   * The body as text.
+   *
+   * @throws HttpError 413 if it is larger than `maxBodyBytes`.
+   */
+  async text(): Promise<string> {
+    return new TextDecoder().decode(await this.#read());
+  }
+
+  /** The body. Read once, and kept, so that `text()` and `json()` can both be asked. */
+  #read(): Promise<Uint8Array<ArrayBuffer>> {
+    this.#body ??= readBody(this.raw, this.#maxBodyBytes);
+    return this.#body;
+  }
+}
+
+async function readBody(request: Request, limit: number): Promise<Uint8Array<ArrayBuffer>> {
+  const tooLarge = new HttpError(413, `The request's body is larger than ${limit} bytes.`);
+  if (Number(request.headers.get("content-length") ?? 0) > limit) throw tooLarge;
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of request.body ?? []) {
+    size += chunk.length;
+    if (size > limit) throw tooLarge;
+    chunks.push(chunk);
+  }
+  return Bun.concatArrayBuffers(chunks, limit, true);
+}
+
+async function fieldsOf(body: Uint8Array<ArrayBuffer>, type: string): Promise<URLSearchParams> {
+  const fields = new URLSearchParams();
+  try {
+    const form = await new Response(body, { headers: { "content-type": type } }).formData();
+    for (const [name, value] of form) {
+      if (typeof value === "string") fields.append(name, value);
+    }
+    return fields;
+  } catch (cause) {
+    throw new HttpError(400, "The request's form is malformed.", { cause });
+  }
+}
+
+function queryOf(url: string): string {
+  const mark = url.indexOf("?");
+  return mark === -1 ? "" : url.slice(mark + 1);
+}

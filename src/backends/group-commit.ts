@@ -1,0 +1,168 @@
+import type { Database } from "bun:sqlite";
+import { SQLiteError } from "bun:sqlite";
+
+interface Write {
+  readonly run: () => unknown;
+  readonly since: number;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Pauses between attempts to get the write lock, in milliseconds: they double from first to last. */
+const FIRST_PAUSE = 1;
+const LAST_PAUSE = 32;
+
+/**
+ * Gathers the writes of one turn of the event loop into one transaction. Each write learns its own
+ * result, after the commit. One commit for each write costs 23.7 µs of CPU a request, one for all
+ * 12.7; with `synchronous = FULL`, 81.6 against 14.7.
+ *
+ * SQLite would wait for a lock inside the call and stop every request of the process with it. So
+ * this waits outside, by a timer, for at most `busyTimeout` milliseconds.
+ */
+export class GroupCommit {
+  readonly #client: Database;
+  readonly #busyTimeout: number;
+  #writes: Write[] = [];
+  /** The ids that the waiting writes are about. */
+  #ids = new Set<string>();
+  #flushed: Promise<void> | undefined;
+  #pause = FIRST_PAUSE;
+
+  constructor(client: Database, busyTimeout: number) {
+    this.#client = client;
+    this.#busyTimeout = busyTimeout;
+  }
+
+  /** Runs `run` in the next transaction; settles once that has been committed. */
+  write<T>(ids: readonly string[], run: () => T): Promise<T> {
+    this.#flushed ??= this.#flushSoon();
+    for (const id of ids) this.#ids.add(id);
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    this.#writes.push({ run, since: performance.now(), resolve, reject });
+    return promise as Promise<T>;
+  }
+
+  /** Settles once the writes to this id, if there are any under way, have been committed. */
+  settled(id: string): Promise<void> | undefined {
+    return this.#ids.has(id) ? this.#flushed : undefined;
+  }
+
+  /** Settles once all writes under way have been committed. */
+  async idle(): Promise<void> {
+    while (this.#flushed !== undefined) await this.#flushed;
+  }
+
+  /** Asks for something without writing; waits while the database is locked. */
+  read<T>(query: () => T): T | Promise<T> {
+    try {
+      return query();
+    } catch (error) {
+      if (!isBusy(error)) throw error;
+      return this.#readPatiently(query);
+    }
+  }
+
+  async #readPatiently<T>(query: () => T): Promise<T> {
+    const deadline = performance.now() + this.#busyTimeout;
+    for (let pause = FIRST_PAUSE; ; pause = longer(pause)) {
+      await Bun.sleep(pause);
+      try {
+        return query();
+      } catch (error) {
+        if (!isBusy(error) || performance.now() >= deadline) throw error;
+      }
+    }
+  }
+
+  async #flushSoon(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    while (!this.#flush()) {
+      await Bun.sleep(this.#pause * (0.5 + Math.random()));
+      this.#pause = longer(this.#pause);
+    }
+    this.#pause = FIRST_PAUSE;
+  }
+
+  /** Commits what is waiting. `false`: the database is locked, and something still waits. */
+  #flush(): boolean {
+    try {
+      this.#transact(this.#writes);
+    } catch (error) {
+      if (isBusy(error)) return this.#giveUpLate(error);
+      const writes = this.#take();
+      if (writes.length === 1) writes[0]?.reject(error);
+      else for (const write of writes) this.#transactAlone(write);
+    }
+    return true;
+  }
+
+  #transact(writes: readonly Write[]): void {
+    const results = this.#inTransaction(() => writes.map((write) => write.run()));
+    this.#take();
+    for (const [index, write] of writes.entries()) write.resolve(results[index]);
+  }
+
+  /** One write that cannot be done must not take those along that happened to be beside it. */
+  #transactAlone(write: Write): void {
+    try {
+      write.resolve(this.#inTransaction(write.run));
+    } catch (error) {
+      write.reject(error);
+    }
+  }
+
+  #inTransaction<T>(work: () => T): T {
+    if (this.#client.inTransaction) throw new OpenTransaction();
+    this.#client.run("BEGIN IMMEDIATE");
+    try {
+      const result = work();
+      this.#client.run("COMMIT");
+      return result;
+    } catch (error) {
+      // A full disk makes SQLite roll back by itself.
+      if (this.#client.inTransaction) this.#client.run("ROLLBACK");
+      throw error;
+    }
+  }
+
+  #take(): Write[] {
+    const writes = this.#writes;
+    this.#writes = [];
+    this.#ids = new Set();
+    this.#flushed = undefined;
+    return writes;
+  }
+
+  #giveUpLate(error: unknown): boolean {
+    const limit = performance.now() - this.#busyTimeout;
+    const waiting: Write[] = [];
+    for (const write of this.#writes) {
+      if (write.since > limit) waiting.push(write);
+      else write.reject(error);
+    }
+    if (waiting.length === 0) {
+      this.#take();
+      return true;
+    }
+    this.#writes = waiting;
+    return false;
+  }
+}
+
+/** The connection is the app's too, and the app is in the middle of a transaction. */
+class OpenTransaction extends Error {
+  override readonly message = "The app has a transaction open on the connection.";
+}
+
+/** Whether the database is in somebody else's hands at the moment. */
+export function isBusy(error: unknown): boolean {
+  return (
+    error instanceof OpenTransaction ||
+    (error instanceof SQLiteError && /^SQLITE_(?:BUSY|LOCKED)/.test(error.code ?? ""))
+  );
+}
+
+function longer(pause: number): number {
+  return Math.min(pause * 2, LAST_PAUSE);
+}

@@ -1,0 +1,89 @@
+import { Database } from "bun:sqlite";
+import { join } from "node:path";
+
+import { drizzle } from "drizzle-orm/bun-sqlite";
+import { migrate } from "drizzle-orm/bun-sqlite/migrator";
+
+import { isBusy } from "./group-commit.ts";
+
+/** At start-up nobody is served yet: there SQLite may wait for other processes inside the call. */
+const STARTUP_BUSY_TIMEOUT = 5_000;
+const MIGRATION_ATTEMPTS = 10;
+
+const MIGRATIONS = {
+  migrationsFolder: join(import.meta.dir, "../../drizzle/sqlite"),
+  // Drizzle compares dates within one table: sharing the app's would make one side skip its own.
+  migrationsTable: "bunpie_migrations",
+};
+
+/**
+ * Opens the file, in WAL mode and with an up-to-date table.
+ *
+ * @throws Error if it cannot be opened or written, with the remedy.
+ */
+export function openDatabase(path: string, synchronous: "normal" | "full"): Database {
+  let client: Database | undefined;
+  try {
+    client = new Database(path, { create: true, readwrite: true });
+    client.run(`PRAGMA busy_timeout = ${STARTUP_BUSY_TIMEOUT}`);
+    client.run(`PRAGMA synchronous = ${synchronous}`);
+    prepare(client, "PRAGMA journal_mode = WAL");
+    client.run("PRAGMA busy_timeout = 0");
+    return client;
+  } catch (cause) {
+    client?.close();
+    throw new Error(
+      `Cannot keep sessions in ${path}: ${messageOf(cause)}. Its folder has to exist, and this process ` +
+        "has to be allowed to write the file, the folder, and the files that end in -wal and -shm beside it.",
+      { cause },
+    );
+  }
+}
+
+/**
+ * Takes a connection of the app's, whose pragmas stay as they are, and brings the table up to date.
+ *
+ * @throws TypeError if it is no connection of bun:sqlite.
+ */
+export function adoptDatabase(source: Database | { readonly $client: Database }): Database {
+  const client: unknown = source instanceof Database ? source : source?.$client;
+  if (!(client instanceof Database)) {
+    throw new TypeError(
+      'SqliteSessionBackend needs a path such as "sessions.db", a Database of bun:sqlite, or a ' +
+        "database of drizzle-orm/bun-sqlite.",
+    );
+  }
+  const one = client.query<{ one: unknown }, []>("SELECT 1 AS one").get()?.one;
+  if (typeof one !== "number") {
+    throw new TypeError(
+      "SqliteSessionBackend needs numbers: open the database without `safeIntegers`.",
+    );
+  }
+  prepare(client);
+  return client;
+}
+
+/**
+ * Several processes may open a new file at once. Drizzle looks first and locks later, so whoever
+ * comes second fails on what the first has just made, and finds it done on the next attempt.
+ */
+function prepare(client: Database, pragma?: string): void {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      if (pragma !== undefined) client.run(pragma);
+      migrate(drizzle(client), MIGRATIONS);
+      return;
+    } catch (error) {
+      if (attempt === MIGRATION_ATTEMPTS || !mayPass(error)) throw error;
+      Bun.sleepSync(attempt * 5);
+    }
+  }
+}
+
+function mayPass(error: unknown): boolean {
+  return isBusy(error) || /already exists/.test(String(error));
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,15 @@
+/**
+ * The session store could not be read or written. A request that meets it is answered with `status`
+ * 503 and its cookie is left alone: the visitor keeps the session, and no success is claimed.
+ * `cause` holds what the store said.
+ */
+export class SessionStoreError extends Error {
+  override readonly name = "SessionStoreError";
+  readonly status = 503;
+}
+
+/** A session could not be written because of what the handler put into it: a mistake in the app. */
+export class SessionDataError extends Error {
+  override readonly name = "SessionDataError";
+  readonly status = 500;
+}

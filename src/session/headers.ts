@@ -1,0 +1,54 @@
+/** Says on the response that it depends on the visitor's cookie (RFC 9110, 12.5.5). */
+export function withVary(response: Response): Response {
+  const { headers } = response;
+  const vary = headers.get("vary");
+  if (vary === null) headers.set("vary", "Cookie");
+  else if (!/(?:^|,)\s*(?:\*|cookie)\s*(?:,|$)/i.test(vary)) headers.set("vary", `${vary}, Cookie`);
+  return response;
+}
+
+/**
+ * The response with the session's cookie, and kept out of caches. Set-Cookie lines of the app's own
+ * stay, each on a line of its own (RFC 9110, 5.3), except one for the session's cookie, which ours
+ * replaces.
+ */
+export function withCookie(response: Response, setCookie: string, cookieName: string): Response {
+  const answer = unshared(response);
+  forbidStoring(answer.headers);
+  replaceCookie(answer.headers, setCookie, cookieName);
+  return answer;
+}
+
+/**
+ * Apps keep responses without a body, such as a redirect, in a constant and answer many visitors
+ * with it: one visitor's cookie must not stay behind on it. One with a body is sent only once.
+ */
+function unshared(response: Response): Response {
+  // Bun gives a text its content type when the headers are first read: read them before the body.
+  const { headers } = response;
+  if (response.body !== null) return response;
+  return new Response(null, {
+    status: response.status,
+    statusText: response.statusText,
+    headers: new Headers(headers),
+  });
+}
+
+/** RFC 9111, 7.3: a shared cache that kept a Set-Cookie line would hand the session to strangers. */
+function forbidStoring(headers: Headers): void {
+  const asked = headers.get("cache-control");
+  if (asked !== null && /\bpublic\b/i.test(asked)) {
+    console.warn(
+      `A response that sets the session cookie asked for "Cache-Control: ${asked}". ` +
+        'It was sent with "no-store": any cache that kept it would share the session.',
+    );
+  }
+  headers.set("cache-control", "no-store");
+}
+
+function replaceCookie(headers: Headers, setCookie: string, cookieName: string): void {
+  const others = headers.getSetCookie().filter((line) => !line.startsWith(`${cookieName}=`));
+  headers.delete("set-cookie");
+  for (const line of others) headers.append("set-cookie", line);
+  headers.append("set-cookie", setCookie);
+}

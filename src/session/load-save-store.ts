@@ -1,0 +1,169 @@
+import type { SessionBackend, SessionData, SessionInfo, SessionRecord } from "./backend.ts";
+import { SessionStore } from "./backend.ts";
+import { decode } from "./json.ts";
+import { KeyedQueue } from "./keyed-queue.ts";
+import type { MaybePromise } from "./maybe-promise.ts";
+import { andThen } from "./maybe-promise.ts";
+import { FACTS_KEY } from "./session.ts";
+
+/** The session's own facts, as they travel in the data of a two-method backend. */
+type Facts = Omit<SessionRecord, "data">;
+
+/** So many destroyed ids are remembered. At a thousand logouts a second that is 100 seconds. */
+const MAX_TOMBSTONES = 100_000;
+
+/** A request that still runs after this long, in milliseconds, has outlived every timeout. */
+const TOMBSTONE_LIFE = 15 * 60_000;
+
+/**
+ * Makes a store of a two-method backend. Inside this process it gives every guarantee: what is done
+ * to one session is done one after the other, and what was destroyed stays destroyed. Between
+ * processes a small window stays open, between `load` and `save`.
+ */
+export class LoadSaveStore extends SessionStore {
+  readonly #backend: SessionBackend;
+  readonly #queue = new KeyedQueue();
+  /** When each destroyed id was destroyed, oldest first. */
+  readonly #tombstones = new Map<string, number>();
+
+  constructor(backend: SessionBackend, now?: () => number) {
+    super(now);
+    this.#backend = backend;
+  }
+
+  read(id: string): MaybePromise<SessionRecord | undefined> {
+    return this.#queue.run(id, () => this.#read(id));
+  }
+
+  create(id: string, record: SessionRecord): MaybePromise<boolean> {
+    return this.#queue.run(id, () =>
+      andThen(this.#readLive(id), (found) =>
+        found === undefined ? this.#write(id, record) : false,
+      ),
+    );
+  }
+
+  replace(id: string, record: SessionRecord, version: number): MaybePromise<boolean> {
+    return this.#queue.run(id, () =>
+      andThen(this.#readLive(id), (found) =>
+        found?.version === version ? this.#write(id, record) : false,
+      ),
+    );
+  }
+
+  rotate(
+    oldId: string,
+    newId: string,
+    record: SessionRecord,
+    version: number,
+  ): MaybePromise<boolean> {
+    return this.#queue.run(oldId, () =>
+      andThen(this.#readLive(oldId), (found) =>
+        found?.version === version
+          ? andThen(this.create(newId, record), (created) =>
+              created ? andThen(this.#erase(oldId), () => true) : false,
+            )
+          : false,
+      ),
+    );
+  }
+
+  touch(id: string, expiresAt: number): MaybePromise<boolean> {
+    return this.#queue.run(id, () =>
+      andThen(this.#readLive(id), (found) => {
+        if (found === undefined) return false;
+        const touchedAt = this.now();
+        return this.#write(id, { ...found, touchedAt, expiresAt, version: found.version + 1 });
+      }),
+    );
+  }
+
+  delete(id: string): MaybePromise<void> {
+    return this.#queue.run(id, () => this.#erase(id));
+  }
+
+  list(): readonly SessionInfo[] {
+    throw needsSessionStore("list a user's sessions");
+  }
+
+  deleteAll(): number {
+    throw needsSessionStore("revoke all of a user's sessions");
+  }
+
+  /** A two-method backend expires its sessions by itself, after the timeout it was given. */
+  sweep(): number {
+    return 0;
+  }
+
+  close(): void {
+    this.#tombstones.clear();
+  }
+
+  #read(id: string): MaybePromise<SessionRecord | undefined> {
+    if (this.#isDestroyed(id)) return undefined;
+    return andThen(this.#backend.load(id), (data) => this.#recordOf(data));
+  }
+
+  #readLive(id: string): MaybePromise<SessionRecord | undefined> {
+    return andThen(this.#read(id), (found) =>
+      found === undefined || found.expiresAt <= this.now() ? undefined : found,
+    );
+  }
+
+  #write(id: string, record: SessionRecord): MaybePromise<true> {
+    const { data, ...facts } = record;
+    const seconds = Math.ceil((record.expiresAt - this.now()) / 1000);
+    const kept = { ...decode(data), [FACTS_KEY]: facts };
+    return andThen(this.#backend.save(id, kept, seconds), () => true as const);
+  }
+
+  #erase(id: string): MaybePromise<void> {
+    this.#bury(id);
+    return andThen(this.#backend.save(id, {}, 0), () => undefined);
+  }
+
+  #recordOf(loaded: SessionData | null | undefined): SessionRecord | undefined {
+    if (loaded === null || loaded === undefined || Object.keys(loaded).length === 0) {
+      return undefined;
+    }
+    const { [FACTS_KEY]: facts, ...data } = loaded;
+    return { ...this.#foreignFacts(), ...(facts as Facts | undefined), data: JSON.stringify(data) };
+  }
+
+  /** What is known of a session that something else than Bunpie saved: the backend says it lives. */
+  #foreignFacts(): Facts {
+    const now = this.now();
+    return {
+      flash: null,
+      version: 0,
+      createdAt: now,
+      touchedAt: 0,
+      expiresAt: Number.MAX_SAFE_INTEGER,
+      userId: null,
+      authenticatedAt: null,
+      remember: null,
+    };
+  }
+
+  #isDestroyed(id: string): boolean {
+    const destroyedAt = this.#tombstones.get(id);
+    return destroyedAt !== undefined && this.now() - destroyedAt < TOMBSTONE_LIFE;
+  }
+
+  #bury(id: string): void {
+    const now = this.now();
+    this.#tombstones.set(id, now);
+    for (const [oldest, destroyedAt] of this.#tombstones) {
+      const over = now - destroyedAt >= TOMBSTONE_LIFE || this.#tombstones.size > MAX_TOMBSTONES;
+      if (!over) break;
+      this.#tombstones.delete(oldest);
+    }
+  }
+}
+
+function needsSessionStore(purpose: string): Error {
+  return new Error(
+    `A backend with only load() and save() cannot ${purpose}: it does not know whose they are. ` +
+      "Extend SessionStore, or use a built-in backend such as SqliteSessionBackend.",
+  );
+}

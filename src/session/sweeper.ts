@@ -1,0 +1,28 @@
+/** How far a sweep may lie from its appointed time, so that processes do not all sweep at once. */
+const JITTER = 0.1;
+
+/**
+ * Sweeps every `seconds`, give or take a tenth; never for 0. Neither keeps the process alive nor the
+ * sweeper: a manager that nobody holds any more, after a hot reload for instance, is let go.
+ *
+ * @returns what stops it.
+ */
+export function startSweeping(sweeper: { sweep(): Promise<number> }, seconds: number): () => void {
+  if (seconds === 0) return () => undefined;
+  const held = new WeakRef(sweeper);
+  let timer: ReturnType<typeof setTimeout>;
+  const schedule = (): void => {
+    timer = setTimeout(sweep, seconds * 1000 * (1 + JITTER * (2 * Math.random() - 1)));
+    timer.unref();
+  };
+  const sweep = async (): Promise<void> => {
+    // A failed sweep was reported as an event, and the next one may succeed.
+    await held
+      .deref()
+      ?.sweep()
+      .catch(() => undefined);
+    if (held.deref() !== undefined) schedule();
+  };
+  schedule();
+  return () => clearTimeout(timer);
+}
