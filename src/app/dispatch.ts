@@ -13,6 +13,8 @@ export interface Match {
 interface Target {
   readonly handler: Handler;
   readonly arity: number;
+  /** The match of a path without segments: most paths, and the same each time. */
+  readonly bare: Match;
 }
 
 interface Route {
@@ -76,7 +78,7 @@ export class DispatchTable {
       });
     }
     if (params.length < target.arity) throw notFound();
-    return { handler: target.handler, params };
+    return params.length === 0 ? target.bare : { handler: target.handler, params };
   }
 
   /** A line for each route, for the start-up message. */
@@ -141,13 +143,14 @@ function byVerb(app: object, handlers: ReadonlyMap<string, Handler>): Route {
   const allow = VERBS.filter((verb) => targets.has(verb) || verb === "OPTIONS").join(", ");
   if (!targets.has("OPTIONS")) {
     const options = (): Response => new Response(null, { status: 204, headers: { allow } });
-    targets.set("OPTIONS", { handler: options, arity });
+    targets.set("OPTIONS", { ...targetOf(app, options), arity });
   }
   return { find: (verb) => targets.get(verb), allow, arity };
 }
 
 function targetOf(app: object, handler: Handler): Target {
-  return { handler: handler.bind(app) as Handler, arity: handler.length };
+  const bound: Handler = (...segments) => handler.apply(app, segments);
+  return { handler: bound, arity: handler.length, bare: { handler: bound, params: NO_SEGMENTS } };
 }
 
 /** The handlers in a field such as `{ GET: () => …, POST: () => … }`; none in any other. */

@@ -16,7 +16,7 @@ interface Fault {
  *   instance, a cycle. A property that is `undefined` counts as absent.
  */
 export function encode(dictionary: object, name: string): string {
-  const fault = faultOfEntries(dictionary, name, []);
+  const fault = faultOfEntries(dictionary, name, [dictionary]);
   if (fault !== undefined) throw new SessionDataError(`${fault.path} ${fault.reason}`);
   // Of a plain copy: Bun takes twice as long for an object with a prototype of its own.
   return JSON.stringify({ ...dictionary });
@@ -57,7 +57,7 @@ export function merge(base: object, mine: object, theirs: object): Record<string
   return merged;
 }
 
-function faultOf(value: unknown, path: string, ancestors: object[]): Fault | undefined {
+function faultOf(value: unknown, path: string, ancestors: readonly object[]): Fault | undefined {
   switch (typeof value) {
     case "string":
     case "boolean":
@@ -75,46 +75,53 @@ function faultOf(value: unknown, path: string, ancestors: object[]): Fault | und
   }
 }
 
-function faultOfObject(value: object, path: string, ancestors: object[]): Fault | undefined {
+function faultOfObject(
+  value: object,
+  path: string,
+  ancestors: readonly object[],
+): Fault | undefined {
   if (ancestors.includes(value)) {
     return { path, reason: "contains itself, which JSON cannot hold." };
   }
-  if (ancestors.length === MAX_DEPTH) {
+  if (ancestors.length > MAX_DEPTH) {
     return { path, reason: `is nested deeper than ${MAX_DEPTH} levels.` };
   }
-  if (Array.isArray(value)) return faultOfItems(value, path, ancestors);
+  if (Array.isArray(value)) return faultOfItems(value, path, [...ancestors, value]);
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype === Object.prototype || prototype === null) {
-    return faultOfEntries(value, path, ancestors);
+    return faultOfEntries(value, path, [...ancestors, value]);
   }
   const kind = value.constructor?.name || "object with a prototype of its own";
+  const remedy = value instanceof Date ? "date.getTime()" : "{ ...value } or an array";
   return {
     path,
-    reason: `is a ${kind}, which JSON does not give back. Store a plain value instead, such as ${
-      value instanceof Date ? "date.getTime()" : "{ ...value } or an array"
-    }.`,
+    reason: `is a ${kind}, which JSON does not give back. Store a plain value instead, such as ${remedy}.`,
   };
 }
 
-function faultOfItems(items: unknown[], path: string, ancestors: object[]): Fault | undefined {
-  ancestors.push(items);
+function faultOfItems(
+  items: readonly unknown[],
+  path: string,
+  ancestors: readonly object[],
+): Fault | undefined {
   for (let index = 0; index < items.length; index++) {
     const fault = faultOf(items[index], "", ancestors);
     if (fault !== undefined) return { ...fault, path: `${path}[${index}]${fault.path}` };
   }
-  ancestors.pop();
   return undefined;
 }
 
-function faultOfEntries(value: object, path: string, ancestors: object[]): Fault | undefined {
-  ancestors.push(value);
+function faultOfEntries(
+  value: object,
+  path: string,
+  ancestors: readonly object[],
+): Fault | undefined {
   for (const key of Object.keys(value)) {
     const item = (value as Record<string, unknown>)[key];
-    if (item === undefined) continue;
+    if (item === undefined || typeof item === "string") continue;
     const fault = faultOf(item, "", ancestors);
     if (fault !== undefined) return { ...fault, path: `${path}${step(key)}${fault.path}` };
   }
-  ancestors.pop();
   return undefined;
 }
 

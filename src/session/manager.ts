@@ -11,6 +11,7 @@ import { SessionCookie } from "./cookie.ts";
 import { SessionDataError, SessionStoreError } from "./errors.ts";
 import type { SessionEvent, SessionStats } from "./events.ts";
 import { EventLog } from "./events.ts";
+import { GuardedStore } from "./guarded-store.ts";
 import { withCookie, withVary } from "./headers.ts";
 import { createId, hashId, isId } from "./id.ts";
 import { decode, dictionaryOf, encode } from "./json.ts";
@@ -20,6 +21,7 @@ import { andThen, isPromise } from "./maybe-promise.ts";
 import type {
   AnySession,
   Contents,
+  Login,
   Session,
   SessionIo,
   SessionShape,
@@ -88,7 +90,7 @@ const TOUCH_AFTER = 0.1;
  * ```
  */
 export class Sessions<Data extends SessionShape<Data> = AnySession> {
-  readonly #store: SessionStore;
+  readonly #store: GuardedStore;
   readonly #cookie: SessionCookie;
   readonly #events: EventLog;
   readonly #conflicts = new KeyedQueue();
@@ -107,10 +109,11 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
     this.#timeout = positive(options, "timeout");
     this.#lifetime = positive(options, "lifetime");
     this.#maxBytes = positive(options, "maxBytes");
-    this.#storeTimeout = positive(options, "storeTimeout");
+    const storeTimeout = positive(options, "storeTimeout");
+    this.#storeTimeout = storeTimeout;
     this.#cookie = new SessionCookie(options.cookie);
     this.#events = new EventLog(options.onEvent);
-    this.#store = storeOf(backend, now);
+    this.#store = new GuardedStore(storeOf(backend, now), this.#events, storeTimeout);
     this.#io = {
       now,
       checkRemember: (seconds) => this.#checkRemember(seconds),
@@ -139,7 +142,7 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
       return new OpenSession(this.#io);
     }
     const key = hashId(id);
-    const record = this.#ask("read", () => this.#store.read(key));
+    const record = this.#store.ask("read", key);
     return isPromise(record)
       ? record.then((found) => this.#opened(id, key, found))
       : this.#opened(id, key, record);
@@ -216,7 +219,7 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
 
   /** The user's live sessions, oldest first. */
   async list(userId: string): Promise<readonly SessionInfo[]> {
-    return this.#ask("list", () => this.#store.list(userId));
+    return this.#store.ask("list", userId);
   }
 
   /**
@@ -224,14 +227,14 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
    * `(await sessions.list(userId)).some((session) => session.handle === handle)`.
    */
   async revoke(handle: string): Promise<void> {
-    await this.#ask("delete", () => this.#store.delete(handle));
+    await this.#store.ask("delete", handle);
     this.#events.emit({ type: "destroyed", handle, userId: null, count: 1 });
   }
 
   /** Ends all of a user's sessions, wherever they are in use. Gives how many there were. */
   async revokeAll(userId: string, options: RevokeAllOptions = {}): Promise<number> {
     const except = options.except ?? undefined;
-    const count = await this.#ask("deleteAll", () => this.#store.deleteAll(userId, except));
+    const count = await this.#store.ask("deleteAll", userId, except);
     if (count > 0) this.#events.emit({ type: "destroyed", handle: null, userId, count });
     return count;
   }
@@ -243,7 +246,7 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
   async sweep(): Promise<number> {
     let swept = 0;
     for (;;) {
-      const count = await this.#ask("sweep", () => this.#store.sweep(SWEEP_BATCH));
+      const count = await this.#store.ask("sweep", SWEEP_BATCH);
       swept += count;
       if (count < SWEEP_BATCH) break;
       await new Promise((resolve) => setImmediate(resolve));
@@ -260,7 +263,7 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
   /** Stops sweeping, finishes writes that have begun, and closes the backend. */
   async close(): Promise<void> {
     this.#stopSweeping();
-    await this.#store.close();
+    await this.#store.ask("close");
   }
 
   #opened(id: string, key: string, record: SessionRecord | undefined): OpenSession<Data> {
@@ -273,7 +276,7 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
       this.#events.emit({ type: "expired", handle: key });
       return new OpenSession(this.#io);
     }
-    return new OpenSession(this.#io, { id, key, record });
+    return new OpenSession(this.#io, { id, key, record, readAt: now });
   }
 
   /** The life cycle: what is stored when a request ends. */
@@ -285,11 +288,11 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
       case "clean":
         return this.#touch(open, plan.stored);
       case "create":
-        return this.#create(open, this.#checked(plan.contents));
+        return this.#create(open, this.#checked(plan));
       case "replace":
-        return this.#replace(open, plan.stored, this.#checked(plan.contents));
+        return this.#replace(open, plan.stored, this.#checked(plan));
       case "rotate":
-        return this.#rotate(open, plan.stored, this.#checked(plan.contents));
+        return this.#rotate(open, plan.stored, this.#checked(plan));
     }
   }
 
@@ -307,77 +310,74 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
    * Begins the idle timeout anew. The response does not wait for it and does not depend on it: a
    * visitor who only reads is served while the store cannot be written. `failed` reports it.
    */
-  #touch(open: SomeOpenSession, { key, record }: StoredSession): void {
-    const touched = this.#touched(record);
+  #touch(open: SomeOpenSession, { key, record, readAt }: StoredSession): void {
+    const touched = this.#touched(record, readAt);
     if (touched === record) return;
-    void this.#askLater("touch", () => this.#store.touch(key, touched.expiresAt));
+    void this.#store.tell("touch", key, touched.expiresAt);
     if (record.remember !== null) open.cookie = "set";
   }
 
   #create(open: SomeOpenSession, contents: Contents, attempt = 1): MaybePromise<void> {
-    this.#refuseLateCookie(open, "A new session");
+    refuseLateCookie(open, "A new session");
     const now = this.#now();
-    const { login } = open;
     const record = this.#alive(now, {
       ...NEW_RECORD,
       ...contents,
       createdAt: now,
       touchedAt: now,
       expiresAt: now,
-      userId: login?.userId ?? null,
-      authenticatedAt: login?.at ?? null,
-      remember: login?.remember ?? null,
+      ...factsOf(open.login),
     });
     const id = createId();
     const key = hashId(id);
-    return andThen(
-      this.#ask("create", () => this.#store.create(key, record)),
-      (created) => {
-        if (!created) {
-          if (attempt === ID_ATTEMPTS) throw this.#noFreeId();
-          return this.#create(open, contents, attempt + 1);
-        }
-        open.rotated();
-        open.adopt({ id, key, record }, contents);
-        open.cookie = "set";
-        this.#events.emit({ type: "created", handle: key, userId: record.userId });
-      },
-    );
+    return andThen(this.#store.ask("create", key, record), (created) => {
+      if (!created) {
+        if (attempt === ID_ATTEMPTS) throw this.#noFreeId();
+        return this.#create(open, contents, attempt + 1);
+      }
+      open.rotated({ id, key, record, readAt: now }, contents);
+      this.#events.emit({ type: "created", handle: key, userId: record.userId });
+    });
   }
 
   #replace(open: SomeOpenSession, stored: StoredSession, contents: Contents): MaybePromise<void> {
-    const { key, record } = stored;
-    const next = this.#next(record, contents);
-    return andThen(
-      this.#ask("replace", () => this.#store.replace(key, next, record.version)),
-      (replaced) =>
-        replaced
-          ? this.#replaced(open, { ...stored, record: next }, contents)
-          : this.#merge(open, stored, contents),
-    );
+    const { key, record, readAt } = stored;
+    const next = this.#next(record, contents, readAt);
+    const replaced = this.#store.ask("replace", key, next, record.version);
+    if (isPromise(replaced)) {
+      return replaced.then((done) => this.#replaced(open, stored, next, contents, done));
+    }
+    return this.#replaced(open, stored, next, contents, replaced);
   }
 
-  #replaced(open: SomeOpenSession, stored: StoredSession, base: Contents): void {
-    open.adopt(stored, base);
-    if (stored.record.remember !== null && stored.record.touchedAt === this.#now()) {
-      open.cookie = "set";
-    }
+  #replaced(
+    open: SomeOpenSession,
+    stored: StoredSession,
+    next: SessionRecord,
+    contents: Contents,
+    done: boolean,
+  ): MaybePromise<void> {
+    if (!done) return this.#merge(open, stored, contents);
+    this.#adopt(open, stored, next, contents);
   }
 
   /**
    * Somebody else has written the session since it was opened: applies what changed here to what is
-   * stored now. Requests of this process take turns, so that each needs one more attempt, not many.
+   * stored now.
    */
-  async #merge(open: SomeOpenSession, base: StoredSession, mine: Contents): Promise<void> {
-    const written = await this.#rewrite(base.key, (current) =>
-      this.#checked(mergeContents(base.record, mine, current)),
+  async #merge(open: SomeOpenSession, stored: StoredSession, mine: Contents): Promise<void> {
+    const next = await this.#rewrite(stored.key, (current) =>
+      mergeContents(stored.record, mine, current),
     );
-    if (written === undefined) return this.#drop(open, base.key);
-    this.#replaced(open, { ...base, record: written }, mine);
-    this.#events.emit({ type: "merged", handle: base.key });
+    if (next === undefined) return this.#drop(open, stored.key);
+    this.#adopt(open, stored, next, mine);
+    this.#events.emit({ type: "merged", handle: stored.key });
   }
 
-  /** Compare-and-swap until it holds; `undefined` if the session is gone. */
+  /**
+   * Compare-and-swap until it holds; `undefined` if the session is gone. Those of this process take
+   * turns, so that each needs one attempt and not one for each of the others.
+   */
   #rewrite(
     key: string,
     change: (current: SessionRecord) => Contents,
@@ -387,57 +387,39 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
       while (performance.now() < deadline) {
         const current = await this.#readLive(key);
         if (current === undefined) return undefined;
-        const next = this.#next(current, change(current));
-        const replaced = await this.#ask("replace", () =>
-          this.#store.replace(key, next, current.version),
-        );
-        if (replaced) return next;
+        const next = this.#next(current, this.#checked(change(current)), this.#now());
+        if (await this.#store.ask("replace", key, next, current.version)) return next;
       }
-      throw this.#fail("replace", new Error("Other processes kept changing the session."));
+      throw this.#store.fail("replace", new Error("Other processes kept changing the session."));
     });
   }
 
   async #rotate(open: SomeOpenSession, stored: StoredSession, mine: Contents): Promise<void> {
-    this.#refuseLateCookie(open, "A new id");
-    const { login } = open;
+    refuseLateCookie(open, "A new id");
     let current = stored.record;
+    let contents = mine;
     for (let attempt = 1; attempt <= ID_ATTEMPTS;) {
       const now = this.#now();
-      const contents =
-        current === stored.record
-          ? mine
-          : this.#checked(mergeContents(stored.record, mine, current));
-      const facts =
-        login === undefined
-          ? {}
-          : {
-              createdAt: now,
-              userId: login.userId,
-              authenticatedAt: login.at,
-              remember: login.remember,
-            };
-      const next = this.#alive(now, {
+      const record = this.#alive(now, {
         ...current,
         ...contents,
-        ...facts,
         version: current.version + 1,
+        ...(open.login === undefined ? {} : { createdAt: now, ...factsOf(open.login) }),
       });
       const id = createId();
       const key = hashId(id);
-      const rotated = await this.#ask("rotate", () =>
-        this.#store.rotate(stored.key, key, next, current.version),
-      );
-      if (rotated) {
-        open.rotated();
-        open.adopt({ id, key, record: next }, mine);
-        open.cookie = "set";
-        this.#events.emit({ type: "rotated", handle: key, from: stored.key, userId: next.userId });
+      if (await this.#store.ask("rotate", stored.key, key, record, current.version)) {
+        open.rotated({ id, key, record, readAt: now }, mine);
+        const { userId } = record;
+        this.#events.emit({ type: "rotated", handle: key, from: stored.key, userId });
         return;
       }
       const found = await this.#readLive(stored.key);
       if (found === undefined) return this.#rotateGone(open, stored, mine);
+      // Nobody has changed the session, so it was the new id that did not fit.
       if (found.version === current.version) attempt++;
       current = found;
+      contents = this.#checked(mergeContents(stored.record, mine, found));
     }
     throw this.#noFreeId();
   }
@@ -452,15 +434,24 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
     return this.#create(open, mergeContents(stored.record, mine, EMPTY));
   }
 
+  #adopt(
+    open: SomeOpenSession,
+    stored: StoredSession,
+    record: SessionRecord,
+    base: Contents,
+  ): void {
+    const { id, key, readAt } = stored;
+    open.adopt({ id, key, record, readAt }, base);
+    const isTouched = record.touchedAt !== stored.record.touchedAt;
+    if (isTouched && record.remember !== null) open.cookie = "set";
+  }
+
   #delete(open: SomeOpenSession, doomed: StoredSession): MaybePromise<void> {
-    return andThen(
-      this.#ask("delete", () => this.#store.delete(doomed.key)),
-      () => {
-        open.doomed = undefined;
-        const { userId } = doomed.record;
-        this.#events.emit({ type: "destroyed", handle: doomed.key, userId, count: 1 });
-      },
-    );
+    return andThen(this.#store.ask("delete", doomed.key), () => {
+      open.doomed = undefined;
+      const { userId } = doomed.record;
+      this.#events.emit({ type: "destroyed", handle: doomed.key, userId, count: 1 });
+    });
   }
 
   /**
@@ -485,23 +476,22 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
       runSynchronously(change, open.session as SessionData);
       return this.#save(open);
     }
-    const written = await this.#rewrite(stored.key, (current) => {
+    const next = await this.#rewrite(stored.key, (current) => {
       const data = dictionaryOf(decode(current.data) ?? {});
       runSynchronously(change, data);
-      return this.#checked({ data: encode(data, "session"), flash: current.flash });
+      return { data: encode(data, "session"), flash: current.flash };
     });
-    if (written === undefined) {
-      this.#drop(open, stored.key);
-      return false;
-    }
-    open.adopt({ ...stored, record: written }, stored.record);
-    return true;
+    if (next === undefined) this.#drop(open, stored.key);
+    else this.#adopt(open, stored, next, stored.record);
+    return next !== undefined;
   }
 
   /** The record that follows, with its idle timeout begun anew if that is due. */
-  #next(record: SessionRecord, contents: Contents): SessionRecord {
-    const { createdAt, touchedAt, expiresAt, userId, authenticatedAt, remember } =
-      this.#touched(record);
+  #next(record: SessionRecord, contents: Contents, readAt: number): SessionRecord {
+    const { createdAt, touchedAt, expiresAt, userId, authenticatedAt, remember } = this.#touched(
+      record,
+      readAt,
+    );
     // Spelled out, it takes a quarter of the time that spreading both objects takes.
     return {
       data: contents.data,
@@ -516,10 +506,10 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
     };
   }
 
-  #touched(record: SessionRecord): SessionRecord {
-    const now = this.#now();
-    const due = now - record.touchedAt > this.#idleTimeout(record) * TOUCH_AFTER;
-    return due ? this.#alive(now, record) : record;
+  /** `readAt` spares a look at the clock, 0.04 µs each, in the many requests where nothing is due. */
+  #touched(record: SessionRecord, readAt: number): SessionRecord {
+    const due = readAt - record.touchedAt > this.#idleTimeout(record) * TOUCH_AFTER;
+    return due ? this.#alive(this.#now(), record) : record;
   }
 
   /** The record with its idle timeout begun anew, within its absolute lifetime. */
@@ -534,12 +524,13 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
   }
 
   async #readLive(key: string): Promise<SessionRecord | undefined> {
-    const record = await this.#ask("read", () => this.#store.read(key));
+    const record = await this.#store.ask("read", key);
     return record === undefined || record.expiresAt <= this.#now() ? undefined : record;
   }
 
   #checked(contents: Contents): Contents {
-    const bytes = byteLength(contents.data) + byteLength(contents.flash ?? "");
+    const { data, flash } = contents;
+    const bytes = Buffer.byteLength(data) + (flash === null ? 0 : Buffer.byteLength(flash));
     if (bytes <= this.#maxBytes) return contents;
     throw new SessionDataError(
       `The session takes ${bytes} bytes of JSON, more than the ${this.#maxBytes} that \`maxBytes\` ` +
@@ -561,15 +552,8 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
     }
   }
 
-  #refuseLateCookie(open: SomeOpenSession, what: string): void {
-    if (!open.answered) return;
-    throw new SessionDataError(
-      `${what} needs a cookie, and this request's headers are sent. Write to the session, or save() it, before the handler returns.`,
-    );
-  }
-
   #noFreeId(): SessionStoreError {
-    return this.#fail(
+    return this.#store.fail(
       "create",
       new Error(
         `${ID_ATTEMPTS} new ids were all taken: the random number generator repeats itself.`,
@@ -583,45 +567,19 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
     );
     this.#events.emit({ type: "failed", operation: "decode", error });
   }
+}
 
-  /** Asks the store, and turns any failure, a late answer too, into a SessionStoreError. */
-  #ask<T>(operation: string, question: () => MaybePromise<T>): MaybePromise<T> {
-    let answer: MaybePromise<T>;
-    try {
-      answer = question();
-    } catch (cause) {
-      throw this.#fail(operation, cause);
-    }
-    return isPromise(answer) ? this.#await(operation, answer) : answer;
-  }
+function refuseLateCookie(open: SomeOpenSession, what: string): void {
+  if (!open.answered) return;
+  throw new SessionDataError(
+    `${what} needs a cookie, and this request's headers are sent. Write to the session, or save() it, before the handler returns.`,
+  );
+}
 
-  async #askLater(operation: string, question: () => MaybePromise<unknown>): Promise<void> {
-    try {
-      await this.#ask(operation, question);
-    } catch {
-      // #ask has reported it.
-    }
-  }
-
-  async #await<T>(operation: string, answer: Promise<T>): Promise<T> {
-    const { promise: late, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(
-      () => reject(new Error(`No answer after ${this.#storeTimeout} ms.`)),
-      this.#storeTimeout,
-    );
-    try {
-      return await Promise.race([answer, late]);
-    } catch (cause) {
-      throw this.#fail(operation, cause);
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  #fail(operation: string, cause: unknown): SessionStoreError {
-    this.#events.emit({ type: "failed", operation, error: cause });
-    return new SessionStoreError(`The session store failed to ${operation}.`, { cause });
-  }
+function factsOf(login: Login | undefined): Partial<SessionRecord> {
+  if (login === undefined) return {};
+  const { userId, at, remember } = login;
+  return { userId, authenticatedAt: at, remember };
 }
 
 function storeOf(backend: SessionBackend, now: () => number): SessionStore {
@@ -645,10 +603,6 @@ function positive(options: SessionOptions, name: keyof typeof DEFAULTS): number 
 
 function atLeastZero(options: SessionOptions, name: keyof typeof DEFAULTS): number {
   return options[name] === 0 ? 0 : positive(options, name);
-}
-
-function byteLength(text: string): number {
-  return Buffer.byteLength(text);
 }
 
 function runSynchronously(change: (data: SessionData) => unknown, data: SessionData): void {

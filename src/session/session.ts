@@ -105,6 +105,8 @@ export interface StoredSession {
   readonly id: string;
   readonly key: string;
   readonly record: SessionRecord;
+  /** When it was read or written, in Unix milliseconds. */
+  readonly readAt: number;
 }
 
 /** What a handler has asked for beyond its changes to the data. */
@@ -126,9 +128,8 @@ export type Plan =
   | { readonly kind: "empty" }
   /** Stored, and as it was. */
   | { readonly kind: "clean"; readonly stored: StoredSession }
-  | { readonly kind: "create"; readonly contents: Contents }
-  | { readonly kind: "replace"; readonly stored: StoredSession; readonly contents: Contents }
-  | { readonly kind: "rotate"; readonly stored: StoredSession; readonly contents: Contents };
+  | ({ readonly kind: "create" } & Contents)
+  | ({ readonly kind: "replace" | "rotate"; readonly stored: StoredSession } & Contents);
 
 /** What a session holds that holds nothing. */
 export const EMPTY: Contents = { data: "{}", flash: null };
@@ -239,15 +240,14 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
     if (this.#dictionary === undefined) {
       return stored === undefined ? { kind: "empty" } : { kind: "clean", stored };
     }
-    const contents = this.#contents(this.#dictionary);
+    const { data, flash } = this.#contents(this.#dictionary);
     if (stored === undefined) {
-      const nothing = this.login === undefined && isSame(contents, EMPTY);
-      return nothing ? { kind: "empty" } : { kind: "create", contents };
+      const nothing = data === EMPTY.data && flash === null && this.login === undefined;
+      return nothing ? { kind: "empty" } : { kind: "create", data, flash };
     }
-    if (this.#rotate) return { kind: "rotate", stored, contents };
-    return isSame(contents, stored.record)
-      ? { kind: "clean", stored }
-      : { kind: "replace", stored, contents };
+    if (this.#rotate) return { kind: "rotate", stored, data, flash };
+    const isClean = data === stored.record.data && flash === stored.record.flash;
+    return isClean ? { kind: "clean", stored } : { kind: "replace", stored, data, flash };
   }
 
   /**
@@ -262,10 +262,12 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
     this.#stored = stored;
   }
 
-  /** What was asked for beyond the data, a new id and a login, is done. */
-  rotated(): void {
-    this.#rotate = false;
+  /** The same, under a new id: the cookie has to be set, and any login is recorded. */
+  rotated(stored: StoredSession, base: Contents): void {
+    this.adopt(stored, base);
+    this.cookie = "set";
     this.login = undefined;
+    this.#rotate = false;
   }
 
   /** The session has ended elsewhere. Nothing that this request does to it is stored any more. */

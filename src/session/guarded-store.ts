@@ -1,0 +1,75 @@
+import type { SessionStore } from "./backend.ts";
+import { SessionStoreError } from "./errors.ts";
+import type { EventLog } from "./events.ts";
+import type { MaybePromise } from "./maybe-promise.ts";
+import { isPromise } from "./maybe-promise.ts";
+
+type Operation = Exclude<keyof SessionStore, "load" | "save">;
+type Answer<Name extends Operation> = Awaited<ReturnType<SessionStore[Name]>>;
+
+/**
+ * A store that cannot hang and fails in one way only: whatever goes wrong, a late answer too, is
+ * reported as an event and becomes a {@link SessionStoreError}.
+ */
+export class GuardedStore {
+  readonly #store: SessionStore;
+  readonly #events: EventLog;
+  readonly #timeout: number;
+
+  /** `timeout` is how long to wait for an answer, in milliseconds. */
+  constructor(store: SessionStore, events: EventLog, timeout: number) {
+    this.#store = store;
+    this.#events = events;
+    this.#timeout = timeout;
+  }
+
+  /** Calls one of the store's methods. */
+  ask<Name extends Operation>(
+    operation: Name,
+    ...args: Parameters<SessionStore[Name]>
+  ): MaybePromise<Answer<Name>> {
+    let answer: MaybePromise<Answer<Name>>;
+    try {
+      const method = this.#store[operation] as (...args: unknown[]) => MaybePromise<Answer<Name>>;
+      answer = method.apply(this.#store, args);
+    } catch (cause) {
+      throw this.fail(operation, cause);
+    }
+    return isPromise(answer) ? this.#await(operation, answer) : answer;
+  }
+
+  /** Calls a method whose answer nothing depends on. A failure is reported, and that is all. */
+  async tell<Name extends Operation>(
+    operation: Name,
+    ...args: Parameters<SessionStore[Name]>
+  ): Promise<void> {
+    try {
+      await this.ask(operation, ...args);
+    } catch {
+      // ask() has reported it.
+    }
+  }
+
+  /** Reports a failure, and gives the error to throw. */
+  fail(operation: Operation, cause: unknown): SessionStoreError {
+    this.#events.emit({ type: "failed", operation, error: cause });
+    return new SessionStoreError(`The session store failed to ${operation}.`, { cause });
+  }
+
+  #await<T>(operation: Operation, answer: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const fail = (cause: unknown): void => {
+        clearTimeout(timer);
+        reject(this.fail(operation, cause));
+      };
+      const timer = setTimeout(
+        () => fail(new Error(`No answer after ${this.#timeout} ms.`)),
+        this.#timeout,
+      );
+      answer.then((value) => {
+        clearTimeout(timer);
+        resolve(value);
+      }, fail);
+    });
+  }
+}
