@@ -1,4 +1,4 @@
-import { withVary } from "../session/headers.ts";
+import { unshared, withVary } from "../session/headers.ts";
 import { HttpError } from "./errors.ts";
 import { Html } from "./html.ts";
 
@@ -47,6 +47,14 @@ export function responseOf(value: unknown, varies: boolean): Response {
     return new Response(value, BYTES.init(varies));
   }
   return new Response(jsonOf(value), JSON_TEXT.init(varies));
+}
+
+/** The response with further `Set-Cookie` lines. */
+export function withCookies(response: Response, lines: readonly string[]): Response {
+  if (lines.length === 0) return response;
+  const answer = unshared(response);
+  for (const line of lines) answer.headers.append("set-cookie", line);
+  return answer;
 }
 
 /** The response to an error. Only an HttpError says what went wrong; anything else is a bare 500. */

@@ -23,7 +23,7 @@ export function withCookie(response: Response, setCookie: string, cookieName: st
  * Apps keep responses without a body, such as a redirect, in a constant and answer many visitors
  * with it: one visitor's cookie must not stay behind on it. One with a body is sent only once.
  */
-function unshared(response: Response): Response {
+export function unshared(response: Response): Response {
   // Bun gives a text its content type when the headers are first read: read them before the body.
   const { headers } = response;
   if (response.body !== null) return response;

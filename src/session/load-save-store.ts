@@ -37,9 +37,11 @@ export class LoadSaveStore extends SessionStore {
 
   create(id: string, record: SessionRecord): MaybePromise<boolean> {
     return this.#queue.run(id, () =>
-      andThen(this.#readLive(id), (found) =>
-        found === undefined ? this.#write(id, record) : false,
-      ),
+      andThen(this.#readLive(id), (found) => {
+        if (found !== undefined) return false;
+        this.#tombstones.delete(id);
+        return this.#write(id, record);
+      }),
     );
   }
 

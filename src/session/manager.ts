@@ -143,9 +143,7 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
     }
     const key = hashId(id);
     const record = this.#store.ask("read", key);
-    return isPromise(record)
-      ? record.then((found) => this.#opened(id, key, found))
-      : this.#opened(id, key, record);
+    return isPromise(record) ? this.#openedLater(id, key, record) : this.#opened(id, key, record);
   }
 
   /**
@@ -169,13 +167,9 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
    * `Vary: Cookie` too.
    */
   settle(open: SomeOpenSession, status: number): MaybePromise<string | undefined> {
-    if (open.doomed !== undefined) {
-      return andThen(this.#delete(open, open.doomed), () => this.settle(open, status));
-    }
+    if (open.doomed !== undefined) return this.#settleDoomed(open, open.doomed, status);
     const committed = status >= 500 ? undefined : this.#commit(open);
-    return isPromise(committed)
-      ? committed.then(() => this.#setCookie(open))
-      : this.#setCookie(open);
+    return isPromise(committed) ? this.#settledLater(committed, open) : this.#setCookie(open);
   }
 
   /** The second half of {@link commit}: puts the line that {@link settle} gave on a response. */
@@ -266,6 +260,22 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
     await this.#store.ask("close");
   }
 
+  async #openedLater(
+    id: string,
+    key: string,
+    record: Promise<SessionRecord | undefined>,
+  ): Promise<OpenSession<Data>> {
+    return this.#opened(id, key, await record);
+  }
+
+  async #settledLater(
+    committed: Promise<void>,
+    open: SomeOpenSession,
+  ): Promise<string | undefined> {
+    await committed;
+    return this.#setCookie(open);
+  }
+
   #opened(id: string, key: string, record: SessionRecord | undefined): OpenSession<Data> {
     if (record === undefined) {
       this.#events.emit({ type: "rejected", reason: "unknown" });
@@ -294,6 +304,14 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
       case "rotate":
         return this.#rotate(open, plan.stored, this.#checked(plan));
     }
+  }
+
+  #settleDoomed(
+    open: SomeOpenSession,
+    doomed: StoredSession,
+    status: number,
+  ): MaybePromise<string | undefined> {
+    return andThen(this.#delete(open, doomed), () => this.settle(open, status));
   }
 
   #setCookie(open: SomeOpenSession): string | undefined {
@@ -344,10 +362,19 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
     const { key, record, readAt } = stored;
     const next = this.#next(record, contents, readAt);
     const replaced = this.#store.ask("replace", key, next, record.version);
-    if (isPromise(replaced)) {
-      return replaced.then((done) => this.#replaced(open, stored, next, contents, done));
-    }
-    return this.#replaced(open, stored, next, contents, replaced);
+    return isPromise(replaced)
+      ? this.#replacedLater(open, stored, next, contents, replaced)
+      : this.#replaced(open, stored, next, contents, replaced);
+  }
+
+  async #replacedLater(
+    open: SomeOpenSession,
+    stored: StoredSession,
+    next: SessionRecord,
+    contents: Contents,
+    done: Promise<boolean>,
+  ): Promise<void> {
+    return this.#replaced(open, stored, next, contents, await done);
   }
 
   #replaced(
@@ -440,10 +467,9 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
     record: SessionRecord,
     base: Contents,
   ): void {
-    const { id, key, readAt } = stored;
-    open.adopt({ id, key, record, readAt }, base);
     const isTouched = record.touchedAt !== stored.record.touchedAt;
     if (isTouched && record.remember !== null) open.cookie = "set";
+    open.adopt(stored, record, base);
   }
 
   #delete(open: SomeOpenSession, doomed: StoredSession): MaybePromise<void> {

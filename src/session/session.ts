@@ -104,8 +104,9 @@ export type SomeOpenSession = Omit<OpenSession, "session"> & { readonly session:
 export interface StoredSession {
   readonly id: string;
   readonly key: string;
-  readonly record: SessionRecord;
-  /** When it was read or written, in Unix milliseconds. */
+  /** What is stored, as far as this request knows. */
+  record: SessionRecord;
+  /** When the request began, in Unix milliseconds. */
   readonly readAt: number;
 }
 
@@ -254,17 +255,17 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
    * The session is stored like this now. Where that differs from `base`, the dictionary takes it
    * over, below whatever the handler has changed since `base`.
    */
-  adopt(stored: StoredSession, base: Contents): void {
-    const { record } = stored;
+  adopt(stored: StoredSession, record: SessionRecord, base: Contents): void {
     if (this.#dictionary !== undefined && !isSame(record, base)) {
       this.#write(mergeContents(base, this.#contents(this.#dictionary), record));
     }
+    stored.record = record;
     this.#stored = stored;
   }
 
   /** The same, under a new id: the cookie has to be set, and any login is recorded. */
   rotated(stored: StoredSession, base: Contents): void {
-    this.adopt(stored, base);
+    this.adopt(stored, stored.record, base);
     this.cookie = "set";
     this.login = undefined;
     this.#rotate = false;
@@ -359,6 +360,11 @@ class SessionDictionary implements SessionMethods<SessionData> {
 
   get meta(): SessionMeta {
     return this.#open.meta;
+  }
+
+  /** `console.log(session)` shows the data. */
+  [Bun.inspect.custom](): SessionData {
+    return { ...(this as unknown as SessionData) };
   }
 }
 
