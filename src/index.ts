@@ -16,6 +16,7 @@ export { SESSION_TIMEOUT, SessionStore } from "./session/backend.ts";
 export type { CookieOptions } from "./session/cookie.ts";
 export { SessionDataError, SessionStoreError } from "./session/errors.ts";
 export type { SessionEvent, SessionStats } from "./session/events.ts";
-export type { RevokeAllOptions, SessionOptions, SessionsOptions } from "./session/manager.ts";
+export type { RevokeAllOptions } from "./session/manager.ts";
 export { Sessions } from "./session/manager.ts";
+export type { SessionOptions, SessionsOptions } from "./session/options.ts";
 export type { OpenSession, Session, SessionMeta } from "./session/session.ts";

@@ -129,7 +129,7 @@ export class InMemorySessionBackend extends SessionStore {
 
   deleteAll(userId: string, exceptId?: string): number {
     let count = 0;
-    for (const entry of [...(this.#users.get(userId) ?? [])]) {
+    for (const entry of this.#users.get(userId) ?? []) {
       if (entry.id === exceptId) continue;
       if (this.#isLive(entry)) count++;
       this.#remove(entry);

@@ -63,6 +63,7 @@ export function prepareStatements(client: Database) {
     list: db
       .select({
         handle: sessions.id,
+        userId: sql<string>`${sessions.userId}`,
         createdAt: sessions.createdAt,
         touchedAt: sessions.touchedAt,
         expiresAt: sessions.expiresAt,

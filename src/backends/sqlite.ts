@@ -108,9 +108,7 @@ export class SqliteSessionBackend extends SessionStore {
 
   async list(userId: string): Promise<readonly SessionInfo[]> {
     await this.#commits.idle();
-    return this.#commits.read(() =>
-      this.#statements.list.all({ userId, now: this.now() }).map((row) => ({ ...row, userId })),
-    );
+    return this.#commits.read(() => this.#statements.list.all({ userId, now: this.now() }));
   }
 
   deleteAll(userId: string, exceptId = ""): Promise<number> {

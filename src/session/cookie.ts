@@ -18,7 +18,7 @@ export interface CookieOptions {
 const TOKEN = /^[A-Za-z0-9!#$%&'*+\-.^_`|~]+$/;
 const PATH = /^\/[\x21-\x3a\x3c-\x7e]*$/;
 const DOMAIN = /^(?!-)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*$/;
-const SAME_SITE = ["strict", "lax", "none"];
+const SAME_SITE = new Set<unknown>(["strict", "lax", "none"]);
 
 /** The session's cookie: reads it from a request, and writes the `Set-Cookie` lines for it. */
 export class SessionCookie {
@@ -119,7 +119,7 @@ function check(name: string, cookie: Omit<CookieOptions, "name">): void {
     `The cookie's domain ${quote(domain)} has to be a plain host name such as "example.com", without a leading dot.`,
   );
   refuse(
-    !SAME_SITE.includes(String(sameSite)),
+    !SAME_SITE.has(sameSite),
     `The cookie's sameSite ${quote(sameSite)} has to be "strict", "lax" or "none".`,
   );
   refuse(

@@ -1,23 +1,18 @@
-import type {
-  MaybePromise,
-  SessionBackend,
-  SessionData,
-  SessionInfo,
-  SessionRecord,
-} from "./backend.ts";
-import { NEW_RECORD, SESSION_TIMEOUT, SessionStore } from "./backend.ts";
-import type { CookieOptions } from "./cookie.ts";
+import type { MaybePromise, SessionData, SessionInfo, SessionRecord } from "./backend.ts";
+import { NEW_RECORD } from "./backend.ts";
 import { SessionCookie } from "./cookie.ts";
 import { SessionDataError, SessionStoreError } from "./errors.ts";
-import type { SessionEvent, SessionStats } from "./events.ts";
+import type { SessionStats } from "./events.ts";
 import { EventLog } from "./events.ts";
 import { GuardedStore } from "./guarded-store.ts";
 import { withCookie, withVary } from "./headers.ts";
 import { createId, hashId, isId } from "./id.ts";
 import { decode, dictionaryOf, encode } from "./json.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
-import { LoadSaveStore } from "./load-save-store.ts";
+import { Lifetimes } from "./lifetimes.ts";
 import { andThen, isPromise } from "./maybe-promise.ts";
+import type { SessionsOptions, Settings } from "./options.ts";
+import { settingsOf } from "./options.ts";
 import type {
   AnySession,
   Contents,
@@ -31,54 +26,17 @@ import type {
 import { EMPTY, mergeContents, OpenSession } from "./session.ts";
 import { startSweeping } from "./sweeper.ts";
 
-/** How sessions live, where not said otherwise in seconds. */
-export interface SessionOptions {
-  /** Idle timeout, in seconds: a session that nobody uses for so long ends. 8 hours by default. */
-  readonly timeout?: number;
-  /** Absolute lifetime, in seconds, however busy the session is. 30 days by default. */
-  readonly lifetime?: number;
-  /** The cookie; `session_id`, `HttpOnly`, `Secure` and `SameSite=Lax` by default. */
-  readonly cookie?: CookieOptions;
-  /** How much a session may hold, in bytes of JSON; 32 KiB by default. */
-  readonly maxBytes?: number;
-  /** How long a request waits for the store, in milliseconds; 2,000 by default. Then it gets 503. */
-  readonly storeTimeout?: number;
-  /** How often expired sessions are removed, in seconds; 60 by default, 0 for never. */
-  readonly sweepInterval?: number;
-  /** Is told of what happens to sessions. */
-  readonly onEvent?: (event: SessionEvent) => void;
-  /** The clock, in Unix milliseconds; `Date.now` by default. Give the backend the same one. */
-  readonly now?: () => number;
-}
-
-/** Options for a manager that stands on its own. */
-export interface SessionsOptions extends SessionOptions {
-  /** Where the sessions are kept. */
-  readonly backend: SessionBackend;
-}
-
 /** What may be said when a user's sessions are revoked. */
 export interface RevokeAllOptions {
   /** The handle of a session to leave alone: `session.meta.handle` for "everywhere else". */
   readonly except?: string | null;
 }
 
-const DEFAULTS = {
-  timeout: SESSION_TIMEOUT,
-  lifetime: 30 * 24 * 60 * 60,
-  maxBytes: 32 * 1024,
-  storeTimeout: 2_000,
-  sweepInterval: 60,
-};
-
 /** Rows removed in one go. 500 take SQLite 0.7 ms; 124,000 at once stall every request for 192. */
 const SWEEP_BATCH = 500;
 
 /** A repeat is one chance in 2^256: more of them mean that the random numbers are none. */
 const ID_ATTEMPTS = 4;
-
-/** An idle timeout is begun anew once this part of it is over: most reads thus write nothing. */
-const TOUCH_AFTER = 0.1;
 
 /**
  * The sessions of a service: opens the session that a request's cookie names, and stores what the
@@ -90,38 +48,31 @@ const TOUCH_AFTER = 0.1;
  * ```
  */
 export class Sessions<Data extends SessionShape<Data> = AnySession> {
+  readonly #settings: Settings;
   readonly #store: GuardedStore;
+  readonly #lifetimes: Lifetimes;
   readonly #cookie: SessionCookie;
   readonly #events: EventLog;
   readonly #conflicts = new KeyedQueue();
-  readonly #now: () => number;
-  readonly #timeout: number;
-  readonly #lifetime: number;
-  readonly #maxBytes: number;
-  readonly #storeTimeout: number;
   readonly #io: SessionIo;
   readonly #stopSweeping: () => void;
 
   /** @throws TypeError for an option that makes no sense, with the remedy. */
   constructor(options: SessionsOptions) {
-    const { backend, now = Date.now } = options;
-    this.#now = now;
-    this.#timeout = positive(options, "timeout");
-    this.#lifetime = positive(options, "lifetime");
-    this.#maxBytes = positive(options, "maxBytes");
-    const storeTimeout = positive(options, "storeTimeout");
-    this.#storeTimeout = storeTimeout;
+    const settings = settingsOf(options);
+    this.#settings = settings;
+    this.#lifetimes = new Lifetimes(settings);
     this.#cookie = new SessionCookie(options.cookie);
     this.#events = new EventLog(options.onEvent);
-    this.#store = new GuardedStore(storeOf(backend, now), this.#events, storeTimeout);
+    this.#store = new GuardedStore(settings.store, this.#events, settings.storeTimeout);
     this.#io = {
-      now,
-      checkRemember: (seconds) => this.#checkRemember(seconds),
+      now: settings.now,
+      checkRemember: (seconds) => this.#lifetimes.checkRemember(seconds),
       unreadable: (handle) => this.#reportUnreadable(handle),
       update: (open, change) => this.#update(open, change),
       save: (open) => this.#save(open),
     };
-    this.#stopSweeping = startSweeping(this, atLeastZero(options, "sweepInterval"));
+    this.#stopSweeping = startSweeping(this, settings.sweepInterval);
   }
 
   /**
@@ -206,11 +157,6 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
     };
   }
 
-  /** The dictionary of an open session, with this manager's type. */
-  sessionOf(open: SomeOpenSession): Session<Data> {
-    return open.session as unknown as Session<Data>;
-  }
-
   /** The user's live sessions, oldest first. */
   async list(userId: string): Promise<readonly SessionInfo[]> {
     return this.#store.ask("list", userId);
@@ -281,8 +227,8 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
       this.#events.emit({ type: "rejected", reason: "unknown" });
       return new OpenSession(this.#io);
     }
-    const now = this.#now();
-    if (record.expiresAt <= now || record.createdAt + this.#lifetime * 1000 <= now) {
+    const now = this.#settings.now();
+    if (this.#lifetimes.isOver(record, now)) {
       this.#events.emit({ type: "expired", handle: key });
       return new OpenSession(this.#io);
     }
@@ -321,7 +267,7 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
     if (stored === undefined) return this.#cookie.clear();
     const { remember, expiresAt } = stored.record;
     if (remember === null) return this.#cookie.issue(stored.id);
-    return this.#cookie.issue(stored.id, Math.ceil((expiresAt - this.#now()) / 1000));
+    return this.#cookie.issue(stored.id, Math.ceil((expiresAt - this.#settings.now()) / 1000));
   }
 
   /**
@@ -329,7 +275,7 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
    * visitor who only reads is served while the store cannot be written. `failed` reports it.
    */
   #touch(open: SomeOpenSession, { key, record, readAt }: StoredSession): void {
-    const touched = this.#touched(record, readAt);
+    const touched = this.#lifetimes.touched(record, readAt);
     if (touched === record) return;
     void this.#store.tell("touch", key, touched.expiresAt);
     if (record.remember !== null) open.cookie = "set";
@@ -337,8 +283,8 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
 
   #create(open: SomeOpenSession, contents: Contents, attempt = 1): MaybePromise<void> {
     refuseLateCookie(open, "A new session");
-    const now = this.#now();
-    const record = this.#alive(now, {
+    const now = this.#settings.now();
+    const record = this.#lifetimes.begin(now, {
       ...NEW_RECORD,
       ...contents,
       createdAt: now,
@@ -360,7 +306,7 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
 
   #replace(open: SomeOpenSession, stored: StoredSession, contents: Contents): MaybePromise<void> {
     const { key, record, readAt } = stored;
-    const next = this.#next(record, contents, readAt);
+    const next = this.#lifetimes.next(record, contents, readAt);
     const replaced = this.#store.ask("replace", key, next, record.version);
     return isPromise(replaced)
       ? this.#replacedLater(open, stored, next, contents, replaced)
@@ -409,12 +355,16 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
     key: string,
     change: (current: SessionRecord) => Contents,
   ): MaybePromise<SessionRecord | undefined> {
-    const deadline = performance.now() + this.#storeTimeout;
+    const deadline = performance.now() + this.#settings.storeTimeout;
     return this.#conflicts.run(key, async () => {
       while (performance.now() < deadline) {
         const current = await this.#readLive(key);
         if (current === undefined) return undefined;
-        const next = this.#next(current, this.#checked(change(current)), this.#now());
+        const next = this.#lifetimes.next(
+          current,
+          this.#checked(change(current)),
+          this.#settings.now(),
+        );
         if (await this.#store.ask("replace", key, next, current.version)) return next;
       }
       throw this.#store.fail("replace", new Error("Other processes kept changing the session."));
@@ -426,8 +376,8 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
     let current = stored.record;
     let contents = mine;
     for (let attempt = 1; attempt <= ID_ATTEMPTS;) {
-      const now = this.#now();
-      const record = this.#alive(now, {
+      const now = this.#settings.now();
+      const record = this.#lifetimes.begin(now, {
         ...current,
         ...contents,
         version: current.version + 1,
@@ -512,70 +462,19 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
     return next !== undefined;
   }
 
-  /** The record that follows, with its idle timeout begun anew if that is due. */
-  #next(record: SessionRecord, contents: Contents, readAt: number): SessionRecord {
-    const { createdAt, touchedAt, expiresAt, userId, authenticatedAt, remember } = this.#touched(
-      record,
-      readAt,
-    );
-    // Spelled out, it takes a quarter of the time that spreading both objects takes.
-    return {
-      data: contents.data,
-      flash: contents.flash,
-      version: record.version + 1,
-      createdAt,
-      touchedAt,
-      expiresAt,
-      userId,
-      authenticatedAt,
-      remember,
-    };
-  }
-
-  /** `readAt` spares a look at the clock, 0.04 µs each, in the many requests where nothing is due. */
-  #touched(record: SessionRecord, readAt: number): SessionRecord {
-    const due = readAt - record.touchedAt > this.#idleTimeout(record) * TOUCH_AFTER;
-    return due ? this.#alive(this.#now(), record) : record;
-  }
-
-  /** The record with its idle timeout begun anew, within its absolute lifetime. */
-  #alive(now: number, record: SessionRecord): SessionRecord {
-    const idle = now + this.#idleTimeout(record);
-    const absolute = record.createdAt + this.#lifetime * 1000;
-    return { ...record, touchedAt: now, expiresAt: Math.min(idle, absolute) };
-  }
-
-  #idleTimeout(record: SessionRecord): number {
-    return (record.remember ?? this.#timeout) * 1000;
-  }
-
   async #readLive(key: string): Promise<SessionRecord | undefined> {
     const record = await this.#store.ask("read", key);
-    return record === undefined || record.expiresAt <= this.#now() ? undefined : record;
+    return record === undefined || this.#lifetimes.isOver(record) ? undefined : record;
   }
 
   #checked(contents: Contents): Contents {
     const { data, flash } = contents;
     const bytes = Buffer.byteLength(data) + (flash === null ? 0 : Buffer.byteLength(flash));
-    if (bytes <= this.#maxBytes) return contents;
+    if (bytes <= this.#settings.maxBytes) return contents;
     throw new SessionDataError(
-      `The session takes ${bytes} bytes of JSON, more than the ${this.#maxBytes} that \`maxBytes\` ` +
+      `The session takes ${bytes} bytes of JSON, more than the ${this.#settings.maxBytes} that \`maxBytes\` ` +
         "allows. Keep large things in a database, and their keys in the session.",
     );
-  }
-
-  #checkRemember(seconds: number): void {
-    if (!Number.isInteger(seconds) || seconds <= 0) {
-      throw new RangeError(
-        `remember is ${seconds}; it has to be a whole number of seconds above 0, such as 30 * 86_400.`,
-      );
-    }
-    if (seconds > this.#lifetime) {
-      throw new RangeError(
-        `remember is ${seconds} seconds, longer than the absolute lifetime of ${this.#lifetime}. ` +
-          "Shorten it, or raise the `lifetime` option.",
-      );
-    }
   }
 
   #noFreeId(): SessionStoreError {
@@ -606,29 +505,6 @@ function factsOf(login: Login | undefined): Partial<SessionRecord> {
   if (login === undefined) return {};
   const { userId, at, remember } = login;
   return { userId, authenticatedAt: at, remember };
-}
-
-function storeOf(backend: SessionBackend, now: () => number): SessionStore {
-  if (backend instanceof SessionStore) return backend;
-  if (typeof backend?.load === "function" && typeof backend.save === "function") {
-    return new LoadSaveStore(backend, now);
-  }
-  throw new TypeError(
-    "`backend` needs a load(sessionId) and a save(sessionId, data, timeout) method. " +
-      "`new InMemorySessionBackend()` keeps sessions in memory.",
-  );
-}
-
-function positive(options: SessionOptions, name: keyof typeof DEFAULTS): number {
-  const value = options[name] ?? DEFAULTS[name];
-  if (Number.isFinite(value) && value > 0) return value;
-  throw new TypeError(
-    `\`${name}\` is ${value}; it has to be a number above 0. Leave it out for ${DEFAULTS[name]}.`,
-  );
-}
-
-function atLeastZero(options: SessionOptions, name: keyof typeof DEFAULTS): number {
-  return options[name] === 0 ? 0 : positive(options, name);
 }
 
 function runSynchronously(change: (data: SessionData) => unknown, data: SessionData): void {

@@ -2,17 +2,17 @@
 const JITTER = 0.1;
 
 /**
- * Sweeps every `seconds`, give or take a tenth; never for 0. Neither keeps the process alive nor the
+ * Sweeps every `interval` milliseconds, give or take a tenth; never for 0. Neither keeps the process alive nor the
  * sweeper: a manager that nobody holds any more, after a hot reload for instance, is let go.
  *
  * @returns what stops it.
  */
-export function startSweeping(sweeper: { sweep(): Promise<number> }, seconds: number): () => void {
-  if (seconds === 0) return () => undefined;
+export function startSweeping(sweeper: { sweep(): Promise<number> }, interval: number): () => void {
+  if (interval === 0) return () => undefined;
   const held = new WeakRef(sweeper);
   let timer: ReturnType<typeof setTimeout>;
   const schedule = (): void => {
-    timer = setTimeout(sweep, seconds * 1000 * (1 + JITTER * (2 * Math.random() - 1)));
+    timer = setTimeout(sweep, interval * (1 + JITTER * (2 * Math.random() - 1)));
     timer.unref();
   };
   const sweep = async (): Promise<void> => {
