@@ -1,0 +1,20 @@
+// What the hand-written counters share: a cookie and a sentence.
+
+/** The id in the request's cookie, taken as it comes. */
+export function idOf(request: Request): string | undefined {
+  const header = request.headers.get("cookie") ?? "";
+  const start = header.indexOf("session_id=");
+  return start === -1 ? undefined : header.slice(start + 11, start + 54);
+}
+
+export function createId(): string {
+  return crypto
+    .getRandomValues(new Uint8Array(32))
+    .toBase64({ alphabet: "base64url", omitPadding: true });
+}
+
+export function pageOf(visits: number, newId?: string): Response {
+  const page = `You have visited ${visits} times.`;
+  if (newId === undefined) return new Response(page);
+  return new Response(page, { headers: { "set-cookie": `session_id=${newId}; HttpOnly` } });
+}

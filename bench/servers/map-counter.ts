@@ -1,0 +1,16 @@
+// The least that a counter in memory can be: a cookie and a Map, no expiry, no limit, no rules.
+import { ADDRESS, announce, tally } from "./announce.ts";
+import { createId, idOf, pageOf } from "./by-hand.ts";
+
+const sessions = new Map<string, { visits: number }>();
+
+function count(request: Request): Response {
+  tally.handled++;
+  const session = sessions.get(idOf(request) ?? "");
+  if (session !== undefined) return pageOf(++session.visits);
+  const id = createId();
+  sessions.set(id, { visits: 1 });
+  return pageOf(1, id);
+}
+
+announce(Bun.serve({ ...ADDRESS, fetch: count }));
