@@ -2,6 +2,7 @@ import type { Database } from "bun:sqlite";
 import { SQLiteError } from "bun:sqlite";
 
 interface Write {
+  readonly ids: readonly string[];
   readonly run: () => unknown;
   readonly since: number;
   readonly resolve: (result: unknown) => void;
@@ -36,10 +37,8 @@ export class GroupCommit {
 
   /** Runs `run` in the next transaction; settles once that has been committed. */
   write<T>(ids: readonly string[], run: () => T): Promise<T> {
-    this.#flushed ??= this.#flushSoon();
-    for (const id of ids) this.#ids.add(id);
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    this.#writes.push({ run, since: performance.now(), resolve, reject });
+    this.#add({ ids, run, since: performance.now(), resolve, reject });
     return promise as Promise<T>;
   }
 
@@ -75,6 +74,12 @@ export class GroupCommit {
     }
   }
 
+  #add(write: Write): void {
+    this.#flushed ??= this.#flushSoon();
+    for (const id of write.ids) this.#ids.add(id);
+    this.#writes.push(write);
+  }
+
   async #flushSoon(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
     while (!this.#flush()) {
@@ -108,7 +113,9 @@ export class GroupCommit {
     try {
       write.resolve(this.#inTransaction(write.run));
     } catch (error) {
-      write.reject(error);
+      // Somebody else took the lock since the common attempt: this write waits for the next one.
+      if (isBusy(error)) this.#add(write);
+      else write.reject(error);
     }
   }
 
