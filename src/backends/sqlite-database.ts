@@ -1,6 +1,7 @@
 import { Database } from "bun:sqlite";
 import { join } from "node:path";
 
+import { DrizzleError } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/bun-sqlite";
 import { migrate } from "drizzle-orm/bun-sqlite/migrator";
 
@@ -33,7 +34,7 @@ export function openDatabase(path: string, synchronous: "normal" | "full"): Data
   } catch (cause) {
     client?.close();
     throw new Error(
-      `Cannot keep sessions in ${path}: ${messageOf(cause)}. Its folder has to exist, and this process ` +
+      `Cannot keep sessions in ${path}: ${messageOf(rootOf(cause))}. Its folder has to exist, and this process ` +
         "has to be allowed to write the file, the folder, and the files that end in -wal and -shm beside it.",
       { cause },
     );
@@ -68,13 +69,15 @@ export function adoptDatabase(source: Database | { readonly $client: Database })
  * comes second fails on what the first has just made, and finds it done on the next attempt.
  */
 function prepare(client: Database, pragma?: string): void {
+  const deadline = performance.now() + STARTUP_BUSY_TIMEOUT;
   for (let attempt = 1; ; attempt++) {
     try {
       if (pragma !== undefined) client.run(pragma);
       migrate(drizzle(client), MIGRATIONS);
       return;
     } catch (error) {
-      if (attempt === MIGRATION_ATTEMPTS || !mayPass(error)) throw error;
+      const isLate = attempt === MIGRATION_ATTEMPTS || performance.now() > deadline;
+      if (isLate || !mayPass(rootOf(error))) throw error;
       Bun.sleepSync(attempt * 5);
     }
   }
@@ -82,6 +85,11 @@ function prepare(client: Database, pragma?: string): void {
 
 function mayPass(error: unknown): boolean {
   return isBusy(error) || /already exists/.test(String(error));
+}
+
+/** What SQLite said. Drizzle's own error names the statement only. */
+function rootOf(error: unknown): unknown {
+  return error instanceof DrizzleError ? error.cause : error;
 }
 
 function messageOf(error: unknown): string {
