@@ -30,6 +30,7 @@ export function openDatabase(path: string, synchronous: "normal" | "full"): Data
     client.run(`PRAGMA synchronous = ${synchronous}`);
     prepare(client, "PRAGMA journal_mode = WAL");
     client.run("PRAGMA busy_timeout = 0");
+    checkWritable(client);
     return client;
   } catch (cause) {
     client?.close();
@@ -45,6 +46,7 @@ export function openDatabase(path: string, synchronous: "normal" | "full"): Data
  * Takes a connection of the app's, whose pragmas stay as they are, and brings the table up to date.
  *
  * @throws TypeError if it is no connection of bun:sqlite.
+ * @throws Error if it cannot be written, with the remedy.
  */
 export function adoptDatabase(source: Database | { readonly $client: Database }): Database {
   const client: unknown = source instanceof Database ? source : source?.$client;
@@ -60,8 +62,26 @@ export function adoptDatabase(source: Database | { readonly $client: Database })
       "SqliteSessionBackend needs numbers: open the database without `safeIntegers`.",
     );
   }
-  prepare(client);
-  return client;
+  try {
+    prepare(client);
+    checkWritable(client);
+    return client;
+  } catch (cause) {
+    throw new Error(
+      `Cannot keep sessions in the given database: ${messageOf(rootOf(cause))}. The connection has to be ` +
+        "open and allowed to write, and no table of your own may be called bunpie_sessions.",
+      { cause },
+    );
+  }
+}
+
+/** Migrations that are done write nothing. Changing no row needs the right to write all the same. */
+function checkWritable(client: Database): void {
+  try {
+    client.run("DELETE FROM bunpie_sessions WHERE FALSE");
+  } catch (error) {
+    if (!isBusy(error)) throw error;
+  }
 }
 
 /**
