@@ -1,5 +1,5 @@
 import type { Database } from "bun:sqlite";
-import { SQLiteError } from "bun:sqlite";
+import { constants, SQLiteError } from "bun:sqlite";
 
 interface Write {
   readonly ids: readonly string[];
@@ -121,6 +121,7 @@ export class GroupCommit {
 
   #inTransaction<T>(work: () => T): T {
     if (this.#client.inTransaction) throw new OpenTransaction();
+    checkFile(this.#client);
     this.#client.run("BEGIN IMMEDIATE");
     try {
       const result = work();
@@ -161,6 +162,24 @@ export class GroupCommit {
 class OpenTransaction extends Error {
   override readonly message = "The app has a transaction open on the connection.";
 }
+
+/**
+ * Unix lets a process go on writing to a file that is gone. What it acknowledged then nobody would
+ * find after a restart.
+ */
+function checkFile(client: Database): void {
+  HAS_MOVED[0] = 0;
+  client.fileControl(constants.SQLITE_FCNTL_HAS_MOVED, HAS_MOVED);
+  if (HAS_MOVED[0] !== 0) {
+    throw new Error(
+      `${client.filename} was moved, replaced or deleted while sessions were kept in it. ` +
+        "Put it back, or restart this process.",
+    );
+  }
+}
+
+/** Where SQLite puts its answer. It takes four bytes; Bun insists on eight. */
+const HAS_MOVED = new Int32Array(2);
 
 /** Whether the database is in somebody else's hands at the moment. */
 export function isBusy(error: unknown): boolean {
