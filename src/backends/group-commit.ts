@@ -1,7 +1,8 @@
 import type { Database } from "bun:sqlite";
-import { SQLiteError } from "bun:sqlite";
+import { constants, SQLiteError } from "bun:sqlite";
 
 interface Write {
+  readonly ids: readonly string[];
   readonly run: () => unknown;
   readonly since: number;
   readonly resolve: (result: unknown) => void;
@@ -36,10 +37,8 @@ export class GroupCommit {
 
   /** Runs `run` in the next transaction; settles once that has been committed. */
   write<T>(ids: readonly string[], run: () => T): Promise<T> {
-    this.#flushed ??= this.#flushSoon();
-    for (const id of ids) this.#ids.add(id);
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    this.#writes.push({ run, since: performance.now(), resolve, reject });
+    this.#add({ ids, run, since: performance.now(), resolve, reject });
     return promise as Promise<T>;
   }
 
@@ -75,6 +74,12 @@ export class GroupCommit {
     }
   }
 
+  #add(write: Write): void {
+    this.#flushed ??= this.#flushSoon();
+    for (const id of write.ids) this.#ids.add(id);
+    this.#writes.push(write);
+  }
+
   async #flushSoon(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
     while (!this.#flush()) {
@@ -108,12 +113,15 @@ export class GroupCommit {
     try {
       write.resolve(this.#inTransaction(write.run));
     } catch (error) {
-      write.reject(error);
+      // Somebody else took the lock since the common attempt: this write waits for the next one.
+      if (isBusy(error)) this.#add(write);
+      else write.reject(error);
     }
   }
 
   #inTransaction<T>(work: () => T): T {
     if (this.#client.inTransaction) throw new OpenTransaction();
+    checkFile(this.#client);
     this.#client.run("BEGIN IMMEDIATE");
     try {
       const result = work();
@@ -154,6 +162,24 @@ export class GroupCommit {
 class OpenTransaction extends Error {
   override readonly message = "The app has a transaction open on the connection.";
 }
+
+/**
+ * Unix lets a process go on writing to a file that is gone. What it acknowledged then nobody would
+ * find after a restart.
+ */
+function checkFile(client: Database): void {
+  HAS_MOVED[0] = 0;
+  client.fileControl(constants.SQLITE_FCNTL_HAS_MOVED, HAS_MOVED);
+  if (HAS_MOVED[0] !== 0) {
+    throw new Error(
+      `${client.filename} was moved, replaced or deleted while sessions were kept in it. ` +
+        "Put it back, or restart this process.",
+    );
+  }
+}
+
+/** Where SQLite puts its answer. It takes four bytes; Bun insists on eight. */
+const HAS_MOVED = new Int32Array(2);
 
 /** Whether the database is in somebody else's hands at the moment. */
 export function isBusy(error: unknown): boolean {

@@ -1,6 +1,7 @@
 import { Database } from "bun:sqlite";
 import { join } from "node:path";
 
+import { DrizzleError } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/bun-sqlite";
 import { migrate } from "drizzle-orm/bun-sqlite/migrator";
 
@@ -29,11 +30,12 @@ export function openDatabase(path: string, synchronous: "normal" | "full"): Data
     client.run(`PRAGMA synchronous = ${synchronous}`);
     prepare(client, "PRAGMA journal_mode = WAL");
     client.run("PRAGMA busy_timeout = 0");
+    checkWritable(client);
     return client;
   } catch (cause) {
     client?.close();
     throw new Error(
-      `Cannot keep sessions in ${path}: ${messageOf(cause)}. Its folder has to exist, and this process ` +
+      `Cannot keep sessions in ${path}: ${messageOf(rootOf(cause))}. Its folder has to exist, and this process ` +
         "has to be allowed to write the file, the folder, and the files that end in -wal and -shm beside it.",
       { cause },
     );
@@ -44,6 +46,7 @@ export function openDatabase(path: string, synchronous: "normal" | "full"): Data
  * Takes a connection of the app's, whose pragmas stay as they are, and brings the table up to date.
  *
  * @throws TypeError if it is no connection of bun:sqlite.
+ * @throws Error if it cannot be written, with the remedy.
  */
 export function adoptDatabase(source: Database | { readonly $client: Database }): Database {
   const client: unknown = source instanceof Database ? source : source?.$client;
@@ -59,8 +62,26 @@ export function adoptDatabase(source: Database | { readonly $client: Database })
       "SqliteSessionBackend needs numbers: open the database without `safeIntegers`.",
     );
   }
-  prepare(client);
-  return client;
+  try {
+    prepare(client);
+    checkWritable(client);
+    return client;
+  } catch (cause) {
+    throw new Error(
+      `Cannot keep sessions in the given database: ${messageOf(rootOf(cause))}. The connection has to be ` +
+        "open and allowed to write, and no table of your own may be called bunpie_sessions.",
+      { cause },
+    );
+  }
+}
+
+/** Migrations that are done write nothing. Changing no row needs the right to write all the same. */
+function checkWritable(client: Database): void {
+  try {
+    client.run("DELETE FROM bunpie_sessions WHERE FALSE");
+  } catch (error) {
+    if (!isBusy(error)) throw error;
+  }
 }
 
 /**
@@ -68,13 +89,15 @@ export function adoptDatabase(source: Database | { readonly $client: Database })
  * comes second fails on what the first has just made, and finds it done on the next attempt.
  */
 function prepare(client: Database, pragma?: string): void {
+  const deadline = performance.now() + STARTUP_BUSY_TIMEOUT;
   for (let attempt = 1; ; attempt++) {
     try {
       if (pragma !== undefined) client.run(pragma);
       migrate(drizzle(client), MIGRATIONS);
       return;
     } catch (error) {
-      if (attempt === MIGRATION_ATTEMPTS || !mayPass(error)) throw error;
+      const isLate = attempt === MIGRATION_ATTEMPTS || performance.now() > deadline;
+      if (isLate || !mayPass(rootOf(error))) throw error;
       Bun.sleepSync(attempt * 5);
     }
   }
@@ -82,6 +105,11 @@ function prepare(client: Database, pragma?: string): void {
 
 function mayPass(error: unknown): boolean {
   return isBusy(error) || /already exists/.test(String(error));
+}
+
+/** What SQLite said. Drizzle's own error names the statement only. */
+function rootOf(error: unknown): unknown {
+  return error instanceof DrizzleError ? error.cause : error;
 }
 
 function messageOf(error: unknown): string {
