@@ -270,9 +270,12 @@ function defaultBackend(now: (() => number) | undefined): InMemorySessionBackend
 
 const HOT_BACKEND = Symbol.for("bunpie.hot-backend");
 
-/** The path of an absolute URL, as it stands there. Parsing it takes ten times as long. */
+/**
+ * The path of a URL, as it stands there. Parsing it takes ten times as long. Where the Host header is
+ * missing, or makes no URL, Bun gives the path alone.
+ */
 function pathOf(url: string): string {
-  const start = url.indexOf("/", 8);
+  const start = url.startsWith("/") ? 0 : url.indexOf("/", 8);
   if (start === -1) return "/";
   const mark = url.indexOf("?", start);
   return mark === -1 ? url.slice(start) : url.slice(start, mark);
