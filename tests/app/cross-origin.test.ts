@@ -34,7 +34,7 @@ class Site extends App {
 }
 
 /** How the site answers a request with these headers, and whether a handler ran. */
-async function answer(path: string, method: string, headers: Record<string, string>) {
+async function outcome(path: string, method: string, headers: Record<string, string>) {
   const site = new Site({ trustedOrigins: [TRUSTED] });
   const { status } = await new Client(site).send(path, { method, headers });
   return { status, calls: site.calls };
@@ -64,7 +64,7 @@ describe.each(["/method", "/verbs", "/any-word"])("refuseCrossOrigin on %s", (pa
       ["a trusted Origin with a slash behind it", { origin: `${TRUSTED}/` }],
       ["a trusted Origin under http", { origin: "http://admin.example.com" }],
     ])("X2: refuses %s", async (_, headers) => {
-      expect(await answer(path, method, headers)).toEqual(REFUSED);
+      expect(await outcome(path, method, headers)).toEqual(REFUSED);
     });
 
     test.each([
@@ -79,13 +79,13 @@ describe.each(["/method", "/verbs", "/any-word"])("refuseCrossOrigin on %s", (pa
         { origin: TRUSTED, "sec-fetch-site": "cross-site" },
       ],
     ])("X2: lets in %s", async (_, headers) => {
-      expect(await answer(path, method, headers)).toEqual(LET_IN);
+      expect(await outcome(path, method, headers)).toEqual(LET_IN);
     });
   });
 
   test.each(["GET", "HEAD"])("X2: lets %s in from everywhere", async (method) => {
     const headers = { "sec-fetch-site": "cross-site", origin: "https://evil.example" };
-    expect(await answer(path, method, headers)).toEqual(LET_IN);
+    expect(await outcome(path, method, headers)).toEqual(LET_IN);
   });
 });
 
@@ -97,7 +97,7 @@ describe("refuseCrossOrigin", () => {
   });
 
   test("X2: refuses the Origin null where the Host header says nothing either", async () => {
-    const info = quiet("info");
+    using _info = quiet("info");
     const site = new Site();
     const server = site.listen(0);
     const headers = { host: "", "content-length": "0", origin: "null" };
@@ -105,7 +105,6 @@ describe("refuseCrossOrigin", () => {
     expect(answer).toStartWith("HTTP/1.1 403");
     expect(site.calls).toBe(0);
     await site.close();
-    info.mockRestore();
   });
 });
 

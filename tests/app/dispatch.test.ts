@@ -147,14 +147,13 @@ describe("DispatchTable", () => {
   });
 
   test("sends no body to HEAD", async () => {
-    const info = quiet("info");
+    using _info = quiet("info");
     const site = new Site();
     const server = site.listen(0);
     const answer = await exchange(server.port ?? 0, head("HEAD /cart HTTP/1.1"));
     expect(answer).toStartWith("HTTP/1.1 200");
     expect(answer).not.toContain("your cart");
     await site.close();
-    info.mockRestore();
   });
 
   test("answers OPTIONS by itself", async () => {
@@ -200,16 +199,15 @@ describe("DispatchTable", () => {
     ["with a whole URL", head("GET http://elsewhere.example/greet/Ann HTTP/1.1")],
     ["with dots", head("GET /private/../greet/%41nn HTTP/1.1")],
   ])("answers a request %s by the path it asks for", async (_, request) => {
-    const info = quiet("info");
+    using _info = quiet("info");
     const site = new Site();
     const server = site.listen(0);
     expect(await exchange(server.port ?? 0, request)).toEndWith("\r\n\r\nHello, Ann!");
     await site.close();
-    info.mockRestore();
   });
 
   test("lists its routes at the start", async () => {
-    const info = quiet("info");
+    using info = quiet("info");
     const site = new Site();
     const server = site.listen(0);
     expect(info.mock.calls).toEqual([
@@ -229,28 +227,30 @@ describe("DispatchTable", () => {
       ],
     ]);
     await site.close();
-    info.mockRestore();
   });
 
   test("lists index with its parameters", async () => {
-    const info = quiet("info");
+    using info = quiet("info");
     const app = new WithWords();
     app.listen(0);
     expect(info.mock.lastCall).toEqual(["  /…      any verb\n  /about  any verb"]);
     await app.close();
-    info.mockRestore();
   });
 });
 
-describe("a page's name", () => {
-  const asMethod = (name: string): App => {
-    const Site = class extends App {};
-    Object.defineProperty(Site.prototype, name, { value: () => "" });
-    return new Site();
-  };
-  const asField = (name: string): App =>
-    Object.defineProperty(new App(), name, { value: { GET: () => "" } });
+/** An app with one page of this name, as a method. */
+function asMethod(name: string): App {
+  const Named = class extends App {};
+  Object.defineProperty(Named.prototype, name, { value: () => "" });
+  return new Named();
+}
 
+/** An app with one page of this name, as a field. */
+function asField(name: string): App {
+  return Object.defineProperty(new App(), name, { value: { GET: () => "" } });
+}
+
+describe("a page's name", () => {
   test.each(["fetch", "listen", "redirect", "sessions", "request", "close", "toString"])(
     "cannot be %s, which every App has",
     (name) => {
@@ -275,35 +275,47 @@ describe("a page's name", () => {
   });
 
   test("can be a setting's where it holds that setting", async () => {
-    class Site extends App {
+    class OnPort extends App {
       port = 4000;
       hostname = "localhost";
       index() {
         return "served";
       }
     }
-    expect(await new Client(new Site()).text("/")).toBe("served");
+    expect(await new Client(new OnPort()).text("/")).toBe("served");
   });
 });
 
-describe("a field of handlers", () => {
-  const handler = (): string => "";
+const handler = (): string => "";
 
+describe("a field of handlers", () => {
   test.each([
     ["a verb in small letters", { GET: handler, post: handler }, "post"],
     ["a verb that is none", { GET: handler, FETCH: handler }, "FETCH"],
     ["a handler that is no function", { GET: handler, POST: "text" }, "POST"],
   ])("cannot hold %s", (_, handlers, stray) => {
-    class Site extends App {
+    class Shop extends App {
       cart = handlers;
     }
-    expect(() => new Site().fetch).toThrow(
+    expect(() => new Shop().fetch).toThrow(
       new TypeError(
         `cart has handlers for GET, and also "${stray}". A page's field holds functions under GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS and nothing else.`,
       ),
     );
   });
 });
+
+/** An object, and everything that it inherits from. */
+function* chain(start: object): Generator<object> {
+  for (let each: unknown = start; each instanceof Object; each = Object.getPrototypeOf(each)) {
+    yield each;
+  }
+}
+
+/** Every byte percent-encoded. */
+function percent(text: string): string {
+  return Buffer.from(text).toHex().replaceAll(/../g, "%$&");
+}
 
 describe("D1: a name from the wire reaches nothing but pages", () => {
   const calls: string[] = [];
@@ -371,12 +383,6 @@ describe("D1: a name from the wire reaches nothing but pages", () => {
   const app = new Hostile();
   const registered = new Set(["page", "method"]);
 
-  function* chain(start: object): Generator<object> {
-    for (let each: unknown = start; each instanceof Object; each = Object.getPrototypeOf(each)) {
-      yield each;
-    }
-  }
-
   const names = new Set(
     [...chain(app), ...chain(Hostile), Object.prototype, Function.prototype]
       .flatMap((each) => Reflect.ownKeys(each))
@@ -384,11 +390,6 @@ describe("D1: a name from the wire reaches nothing but pages", () => {
       .concat("#hidden", "hidden", "@@iterator", "then", "GET", "deep", "..", "index")
       .filter((name) => name !== "" && !registered.has(name)),
   );
-
-  const percent = (text: string): string =>
-    [...new TextEncoder().encode(text)]
-      .map((byte) => `%${byte.toString(16).padStart(2, "0")}`)
-      .join("");
 
   const encodings: Record<string, (name: string) => string> = {
     plain: (name) => `/${encodeURIComponent(name)}`,
@@ -421,12 +422,12 @@ describe("D1: a name from the wire reaches nothing but pages", () => {
   });
 
   test("a query or a form sets neither arguments nor the session", async () => {
-    class Site extends App<{ admin: boolean }> {
+    class Private extends App<{ admin: boolean }> {
       async index(...words: string[]) {
         return { words, admin: this.request.session.admin ?? false };
       }
     }
-    const client = new Client(new Site());
+    const client = new Client(new Private());
     expect(await client.text("/?admin=true&words=a")).toBe('{"words":[],"admin":false}');
     const response = await client.post("/", { admin: "true", words: "a" });
     expect(await response.json()).toEqual({ words: [], admin: false });
