@@ -23,7 +23,7 @@ export class Client {
     const headers = new Headers(init.headers);
     const pairs = [...this.cookies].map(([name, value]) => `${name}=${value}`);
     if (pairs.length > 0 && !headers.has("cookie")) headers.set("cookie", pairs.join("; "));
-    const request = new Request(new URL(path, ORIGIN), { ...init, headers });
+    const request = new Request(new URL(path, ORIGIN).href, { ...init, headers });
     const response = await this.#app.fetch(request);
     for (const line of response.headers.getSetCookie()) this.#keep(line);
     return response;
