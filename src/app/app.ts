@@ -43,6 +43,9 @@ export type ListenOptions =
     >
   | Pick<Bun.Serve.UnixServeOptions<undefined>, "unix" | "tls">;
 
+/** Bun's server, as far as an app asks it something. */
+type AppServer = ServerLike & StoppableServer;
+
 const DEFAULT_MAX_BODY_BYTES = 1024 * 1024;
 const DEFAULT_SHUTDOWN_TIMEOUT = 10_000;
 
@@ -73,9 +76,10 @@ export class App<Data extends SessionShape<Data> = AnySession> {
   readonly #trustedOrigins: ReadonlySet<string>;
   readonly #maxBodyBytes: number;
   readonly #service: Service;
-  #server: (StoppableServer & ServerLike) | undefined;
+  #server: AppServer | undefined;
+  #isDefaultExport = false;
   #table: DispatchTable | undefined;
-  #fetch: ((request: Request, server?: ServerLike) => MaybePromise<Response>) | undefined;
+  #fetch: ((request: Request, server?: AppServer) => MaybePromise<Response>) | undefined;
 
   /** @throws TypeError for an option that makes no sense, with the remedy. */
   constructor(options: AppOptions = {}) {
@@ -116,7 +120,7 @@ export class App<Data extends SessionShape<Data> = AnySession> {
    *
    * @throws TypeError, when it is first asked for, if a page has a name that it cannot have.
    */
-  get fetch(): (request: Request, server?: ServerLike) => MaybePromise<Response> {
+  get fetch(): (request: Request, server?: AppServer) => MaybePromise<Response> {
     this.#fetch ??= this.#start();
     return this.#fetch;
   }
@@ -126,6 +130,7 @@ export class App<Data extends SessionShape<Data> = AnySession> {
    * tells an app that it is being served in that way: so this is where such an app starts.
    */
   get maxRequestBodySize(): number {
+    this.#isDefaultExport = true;
     startService(DEFAULT_EXPORT, this.#service);
     queueMicrotask(() => this.#announce());
     return this.#maxBodyBytes;
@@ -172,9 +177,13 @@ export class App<Data extends SessionShape<Data> = AnySession> {
     return new Response(null, { status, headers: { location: encoded } });
   }
 
-  #start(): (request: Request, server?: ServerLike) => MaybePromise<Response> {
+  #start(): (request: Request, server?: AppServer) => MaybePromise<Response> {
     this.#table = new DispatchTable(this, App.prototype);
-    return (request, server) => this.#answer(request, server);
+    return (request, server) => {
+      // Bun does not say which server it has made for a default export, except to its requests.
+      if (this.#isDefaultExport) this.#server ??= server;
+      return this.#answer(request, server);
+    };
   }
 
   #announce(): void {
@@ -313,9 +322,12 @@ function defaultBackend(now: (() => number) | undefined): InMemorySessionBackend
 
 const HOT_BACKEND = Symbol.for("bunpie.hot-backend");
 
-/** The path of an absolute URL, as it stands there. Parsing it takes ten times as long. */
+/**
+ * The path of a URL, as it stands there. Parsing it takes ten times as long. Where the Host header is
+ * missing, or makes no URL, Bun gives the path alone.
+ */
 function pathOf(url: string): string {
-  const start = url.indexOf("/", 8);
+  const start = url.startsWith("/") ? 0 : url.indexOf("/", 8);
   if (start === -1) return "/";
   const mark = url.indexOf("?", start);
   return mark === -1 ? url.slice(start) : url.slice(start, mark);

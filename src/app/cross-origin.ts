@@ -16,7 +16,7 @@ export function refuseCrossOrigin(request: Request, trustedOrigins: ReadonlySet<
   const site = request.headers.get("sec-fetch-site");
   const isOurs =
     site === null
-      ? origin === null || hostOf(origin) === hostOf(request.url)
+      ? origin === null || isSameHost(origin, request.url)
       : site === "same-origin" || site === "none";
   if (!isOurs) {
     throw new HttpError(
@@ -42,6 +42,6 @@ export function originsOf(origins: readonly string[]): ReadonlySet<string> {
 }
 
 /** Compared without the scheme: behind a proxy that ends TLS, ours is `http` and the page's `https`. */
-function hostOf(url: string): string | undefined {
-  return URL.canParse(url) ? new URL(url).host : undefined;
+function isSameHost(origin: string, url: string): boolean {
+  return URL.canParse(origin) && URL.canParse(url) && new URL(origin).host === new URL(url).host;
 }

@@ -56,6 +56,11 @@ export class DispatchTable {
    */
   constructor(app: object, base: object) {
     for (const [name, route] of [...methodsOf(app, base), ...fieldsOf(app)]) {
+      if (route === undefined) {
+        // It covers a page of a class above, as it does for whoever calls that by its name.
+        this.#routes.delete(name);
+        continue;
+      }
       checkName(name, base);
       this.#routes.set(name, route);
     }
@@ -101,7 +106,7 @@ export class DispatchTable {
   }
 }
 
-function* methodsOf(app: object, base: object): Generator<[string, Route]> {
+function* methodsOf(app: object, base: object): Generator<[string, Route | undefined]> {
   const classes: object[] = [];
   for (
     let prototype: unknown = Object.getPrototypeOf(app);
@@ -112,17 +117,17 @@ function* methodsOf(app: object, base: object): Generator<[string, Route]> {
   }
   for (const prototype of classes) {
     for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
-      if (!isPublic(name) || typeof value !== "function") continue;
-      yield [name, anyVerb(app, value as Handler)];
+      if (!isPublic(name)) continue;
+      yield [name, typeof value === "function" ? anyVerb(app, value as Handler) : undefined];
     }
   }
 }
 
-function* fieldsOf(app: object): Generator<[string, Route]> {
+function* fieldsOf(app: object): Generator<[string, Route | undefined]> {
   for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(app))) {
     if (!isPublic(name)) continue;
     const handlers = handlersOf(name, value);
-    if (handlers.size > 0) yield [name, byVerb(app, handlers)];
+    yield [name, handlers.size > 0 ? byVerb(app, handlers) : undefined];
   }
 }
 

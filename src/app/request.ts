@@ -89,7 +89,7 @@ export class AppRequest<Data extends SessionShape<Data>> {
   /**
    * The body as JSON.
    *
-   * @throws HttpError 400 if it is none, 413 if it is larger than `maxBodyBytes`.
+   * @throws HttpError 400 if it is none or broke off, 413 if it is larger than `maxBodyBytes`.
    */
   async json<Value = unknown>(): Promise<Value> {
     try {
@@ -119,7 +119,7 @@ export class AppRequest<Data extends SessionShape<Data>> {
   /**
    * The body as text.
    *
-   * @throws HttpError 413 if it is larger than `maxBodyBytes`.
+   * @throws HttpError 400 if it broke off, 413 if it is larger than `maxBodyBytes`.
    */
   async text(): Promise<string> {
     return new TextDecoder().decode(await this.#read());
@@ -133,16 +133,34 @@ export class AppRequest<Data extends SessionShape<Data>> {
 }
 
 async function readBody(request: Request, limit: number): Promise<Uint8Array<ArrayBuffer>> {
-  const tooLarge = new HttpError(413, `The request's body is larger than ${limit} bytes.`);
-  if (Number(request.headers.get("content-length") ?? 0) > limit) throw tooLarge;
+  if (Number(request.headers.get("content-length") ?? 0) > limit) throw tooLarge(limit);
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of request.body ?? []) {
-    size += chunk.length;
-    if (size > limit) throw tooLarge;
-    chunks.push(chunk);
+  try {
+    for await (const chunk of request.body ?? []) {
+      size += chunk.length;
+      if (size > limit) break;
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw refusalOf(error, limit);
   }
+  if (size > limit) throw tooLarge(limit);
   return Bun.concatArrayBuffers(chunks, limit, true);
+}
+
+function tooLarge(limit: number, cause?: unknown): HttpError {
+  return new HttpError(413, `The request's body is larger than ${limit} bytes.`, { cause });
+}
+
+/** Bun's server holds to the limit too, and says so first. What a client leaves unfinished is aborted. */
+function refusalOf(error: unknown, limit: number): unknown {
+  if (error instanceof Error && error.message.includes("maxRequestBodySize")) {
+    return tooLarge(limit, error);
+  }
+  return error instanceof DOMException && error.name === "AbortError"
+    ? new HttpError(400, "The request's body broke off.", { cause: error })
+    : error;
 }
 
 async function fieldsOf(body: Uint8Array<ArrayBuffer>, type: string): Promise<URLSearchParams> {

@@ -1,0 +1,624 @@
+import { describe, expect, test } from "bun:test";
+
+import type { AppOptions, SessionBackend, SessionData } from "bunpie";
+import { App, html, HttpError, InMemorySessionBackend, SESSION_TIMEOUT, Sessions } from "bunpie";
+
+import { Client } from "../support/client.ts";
+import { FakeClock } from "../support/clock.ts";
+import { quiet } from "../support/quiet.ts";
+
+/** A backend of two methods over a Map, which can be made to fail and to wait. */
+class Backend implements SessionBackend {
+  readonly kept = new Map<string, SessionData>();
+  failing: "load" | "save" | undefined;
+  /** Holds every `save` until it resolves. */
+  gate: Promise<void> = Promise.resolve();
+
+  async load(id: string) {
+    if (this.failing === "load") throw new Error("The disk is on fire.");
+    return this.kept.get(id);
+  }
+
+  async save(id: string, data: SessionData) {
+    await this.gate;
+    if (this.failing === "save") throw new Error("The disk is full.");
+    if (Object.keys(data).length === 0) this.kept.delete(id);
+    else this.kept.set(id, data);
+  }
+}
+
+class Counter extends App<{ visits: number }> {
+  index() {
+    const { session } = this.request;
+    session.visits = (session.visits ?? 0) + 1;
+    return `You have visited ${session.visits} times.`;
+  }
+
+  visits() {
+    return this.request.session.visits ?? 0;
+  }
+
+  about() {
+    return "about";
+  }
+}
+
+const OPTION_ERRORS: [AppOptions, string][] = [
+  [{ maxBodyBytes: 0 }, "`maxBodyBytes` is 0; it has to be a number above 0."],
+  [{ maxBodyBytes: Number.NaN }, "`maxBodyBytes` is NaN; it has to be a number above 0."],
+  [{ shutdownTimeout: -1 }, "`shutdownTimeout` is -1; it has to be a number above 0."],
+  [
+    { shutdownTimeout: Number.POSITIVE_INFINITY },
+    "`shutdownTimeout` is Infinity; it has to be a number above 0.",
+  ],
+  [
+    { session: { timeout: 0 } },
+    "`timeout` is 0; it has to be a number above 0. Leave it out for 28800.",
+  ],
+  [
+    { sessionBackend: {} as SessionBackend },
+    "`backend` needs a load(sessionId) and a save(sessionId, data, timeout) method. `new InMemorySessionBackend()` keeps sessions in memory.",
+  ],
+  [
+    { session: { cookie: { name: "__Host-id", secure: false } } },
+    "The cookie __Host-id has to be secure, as its prefix says. Leave out `secure: false`, or the prefix.",
+  ],
+];
+
+describe("App", () => {
+  test("keeps a session from one request to the next, and each visitor's apart", async () => {
+    const app = new Counter();
+    const ann = new Client(app);
+    const bob = new Client(app);
+    expect(await ann.text("/")).toBe("You have visited 1 times.");
+    expect(await ann.text("/")).toBe("You have visited 2 times.");
+    expect(await bob.text("/")).toBe("You have visited 1 times.");
+  });
+
+  test("sends a visitor's first page as text, together with the cookie", async () => {
+    using _info = quiet("info");
+    const app = new Counter();
+    const { headers } = await fetch(app.listen(0).url);
+    expect(headers.get("content-type")).toBe("text/plain;charset=utf-8");
+    expect(headers.get("set-cookie")).toMatch(
+      /^session_id=[\w-]{43}; Path=\/; Secure; HttpOnly; SameSite=Lax$/,
+    );
+    await app.close();
+  });
+
+  test.each(OPTION_ERRORS)("refuses %j at construction, with the remedy", (options, message) => {
+    expect(() => new App(options)).toThrow(new TypeError(message));
+  });
+
+  test("keeps sessions where it is told to", async () => {
+    const backend = new Backend();
+    await new Client(new Counter({ sessionBackend: backend })).send("/");
+    expect([...backend.kept.values()]).toMatchObject([{ visits: 1 }]);
+  });
+
+  test("ends sessions by the clock it is given, in memory too", async () => {
+    const clock = new FakeClock();
+    const client = new Client(new Counter({ session: { now: clock.now, sweepInterval: 0 } }));
+    await client.send("/");
+    clock.advance(SESSION_TIMEOUT * 1000 - 1);
+    expect(await client.text("/visits")).toBe("1");
+    clock.advance(SESSION_TIMEOUT * 1000);
+    expect(await client.text("/visits")).toBe("0");
+  });
+
+  test("gives its sessions, to list and revoke them", async () => {
+    class Private extends App {
+      login(user: string) {
+        this.request.session.login(user);
+      }
+
+      whoami() {
+        return this.request.session.meta.userId;
+      }
+    }
+    const app = new Private();
+    expect(app.sessions).toBeInstanceOf(Sessions);
+    const client = new Client(app);
+    await client.send("/login/ann");
+    expect(await client.text("/whoami")).toBe("ann");
+    expect(await app.sessions.revokeAll("ann")).toBe(1);
+    expect(await client.text("/whoami")).toBe("");
+  });
+});
+
+describe("fetch", () => {
+  const REQUEST = new Request("http://localhost/about");
+
+  test("works away from its app", async () => {
+    const { fetch } = new Counter();
+    expect(await (await fetch(REQUEST)).text()).toBe("about");
+  });
+
+  test("is one function, however often it is asked for", () => {
+    const app = new Counter();
+    expect(app.fetch).toBe(app.fetch);
+  });
+
+  test("promises nothing where nothing has to be waited for", () => {
+    expect(new Counter().fetch(REQUEST)).toBeInstanceOf(Response);
+  });
+
+  test("promises a response where the backend does", () => {
+    const headers = { cookie: `session_id=${"A".repeat(43)}` };
+    const request = new Request("http://localhost/about", { headers });
+    const app = new Counter({ sessionBackend: new Backend() });
+    expect(app.fetch(request)).toBeInstanceOf(Promise);
+  });
+
+  test.each([
+    ["http://localhost", "index"],
+    ["https://localhost:3000/", "index"],
+    ["http://a/", "index"],
+    ["http://a?page=b/c", "index"],
+    ["http://a/page?b=/c", "page"],
+    ["http://a/page/", "page"],
+  ])("answers %s by its path", async (url, name) => {
+    class Named extends App {
+      index() {
+        return "index";
+      }
+
+      page() {
+        return "page";
+      }
+    }
+    expect(await (await new Named().fetch(new Request(url))).text()).toBe(name);
+  });
+});
+
+describe("this.request", () => {
+  test("is there only while a request is answered", async () => {
+    const app = new Counter();
+    await new Client(app).send("/");
+    expect(() => app.request).toThrow(
+      new Error(
+        "this.request is there only while a request is being answered: in a handler, or in what a handler calls.",
+      ),
+    );
+  });
+
+  test("is each request's own, however they interleave", async () => {
+    const arrivals: (() => void)[] = [];
+    const everyone = Promise.withResolvers<void>();
+    const COUNT = 20;
+
+    class Crowd extends App<{ name: string }> {
+      async enter(name: string) {
+        const before = this._name();
+        this.request.session.name = name;
+        arrivals.push(everyone.resolve);
+        if (arrivals.length === COUNT) everyone.resolve();
+        await everyone.promise;
+        await new Promise(setImmediate);
+        return [name, before, this._name(), this.request.params[0], this.request.session.name];
+      }
+
+      name() {
+        return this.request.session.name;
+      }
+
+      _name() {
+        return this.request.query("name");
+      }
+    }
+
+    const app = new Crowd();
+    const clients = Array.from({ length: COUNT }, () => new Client(app));
+    const seen = await Promise.all(
+      clients.map(async (client, index) =>
+        (await client.send(`/enter/${index}?name=${index}`)).json(),
+      ),
+    );
+    expect(seen).toEqual(clients.map((_, index) => Array(5).fill(String(index))));
+    expect(await Promise.all(clients.map((client) => client.text("/name")))).toEqual(
+      clients.map((_, index) => String(index)),
+    );
+  });
+
+  test("is the right app's where one app asks another", async () => {
+    const inner = new Counter();
+    class Outer extends App<{ visits: number }> {
+      async index() {
+        this.request.session.visits = 70;
+        const answer = await inner.fetch(new Request("http://inner/"));
+        return [await answer.text(), this.request.session.visits, this.request.path];
+      }
+    }
+    expect(await new Client(new Outer()).text("/")).toBe('["You have visited 1 times.",70,"/"]');
+  });
+});
+
+describe("a request that fails", () => {
+  class Failing extends App<{ value: string }> {
+    set(value: string) {
+      this.request.session.value = value;
+    }
+
+    get() {
+      return this.request.session.value ?? "nothing";
+    }
+
+    throws(how: string) {
+      this.request.session.value = "changed";
+      return this.#fail(how);
+    }
+
+    async rejects(how: string) {
+      this.request.session.value = "changed";
+      await Promise.resolve();
+      return this.#fail(how);
+    }
+
+    destroys(how: string) {
+      this.request.session.destroy();
+      return this.#fail(how);
+    }
+
+    async destroysLater(how: string) {
+      await Promise.resolve();
+      this.request.session.destroy();
+      return this.#fail(how);
+    }
+
+    unstorable() {
+      this.request.session.value = (() => "") as unknown as string;
+      return "stored?";
+    }
+
+    #fail(how: string): unknown {
+      if (how === "error") throw new Error("unforeseen");
+      if (how === "http-error") throw new HttpError(409, "Not now");
+      if (how === "unsendable") return 1n;
+      return new Response("down", { status: 500 });
+    }
+  }
+
+  const WAYS: [string, number][] = [
+    ["error", 500],
+    ["http-error", 409],
+    ["unsendable", 500],
+    ["response", 500],
+  ];
+
+  describe.each(WAYS)("by %s", (how, status) => {
+    test.each(["throws", "rejects"])("S8: stores nothing of a session: %s", async (page) => {
+      using _error = quiet("error");
+      const client = new Client(new Failing());
+      await client.send("/set/first");
+      const before = client.id;
+      const response = await client.send(`/${page}/${how}`);
+      expect(response.status).toBe(status);
+      expect(response.headers.getSetCookie()).toEqual([]);
+      expect(client.id).toBe(before);
+      expect(await client.text("/get")).toBe("first");
+    });
+
+    test.each(["throws", "rejects"])("S8: makes no session: %s", async (page) => {
+      using _error = quiet("error");
+      const backend = new InMemorySessionBackend();
+      const client = new Client(new Failing({ sessionBackend: backend }));
+      expect((await client.send(`/${page}/${how}`)).headers.getSetCookie()).toEqual([]);
+      expect(backend.size).toBe(0);
+    });
+
+    test.each(["destroys", "destroysLater"])(
+      "L6: ends a session that it has destroyed: %s",
+      async (page) => {
+        using _error = quiet("error");
+        const client = new Client(new Failing());
+        await client.send("/set/first");
+        const thief = client.clone();
+        const response = await client.send(`/${page}/${how}`);
+        expect(response.status).toBe(status);
+        expect(response.headers.get("cache-control")).toBe("no-store");
+        expect(client.id).toBeUndefined();
+        expect(await thief.text("/get")).toBe("nothing");
+      },
+    );
+  });
+
+  test("S4: is one whose session cannot be stored, and the log says where", async () => {
+    using error = quiet("error");
+    const client = new Client(new Failing());
+    const response = await client.send("/unstorable");
+    expect([response.status, await response.text()]).toEqual([
+      500,
+      "Something went wrong on this server.",
+    ]);
+    expect(response.headers.getSetCookie()).toEqual([]);
+    expect(String(error.mock.lastCall?.[1])).toContain("session.value is a function");
+  });
+});
+
+/** A visitor with a session in a backend that can be made to fail. */
+async function visited(): Promise<{ backend: Backend; client: Client; app: Counter }> {
+  const backend = new Backend();
+  const app = new Counter({ sessionBackend: backend });
+  const client = new Client(app);
+  await client.send("/");
+  return { backend, client, app };
+}
+
+describe("a session backend that fails", () => {
+  test.each(["load", "save"] as const)(
+    "S7: %s: is 503, leaves the cookie alone, and heals",
+    async (operation) => {
+      using error = quiet("error");
+      const { backend, client } = await visited();
+      const before = client.id;
+      backend.failing = operation;
+      const response = await client.send("/");
+      expect(response.status).toBe(503);
+      expect(response.headers.getSetCookie()).toEqual([]);
+      expect(await response.text()).toBe("Sessions are unavailable. Please try again.");
+      expect(client.id).toBe(before);
+      expect(error).toHaveBeenCalledTimes(1);
+      expect(Bun.inspect(error.mock.lastCall)).toContain("The disk is");
+      backend.failing = undefined;
+      expect(await client.text("/")).toBe("You have visited 2 times.");
+    },
+  );
+
+  test("S7: claims no success, and sets no cookie, for a new session", async () => {
+    using _error = quiet("error");
+    const { backend, app } = await visited();
+    backend.failing = "save";
+    const response = await new Client(app).send("/");
+    expect(response.status).toBe(503);
+    expect(response.headers.getSetCookie()).toEqual([]);
+  });
+
+  test("S7: leaves those alone who bring no cookie and write no session", async () => {
+    const { backend, app } = await visited();
+    backend.failing = "load";
+    expect(await new Client(app).text("/about")).toBe("about");
+    expect(await new Client(app).text("/visits")).toBe("0");
+  });
+
+  test("I7: tells neither the log nor the visitor the cookie", async () => {
+    using error = quiet("error");
+    const { backend, client } = await visited();
+    backend.failing = "load";
+    const body = await client.text("/");
+    expect(client.id).toHaveLength(43);
+    expect(body + Bun.inspect(error.mock.calls, { depth: 10 })).not.toContain(client.id ?? "");
+  });
+
+  test.each([
+    ["a page", "/"],
+    ["a redirect", "/leave"],
+  ])("%s leaves only once its session is stored", async (_, path) => {
+    class Leaving extends Counter {
+      leave() {
+        this.index();
+        return this.redirect("/");
+      }
+    }
+    const backend = new Backend();
+    const opened = Promise.withResolvers<void>();
+    backend.gate = opened.promise;
+    let answered = false;
+    const response = new Client(new Leaving({ sessionBackend: backend })).send(path);
+    const settled = response.then(() => (answered = true));
+    await new Promise(setImmediate);
+    expect([answered, backend.kept.size]).toEqual([false, 0]);
+    opened.resolve();
+    await settled;
+    expect(backend.kept.size).toBe(1);
+  });
+});
+
+/** The names of the cookies that a response sets, line by line. */
+function names(response: Response): string[] {
+  return response.headers.getSetCookie().map((line) => Bun.Cookie.parse(line).name);
+}
+
+describe("Set-Cookie", () => {
+  const SHARED = new Response(null, { status: 303, headers: { location: "/" } });
+
+  class Baker extends App<{ name: string }> {
+    async raw(name: string) {
+      this.request.session.name = name;
+      const response = new Response("raw");
+      response.headers.append("set-cookie", "theme=dark; Path=/");
+      response.headers.append("set-cookie", "language=de; Path=/");
+      return response;
+    }
+
+    jar(name: string) {
+      this.request.session.name = name;
+      this.request.cookies.set("theme", "dark");
+      this.request.cookies.set("language", "de");
+      return "jar";
+    }
+
+    both() {
+      this.request.cookies.set("theme", "dark");
+      return new Response("both", { headers: { "set-cookie": "language=de" } });
+    }
+
+    session(name: string) {
+      this.request.session.name = name;
+      return SHARED;
+    }
+
+    named(name: string) {
+      this.request.cookies.set("name", name);
+      return SHARED;
+    }
+
+    shared() {
+      return SHARED;
+    }
+
+    forged() {
+      this.request.session.name = "x";
+      return new Response(null, { headers: { "set-cookie": "session_id=forged; Path=/" } });
+    }
+
+    whoami() {
+      return this.request.session.name ?? "nobody";
+    }
+
+    fails() {
+      this.request.cookies.set("theme", "dark");
+      throw new HttpError(404, "No such thing");
+    }
+  }
+
+  test.each(["/raw/ann", "/jar/ann"])(
+    "C7: of the app's own stays beside the session's, on lines of their own: %s",
+    async (path) => {
+      const response = await new Client(new Baker()).send(path);
+      expect(names(response)).toEqual(["theme", "language", "session_id"]);
+    },
+  );
+
+  test("C7: of a Response and of this.request.cookies go out together", async () => {
+    expect(names(await new Client(new Baker()).send("/both"))).toEqual(["language", "theme"]);
+  });
+
+  test("C7: of the session's name is the session's own", async () => {
+    const client = new Client(new Baker());
+    const response = await client.send("/forged");
+    expect(names(response)).toEqual(["session_id"]);
+    expect(await client.text("/whoami")).toBe("x");
+  });
+
+  test("goes out with no error", async () => {
+    expect(names(await new Client(new Baker()).send("/fails"))).toEqual([]);
+  });
+
+  test.each(["session", "named"])(
+    "is not left behind on a Response that answers many visitors: %s",
+    async (page) => {
+      const app = new Baker();
+      const first = await new Client(app).send(`/${page}/ann`);
+      expect(names(first)).toHaveLength(1);
+      expect(first.headers.get("location")).toBe("/");
+      expect(first.status).toBe(303);
+      const second = await new Client(app).send(`/${page}/bob`);
+      expect(names(second)).toHaveLength(1);
+      expect(second.headers.get("set-cookie")).not.toBe(first.headers.get("set-cookie"));
+      expect(names(await new Client(app).send("/shared"))).toEqual([]);
+      expect(SHARED.headers.has("set-cookie")).toBe(false);
+    },
+  );
+});
+
+describe("caching", () => {
+  const KINDS: Record<string, (app: App) => unknown> = {
+    text: () => "text",
+    page: () => html`<p></p>`,
+    json: () => ({}),
+    nothing: () => undefined,
+    stream: () => new ReadableStream({ start: (controller) => controller.close() }),
+    bytes: () => new Uint8Array(1),
+    redirect: (app) => app.redirect("/"),
+    unchanged: () => new Response(null, { status: 304 }),
+    public: () => new Response("", { headers: { "cache-control": "public, max-age=60" } }),
+  };
+
+  class Cached extends App<{ seen: number }> {
+    skip(kind: string) {
+      return KINDS[kind]?.(this as App);
+    }
+
+    read(kind: string) {
+      void this.request.session.seen;
+      return KINDS[kind]?.(this as App);
+    }
+
+    write(kind: string) {
+      this.request.session.seen = 1;
+      return KINDS[kind]?.(this as App);
+    }
+
+    async destroy(kind: string) {
+      this.request.session.destroy();
+      return KINDS[kind]?.(this as App);
+    }
+
+    refuse() {
+      this.request.session.destroy();
+      throw new HttpError(403, "Go away");
+    }
+  }
+
+  describe.each(Object.keys(KINDS))("%s", (kind) => {
+    const cacheControl = kind === "public" ? "public, max-age=60" : null;
+
+    test.each(["GET", "HEAD"])(
+      "K3: %s without the session may be kept by anyone",
+      async (method) => {
+        const { headers } = await new Client(new Cached()).send(`/skip/${kind}`, { method });
+        expect([headers.get("vary"), headers.get("cache-control")]).toEqual([null, cacheControl]);
+      },
+    );
+
+    test.each(["GET", "HEAD"])("K3: %s that reads the session varies", async (method) => {
+      const { headers } = await new Client(new Cached()).send(`/read/${kind}`, { method });
+      expect([headers.get("vary"), headers.get("cache-control")]).toEqual(["Cookie", cacheControl]);
+    });
+
+    test.each(["GET", "HEAD"])("K3: %s that sets the cookie is not stored", async (method) => {
+      using warn = quiet("warn");
+      const client = new Client(new Cached());
+      for (const page of ["write", "destroy"]) {
+        const { headers } = await client.send(`/${page}/${kind}`, { method });
+        expect(headers.getSetCookie()).toHaveLength(1);
+        expect([headers.get("vary"), headers.get("cache-control")]).toEqual(["Cookie", "no-store"]);
+      }
+      expect(warn).toHaveBeenCalledTimes(kind === "public" ? 2 : 0);
+    });
+  });
+
+  test("K3: an error that clears the cookie is not stored", async () => {
+    const client = new Client(new Cached());
+    await client.send("/write/text");
+    const { status, headers } = await client.send("/refuse");
+    expect(status).toBe(403);
+    expect(headers.getSetCookie()).toHaveLength(1);
+    expect([headers.get("vary"), headers.get("cache-control")]).toEqual(["Cookie", "no-store"]);
+  });
+});
+
+describe("redirect", () => {
+  const app = new App();
+
+  test("sends the browser elsewhere with 302", async () => {
+    const response = app.redirect("/cart?added=1#top");
+    expect(response.status).toBe(302);
+    expect(response.headers.get("location")).toBe("/cart?added=1#top");
+    expect(await response.text()).toBe("");
+  });
+
+  test.each([301, 302, 303, 307, 308])("takes the status %d", (status) => {
+    expect(app.redirect("/", status).status).toBe(status);
+  });
+
+  test.each([200, 300, 304, 305, 306, 399, 404, Number.NaN])("refuses the status %d", (status) => {
+    expect(() => app.redirect("/", status)).toThrow(
+      new RangeError(`A redirect has the status 301, 302, 303, 307 or 308, not ${status}.`),
+    );
+  });
+
+  test.each([
+    ["/grüße/日本", "/gr%C3%BC%C3%9Fe/%E6%97%A5%E6%9C%AC"],
+    ["/🥧", "/%F0%9F%A5%A7"],
+    ["/a b\tc", "/a%20b%09c"],
+    ["/\r\nset-cookie: a=b", "/%0D%0Aset-cookie:%20a=b"],
+    ["/\u0000\u007f\u0085\u2028", "/%00%7F%C2%85%E2%80%A8"],
+    ["/\ud83e", "/%EF%BF%BD"],
+    ["/already%20encoded", "/already%20encoded"],
+    ["https://example.com/?q=ä&r=1", "https://example.com/?q=%C3%A4&r=1"],
+    ["", ""],
+  ])("encodes what a header cannot carry: %j", (location, encoded) => {
+    expect(app.redirect(location).headers.get("location")).toBe(encoded);
+  });
+});

@@ -1,0 +1,136 @@
+import { describe, expect, test } from "bun:test";
+
+import { App } from "bunpie";
+
+import { Client } from "../support/client.ts";
+import { quiet } from "../support/quiet.ts";
+import { exchange, head } from "../support/raw.ts";
+
+const OWN = "http://localhost:3000";
+const TRUSTED = "https://admin.example.com";
+const UNSAFE = ["POST", "PUT", "PATCH", "DELETE"] as const;
+
+class Site extends App {
+  calls = 0;
+  #answer = (): string => {
+    this.calls++;
+    return "written";
+  };
+  verbs = {
+    GET: this.#answer,
+    POST: this.#answer,
+    PUT: this.#answer,
+    PATCH: this.#answer,
+    DELETE: this.#answer,
+  };
+
+  index(_word: string) {
+    return this.#answer();
+  }
+
+  method() {
+    return this.#answer();
+  }
+}
+
+/** How the site answers a request with these headers, and whether a handler ran. */
+async function outcome(path: string, method: string, headers: Record<string, string>) {
+  const site = new Site({ trustedOrigins: [TRUSTED] });
+  const { status } = await new Client(site).send(path, { method, headers });
+  return { status, calls: site.calls };
+}
+
+const REFUSED = { status: 403, calls: 0 };
+const LET_IN = { status: 200, calls: 1 };
+
+describe.each(["/method", "/verbs", "/any-word"])("refuseCrossOrigin on %s", (path) => {
+  describe.each(UNSAFE)("%s", (method) => {
+    test.each([
+      ["a cross-site Sec-Fetch-Site", { "sec-fetch-site": "cross-site" }],
+      ["a same-site Sec-Fetch-Site", { "sec-fetch-site": "same-site" }],
+      ["an unheard-of Sec-Fetch-Site", { "sec-fetch-site": "Same-Origin" }],
+      [
+        "a cross-site Sec-Fetch-Site beside our own Origin",
+        { "sec-fetch-site": "cross-site", origin: OWN },
+      ],
+      ["a foreign Origin", { origin: "https://evil.example" }],
+      ["another port's Origin", { origin: "http://localhost:3001" }],
+      ["an Origin that begins like ours", { origin: "http://localhost:3000.evil.example" }],
+      ["an Origin that ends like ours", { origin: "http://evil-localhost:3000" }],
+      ["an Origin with our host as user", { origin: "http://localhost:3000@evil.example" }],
+      ["the Origin null", { origin: "null" }],
+      ["an empty Origin", { origin: "" }],
+      ["an Origin that is none", { origin: "localhost:3000" }],
+      ["a trusted Origin with a slash behind it", { origin: `${TRUSTED}/` }],
+      ["a trusted Origin under http", { origin: "http://admin.example.com" }],
+    ])("X2: refuses %s", async (_, headers) => {
+      expect(await outcome(path, method, headers)).toEqual(REFUSED);
+    });
+
+    test.each([
+      ["nothing about where it comes from", {}],
+      ["the Sec-Fetch-Site same-origin", { "sec-fetch-site": "same-origin" }],
+      ["the Sec-Fetch-Site none", { "sec-fetch-site": "none" }],
+      ["our own Origin", { origin: OWN }],
+      ["our own Origin before a proxy that ends TLS", { origin: "https://localhost:3000" }],
+      ["a trusted Origin", { origin: TRUSTED }],
+      [
+        "a trusted Origin beside a cross-site Sec-Fetch-Site",
+        { origin: TRUSTED, "sec-fetch-site": "cross-site" },
+      ],
+    ])("X2: lets in %s", async (_, headers) => {
+      expect(await outcome(path, method, headers)).toEqual(LET_IN);
+    });
+  });
+
+  test.each(["GET", "HEAD"])("X2: lets %s in from everywhere", async (method) => {
+    const headers = { "sec-fetch-site": "cross-site", origin: "https://evil.example" };
+    expect(await outcome(path, method, headers)).toEqual(LET_IN);
+  });
+});
+
+describe("refuseCrossOrigin", () => {
+  test("says how to let an origin in", async () => {
+    const headers = { "sec-fetch-site": "cross-site" };
+    const response = await new Client(new Site()).send("/method", { method: "POST", headers });
+    expect(await response.text()).toContain("`trustedOrigins`");
+  });
+
+  test("X2: refuses the Origin null where the Host header says nothing either", async () => {
+    using _info = quiet("info");
+    const site = new Site();
+    const server = site.listen(0);
+    const headers = { host: "", "content-length": "0", origin: "null" };
+    const answer = await exchange(server.port ?? 0, head("POST /method HTTP/1.1", headers));
+    expect(answer).toStartWith("HTTP/1.1 403");
+    expect(site.calls).toBe(0);
+    await site.close();
+  });
+});
+
+describe("originsOf", () => {
+  test.each([
+    "https://example.com/",
+    "https://example.com/app",
+    "https://user@example.com",
+    "https://EXAMPLE.com",
+    "https://example.com:443",
+    "example.com",
+    "*",
+    "null",
+    "",
+  ])("refuses the trusted origin %j at construction, with the remedy", (origin) => {
+    expect(() => new App({ trustedOrigins: [origin] })).toThrow(
+      new TypeError(
+        `trustedOrigins has "${origin}", which is no origin. One looks like "https://example.com": a scheme, a host, perhaps a port, and no slash at the end.`,
+      ),
+    );
+  });
+
+  test.each(["https://example.com", "http://localhost:5173", "http://[::1]:3000"])(
+    "takes the trusted origin %j",
+    (origin) => {
+      expect(() => new App({ trustedOrigins: [origin] })).not.toThrow();
+    },
+  );
+});

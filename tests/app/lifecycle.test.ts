@@ -1,0 +1,404 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdtemp, readdir, readlink, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { App, SESSION_TIMEOUT } from "bunpie";
+import { SqliteSessionBackend } from "bunpie/sqlite";
+
+import { READ_BY_BUN } from "../../src/app/dispatch.ts";
+import { ServedApp } from "../support/served-app.ts";
+import { Client } from "../support/client.ts";
+import { FakeClock } from "../support/clock.ts";
+import { quiet } from "../support/quiet.ts";
+
+const ROUTES = [
+  "  /         any verb",
+  "  /slow     any verb",
+  "  /id       any verb",
+  "  /baseURI  any verb",
+  "",
+].join("\n");
+
+const PAGES = [
+  ["/", "1"],
+  ["/id", "id"],
+  ["/baseURI", "baseURI"],
+] as const;
+
+/** The two ways to serve an app, and what each says first. */
+const WAYS = [
+  ["default-export.ts", "Started development server: "],
+  ["listening.ts", "Service is at "],
+] as const;
+
+const SIGNALS = ["SIGTERM", "SIGINT"] as const;
+
+let directory: string;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "bunpie-"));
+});
+
+afterEach(async () => {
+  await rm(directory, { recursive: true });
+});
+
+/** Resolves once nobody listens at the address any more. */
+async function isGone(url: URL): Promise<void> {
+  for (;;) {
+    try {
+      await fetch(new URL("/id", url), { headers: { connection: "close" } });
+    } catch {
+      return;
+    }
+  }
+}
+
+/** How many of a process's open files are this one. */
+async function openFiles(child: ServedApp, path: string): Promise<number> {
+  const folder = `/proc/${child.process.pid}/fd`;
+  const links = (await readdir(folder)).map((name) => readlink(join(folder, name)).catch(() => ""));
+  return (await Promise.all(links)).filter((link) => link === path).length;
+}
+
+/** The app in a folder where it can be changed; `reload` changes it and waits for the reload. */
+async function hot(file: string, env: Record<string, string> = {}) {
+  const sources = new Map<string, string>();
+  for (const name of ["service.ts", file]) {
+    const text = await Bun.file(join(import.meta.dir, "../fixtures", name)).text();
+    const source = text.replaceAll(/"bunpie(?:\/\w+)?"/g, (name_) =>
+      JSON.stringify(import.meta.resolve(JSON.parse(name_) as string)),
+    );
+    sources.set(name, source);
+    await Bun.write(join(directory, name), source);
+  }
+  const child = new ServedApp(join(directory, file), { env, flags: ["--hot"] });
+  const url = await child.url();
+  await child.message("revision 1");
+  const reload = async (revision: number): Promise<void> => {
+    const source = `${sources.get("service.ts")}// Revision ${revision}\n`;
+    await Bun.write(join(directory, "service.ts"), source);
+    await child.message(`revision ${revision}`);
+  };
+  return {
+    child,
+    reload,
+    client: new Client({
+      fetch: async (request) => {
+        const { pathname } = new URL(request.url);
+        return fetch(new URL(pathname, url), { headers: request.headers });
+      },
+    }),
+  };
+}
+
+describe.each(WAYS)("a process of %s", (file, greeting) => {
+  test("serves the app, and says where and what", async () => {
+    await using child = new ServedApp(file);
+    const url = await child.url();
+    for (const [path, body] of PAGES) {
+      expect(await (await fetch(new URL(path, url))).text()).toBe(body);
+    }
+    expect(child.output).toStartWith(greeting);
+    expect(child.output).toEndWith(ROUTES);
+    expect(child.errors).toBe("");
+  });
+
+  test.each(SIGNALS)("ends on %s when the request under way is answered", async (signal) => {
+    await using child = new ServedApp(file, { env: { DATABASE: join(directory, "sessions.db") } });
+    const url = await child.url();
+    const response = fetch(new URL("/slow", url));
+    await child.message("slow");
+    child.process.kill(signal);
+    await isGone(url);
+    child.process.send("go on");
+    expect((await response).status).toBe(200);
+    expect(await (await response).text()).toBe("1");
+    expect(await child.ended()).toBe(0);
+    expect(child.errors).toBe("");
+    expect(await readdir(directory)).toEqual(["sessions.db"]);
+  });
+
+  test("ends at once on a second signal", async () => {
+    await using child = new ServedApp(file);
+    const url = await child.url();
+    const response = fetch(new URL("/slow", url)).catch(() => "cut off");
+    await child.message("slow");
+    child.process.kill("SIGTERM");
+    await isGone(url);
+    child.process.kill("SIGTERM");
+    expect(await child.ended()).toBe("SIGTERM");
+    expect(await response).toBe("cut off");
+  });
+
+  test("ends at once when nothing is under way", async () => {
+    await using child = new ServedApp(file);
+    await child.url();
+    child.process.kill("SIGTERM");
+    expect(await child.ended()).toBe(0);
+  });
+
+  describe("under bun --hot", () => {
+    test("keeps sessions in memory", async () => {
+      const { child, reload, client } = await hot(file);
+      await using _child = child;
+      expect(await client.text("/")).toBe("1");
+      await reload(2);
+      expect(await client.text("/")).toBe("2");
+      await reload(3);
+      expect(await client.text("/")).toBe("3");
+    });
+
+    test.skipIf(process.platform !== "linux")("lets go of the database", async () => {
+      const path = join(directory, "sessions.db");
+      const { child, reload, client } = await hot(file, { DATABASE: path });
+      await using _child = child;
+      for (let revision = 2; revision <= 6; revision++) {
+        await client.text("/");
+        await reload(revision);
+      }
+      expect(await client.text("/")).toBe("6");
+      // SQLite keeps the file of a closed connection open while another is in use, and takes it for
+      // the next: so there are two, and no more.
+      while ((await openFiles(child, path)) > 2) await Bun.sleep(1);
+      child.process.kill("SIGTERM");
+      expect(await child.ended()).toBe(0);
+    });
+  });
+});
+
+describe("a process", () => {
+  test("listens at the port in its environment by default", async () => {
+    await using child = new ServedApp("listening-by-default.ts", { env: { PORT: "0" } });
+    expect((await child.url()).port).not.toBe("3000");
+  });
+
+  test("leaves its end to whoever else listens for the signal", async () => {
+    await using child = new ServedApp("with-own-signals.ts");
+    await child.url();
+    child.process.kill("SIGTERM");
+    await child.message("asked to end");
+    await child.message("sessions closed");
+    child.process.send("end");
+    expect(await child.ended()).toBe(7);
+  });
+
+  test("ends with 1, and says why, when the backend cannot be closed", async () => {
+    await using child = new ServedApp("unclosable.ts");
+    await child.url();
+    child.process.kill("SIGTERM");
+    expect(await child.ended()).toBe(1);
+    expect(child.errors).toContain("Shutting down failed:");
+    expect(child.errors).toContain("The disk is gone.");
+  });
+});
+
+describe("READ_BY_BUN", () => {
+  // Bun reads these too, and a page of the name does no harm: see above.
+  const HARMLESS = new Set(["id", "baseURI"]);
+
+  test("has every name that Bun reads from a default export, if not every App has it", async () => {
+    await using child = new ServedApp("read-by-bun.ts");
+    expect(await child.ended()).toBe(0);
+    const names = JSON.parse(child.output.split("\n").at(-1) ?? "") as string[];
+    expect(names).toContain("fetch");
+    expect(names).toContain("routes");
+    expect(
+      names.filter(
+        (name) => !READ_BY_BUN.has(name) && !(name in App.prototype) && !HARMLESS.has(name),
+      ),
+    ).toEqual([]);
+  });
+});
+
+class Slow extends App<{ visits: number }> {
+  readonly begun = Promise.withResolvers<void>();
+  readonly released = Promise.withResolvers<void>();
+
+  index() {
+    return "there";
+  }
+
+  async slow() {
+    this.request.session.visits = 1;
+    this.begun.resolve();
+    await this.released.promise;
+    return "done";
+  }
+}
+
+describe("listen", () => {
+  let info: ReturnType<typeof quiet>;
+
+  beforeEach(() => {
+    info = quiet("info");
+  });
+
+  afterEach(() => {
+    info[Symbol.dispose]();
+  });
+
+  test.each([
+    ["a port", 0],
+    ["a port in options", { port: 0 }],
+    ["a port and a host", { port: 0, hostname: "127.0.0.1" }],
+  ])("takes %s", async (_, options) => {
+    const app = new Slow();
+    const { url } = app.listen(options);
+    expect(await (await fetch(url)).text()).toBe("there");
+    expect(info.mock.calls[0]).toEqual([`Slow is at ${url.href}`]);
+    await app.close();
+  });
+
+  test("takes a socket's path", async () => {
+    const app = new Slow();
+    const unix = join(directory, "app.sock");
+    app.listen({ unix });
+    expect(await (await fetch("http://localhost/", { unix })).text()).toBe("there");
+    await app.close();
+  });
+
+  test("refuses a page's name that is taken, before it serves", () => {
+    class Taken extends App {
+      port() {
+        return "";
+      }
+    }
+    expect(() => new Taken().listen(0)).toThrow('A page cannot be called "port"');
+    expect(info).not.toHaveBeenCalled();
+  });
+});
+
+describe("close", () => {
+  let info: ReturnType<typeof quiet>;
+
+  beforeEach(() => {
+    info = quiet("info");
+  });
+
+  afterEach(() => {
+    info[Symbol.dispose]();
+  });
+
+  test("takes no new requests, and lets those under way finish and store", async () => {
+    const path = join(directory, "sessions.db");
+    const app = new Slow({ sessionBackend: new SqliteSessionBackend(path) });
+    const { url } = app.listen(0);
+    const response = fetch(new URL("/slow", url));
+    await app.begun.promise;
+    let closed = false;
+    const closing = app.close().then(() => (closed = true));
+    await isGone(url);
+    expect(closed).toBe(false);
+    app.released.resolve();
+    const { status, headers } = await response;
+    expect(status).toBe(200);
+    await closing;
+    const cookie = headers.get("set-cookie")?.split(";")[0] ?? "";
+    const later = new Slow({ sessionBackend: new SqliteSessionBackend(path) });
+    const open = await later.sessions.open(new Request("http://x/", { headers: { cookie } }));
+    expect(open.session.visits).toBe(1);
+    await later.close();
+  });
+
+  test("cuts off what takes longer than `shutdownTimeout`", async () => {
+    const app = new Slow({ shutdownTimeout: 1 });
+    const response = fetch(new URL("/slow", app.listen(0).url)).catch(() => "cut off");
+    await app.begun.promise;
+    await app.close();
+    expect(await response).toBe("cut off");
+  });
+
+  test("can be called again, and on an app that is not served", async () => {
+    const app = new Slow();
+    app.listen(0);
+    await app.close();
+    await app.close();
+    await new Slow().close();
+  });
+
+  test("closes the backend", async () => {
+    const backend = new SqliteSessionBackend(join(directory, "sessions.db"));
+    await new App({ sessionBackend: backend }).close();
+    await expect(backend.delete("id")).rejects.toThrow("The session database is closed.");
+  });
+});
+
+const noop = (): void => undefined;
+
+describe("a signal", () => {
+  test("closes every app that is being served, and none twice", async () => {
+    using _info = quiet("info");
+    process.on("SIGTERM", noop);
+    const closed: string[] = [];
+    const backendOf = (name: string): SqliteSessionBackend => {
+      const backend = new SqliteSessionBackend(":memory:");
+      const close = backend.close.bind(backend);
+      backend.close = async () => {
+        closed.push(name);
+        await close();
+      };
+      return backend;
+    };
+    const [first, second, third] = ["first", "second", "third"].map(
+      (name) => new Slow({ sessionBackend: backendOf(name) }),
+    );
+    first?.listen(0);
+    second?.listen(0);
+    third?.listen(0);
+    await third?.close();
+    process.emit("SIGTERM", "SIGTERM");
+    while (closed.length < 3) await new Promise(setImmediate);
+    process.off("SIGTERM", noop);
+    expect(closed).toEqual(["third", "first", "second"]);
+  });
+});
+
+describe("maxRequestBodySize", () => {
+  test("is the app's limit, and starts the app as Bun's default export", async () => {
+    using info = quiet("info");
+    const app = new Slow({ maxBodyBytes: 77 });
+    await app.fetch(new Request("http://localhost/"));
+    expect(app.maxRequestBodySize).toBe(77);
+    await Promise.resolve();
+    expect(info.mock.calls).toEqual([["  /      any verb\n  /slow  any verb"]]);
+    await app.close();
+  });
+
+  test("lets go of the app that Bun served before a reload, but not of a backend in use", async () => {
+    using _info = quiet("info");
+    const shared = new SqliteSessionBackend(":memory:");
+    const own = new SqliteSessionBackend(":memory:");
+    const apps = [shared, shared, own, shared].map((sessionBackend) => new App({ sessionBackend }));
+    for (const app of apps.slice(0, 3)) {
+      expect(app.fetch).toBeFunction();
+      expect(app.maxRequestBodySize).toBe(1024 * 1024);
+    }
+    await expect(shared.delete("id")).rejects.toThrow("closed");
+    await own.delete("id");
+    for (const app of apps) await app.close();
+  });
+});
+
+describe("the default backend under bun --hot", () => {
+  beforeEach(() => process.execArgv.push("--hot"));
+  afterEach(() => void process.execArgv.pop());
+
+  test("is the same for the app that comes after, with the clock of the first", async () => {
+    const clock = new FakeClock();
+    class Counter extends App<{ visits: number }> {
+      index() {
+        return (this.request.session.visits = (this.request.session.visits ?? 0) + 1);
+      }
+    }
+    const options = { session: { now: clock.now, sweepInterval: 0 } };
+    let app = new Counter(options);
+    const client = new Client({ fetch: (request) => app.fetch(request) });
+    expect(await client.text("/")).toBe("1");
+    app = new Counter(options);
+    expect(await client.text("/")).toBe("2");
+    clock.advance(SESSION_TIMEOUT * 1000);
+    expect(await client.text("/")).toBe("1");
+  });
+});

@@ -1,0 +1,415 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { connect } from "node:net";
+
+import type { AppOptions, AppRequest } from "bunpie";
+import { App } from "bunpie";
+
+import { Client } from "../support/client.ts";
+import { quiet } from "../support/quiet.ts";
+import { exchange, head } from "../support/raw.ts";
+
+type Read = (request: AppRequest<Record<string, unknown>>) => unknown;
+
+/** Has one page, which answers with what `read` makes of the request. */
+class Probe extends App<Record<string, unknown>> {
+  readonly #read: Read;
+  readonly errors: unknown[] = [];
+
+  constructor(read: Read, options?: AppOptions) {
+    super(options);
+    this.#read = read;
+  }
+
+  async page(..._segments: string[]) {
+    try {
+      return (await this.#read(this.request)) ?? null;
+    } catch (error) {
+      this.errors.push(error);
+      throw error;
+    }
+  }
+}
+
+const readLength: Read = async (request) => (await request.text()).length;
+const readFields: Read = async (request) => [...(await request.form())];
+
+const LIMIT = 1024 * 1024;
+const FORM = "application/x-www-form-urlencoded";
+
+/** The status and body that a page with this `read` answers with. */
+async function answer(read: Read, path = "/page", init?: RequestInit) {
+  const response = await new Client(new Probe(read)).send(path, init);
+  return [response.status, await response.text()] as const;
+}
+
+function post(body: NonNullable<RequestInit["body"]>, type = FORM): RequestInit {
+  return { method: "POST", body, headers: { "content-type": type } };
+}
+
+function multipart(...parts: readonly string[]): RequestInit {
+  const body = parts
+    .map((part) => `--edge\r\nContent-Disposition: form-data; ${part}\r\n`)
+    .join("");
+  return post(`${body}--edge--\r\n`, "multipart/form-data; boundary=edge");
+}
+
+function withLength(length: number): string {
+  return head("POST /page HTTP/1.1", { "content-length": String(length) });
+}
+
+const CHUNKED = head("POST /page HTTP/1.1", { "transfer-encoding": "chunked" });
+
+/** A body that comes in pieces, without a Content-Length. */
+function inPieces(...pieces: readonly string[]): RequestInit {
+  return post(
+    new ReadableStream({
+      start(controller) {
+        for (const piece of pieces) controller.enqueue(Buffer.from(piece));
+        controller.close();
+      },
+    }),
+  );
+}
+
+describe("AppRequest", () => {
+  test("has the request's method, URL, path, segments and headers", async () => {
+    const [, body] = await answer(
+      ({ method, url, path, params, headers, raw }) => ({
+        method,
+        url,
+        path,
+        params,
+        accept: headers.get("accept"),
+        raw: raw instanceof Request && raw.url === url,
+      }),
+      "/page/J%C3%BCrgen/2?a=b",
+      { method: "PUT", headers: { accept: "text/css" } },
+    );
+    expect(JSON.parse(body)).toEqual({
+      method: "PUT",
+      url: "http://localhost:3000/page/J%C3%BCrgen/2?a=b",
+      path: "/page/J%C3%BCrgen/2",
+      params: ["Jürgen", "2"],
+      accept: "text/css",
+      raw: true,
+    });
+  });
+
+  test("has no address for a request that came by no socket", async () => {
+    expect(await answer(({ ip }) => String(ip))).toEqual([200, "null"]);
+  });
+
+  test("has the address that a request came from", async () => {
+    using _info = quiet("info");
+    const app = new Probe(({ ip }) => ip);
+    const server = app.listen({ port: 0, hostname: "127.0.0.1" });
+    expect(await exchange(server.port ?? 0, head("GET /page HTTP/1.1"))).toEndWith("\n127.0.0.1");
+    await app.close();
+  });
+});
+
+describe("query", () => {
+  test.each([
+    ["/page?name=Ann", "Ann"],
+    ["/page?name=Ann&name=Bob", "Ann"],
+    ["/page?name=J%C3%BCrgen+X", "Jürgen X"],
+    ["/page?other=1?name=Ann", "nobody"],
+    ["/page?name=", ""],
+    ["/page", "nobody"],
+    ["/page?", "nobody"],
+  ])("gives the first value or the default: %s", async (path, value) => {
+    expect(await answer((request) => request.query("name", "nobody"), path)).toEqual([200, value]);
+  });
+
+  test("gives undefined without a default", async () => {
+    expect(await answer((request) => String(request.query("name")))).toEqual([200, "undefined"]);
+  });
+
+  test("can be asked twice", async () => {
+    expect(
+      await answer((request) => [request.query("a"), request.query("b")], "/page?a=1&b=2"),
+    ).toEqual([200, '["1","2"]']);
+  });
+});
+
+describe("cookies", () => {
+  test("gives what the browser sent", async () => {
+    const init = { headers: { cookie: "theme=dark; language=de" } };
+    expect(await answer(({ cookies }) => cookies.get("theme"), "/page", init)).toEqual([
+      200,
+      "dark",
+    ]);
+  });
+
+  test("is empty where the browser sent none", async () => {
+    expect(await answer(({ cookies }) => cookies.size)).toEqual([200, "0"]);
+  });
+
+  test("sends nothing that was not set", async () => {
+    const client = new Client(new Probe(({ cookies }) => cookies.get("theme")));
+    client.cookies.set("theme", "dark");
+    expect((await client.send("/page")).headers.getSetCookie()).toEqual([]);
+  });
+
+  test("sends what was set and what was deleted", async () => {
+    const client = new Client(
+      new Probe(({ cookies }) => {
+        cookies.set("theme", "light", { secure: true });
+        cookies.delete("language");
+      }),
+    );
+    const response = await client.send("/page");
+    expect(response.headers.getSetCookie()).toEqual([
+      "theme=light; Path=/; Secure; SameSite=Lax",
+      expect.stringMatching(/^language=; Path=\/; Expires=Thu, 01 Jan 1970 /),
+    ]);
+  });
+});
+
+describe("text", () => {
+  test("gives the body", async () => {
+    expect(await answer((request) => request.text(), "/page", post("Grüße"))).toEqual([
+      200,
+      "Grüße",
+    ]);
+  });
+
+  test("gives the empty text for a request without a body", async () => {
+    expect(await answer(async (request) => [await request.text()])).toEqual([200, '[""]']);
+  });
+
+  test("can be asked again, and together with json", async () => {
+    expect(
+      await answer(
+        async (request) => [
+          await request.json(),
+          await Promise.all([request.text(), request.text()]),
+        ],
+        "/page",
+        post("7"),
+      ),
+    ).toEqual([200, '[7,["7","7"]]']);
+  });
+
+  test("reports it as the app's mistake if the raw body has been read before", async () => {
+    using _error = quiet("error");
+    expect(
+      await answer(
+        async (request) => [await request.raw.text(), await request.text()],
+        "/page",
+        post("a"),
+      ),
+    ).toEqual([500, "Something went wrong on this server."]);
+  });
+});
+
+describe("json", () => {
+  test.each(['{"a":[1,null]}', '"text"', "null"])("gives what %s says", async (text) => {
+    expect(await answer(async (request) => [await request.json()], "/page", post(text))).toEqual([
+      200,
+      `[${text}]`,
+    ]);
+  });
+
+  test.each(["", "{", "{'a': 1}", "undefined", "[1,]"])("answers %j with 400", async (text) => {
+    expect(await answer((request) => request.json(), "/page", post(text))).toEqual([
+      400,
+      "The request's body is not valid JSON.",
+    ]);
+  });
+
+  test("answers a body that is too large with 413, not 400", async () => {
+    const init = post(" ".repeat(LIMIT + 1));
+    expect((await answer((request) => request.json(), "/page", init))[0]).toBe(413);
+  });
+});
+
+describe("form", () => {
+  test.each([
+    [
+      "a form",
+      post("name=Ann+Lee&name=Bob&empty="),
+      '[["name","Ann Lee"],["name","Bob"],["empty",""]]',
+    ],
+    ["a form with a charset", post("a=1", `${FORM.toUpperCase()} ; charset=utf-8`), '[["a","1"]]'],
+    [
+      "a form in parts, without its files",
+      multipart(
+        'name="a"\r\n\r\n1',
+        'name="file"; filename="x.txt"\r\nContent-Type: text/plain\r\n\r\nsecret',
+        'name="__proto__"\r\n\r\n2',
+      ),
+      '[["a","1"],["__proto__","2"]]',
+    ],
+    ["no body", { method: "POST" }, "[]"],
+  ])("gives the fields of %s", async (_, init, body) => {
+    expect(await answer(readFields, "/page", init)).toEqual([200, body]);
+  });
+
+  test.each([
+    ["another boundary", post("--edge--\r\n", "multipart/form-data; boundary=other")],
+    ["no boundary", post("--edge--\r\n", "multipart/form-data")],
+    [
+      "a part cut short",
+      post(
+        '--edge\r\nContent-Disposition: form-data; name="a"',
+        "multipart/form-data; boundary=edge",
+      ),
+    ],
+  ])("answers a form in parts with %s with 400", async (_, init) => {
+    expect(await answer(readFields, "/page", init)).toEqual([
+      400,
+      "The request's form is malformed.",
+    ]);
+  });
+
+  test.each(["application/json", "text/plain"])("answers %s with 415", async (type) => {
+    expect(await answer(readFields, "/page", post("{}", type))).toEqual([
+      415,
+      "This page expects a form.",
+    ]);
+  });
+
+  test("answers a body of no type with 415", async () => {
+    const init = { method: "POST", body: Buffer.from("a=1") };
+    expect((await answer(readFields, "/page", init))[0]).toBe(415);
+  });
+
+  test.each([
+    ["a field of more than the limit", multipart(`name="a"\r\n\r\n${"x".repeat(LIMIT)}`)],
+    ["100,000 parts", multipart(...Array.from({ length: 100_000 }, () => 'name="a"\r\n\r\n1'))],
+    ["100,000 pairs", post("name=value&".repeat(100_000))],
+  ])("S9: answers %s with 413", async (_, init) => {
+    expect((await answer(readFields, "/page", init))[0]).toBe(413);
+  });
+});
+
+/** How an app with these options answers a request whose body it reads. */
+async function status(init: RequestInit, options?: AppOptions): Promise<number> {
+  return (await new Client(new Probe(readLength, options)).send("/page", init)).status;
+}
+
+describe("maxBodyBytes", () => {
+  const small = { maxBodyBytes: 8 };
+
+  test("S9: is 1 MiB unless set", async () => {
+    expect(await status(post("x".repeat(LIMIT)))).toBe(200);
+    expect(await status(post("x".repeat(LIMIT + 1)))).toBe(413);
+  });
+
+  test.each([
+    ["a body of just so many bytes", post("12345678"), 200],
+    ["a body of one byte more", post("123456789"), 413],
+    ["a body of fewer characters but more bytes", post("äöüäö"), 413],
+    ["pieces of just so many bytes", inPieces("1234", "5678"), 200],
+    ["pieces of one byte more", inPieces("1234", "56789"), 413],
+    [
+      "no body but a Content-Length that says more",
+      { method: "POST", headers: { "content-length": "9" } },
+      413,
+    ],
+  ])("S9: applies to %s", async (_, init, expected) => {
+    expect(await status(init, small)).toBe(expected);
+  });
+
+  test("S9: says how many bytes are allowed", async () => {
+    const response = await new Client(new Probe(readLength, small)).send(
+      "/page",
+      post("123456789"),
+    );
+    expect(await response.text()).toBe("The request's body is larger than 8 bytes.");
+  });
+
+  test("S9: stops reading at the limit", async () => {
+    let pulled = 0;
+    const endless = new ReadableStream({
+      pull(controller) {
+        pulled++;
+        controller.enqueue(Buffer.alloc(4));
+      },
+    });
+    expect(await status(post(endless), small)).toBe(413);
+    expect(pulled).toBeLessThan(8);
+  });
+});
+
+describe("a body over a socket", () => {
+  let app: Probe;
+  let port: number;
+  let info: Disposable;
+  let error: ReturnType<typeof quiet>;
+  /** The handler has begun to read. */
+  let begun: PromiseWithResolvers<void>;
+  /** What reading the body threw. */
+  let failed: PromiseWithResolvers<unknown>;
+
+  beforeEach(() => {
+    info = quiet("info");
+    error = quiet("error");
+    begun = Promise.withResolvers();
+    failed = Promise.withResolvers();
+    const read: Read = async (request) => {
+      const text = request.text();
+      begun.resolve();
+      text.catch(failed.resolve);
+      return (await text).length;
+    };
+    app = new Probe(read, { maxBodyBytes: 8 });
+    port = app.listen(0).port ?? 0;
+  });
+
+  afterEach(async () => {
+    await app.close();
+    info[Symbol.dispose]();
+    error[Symbol.dispose]();
+  });
+
+  test("is taken up to the limit, with a Content-Length and in chunks", async () => {
+    expect(await exchange(port, withLength(8), "12345678")).toEndWith("\r\n\r\n8");
+    expect(await exchange(port, CHUNKED, "4\r\n1234\r\n", "4\r\n5678\r\n0\r\n\r\n")).toEndWith(
+      "\r\n\r\n8",
+    );
+  });
+
+  test("S9: is 413 by its Content-Length, before a handler runs", async () => {
+    expect(await exchange(port, withLength(9), "123456789")).toStartWith("HTTP/1.1 413");
+    const init = { method: "POST", body: "123456789" };
+    expect((await fetch(`http://localhost:${port}/page`, init)).status).toBe(413);
+    expect(app.errors).toEqual([]);
+  });
+
+  test("S9: is 413 in a chunk that comes at once", async () => {
+    expect(await exchange(port, `${CHUNKED}9\r\n123456789\r\n0\r\n\r\n`)).toStartWith(
+      "HTTP/1.1 413",
+    );
+    expect(error.mock.calls).toEqual([]);
+  });
+
+  test("S9: is 413 in chunks that come later, and logs nothing", async () => {
+    const socket = connect(port, "127.0.0.1", () => socket.write(CHUNKED));
+    const answered = new Promise((resolve) => {
+      socket.on("data", (data) => resolve(data.toString()));
+    });
+    await begun.promise;
+    socket.write("8\r\n12345678\r\n");
+    socket.write("8\r\n12345678\r\n");
+    expect(await answered).toStartWith("HTTP/1.1 413");
+    socket.destroy();
+    expect(await failed.promise).toMatchObject({
+      status: 413,
+      message: "The request's body is larger than 8 bytes.",
+    });
+    expect(error.mock.calls).toEqual([]);
+  });
+
+  test("that breaks off is 400, and logs nothing", async () => {
+    const socket = connect(port, "127.0.0.1", () => socket.write(`${CHUNKED}4\r\n1234\r\n`));
+    await begun.promise;
+    socket.destroy();
+    expect(await failed.promise).toMatchObject({
+      status: 400,
+      message: "The request's body broke off.",
+    });
+    expect(error.mock.calls).toEqual([]);
+  });
+});

@@ -1,0 +1,178 @@
+import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
+
+import { App, html, HttpError } from "bunpie";
+
+import { Client } from "../support/client.ts";
+import { quiet } from "../support/quiet.ts";
+
+const FILE = join(import.meta.dir, "../fixtures/hello.txt");
+const TEXT = "text/plain;charset=utf-8";
+const JSON_TEXT = "application/json;charset=utf-8";
+const BYTES = "application/octet-stream";
+
+function streamOf(text: string): ReadableStream {
+  return new ReadableStream({
+    start(controller) {
+      controller.enqueue(Buffer.from(text));
+      controller.close();
+    },
+  });
+}
+
+/** What is sent for what a handler returns, as it is and as a promise, with the session and without. */
+class Site extends App {
+  readonly #make: () => unknown;
+
+  constructor(make: () => unknown) {
+    super();
+    this.#make = make;
+  }
+
+  plain() {
+    return this.#make();
+  }
+
+  async later() {
+    return this.#make();
+  }
+
+  private() {
+    void this.request.session.anything;
+    return this.#make();
+  }
+}
+
+describe("responseOf", () => {
+  test.each<[string, () => unknown, number, string | null, string]>([
+    ["a text", () => "Grüße", 200, TEXT, "Grüße"],
+    ["a text that looks like HTML", () => "<script>", 200, TEXT, "<script>"],
+    ["the empty text", () => "", 200, null, ""],
+    ["html`…`", () => html`<p>${"<"}</p>`, 200, "text/html;charset=utf-8", "<p>&lt;</p>"],
+    ["undefined", () => undefined, 204, null, ""],
+    ["null", () => null, 204, null, ""],
+    ["a blob", () => new Blob(["a"], { type: "text/css" }), 200, "text/css;charset=utf-8", "a"],
+    ["a file", () => Bun.file(FILE), 200, TEXT, "Hello from a file\n"],
+    ["a stream", () => streamOf("a"), 200, null, "a"],
+    ["a Uint8Array", () => new Uint8Array([97]), 200, BYTES, "a"],
+    ["a Buffer", () => Buffer.from("a"), 200, BYTES, "a"],
+    ["an ArrayBuffer", () => new Uint8Array([97]).buffer, 200, BYTES, "a"],
+    ["an object", () => ({ a: [1, null], b: undefined }), 200, JSON_TEXT, '{"a":[1,null]}'],
+    ["an array", () => ["a"], 200, JSON_TEXT, '["a"]'],
+    ["a number", () => 7, 200, JSON_TEXT, "7"],
+    ["false", () => false, 200, JSON_TEXT, "false"],
+    ["a date", () => new Date(0), 200, JSON_TEXT, '"1970-01-01T00:00:00.000Z"'],
+    ["a Response", () => new Response("a", { status: 201 }), 201, TEXT, "a"],
+  ])("sends %s", async (_, make, status, type, body) => {
+    using _info = quiet("info");
+    const site = new Site(make);
+    // Bun gives a text its type when it sends it: so this is about what is sent.
+    const { url } = site.listen(0);
+    for (const path of ["/plain", "/later", "/private"]) {
+      const response = await fetch(new URL(path, url));
+      expect(response.status).toBe(status);
+      expect(response.headers.get("content-type")).toEqual(type);
+      expect(response.headers.get("vary")).toBe(path === "/private" ? "Cookie" : null);
+      expect(await response.text()).toBe(body);
+    }
+    await site.close();
+  });
+
+  test("sends a Response as it is, the very same one", async () => {
+    const response = new Response("a", { headers: { "cache-control": "max-age=60" } });
+    expect(await new Site(() => response).fetch(new Request("http://localhost/plain"))).toBe(
+      response,
+    );
+  });
+
+  test("keeps what a Response says it varies by", async () => {
+    const site = new Site(() => new Response("a", { headers: { vary: "Accept" } }));
+    const { headers } = await new Client(site).send("/private");
+    expect(headers.get("vary")).toBe("Accept, Cookie");
+  });
+
+  test.each<[string, () => unknown]>([
+    ["an iterator", () => [1].values()],
+    [
+      "an iterator",
+      function* () {
+        yield 1;
+      },
+    ],
+    [
+      "an iterator",
+      async function* () {
+        yield 1;
+      },
+    ],
+    ["an iterator", () => new Map([["a", 1]])],
+    ["an iterator", () => new Set([1])],
+    ["an iterator", () => new Uint16Array(1)],
+    ["a function", () => () => "a"],
+    ["a symbol", () => Symbol("a")],
+    ["BigInt", () => 1n],
+    [
+      "cyclic",
+      () => {
+        const cycle: unknown[] = [];
+        cycle.push(cycle);
+        return cycle;
+      },
+    ],
+  ])("answers %s with 500, and logs why", async (reason, make) => {
+    using error = quiet("error");
+    const response = await new Client(new Site(make)).send("/plain");
+    expect(response.status).toBe(500);
+    expect(await response.text()).toBe("Something went wrong on this server.");
+    expect(error.mock.calls).toEqual([["GET /plain failed:", expect.any(TypeError)]]);
+    expect(String(error.mock.lastCall?.[1])).toContain(reason);
+  });
+});
+
+function fail(error: unknown): () => never {
+  return () => {
+    throw error;
+  };
+}
+
+describe("errorResponse", () => {
+  test("sends an HttpError's status, message and headers, and logs nothing", async () => {
+    using error = quiet("error");
+    const make = fail(
+      new HttpError(429, "Slow down.", { cause: "secret", headers: { "retry-after": "9" } }),
+    );
+    for (const path of ["/plain", "/later"]) {
+      const response = await new Client(new Site(make)).send(path);
+      expect(response.status).toBe(429);
+      expect(response.headers.get("retry-after")).toBe("9");
+      expect(response.headers.get("vary")).toBeNull();
+      expect(await response.text()).toBe("Slow down.");
+    }
+    expect(error).not.toHaveBeenCalled();
+  });
+
+  test.each([new Error("secret"), "secret", { status: 404 }, null, undefined])(
+    "says nothing of %p but 500, and logs it once",
+    async (thrown) => {
+      using error = quiet("error");
+      for (const path of ["/plain?token=secret", "/later?token=secret"]) {
+        const response = await new Client(new Site(fail(thrown))).send(path);
+        expect(response.status).toBe(500);
+        expect(await response.text()).toBe("Something went wrong on this server.");
+      }
+      expect(error.mock.calls).toEqual([
+        ["GET /plain failed:", thrown],
+        ["GET /later failed:", thrown],
+      ]);
+    },
+  );
+
+  test.each([new HttpError(404, "No such thing"), new Error("unforeseen")])(
+    "K2: says that %p depends on the cookie if the session was touched",
+    async (thrown) => {
+      using _error = quiet("error");
+      const response = await new Client(new Site(fail(thrown))).send("/private");
+      expect(response.headers.get("vary")).toBe("Cookie");
+    },
+  );
+});

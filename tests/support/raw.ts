@@ -1,0 +1,27 @@
+import { connect } from "node:net";
+
+/**
+ * What a server answers to bytes as they stand here, with no client between that would mend them.
+ * Each piece is sent once the one before it has left. Ends with the connection.
+ */
+export function exchange(port: number, ...pieces: readonly string[]): Promise<string> {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  let answer = "";
+  const socket = connect(port, "127.0.0.1", () => {
+    for (const piece of pieces) socket.write(piece);
+  });
+  socket.setNoDelay(true);
+  socket.on("data", (data) => {
+    answer += data.toString();
+  });
+  socket.on("error", () => socket.destroy());
+  socket.on("close", () => resolve(answer));
+  return promise;
+}
+
+/** A request's head, ready to send; the server closes the connection behind its answer. */
+export function head(line: string, headers: Readonly<Record<string, string>> = {}): string {
+  const all = { host: "localhost", connection: "close", ...headers };
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}`);
+  return [line, ...lines, "", ""].join("\r\n");
+}
