@@ -40,10 +40,11 @@ describe("KeyedQueue", () => {
 
   test("throws what a task throws at once, and leaves the key free", () => {
     const queue = new KeyedQueue();
-    const throwing = (): never => {
-      throw new Error("no");
-    };
-    expect(() => queue.run("a", throwing)).toThrow("no");
+    expect(() =>
+      queue.run("a", () => {
+        throw new Error("no");
+      }),
+    ).toThrow("no");
     expect(queue.run("a", () => "done")).toBe("done");
   });
 
