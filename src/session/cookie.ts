@@ -16,8 +16,9 @@ export interface CookieOptions {
 
 // RFC 6265bis, 4.1.1: a cookie's name is a token.
 const TOKEN = /^[A-Za-z0-9!#$%&'*+\-.^_`|~]+$/;
-const PATH = /^\/[\x21-\x3a\x3c-\x7e]*$/;
-const DOMAIN = /^(?!-)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*$/;
+// Bun.Cookie refuses "<" in a path and capitals in a domain, but only when a cookie is sent.
+const PATH = /^\/[\x21-\x3a\x3d-\x7e]*$/;
+const DOMAIN = /^(?!-)[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})*$/;
 const SAME_SITE = new Set<unknown>(["strict", "lax", "none"]);
 
 /** The session's cookie: reads it from a request, and writes the `Set-Cookie` lines for it. */
@@ -28,15 +29,17 @@ export class SessionCookie {
 
   /** @throws TypeError for options that a browser would ignore or refuse, with the remedy. */
   constructor(options: CookieOptions = {}) {
-    const { name = "session_id", domain, ...rest } = options;
-    const attributes = {
-      path: "/",
-      secure: true,
-      sameSite: "lax" as const,
-      partitioned: false,
-      ...rest,
-      ...(domain === undefined ? {} : { domain }),
-    };
+    // A default each: an option that a program passes on as `undefined` was left out too.
+    const {
+      name = "session_id",
+      path = "/",
+      domain,
+      secure = true,
+      sameSite = "lax",
+      partitioned = false,
+    } = options;
+    const scope = domain === undefined ? {} : { domain };
+    const attributes = { path, secure, sameSite, partitioned, ...scope };
     check(name, attributes);
     this.name = name;
     this.#prefix = `${name}=`;
@@ -112,11 +115,11 @@ function check(name: string, cookie: Omit<CookieOptions, "name">): void {
   );
   refuse(
     typeof path !== "string" || !PATH.test(path),
-    `The cookie's path ${quote(path)} has to begin with "/" and hold no space, semicolon or control character.`,
+    `The cookie's path ${quote(path)} has to begin with "/" and hold no space, ";", "<" or control character.`,
   );
   refuse(
     domain !== undefined && !DOMAIN.test(domain),
-    `The cookie's domain ${quote(domain)} has to be a plain host name such as "example.com", without a leading dot.`,
+    `The cookie's domain ${quote(domain)} has to be a plain host name in lower case such as "example.com", without a leading dot.`,
   );
   refuse(
     !SAME_SITE.has(sameSite),

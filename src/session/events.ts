@@ -1,3 +1,5 @@
+import { isPromise } from "./maybe-promise.ts";
+
 /**
  * What happens to sessions, for logs and metrics. `handle` names a session towards
  * `sessions.revoke()` and opens nothing; no event carries an id or a session's data.
@@ -57,10 +59,14 @@ export class EventLog {
   /** An observer that throws is reported and otherwise ignored: it cannot fail a request. */
   emit(event: SessionEvent): void {
     this.#counts[event.type] += "count" in event ? event.count : 1;
-    try {
-      this.#onEvent?.(event);
-    } catch (error) {
+    const report = (error: unknown): void => {
       console.error(`onEvent threw while it was told of "${event.type}":`, error);
+    };
+    try {
+      const answer: unknown = this.#onEvent?.(event);
+      if (isPromise(answer)) answer.then(undefined, report);
+    } catch (error) {
+      report(error);
     }
   }
 

@@ -24,14 +24,12 @@ export function withCookie(response: Response, setCookie: string, cookieName: st
  * with it: one visitor's cookie must not stay behind on it. One with a body is sent only once.
  */
 export function unshared(response: Response): Response {
-  // Bun gives a text its content type when the headers are first read: read them before the body.
-  const { headers } = response;
-  if (response.body !== null) return response;
-  return new Response(null, {
-    status: response.status,
-    statusText: response.statusText,
-    headers: new Headers(headers),
-  });
+  // To look at `body` makes a stream of it, and a text sent as a stream loses its content type: so
+  // only the copy's is looked at.
+  const copy = response.clone() as Response;
+  if (copy.body === null) return copy;
+  void copy.body.cancel();
+  return response;
 }
 
 /** RFC 9111, 7.3: a shared cache that kept a Set-Cookie line would hand the session to strangers. */

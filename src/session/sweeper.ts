@@ -1,9 +1,13 @@
 /** How far a sweep may lie from its appointed time, so that processes do not all sweep at once. */
 const JITTER = 0.1;
 
+/** A timer that is set for longer, about 25 days, goes off at once. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
 /**
- * Sweeps every `interval` milliseconds, give or take a tenth; never for 0. Neither keeps the process alive nor the
- * sweeper: a manager that nobody holds any more, after a hot reload for instance, is let go.
+ * Sweeps every `interval` milliseconds, give or take a tenth; never for 0. Neither keeps the process
+ * alive nor the sweeper: a manager that nobody holds any more, after a hot reload for instance, is
+ * let go.
  *
  * @returns what stops it.
  */
@@ -11,8 +15,10 @@ export function startSweeping(sweeper: { sweep(): Promise<number> }, interval: n
   if (interval === 0) return () => undefined;
   const held = new WeakRef(sweeper);
   let timer: ReturnType<typeof setTimeout>;
+  let isStopped = false;
   const schedule = (): void => {
-    timer = setTimeout(sweep, interval * (1 + JITTER * (2 * Math.random() - 1)));
+    const pause = interval * (1 + JITTER * (2 * Math.random() - 1));
+    timer = setTimeout(sweep, Math.min(pause, LONGEST_TIMER));
     timer.unref();
   };
   const sweep = async (): Promise<void> => {
@@ -21,8 +27,11 @@ export function startSweeping(sweeper: { sweep(): Promise<number> }, interval: n
       .deref()
       ?.sweep()
       .catch(() => undefined);
-    if (held.deref() !== undefined) schedule();
+    if (!isStopped && held.deref() !== undefined) schedule();
   };
   schedule();
-  return () => clearTimeout(timer);
+  return () => {
+    isStopped = true;
+    clearTimeout(timer);
+  };
 }

@@ -1,0 +1,105 @@
+import { afterEach, beforeEach, describe, expect, mock, spyOn, test } from "bun:test";
+
+import { withCookie, withVary } from "../../src/session/headers.ts";
+
+const LINE = "session_id=new; Path=/";
+
+let warn: ReturnType<typeof spyOn<Console, "warn">>;
+
+beforeEach(() => {
+  warn = spyOn(console, "warn").mockImplementation(() => undefined);
+});
+
+afterEach(() => {
+  mock.restore();
+});
+
+describe("withVary", () => {
+  test.each([
+    [undefined, "Cookie"],
+    ["Accept", "Accept, Cookie"],
+    ["accept, COOKIE", "accept, COOKIE"],
+    ["cookie", "cookie"],
+    ["*", "*"],
+    ["Cookie-Consent", "Cookie-Consent, Cookie"],
+    ["X-Cookie", "X-Cookie, Cookie"],
+  ])("K2: makes of Vary %p %p", (before, after) => {
+    const headers = before === undefined ? {} : { vary: before };
+    expect(withVary(new Response("", { headers })).headers.get("vary")).toBe(after);
+  });
+});
+
+describe("withCookie", () => {
+  test("K1: sets the cookie, and keeps the response out of caches", () => {
+    const response = withCookie(new Response("body"), LINE, "session_id");
+    expect(response.headers.getSetCookie()).toEqual([LINE]);
+    expect(response.headers.get("cache-control")).toBe("no-store");
+    expect(warn).not.toHaveBeenCalled();
+  });
+
+  test.each(["public, max-age=60", "max-age=60, PUBLIC"])(
+    "K1: overrides %p, with a warning",
+    (asked) => {
+      const response = new Response("", { headers: { "cache-control": asked } });
+      expect(withCookie(response, LINE, "session_id").headers.get("cache-control")).toBe(
+        "no-store",
+      );
+      expect(warn).toHaveBeenCalledTimes(1);
+      expect(String(warn.mock.calls[0])).toContain(asked);
+    },
+  );
+
+  test("K1: overrides `private` without a warning", () => {
+    const response = new Response("", { headers: { "cache-control": "private, max-age=60" } });
+    expect(withCookie(response, LINE, "session_id").headers.get("cache-control")).toBe("no-store");
+    expect(warn).not.toHaveBeenCalled();
+  });
+
+  test("C7: leaves the app's own cookies, each on a line of its own, and replaces only its own", () => {
+    const response = new Response("");
+    const lines = ["a=1", "session_id=theirs", "b=2; Expires=Thu, 01 Jan 2037 00:00:00 GMT"];
+    for (const line of [...lines, "session_id2=3"]) response.headers.append("set-cookie", line);
+    expect(withCookie(response, LINE, "session_id").headers.getSetCookie()).toEqual([
+      "a=1",
+      "b=2; Expires=Thu, 01 Jan 2037 00:00:00 GMT",
+      "session_id2=3",
+      LINE,
+    ]);
+  });
+
+  test("leaves no cookie behind on a response without a body that the app keeps and sends again", () => {
+    const constant = new Response(null, { status: 302, headers: { location: "/" } });
+    const sent = withCookie(constant, LINE, "session_id");
+    expect(sent.headers.getSetCookie()).toEqual([LINE]);
+    expect(sent.status).toBe(302);
+    expect(sent.headers.get("location")).toBe("/");
+    expect(constant.headers.getSetCookie()).toEqual([]);
+    expect(constant.headers.has("cache-control")).toBe(false);
+  });
+
+  test("keeps status, type and body of a response with a body", async () => {
+    // Bun settles the type of a text when it sends it: so this one has to be sent.
+    await using server = Bun.serve({
+      port: 0,
+      fetch: () => withCookie(new Response("gone", { status: 410 }), LINE, "session_id"),
+    });
+    const response = await fetch(server.url);
+    expect(response.status).toBe(410);
+    expect(response.headers.get("content-type")).toBe("text/plain;charset=utf-8");
+    expect(await response.text()).toBe("gone");
+  });
+
+  test("leaves a stream a stream, and ends it when its reader goes away", async () => {
+    const { promise: cancelled, resolve } = Promise.withResolvers<unknown>();
+    const stream = new ReadableStream({
+      pull: (controller) => controller.enqueue(new TextEncoder().encode("chunk")),
+      cancel: resolve,
+    });
+    const { body } = withCookie(new Response(stream), LINE, "session_id");
+    const reader = body?.getReader();
+    const chunk = await reader?.read();
+    expect(new TextDecoder().decode(chunk?.value)).toBe("chunk");
+    await reader?.cancel("gone away");
+    await cancelled;
+  });
+});

@@ -1,0 +1,148 @@
+import { describe, expect, test } from "bun:test";
+
+import { SessionDataError } from "../../src/session/errors.ts";
+import { decode, dictionaryOf, encode, merge } from "../../src/session/json.ts";
+
+class Point {
+  readonly x = 1;
+}
+
+function cycle(): unknown {
+  const ring: { inner: { back?: unknown } } = { inner: {} };
+  ring.inner.back = ring;
+  return ring;
+}
+
+function nested(levels: number): unknown {
+  let value: unknown = 1;
+  for (let level = 0; level < levels; level++) value = { value };
+  return value;
+}
+
+function messageOf(value: object): string {
+  try {
+    encode(value, "session");
+  } catch (error) {
+    if (error instanceof SessionDataError) return error.message;
+    throw error;
+  }
+  return "no error";
+}
+
+describe("encode", () => {
+  test("gives back every JSON value as it was", () => {
+    const values = { text: "ü\u2028\0", number: -1.5e-7, yes: true, nothing: null, list: [1, [2]] };
+    const all = { ...values, inner: { ...values }, bare: Object.create(null) };
+    expect(JSON.parse(encode(all, "session"))).toEqual(all);
+  });
+
+  test("leaves out properties that are undefined", () => {
+    expect(encode({ gone: undefined, inner: { gone: undefined } }, "session")).toBe('{"inner":{}}');
+  });
+
+  test("holds the same object twice, which is no cycle", () => {
+    const shared = { a: 1 };
+    expect(encode({ one: shared, other: [shared, shared] }, "session")).toBe(
+      '{"one":{"a":1},"other":[{"a":1},{"a":1}]}',
+    );
+  });
+
+  test.each([
+    ["a function", { run: () => 1 }, "session.run is a function, which JSON cannot hold."],
+    ["a symbol", { a: { b: Symbol("s") } }, "session.a.b is a symbol, which JSON cannot hold."],
+    ["a BigInt", { list: [{ id: 1n }] }, "session.list[0].id is a bigint, which JSON cannot hold."],
+    ["NaN", { "odd key": NaN }, 'session["odd key"] is NaN, which JSON turns into null.'],
+    ["Infinity", { a: [-Infinity] }, "session.a[0] is -Infinity, which JSON turns into null."],
+    [
+      "undefined in an array",
+      { a: [1, undefined] },
+      "session.a[1] is undefined, which JSON turns into null. Store null instead.",
+    ],
+    [
+      "a hole in an array",
+      // oxlint-disable-next-line no-sparse-arrays -- the hole is what is being refused
+      { a: [1, , 3] },
+      "session.a[1] is undefined, which JSON turns into null. Store null instead.",
+    ],
+    ["a cycle", { ring: cycle() }, "session.ring.inner.back contains itself"],
+    ["a Date", { at: new Date(0) }, "session.at is a Date, which JSON does not give back. Store a"],
+    ["a Map", { carts: new Map() }, "session.carts is a Map, which JSON does not give back."],
+    ["an instance of a class", { p: new Point() }, "session.p is a Point, which JSON"],
+    [
+      "an object whose prototype has no name",
+      { p: Object.create(Object.create(null)) },
+      "session.p is a object with a prototype of its own",
+    ],
+    ["what is nested too deep", { deep: nested(250) }, "is nested deeper than 200 levels."],
+  ])("S4: refuses %s and names its key path", (_, value, message) => {
+    expect(messageOf(value)).toContain(message);
+  });
+
+  test("S4: says what to store in place of a Date", () => {
+    expect(messageOf({ at: new Date(0) })).toContain("date.getTime()");
+  });
+
+  test("S4: takes what is nested deep, and not too deep", () => {
+    expect(messageOf({ deep: nested(150) })).toBe("no error");
+  });
+
+  test("S1: writes __proto__, constructor and prototype as keys like any other", () => {
+    const text = '{"__proto__":{"admin":true},"constructor":1,"prototype":{"__proto__":2}}';
+    expect(encode(dictionaryOf(JSON.parse(text)), "session")).toBe(text);
+    expect(Object.prototype).not.toHaveProperty("admin");
+  });
+});
+
+describe("decode", () => {
+  test("gives the dictionary", () => {
+    expect(decode('{"a":[1]}')).toEqual({ a: [1] });
+  });
+
+  test.each(["", "{", "[]", "null", "1", '"text"', "undefined", "{'a':1}"])(
+    "S2: gives undefined for %p, which is no dictionary",
+    (text) => {
+      expect(decode(text)).toBeUndefined();
+    },
+  );
+});
+
+describe("dictionaryOf", () => {
+  test("S1: copies __proto__ as a key and inherits nothing", () => {
+    const copy = dictionaryOf(JSON.parse('{"__proto__":{"admin":true}}'));
+    expect(Object.keys(copy)).toEqual(["__proto__"]);
+    expect(Object.getPrototypeOf(copy)).toBeNull();
+  });
+});
+
+describe("merge", () => {
+  test.each([
+    ["keeps what both added", {}, { a: 1 }, { b: 2 }, { a: 1, b: 2 }],
+    ["keeps what both changed", { a: 0, b: 0 }, { a: 1, b: 0 }, { a: 0, b: 2 }, { a: 1, b: 2 }],
+    ["takes mine where both changed one key", { a: 0 }, { a: 1 }, { a: 2 }, { a: 1 }],
+    ["takes theirs where mine is as it was", { a: 0 }, { a: 0 }, { a: 2 }, { a: 2 }],
+    ["removes what I removed", { a: 1, b: 2 }, { b: 2 }, { a: 1, b: 3 }, { b: 3 }],
+    ["removes what I set to undefined", { a: 1 }, { a: undefined }, { a: 1 }, {}],
+    ["leaves removed what they removed", { a: 1, b: 2 }, { a: 1, b: 3 }, {}, { b: 3 }],
+    [
+      "sees a change deep inside a key",
+      { a: { b: [1] } },
+      { a: { b: [1, 2] } },
+      {},
+      { a: { b: [1, 2] } },
+    ],
+  ])("%s", (_, base, mine, theirs, expected) => {
+    expect({ ...merge(base, mine, theirs) }).toEqual(expected as Record<string, unknown>);
+  });
+
+  test("S1: merges __proto__ and constructor as keys like any other", () => {
+    const mine = JSON.parse('{"__proto__":{"admin":true},"constructor":1}');
+    const merged = merge({}, mine, { a: 1 });
+    expect(JSON.stringify(merged)).toBe('{"a":1,"__proto__":{"admin":true},"constructor":1}');
+    expect(({} as Record<string, unknown>)["admin"]).toBeUndefined();
+  });
+
+  test("leaves its arguments as they were", () => {
+    const [base, mine, theirs] = [{ a: 1 }, {}, { a: 1, b: 2 }].map((each) => Object.freeze(each));
+    expect({ ...merge(base ?? {}, mine ?? {}, theirs ?? {}) }).toEqual({ b: 2 });
+  });
+});

@@ -1,0 +1,30 @@
+import { describe, expect, test } from "bun:test";
+
+import { andThen, isPromise } from "../../src/session/maybe-promise.ts";
+
+describe("isPromise", () => {
+  test.each([
+    ["a promise", Promise.resolve(), true],
+    // oxlint-disable-next-line unicorn/no-thenable -- this is what is being told apart
+    ["any object with a then method", { then: () => undefined }, true],
+    ["undefined", undefined, false],
+    ["null", null, false],
+    ["a string", "then", false],
+    // oxlint-disable-next-line unicorn/no-thenable
+    ["an object whose then is no function", { then: 1 }, false],
+  ])("tells %s", (_, value, expected) => {
+    expect(isPromise<unknown>(value)).toBe(expected);
+  });
+});
+
+describe("andThen", () => {
+  test("goes on at once, without a promise, when the value is there", () => {
+    expect(andThen(20, (value) => value + 1)).toBe(21);
+  });
+
+  test("goes on later when the value is promised", async () => {
+    const later = andThen(Promise.resolve(20), (value) => value + 1);
+    expect(later).toBeInstanceOf(Promise);
+    expect(await later).toBe(21);
+  });
+});

@@ -1,0 +1,61 @@
+import type { Sessions } from "../../src/session/manager.ts";
+import type { Session } from "../../src/session/session.ts";
+import { Client } from "./client.ts";
+
+/** What a page does with the session. What it returns is the response, or the response's JSON. */
+export type Page = (session: Session) => unknown;
+
+/** A browser that visits pages which a test makes up as it goes along. */
+export class Visitor {
+  readonly client: Client;
+  readonly #sessions: Sessions;
+  readonly #pages: Page[] = [];
+
+  constructor(sessions: Sessions) {
+    this.#sessions = sessions;
+    this.client = new Client({ fetch: (request) => this.#answer(request) });
+  }
+
+  /** One turn of HTTP. */
+  visit(page: Page, init?: RequestInit): Promise<Response> {
+    const path = `/${this.#pages.push(page) - 1}`;
+    return this.client.send(path, init);
+  }
+
+  /** What the session holds, as the next request sees it. */
+  async look(init?: RequestInit): Promise<unknown> {
+    return (await this.visit((session) => ({ ...session }), init)).json();
+  }
+
+  /** The session id that the visitor holds. */
+  get id(): string {
+    const { id } = this.client;
+    if (id === undefined) throw new Error("This visitor has no session.");
+    return id;
+  }
+
+  /** Whether the visitor holds a session id. */
+  get hasCookie(): boolean {
+    return this.client.id !== undefined;
+  }
+
+  /** Another visitor with the same cookie: a second tab, or a thief. */
+  clone(sessions = this.#sessions): Visitor {
+    const copy = new Visitor(sessions);
+    for (const [name, value] of this.client.cookies) copy.client.cookies.set(name, value);
+    return copy;
+  }
+
+  #answer(request: Request): Promise<Response> {
+    const page = this.#pages[Number(new URL(request.url).pathname.slice(1))];
+    return this.#sessions.wrap(async (_request, session) => {
+      const value = await page?.(session);
+      return value instanceof Response ? value : Response.json(value ?? null);
+    })(request);
+  }
+}
+
+/** The response's lines for the session's cookie. */
+export function sessionCookies(response: Response, name = "session_id"): string[] {
+  return response.headers.getSetCookie().filter((line) => line.startsWith(`${name}=`));
+}
