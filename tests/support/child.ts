@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 
 const FIXTURES = join(import.meta.dir, "../fixtures");
 
@@ -11,10 +11,11 @@ export class Child implements AsyncDisposable {
   readonly #messages: unknown[] = [];
   #news = Promise.withResolvers<void>();
 
-  /** `path` is a file, as such or in tests/fixtures; `flags` are Bun's. */
+  /** `path` is a file in tests/fixtures, or an absolute one; `flags` are Bun's. */
   constructor(path: string, options: { env?: Record<string, string>; flags?: string[] } = {}) {
-    this.process = Bun.spawn([process.execPath, ...(options.flags ?? []), "run", path], {
-      cwd: FIXTURES,
+    const file = resolve(FIXTURES, path);
+    this.process = Bun.spawn([process.execPath, ...(options.flags ?? []), "run", file], {
+      cwd: dirname(file),
       env: { ...process.env, ...options.env },
       stdio: ["ignore", "pipe", "pipe"],
       ipc: (message) => {
