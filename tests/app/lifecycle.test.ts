@@ -7,10 +7,10 @@ import { App, SESSION_TIMEOUT } from "bunpie";
 import { SqliteSessionBackend } from "bunpie/sqlite";
 
 import { READ_BY_BUN } from "../../src/app/dispatch.ts";
-import { Child } from "../support/child.ts";
 import { Client } from "../support/client.ts";
 import { FakeClock } from "../support/clock.ts";
 import { quiet } from "../support/quiet.ts";
+import { ServedApp } from "../support/served-app.ts";
 
 const ROUTES = [
   "  /         any verb",
@@ -56,7 +56,7 @@ async function isGone(url: URL): Promise<void> {
 }
 
 /** How many of a process's open files are this one. */
-async function openFiles(child: Child, path: string): Promise<number> {
+async function openFiles(child: ServedApp, path: string): Promise<number> {
   const folder = `/proc/${child.process.pid}/fd`;
   const links = (await readdir(folder)).map((name) => readlink(join(folder, name)).catch(() => ""));
   return (await Promise.all(links)).filter((link) => link === path).length;
@@ -73,7 +73,7 @@ async function hot(file: string, env: Record<string, string> = {}) {
     sources.set(name, source);
     await Bun.write(join(directory, name), source);
   }
-  const child = new Child(join(directory, file), { env, flags: ["--hot"] });
+  const child = new ServedApp(join(directory, file), { env, flags: ["--hot"] });
   const url = await child.url();
   await child.message("revision 1");
   const reload = async (revision: number): Promise<void> => {
@@ -95,7 +95,7 @@ async function hot(file: string, env: Record<string, string> = {}) {
 
 describe.each(WAYS)("a process of %s", (file, greeting) => {
   test("serves the app, and says where and what", async () => {
-    await using child = new Child(file);
+    await using child = new ServedApp(file);
     const url = await child.url();
     for (const [path, body] of PAGES) {
       expect(await (await fetch(new URL(path, url))).text()).toBe(body);
@@ -106,7 +106,7 @@ describe.each(WAYS)("a process of %s", (file, greeting) => {
   });
 
   test.each(SIGNALS)("ends on %s when the request under way is answered", async (signal) => {
-    await using child = new Child(file, { env: { DATABASE: join(directory, "sessions.db") } });
+    await using child = new ServedApp(file, { env: { DATABASE: join(directory, "sessions.db") } });
     const url = await child.url();
     const response = fetch(new URL("/slow", url));
     await child.message("slow");
@@ -121,7 +121,7 @@ describe.each(WAYS)("a process of %s", (file, greeting) => {
   });
 
   test("ends at once on a second signal", async () => {
-    await using child = new Child(file);
+    await using child = new ServedApp(file);
     const url = await child.url();
     const response = fetch(new URL("/slow", url)).catch(() => "cut off");
     await child.message("slow");
@@ -133,7 +133,7 @@ describe.each(WAYS)("a process of %s", (file, greeting) => {
   });
 
   test("ends at once when nothing is under way", async () => {
-    await using child = new Child(file);
+    await using child = new ServedApp(file);
     await child.url();
     child.process.kill("SIGTERM");
     expect(await child.ended()).toBe(0);
@@ -170,12 +170,12 @@ describe.each(WAYS)("a process of %s", (file, greeting) => {
 
 describe("a process", () => {
   test("listens at the port in its environment by default", async () => {
-    await using child = new Child("listening-by-default.ts", { env: { PORT: "0" } });
+    await using child = new ServedApp("listening-by-default.ts", { env: { PORT: "0" } });
     expect((await child.url()).port).not.toBe("3000");
   });
 
   test("leaves its end to whoever else listens for the signal", async () => {
-    await using child = new Child("with-own-signals.ts");
+    await using child = new ServedApp("with-own-signals.ts");
     await child.url();
     child.process.kill("SIGTERM");
     await child.message("asked to end");
@@ -185,7 +185,7 @@ describe("a process", () => {
   });
 
   test("ends with 1, and says why, when the backend cannot be closed", async () => {
-    await using child = new Child("unclosable.ts");
+    await using child = new ServedApp("unclosable.ts");
     await child.url();
     child.process.kill("SIGTERM");
     expect(await child.ended()).toBe(1);
@@ -199,7 +199,7 @@ describe("READ_BY_BUN", () => {
   const HARMLESS = new Set(["id", "baseURI"]);
 
   test("has every name that Bun reads from a default export, if not every App has it", async () => {
-    await using child = new Child("read-by-bun.ts");
+    await using child = new ServedApp("read-by-bun.ts");
     expect(await child.ended()).toBe(0);
     const names = JSON.parse(child.output.split("\n").at(-1) ?? "") as string[];
     expect(names).toContain("fetch");

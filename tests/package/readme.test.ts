@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import tsconfig from "../../tsconfig.json";
-import { Child } from "../support/child.ts";
 import { Client } from "../support/client.ts";
 import { codeBlocks } from "../support/markdown.ts";
+import { ServedApp } from "../support/served-app.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 const RUNNER = join(import.meta.dir, "../fixtures/run-example.ts");
@@ -69,7 +69,10 @@ describe("the README's programs", () => {
   );
 
   test("begin with one that counts visits", async () => {
-    await using child = new Child(join(project, programs[0]?.file ?? ""), { env: { PORT: "0" } });
+    await using child = new ServedApp(join(project, programs[0]?.file ?? ""), {
+      env: { PORT: "0" },
+      flags: [`--cwd=${project}`],
+    });
     const url = await child.url();
     const client = new Client({
       fetch: ({ headers }) => fetch(url, { headers }),

@@ -1,75 +1,52 @@
-import { dirname, join, resolve } from "node:path";
+import { join } from "node:path";
 
-const FIXTURES = join(import.meta.dir, "../fixtures");
-
-/** A process of its own that serves one of the apps in tests/fixtures. */
+/** A second process, from a script in `tests/support/children`. The two send each other messages. */
 export class Child implements AsyncDisposable {
-  readonly process: Bun.Subprocess<"ignore", "pipe", "pipe">;
-  /** What it has written to standard output, and to standard error. */
-  output = "";
-  errors = "";
-  readonly #messages: unknown[] = [];
-  #news = Promise.withResolvers<void>();
+  readonly #process: Bun.Subprocess;
+  readonly #inbox: unknown[] = [];
+  #wake = (): void => undefined;
 
-  /** `path` is a file in tests/fixtures, or an absolute one; `flags` are Bun's. */
-  constructor(path: string, options: { env?: Record<string, string>; flags?: string[] } = {}) {
-    const file = resolve(FIXTURES, path);
-    this.process = Bun.spawn([process.execPath, ...(options.flags ?? []), "run", file], {
-      cwd: dirname(file),
-      env: { ...process.env, ...options.env },
-      stdio: ["ignore", "pipe", "pipe"],
+  constructor(script: string, ...args: string[]) {
+    const path = join(import.meta.dir, "children", `${script}.ts`);
+    this.#process = Bun.spawn([process.execPath, path, ...args], {
+      stdio: ["ignore", "ignore", "inherit"],
+      serialization: "json",
       ipc: (message) => {
-        this.#messages.push(message);
-        this.#tell();
+        this.#inbox.push(message);
+        this.#wake();
       },
+      onExit: () => this.#wake(),
     });
-    void this.#read(this.process.stdout, (text) => (this.output += text));
-    void this.#read(this.process.stderr, (text) => (this.errors += text));
   }
 
-  /** Where it serves, once it does. */
-  async url(): Promise<URL> {
-    await this.#until(() => /http:\S+\s/.test(this.output));
-    return new URL(/http:\S+/.exec(this.output)?.[0] ?? "");
+  send(message: string): void {
+    this.#process.send(message);
   }
 
-  /** Its next message that is this one. */
-  async message(expected: unknown): Promise<void> {
-    await this.#until(() => this.#messages.includes(expected));
-    this.#messages.splice(0, this.#messages.indexOf(expected) + 1);
-  }
-
-  /** Its exit code, or the signal that ended it, once all it wrote is read. */
-  async ended(): Promise<number | string | null> {
-    await this.process.exited;
-    return this.process.signalCode ?? this.process.exitCode;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.process.kill("SIGKILL");
-    await this.process.exited;
-  }
-
-  async #until(isSo: () => boolean): Promise<void> {
-    while (!isSo()) {
-      if (this.process.exitCode !== null || this.process.signalCode !== null) {
-        throw new Error(`The process ended: ${this.output}\n${this.errors}`);
+  /** The next message from the child. Rejects if it ends without one. */
+  async next(): Promise<unknown> {
+    while (this.#inbox.length === 0) {
+      if (this.#process.exitCode !== null || this.#process.signalCode !== null) {
+        throw new Error("The child ended before it said anything.");
       }
-      await Promise.race([this.#news.promise, this.process.exited]);
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
     }
+    return this.#inbox.shift();
   }
 
-  async #read(stream: ReadableStream<Uint8Array>, keep: (text: string) => void): Promise<void> {
-    const decoder = new TextDecoder();
-    for await (const chunk of stream) {
-      keep(decoder.decode(chunk, { stream: true }));
-      this.#tell();
-    }
+  /** Settles with the exit code once the child has ended by itself. */
+  get exited(): Promise<number> {
+    return this.#process.exited;
   }
 
-  #tell(): void {
-    const news = this.#news;
-    this.#news = Promise.withResolvers();
-    news.resolve();
+  async kill(): Promise<void> {
+    this.#process.kill("SIGKILL");
+    await this.#process.exited;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.kill();
   }
 }
