@@ -1,15 +1,28 @@
-import { expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, test } from "bun:test";
 import { cp, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const ROOT = join(import.meta.dir, "../..");
 
+let directory: string;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "bunpie-"));
+});
+
+afterAll(async () => {
+  await rm(directory, { recursive: true });
+});
+
+async function filesIn(path: string): Promise<string[]> {
+  return (await readdir(path, { recursive: true })).toSorted();
+}
+
 test("the migrations in drizzle/sqlite say what the schema says", async () => {
-  const directory = await mkdtemp(join(tmpdir(), "bunpie-"));
   const out = join(directory, "sqlite");
   await cp(join(ROOT, "drizzle/sqlite"), out, { recursive: true });
-  const before = await readdir(out, { recursive: true });
+  const before = await filesIn(out);
   const kit = Bun.spawn(
     [
       process.execPath,
@@ -25,6 +38,5 @@ test("the migrations in drizzle/sqlite say what the schema says", async () => {
   expect(await kit.exited).toBe(0);
   expect(output).toContain("bunpie_sessions 10 columns 2 indexes");
   expect(output).toContain("No schema changes, nothing to migrate");
-  expect(await readdir(out, { recursive: true })).toEqual(before);
-  await rm(directory, { recursive: true });
+  expect(await filesIn(out)).toEqual(before);
 }, 20_000);
