@@ -98,10 +98,12 @@ describe("App", () => {
 
   test("ends sessions by the clock it is given, in memory too", async () => {
     const clock = new FakeClock();
+    clock.advance(Date.UTC(2000) - clock.now());
     const client = new Client(new Counter({ session: { now: clock.now, sweepInterval: 0 } }));
     await client.send("/");
+    expect(await client.text("/")).toBe("You have visited 2 times.");
     clock.advance(SESSION_TIMEOUT * 1000 - 1);
-    expect(await client.text("/visits")).toBe("1");
+    expect(await client.text("/visits")).toBe("2");
     clock.advance(SESSION_TIMEOUT * 1000);
     expect(await client.text("/visits")).toBe("0");
   });

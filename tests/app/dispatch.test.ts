@@ -85,6 +85,7 @@ describe("DispatchTable", () => {
     ["/sum/1/2", "3"],
     ["/words", "[]"],
     ["/words/a/b", '["a","b"]'],
+    ["/words/a/b/", '["a","b"]'],
     ["/inherited", "inherited"],
     ["/overridden", "site"],
     ["/cart", "your cart"],
@@ -111,6 +112,7 @@ describe("DispatchTable", () => {
     ["a name with a blank", "/greet%20/Ann"],
     ["a field that is no page", "/greeting"],
     ["too few segments for a method", "/greet"],
+    ["too few segments, and a slash", "/greet/"],
     ["too few segments for a verb", "/item"],
   ])("answers %s with 404", async (_, path) => {
     const response = await new Client(new Site()).send(path);

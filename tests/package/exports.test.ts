@@ -1,0 +1,76 @@
+import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
+
+import manifest from "../../package.json";
+
+const ROOT = join(import.meta.dir, "../..");
+
+/** What each entry of the package exports. A change here is a change for everybody who uses it. */
+const EXPORTS = {
+  ".": {
+    values: [
+      "App",
+      "HttpError",
+      "InMemorySessionBackend",
+      "SESSION_TIMEOUT",
+      "SessionDataError",
+      "SessionStore",
+      "SessionStoreError",
+      "Sessions",
+      "html",
+    ],
+    types: [
+      "AppOptions",
+      "AppRequest",
+      "CookieOptions",
+      "InMemorySessionBackendOptions",
+      "ListenOptions",
+      "MaybePromise",
+      "OpenSession",
+      "RevokeAllOptions",
+      "Session",
+      "SessionBackend",
+      "SessionData",
+      "SessionEvent",
+      "SessionInfo",
+      "SessionMeta",
+      "SessionOptions",
+      "SessionRecord",
+      "SessionStats",
+      "SessionsOptions",
+    ],
+  },
+  "./sqlite": {
+    values: ["SqliteSessionBackend", "sessions"],
+    types: ["SqliteSessionBackendOptions"],
+  },
+};
+
+/** The names of the types that a source exports: they leave no trace at run time. */
+function typesOf(source: string): string[] {
+  const lists = source.matchAll(/^export type \{([^}]*)\}/gm);
+  const declarations = source.matchAll(/^export (?:type|interface) (\w+)/gm);
+  const listed = [...lists].flatMap(([, names = ""]) => names.match(/\w+/g) ?? []);
+  return [...listed, ...[...declarations].map(([, name = ""]) => name)].toSorted();
+}
+
+describe("the package", () => {
+  const { "./package.json": self, ...entries } = manifest.exports;
+
+  test("has these entries", () => {
+    expect(Object.keys(entries)).toEqual(Object.keys(EXPORTS));
+    expect(self).toBe("./package.json");
+  });
+
+  test.each(Object.entries(entries))("exports from %s what it says", async (entry, path) => {
+    const { values, types } = EXPORTS[entry as keyof typeof EXPORTS];
+    const module = (await import(join(manifest.name, entry))) as object;
+    expect(Object.keys(module).toSorted()).toEqual(values);
+    expect(typesOf(await Bun.file(join(ROOT, path)).text())).toEqual(types);
+  });
+
+  test("ships what its entries need", () => {
+    expect(manifest.files).toEqual(["src", "drizzle", "CHANGELOG.md"]);
+    expect(Object.keys(manifest.dependencies)).toEqual(["drizzle-orm"]);
+  });
+});

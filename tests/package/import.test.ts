@@ -1,0 +1,36 @@
+import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
+
+/** Imports the entry in a process of its own: how long that took, and which modules it loaded. */
+async function load(entry: string): Promise<{ milliseconds: number; modules: string[] }> {
+  const code = `
+    const begun = performance.now();
+    await import(${JSON.stringify(entry)});
+    const milliseconds = performance.now() - begun;
+    console.log(JSON.stringify({ milliseconds, modules: Object.keys(require.cache) }));
+  `;
+  const child = Bun.spawn([process.execPath, "-e", code], { cwd: join(import.meta.dir, "../..") });
+  return (await child.stdout.json()) as { milliseconds: number; modules: string[] };
+}
+
+describe('import "bunpie"', () => {
+  test("loads nothing of other packages, and no database", async () => {
+    const { modules } = await load("bunpie");
+    expect(modules.filter((path) => path.includes("/src/app/app.ts"))).toHaveLength(1);
+    expect(modules.filter((path) => /node_modules|sqlite/.test(path))).toEqual([]);
+  });
+
+  test("takes no time that anybody would notice", async () => {
+    const times: number[] = [];
+    for (let run = 0; run < 3; run++) times.push((await load("bunpie")).milliseconds);
+    // About 8 ms where nothing else runs; the limit is for a machine that is busy with other things.
+    expect(Math.min(...times)).toBeLessThan(100);
+  });
+});
+
+describe('import "bunpie/sqlite"', () => {
+  test("is what loads Drizzle", async () => {
+    const { modules } = await load("bunpie/sqlite");
+    expect(modules.some((path) => path.includes("drizzle-orm"))).toBeTrue();
+  });
+});

@@ -1,0 +1,137 @@
+import { describe, expect, test } from "bun:test";
+import { dirname, join } from "node:path";
+
+const SRC = join(import.meta.dir, "../../src");
+
+/** One import: which file, and what of. Paths are relative to src, others are as they stand. */
+interface Import {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** Each row: files that match the first may import what matches the second. */
+const ARROWS: readonly (readonly [from: RegExp, to: RegExp])[] = [
+  [/^index\.ts$/, /^(?:app|session)\/|^backends\/memory\.ts$/],
+  [/^app\//, /^(?:app|session)\//],
+  [/^app\/app\.ts$/, /^backends\/memory\.ts$/],
+  [/^session\//, /^session\//],
+  [/^backends\//, /^session\/backend\.ts$/],
+  [/^backends\/memory\.ts$/, /^backends\/(?:expiry-heap|recency-list)\.ts$/],
+  [/^backends\/sqlite[\w-]*\.ts$/, /^backends\/(?:sqlite[\w-]*|group-commit)\.ts$/],
+  [/^backends\/(?:sqlite[\w-]*|group-commit)\.ts$/, /^(?:bun:sqlite|drizzle-orm(?:\/.*)?)$/],
+  [/./, /^node:/],
+];
+
+function isAllowed({ from, to }: Import): boolean {
+  return ARROWS.some(([importer, imported]) => importer.test(from) && imported.test(to));
+}
+
+/** Imports of every kind, those of types too: Bun's own scanner leaves those out. */
+function importsOf(file: string, source: string): Import[] {
+  const code = source.replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "");
+  const specifiers = code.matchAll(
+    /^(?:import|export)\b[^;"]*\bfrom "([^"]+)"|^import "([^"]+)"|\bimport\("([^"]+)"\)/gm,
+  );
+  return [...specifiers].map(([, from, bare, dynamic]) => {
+    const specifier = from ?? bare ?? dynamic ?? "";
+    return {
+      from: file,
+      to: specifier.startsWith(".") ? join(dirname(file), specifier) : specifier,
+    };
+  });
+}
+
+/** A way through the imports that ends where it began, if there is one. */
+function cycleIn(imports: readonly Import[]): readonly string[] | undefined {
+  const finished = new Set<string>();
+  const visit = (file: string, path: readonly string[]): readonly string[] | undefined => {
+    if (path.includes(file)) return [...path.slice(path.indexOf(file)), file];
+    if (finished.has(file)) return undefined;
+    const cycle = imports
+      .filter(({ from }) => from === file)
+      .map(({ to }) => visit(to, [...path, file]))
+      .find((found) => found !== undefined);
+    finished.add(file);
+    return cycle;
+  };
+  return imports.map(({ from }) => visit(from, [])).find((cycle) => cycle !== undefined);
+}
+
+const files = await Array.fromAsync(new Bun.Glob("**/*.ts").scan(SRC));
+const imports = (
+  await Promise.all(
+    files.map(async (file) => importsOf(file, await Bun.file(join(SRC, file)).text())),
+  )
+).flat();
+
+describe("the layers of src", () => {
+  test("hold: every import follows an arrow", () => {
+    expect(imports.length).toBeGreaterThan(files.length);
+    expect(imports.filter((each) => !isAllowed(each))).toEqual([]);
+  });
+
+  test("have no cycle, not even of types", () => {
+    expect(cycleIn(imports)).toBeUndefined();
+  });
+
+  test("are all of them in the table", () => {
+    const layers = new Set(files.map((file) => dirname(file)));
+    expect([...layers].toSorted()).toEqual([".", "app", "backends", "session"]);
+  });
+});
+
+describe("the test of the layers", () => {
+  test.each([
+    ["app/app.ts", "session/manager.ts", true],
+    ["app/app.ts", "backends/memory.ts", true],
+    ["app/app.ts", "backends/sqlite.ts", false],
+    ["app/request.ts", "backends/memory.ts", false],
+    ["session/manager.ts", "app/errors.ts", false],
+    ["session/manager.ts", "backends/memory.ts", false],
+    ["session/manager.ts", "bun:sqlite", false],
+    ["backends/memory.ts", "session/backend.ts", true],
+    ["backends/memory.ts", "session/maybe-promise.ts", false],
+    ["backends/memory.ts", "backends/group-commit.ts", false],
+    ["backends/sqlite.ts", "backends/group-commit.ts", true],
+    ["backends/sqlite.ts", "backends/memory.ts", false],
+    ["backends/sqlite-schema.ts", "drizzle-orm/sqlite-core", true],
+    ["index.ts", "backends/sqlite.ts", false],
+    ["app/app.ts", "drizzle-orm", false],
+  ])("knows of %s and %s: %p", (from, to, allowed) => {
+    expect(isAllowed({ from, to })).toBe(allowed);
+  });
+
+  test("sees imports of every kind", () => {
+    const source = [
+      'import { a } from "./a.ts";',
+      'import type { B } from "../b.ts";',
+      "import {\n  c,\n  d,\n} from 'c';".replaceAll("'", '"'),
+      'export * from "./e.ts";',
+      'export type { F } from "f";',
+      'import "g";',
+      'const h = await import("h");',
+      '// import "comment";',
+      '/* import "comment"; */',
+    ].join("\n");
+    expect(importsOf("app/x.ts", source).map(({ to }) => to)).toEqual([
+      "app/a.ts",
+      "b.ts",
+      "c",
+      "app/e.ts",
+      "f",
+      "g",
+      "h",
+    ]);
+  });
+
+  test("finds a cycle", () => {
+    const pairs = [
+      ["a", "b"],
+      ["b", "c"],
+      ["a", "c"],
+      ["c", "d"],
+      ["d", "b"],
+    ] as const;
+    expect(cycleIn(pairs.map(([from, to]) => ({ from, to })))).toEqual(["b", "c", "d", "b"]);
+  });
+});
