@@ -177,7 +177,7 @@ export class InMemorySessionBackend extends SessionStore {
       return;
     }
     let entries = this.#users.get(userId);
-    // Not a Set: one of those takes 0.4 KB, as much as the session.
+    // Not a Set: that takes 0.2 KB more.
     if (entries === undefined) this.#users.set(userId, (entries = new RecencyList()));
     entries.add(entry);
   }
