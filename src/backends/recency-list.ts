@@ -14,6 +14,11 @@ export class RecencyList<Item extends Listed<Item>> {
     return this.#oldest;
   }
 
+  /** From the oldest to the newest. */
+  *[Symbol.iterator](): Generator<Item> {
+    for (let item = this.#oldest; item !== undefined; item = item.newer) yield item;
+  }
+
   add(item: Item): void {
     item.older = this.#newest;
     if (this.#newest === undefined) this.#oldest = item;

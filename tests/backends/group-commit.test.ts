@@ -13,6 +13,15 @@ async function untilTrue(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setImmediate(resolve));
 }
 
+/** What a call gives or throws, at once. `expect().toThrow()` takes a rejection for it, too. */
+function attempt(call: () => unknown): { value?: unknown; error?: unknown } {
+  try {
+    return { value: call() };
+  } catch (error) {
+    return { error };
+  }
+}
+
 describe("GroupCommit", () => {
   let folder: Folder;
   let client: Database;
@@ -121,7 +130,7 @@ describe("GroupCommit", () => {
       await lock.next();
       const written = Promise.all([insert(1), insert(2)]);
       const waited = Bun.sleep(BUSY_TIMEOUT / 3).then(() => lock.send("let go"));
-      expect(await longestStall(Promise.all([written, waited]))).toBeLessThan(BUSY_TIMEOUT / 4);
+      expect(await longestStall(Promise.all([written, waited]))).toBeLessThan(BUSY_TIMEOUT / 2);
       expect(numbers()).toEqual([1, 2]);
     });
 
@@ -130,8 +139,8 @@ describe("GroupCommit", () => {
       await lock.next();
       const start = performance.now();
       const results = Promise.allSettled([insert(1), insert(2)]);
-      expect(await longestStall(results)).toBeLessThan(BUSY_TIMEOUT / 4);
-      expect(performance.now() - start).toBeWithin(BUSY_TIMEOUT, BUSY_TIMEOUT * 2);
+      expect(await longestStall(results)).toBeLessThan(BUSY_TIMEOUT / 2);
+      expect(performance.now() - start).toBeWithin(BUSY_TIMEOUT, BUSY_TIMEOUT * 3);
       for (const result of await results) {
         expect(result).toMatchObject({ status: "rejected", reason: { code: "SQLITE_BUSY" } });
       }
@@ -221,10 +230,12 @@ describe("GroupCommit", () => {
       expect(commits.read(query)).toEqual({ n: 0 });
     });
 
-    test("throws what waiting would not mend", () => {
-      expect(() => commits.read(() => plain.query("SELECT x FROM t").get())).toThrow(
-        "no such column",
+    test("throws what waiting would not mend, at once", () => {
+      const { value, error } = attempt(() =>
+        commits.read(() => plain.query("SELECT x FROM t").get()),
       );
+      expect(value).toBeUndefined();
+      expect(String(error)).toContain("no such column");
     });
 
     test("waits while the database is locked", async () => {
@@ -241,7 +252,7 @@ describe("GroupCommit", () => {
       const start = performance.now();
       const answer = commits.read(query) as Promise<unknown>;
       expect(await answer.catch((error: unknown) => error)).toMatchObject({ code: "SQLITE_BUSY" });
-      expect(performance.now() - start).toBeWithin(BUSY_TIMEOUT, BUSY_TIMEOUT * 2);
+      expect(performance.now() - start).toBeWithin(BUSY_TIMEOUT, BUSY_TIMEOUT * 3);
     });
 
     test("gives up at once on another error while it waits", async () => {

@@ -9,12 +9,6 @@ class Item implements Listed<Item> {
   newer: Item | undefined = undefined;
 }
 
-function inOrder(list: RecencyList<Item>): Item[] {
-  const items: Item[] = [];
-  for (let item = list.oldest; item !== undefined; item = item.newer) items.push(item);
-  return items;
-}
-
 describe("RecencyList", () => {
   test("has no oldest item while it is empty, and after its last one was removed", () => {
     const list = new RecencyList<Item>();
@@ -32,7 +26,7 @@ describe("RecencyList", () => {
     for (const item of [first, second, third]) list.add(item);
     list.use(first);
     list.use(first);
-    expect(inOrder(list)).toEqual([second, third, first]);
+    expect([...list]).toEqual([second, third, first]);
     expect(list.oldest).toBe(second);
   });
 
@@ -63,7 +57,7 @@ describe("RecencyList", () => {
         list.use(item);
         model.push(item);
       }
-      const order = inOrder(list);
+      const order = [...list];
       expect(order.length).toBe(model.length);
       expect(order.every((one, index) => one === model[index])).toBe(true);
     }

@@ -118,7 +118,7 @@ describe("a server that is killed in the middle of its work", () => {
   }
 
   /** The server that is up at the moment. */
-  class Server {
+  class Server implements AsyncDisposable {
     port = 0;
     #child: Child | undefined;
 
@@ -129,6 +129,10 @@ describe("a server that is killed in the middle of its work", () => {
 
     async kill(): Promise<void> {
       await this.#child?.kill();
+    }
+
+    [Symbol.asyncDispose](): Promise<void> {
+      return this.kill();
     }
 
     fetch(request: Request): Promise<Response> {
@@ -143,7 +147,7 @@ describe("a server that is killed in the middle of its work", () => {
     `loses nothing acknowledged, and brings nothing destroyed back (${CRASH_ROUNDS} times)`,
     async () => {
       const random = seededRandom(CRASH_ROUNDS);
-      const server = new Server();
+      await using server = new Server();
       const visitors = Array.from({ length: 8 }, () => new Visitor());
       for (let round = 0; round < CRASH_ROUNDS; round++) {
         await server.start();
@@ -158,7 +162,6 @@ describe("a server that is killed in the middle of its work", () => {
       const ended = visitors.flatMap((visitor) => visitor.allEnded);
       for (const visitor of visitors) visitor.ended = visitor.allEnded;
       await Promise.all(visitors.map((visitor) => visitor.check()));
-      await server.kill();
       const written = visitors.reduce((sum, visitor) => sum + visitor.written, 0);
       expect(written).toBeGreaterThan(CRASH_ROUNDS * 10);
       expect(ended.length).toBeGreaterThan(CRASH_ROUNDS / 2);

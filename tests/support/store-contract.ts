@@ -421,7 +421,11 @@ export function describeStore(name: string, create: () => MaybePromise<SessionSt
         await store.replace(second, recordOf({ userId: ben, version: 3 }), 2);
         expect(await store.list(ann)).toEqual([]);
         expect(await store.list(ben)).toMatchObject([{ handle: second }]);
-        await store.delete(second);
+        const third = await stored(recordOf({ userId: ben, createdAt: Date.now() + 1 }));
+        const fourth = await stored(recordOf({ userId: ben, createdAt: Date.now() + 2 }));
+        await store.delete(third);
+        expect(await store.list(ben)).toMatchObject([{ handle: second }, { handle: fourth }]);
+        for (const id of [second, fourth]) await store.delete(id);
         expect(await store.list(ben)).toEqual([]);
       });
     });
@@ -463,6 +467,16 @@ export function describeStore(name: string, create: () => MaybePromise<SessionSt
           expect(await countThere()).toBe(Math.max(there - 2, 0));
         }
         expect(await store.sweep(2)).toBe(0);
+      });
+
+      test("removes a record whose end has come closer", async () => {
+        const ids = [await stored(recordOf()), await stored(recordOf()), await stored(recordOf())];
+        const [touched = "", replaced = ""] = ids;
+        await store.touch(touched, Date.now() - 1);
+        await store.replace(replaced, expiredRecord({ version: 2 }), 1);
+        await store.sweep(500);
+        const left = await Promise.all(ids.map((id) => store.read(id)));
+        expect(left.map((record) => record !== undefined)).toEqual([false, false, true]);
       });
 
       test("removes no others", async () => {
