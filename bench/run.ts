@@ -18,7 +18,6 @@ import { CONNECTIONS } from "./wrk.ts";
 
 const ROUNDS = 5;
 const SECONDS = 4;
-const WARM_UP = 1;
 
 requireTools();
 const { values: options } = parseArgs({
@@ -36,7 +35,7 @@ const contestants = chosen(options.only?.split(","));
 const samples: Sample[] = [];
 for (let round = 1; round <= rounds; round++) {
   for (const contestant of contestants) {
-    const sample = await measure(contestant, { warmUp: WARM_UP, measured: seconds });
+    const sample = await measure(contestant, seconds);
     samples.push(sample);
     const { microseconds, requests, verdict, faults } = sample;
     console.info(
