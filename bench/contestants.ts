@@ -42,7 +42,7 @@ export const CONTESTANTS: readonly Contestant[] = [
   },
   {
     name: "raw-sqlite-full",
-    work: "the same, synchronous FULL",
+    work: "counter by hand, raw bun:sqlite, FULL",
     server: "sqlite-counter",
     storage: "full",
     path: "/",
@@ -83,7 +83,7 @@ export const CONTESTANTS: readonly Contestant[] = [
   },
   {
     name: "sqlite-full",
-    work: "the same, synchronous FULL",
+    work: "counter on App, SQLite, FULL",
     server: "bunpie",
     storage: "full",
     path: "/",

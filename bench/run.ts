@@ -6,6 +6,7 @@
 //   --json <file>       every single measurement, too
 //
 // A run of everybody, for as long as that or longer, goes to bench/results.md.
+import { loadavg } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 
@@ -18,7 +19,9 @@ import { CONNECTIONS } from "./wrk.ts";
 
 const ROUNDS = 5;
 const SECONDS = 4;
-const WARM_UP = 1;
+
+/** The load average, over a minute, from which on results are not to be trusted. */
+const BUSY = 0.5;
 
 requireTools();
 const { values: options } = parseArgs({
@@ -33,10 +36,17 @@ const rounds = wholeNumber("rounds", options.rounds);
 const seconds = wholeNumber("seconds", options.seconds);
 const contestants = chosen(options.only?.split(","));
 
+const [busy = 0] = loadavg();
+if (busy > BUSY) {
+  console.warn(
+    `This machine has been busy in the last minute (load average ${busy.toFixed(1)}). While it is, times are too high and ratios rough.`,
+  );
+}
+
 const samples: Sample[] = [];
 for (let round = 1; round <= rounds; round++) {
   for (const contestant of contestants) {
-    const sample = await measure(contestant, { warmUp: WARM_UP, measured: seconds });
+    const sample = await measure(contestant, seconds);
     samples.push(sample);
     const { microseconds, requests, verdict, faults } = sample;
     console.info(
@@ -48,7 +58,7 @@ for (let round = 1; round <= rounds; round++) {
 }
 
 const report = [
-  `\`bun run bench --rounds ${rounds} --seconds ${seconds}\``,
+  `\`${["bun run bench", ...process.argv.slice(2)].join(" ")}\``,
   await machine(),
   `CPU time of the server's process for each request, under ${CONNECTIONS} connections with a ` +
     `session each: the lowest of ${rounds} interleaved runs of ${seconds} s, and by how much the highest exceeds it.`,

@@ -4,18 +4,18 @@ import { CONTESTANTS } from "./contestants.ts";
 import { measure } from "./measure.ts";
 import { requireTools, stop } from "./requirements.ts";
 
-const DURATION = { warmUp: 1, measured: 30 };
+const SECONDS = 30;
 
 requireTools();
 let failed = false;
 for (const contestant of CONTESTANTS) {
   if (contestant.server !== "bunpie" || contestant.path !== "/") continue;
-  const sample = await measure(contestant, DURATION);
+  const sample = await measure(contestant, SECONDS);
   failed ||= sample.faults.length > 0;
   console.info(
     [
       contestant.work,
-      `  ${sample.requests} requests in ${DURATION.measured} s, ${Math.round(sample.perSecond)} a second`,
+      `  ${sample.requests} requests in ${SECONDS} s, ${Math.round(sample.perSecond)} a second`,
       `  ${sample.microseconds.toFixed(2)} µs of CPU a request, ${Math.round(sample.rss / 2 ** 20)} MiB in the end`,
       `  ${sample.verdict}`,
       ...sample.faults.map((fault) => `  WRONG: ${fault}`),

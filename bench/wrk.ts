@@ -16,9 +16,10 @@ export interface WrkResult {
 /**
  * Loads a page for some seconds over 200 connections, one request at a time on each.
  *
- * wrk's scripts are not told which connection a request is for. But one thread sends the next request
- * in the order in which answers come in: so with as many cookies as connections, taken in turn, each
- * cookie's last request is answered before its next is sent.
+ * Each connection has a session to itself, although wrk's scripts are not told which connection a
+ * request is for. wrk's one thread sends requests in the order in which answers come in, and our
+ * servers answer in the order in which requests come in. So with as many cookies as connections,
+ * taken in turn, a cookie's last request has been answered before its next one is sent.
  */
 export async function load(
   url: string,
