@@ -220,7 +220,7 @@ describe("the cart", () => {
   });
 
   test.each([{}, { product: "" }, { product: "mud" }, { product: "__proto__" }])(
-    "answers 404 for the product in %p",
+    "answers 404 for the product in %j",
     async (fields) => {
       const client = openShop().visit();
       for (const path of ["/add", "/cart"]) {
@@ -272,7 +272,7 @@ describe("logging in", () => {
     { login: "ann" },
     { password: "flaky pastry" },
     {},
-  ])("is refused with 401 for %p", async (fields: Record<string, string>) => {
+  ])("is refused with 401 for %j", async (fields: Record<string, string>) => {
     const client = openShop().visit();
     const response = await client.post("/login", fields);
     expect(response.status).toBe(401);
