@@ -307,10 +307,12 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
    * Begins the idle timeout anew. The response does not wait for it and does not depend on it: a
    * visitor who only reads is served while the store cannot be written. `failed` reports it.
    */
-  #touch(open: SomeOpenSession, { key, record }: StoredSession): void {
+  #touch(open: SomeOpenSession, stored: StoredSession): void {
+    const { key, record } = stored;
     const touched = this.#touched(record);
     if (touched === record) return;
     void this.#askLater("touch", () => this.#store.touch(key, touched.expiresAt));
+    open.adopt({ ...stored, record: { ...touched, version: record.version + 1 } }, record);
     if (record.remember !== null) open.cookie = "set";
   }
 
