@@ -360,10 +360,9 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
   }
 
   #replaced(open: SomeOpenSession, stored: StoredSession, base: Contents): void {
+    const isTouched = stored.record.touchedAt !== open.stored?.record.touchedAt;
     open.adopt(stored, base);
-    if (stored.record.remember !== null && stored.record.touchedAt === this.#now()) {
-      open.cookie = "set";
-    }
+    if (isTouched && stored.record.remember !== null) open.cookie = "set";
   }
 
   /**
