@@ -316,7 +316,13 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
     if (record.remember !== null) open.cookie = "set";
   }
 
-  #create(open: SomeOpenSession, contents: Contents, attempt = 1): MaybePromise<void> {
+  /** `base` is what the handler's dictionary holds, where that is not what is to be stored. */
+  #create(
+    open: SomeOpenSession,
+    contents: Contents,
+    base = contents,
+    attempt = 1,
+  ): MaybePromise<void> {
     this.#refuseLateCookie(open, "A new session");
     const now = this.#now();
     const { login } = open;
@@ -337,10 +343,10 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
       (created) => {
         if (!created) {
           if (attempt === ID_ATTEMPTS) throw this.#noFreeId();
-          return this.#create(open, contents, attempt + 1);
+          return this.#create(open, contents, base, attempt + 1);
         }
         open.rotated();
-        open.adopt({ id, key, record }, contents);
+        open.adopt({ id, key, record }, base);
         open.cookie = "set";
         this.#events.emit({ type: "created", handle: key, userId: record.userId });
       },
@@ -450,7 +456,7 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
    */
   #rotateGone(open: SomeOpenSession, stored: StoredSession, mine: Contents): MaybePromise<void> {
     if (open.login === undefined) return this.#drop(open, stored.key);
-    return this.#create(open, mergeContents(stored.record, mine, EMPTY));
+    return this.#create(open, mergeContents(stored.record, mine, EMPTY), mine);
   }
 
   #delete(open: SomeOpenSession, doomed: StoredSession): MaybePromise<void> {
