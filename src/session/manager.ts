@@ -115,8 +115,8 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
       now,
       checkRemember: (seconds) => this.#checkRemember(seconds),
       unreadable: (handle) => this.#reportUnreadable(handle),
-      update: (open, change) => this.#update(open, change),
-      save: (open) => this.#save(open),
+      update: (open, change) => this.#inTurn(open, () => this.#update(open, change)),
+      save: (open) => this.#inTurn(open, () => this.#save(open)),
     };
     this.#stopSweeping = startSweeping(this, atLeastZero(options, "sweepInterval"));
   }
@@ -166,6 +166,11 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
    * `Vary: Cookie` too.
    */
   settle(open: SomeOpenSession, status: number): MaybePromise<string | undefined> {
+    const { underWay } = open;
+    if (underWay !== undefined) {
+      const settle = (): MaybePromise<string | undefined> => this.settle(open, status);
+      return underWay.then(settle, settle);
+    }
     if (open.doomed !== undefined) {
       return andThen(this.#delete(open, open.doomed), () => this.settle(open, status));
     }
@@ -477,6 +482,21 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
   #drop(open: SomeOpenSession, key: string): void {
     open.end();
     this.#events.emit({ type: "dropped", handle: key });
+  }
+
+  /**
+   * What a request asks for twice is done one after the other, even if it does not wait. Otherwise
+   * a `login()` and two `save()` would rotate the session twice, and the second find it gone.
+   */
+  #inTurn<T>(open: SomeOpenSession, task: () => Promise<T>): Promise<T> {
+    const { underWay } = open;
+    const running = underWay === undefined ? task() : underWay.then(task, task);
+    open.underWay = running;
+    const release = (): void => {
+      if (open.underWay === running) open.underWay = undefined;
+    };
+    running.then(release, release);
+    return running;
   }
 
   async #save(open: SomeOpenSession): Promise<boolean> {

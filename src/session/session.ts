@@ -146,6 +146,8 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
   answered = false;
   /** Destroyed by the handler, and still to be deleted. */
   doomed: StoredSession | undefined;
+  /** The last `save()` or `update()`, while it is under way. */
+  underWay: Promise<unknown> | undefined;
   /** The login that the next commit is to record. */
   login: Login | undefined;
 
