@@ -204,8 +204,10 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
           const response = await handler(request, open.session, ...rest);
           return await this.commit(open, response);
         } catch (error) {
-          await this.settle(open, 500);
-          throw error;
+          const setCookie = await this.settle(open, 500);
+          if (!(error instanceof SessionStoreError)) throw error;
+          // save() may have changed the id before the store failed: then the old one is dead.
+          return this.addCookie(unavailable(error), setCookie);
         }
       } catch (error) {
         if (error instanceof SessionStoreError) return unavailable(error);
