@@ -26,7 +26,7 @@ import type {
   SomeOpenSession,
   StoredSession,
 } from "./session.ts";
-import { EMPTY, mergeContents, OpenSession } from "./session.ts";
+import { EMPTY, mergeContents, OpenSession, refuseReservedKeys } from "./session.ts";
 import { startSweeping } from "./sweeper.ts";
 
 /** How sessions live, where not said otherwise in seconds. */
@@ -517,6 +517,7 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
     const written = await this.#rewrite(stored.key, (current) => {
       const data = dictionaryOf(decode(current.data) ?? {});
       runSynchronously(change, data);
+      refuseReservedKeys(data);
       return this.#checked({ data: encode(data, "session"), flash: current.flash });
     });
     if (written === undefined) {
