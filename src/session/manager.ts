@@ -27,7 +27,7 @@ import type {
   StoredSession,
 } from "./session.ts";
 import { EMPTY, mergeContents, OpenSession, refuseReservedKeys } from "./session.ts";
-import { startSweeping } from "./sweeper.ts";
+import { LONGEST_TIMER, startSweeping } from "./sweeper.ts";
 
 /** How sessions live, where not said otherwise in seconds. */
 export interface SessionOptions {
@@ -107,7 +107,7 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
     this.#timeout = positive(options, "timeout");
     this.#lifetime = positive(options, "lifetime");
     this.#maxBytes = positive(options, "maxBytes");
-    this.#storeTimeout = positive(options, "storeTimeout");
+    this.#storeTimeout = Math.min(positive(options, "storeTimeout"), LONGEST_TIMER);
     this.#cookie = new SessionCookie(options.cookie);
     this.#events = new EventLog(options.onEvent);
     this.#store = storeOf(backend, now);
