@@ -59,6 +59,8 @@ export class LoadSaveStore extends SessionStore {
     record: SessionRecord,
     version: number,
   ): MaybePromise<boolean> {
+    // Taken by the old one; and a task of an id would wait for ever for another of the same id.
+    if (newId === oldId) return false;
     return this.#queue.run(oldId, () =>
       andThen(this.#readLive(oldId), (found) =>
         found?.version === version

@@ -23,7 +23,7 @@ import type {
   SomeOpenSession,
   StoredSession,
 } from "./session.ts";
-import { EMPTY, mergeContents, OpenSession } from "./session.ts";
+import { EMPTY, mergeContents, OpenSession, refuseReservedKeys } from "./session.ts";
 import { startSweeping } from "./sweeper.ts";
 
 /** What may be said when a user's sessions are revoked. */
@@ -69,8 +69,8 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
       now: settings.now,
       checkRemember: (seconds) => this.#lifetimes.checkRemember(seconds),
       unreadable: (handle) => this.#reportUnreadable(handle),
-      update: (open, change) => this.#update(open, change),
-      save: (open) => this.#save(open),
+      update: (open, change) => this.#inTurn(open, () => this.#update(open, change)),
+      save: (open) => this.#inTurn(open, () => this.#save(open)),
     };
     this.#stopSweeping = startSweeping(this, settings.sweepInterval);
   }
@@ -118,6 +118,7 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
    * `Vary: Cookie` too.
    */
   settle(open: SomeOpenSession, status: number): MaybePromise<string | undefined> {
+    if (open.underWay !== undefined) return this.#settleAfter(open.underWay, open, status);
     if (open.doomed !== undefined) return this.#settleDoomed(open, open.doomed, status);
     const committed = status >= 500 ? undefined : this.#commit(open);
     return isPromise(committed) ? this.#settledLater(committed, open) : this.#setCookie(open);
@@ -147,8 +148,10 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
           const response = await handler(request, open.session, ...rest);
           return await this.commit(open, response);
         } catch (error) {
-          await this.settle(open, 500);
-          throw error;
+          const setCookie = await this.settle(open, 500);
+          if (!(error instanceof SessionStoreError)) throw error;
+          // save() may have changed the id before the store failed: then the old one is dead.
+          return this.addCookie(unavailable(error), setCookie);
         }
       } catch (error) {
         if (error instanceof SessionStoreError) return unavailable(error);
@@ -252,6 +255,15 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
     }
   }
 
+  async #settleAfter(
+    underWay: Promise<unknown>,
+    open: SomeOpenSession,
+    status: number,
+  ): Promise<string | undefined> {
+    await underWay.catch(() => undefined);
+    return this.settle(open, status);
+  }
+
   #settleDoomed(
     open: SomeOpenSession,
     doomed: StoredSession,
@@ -274,14 +286,22 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
    * Begins the idle timeout anew. The response does not wait for it and does not depend on it: a
    * visitor who only reads is served while the store cannot be written. `failed` reports it.
    */
-  #touch(open: SomeOpenSession, { key, record, readAt }: StoredSession): void {
+  #touch(open: SomeOpenSession, stored: StoredSession): void {
+    const { key, record, readAt } = stored;
     const touched = this.#lifetimes.touched(record, readAt);
     if (touched === record) return;
     void this.#store.tell("touch", key, touched.expiresAt);
+    open.adopt(stored, { ...touched, version: record.version + 1 }, record);
     if (record.remember !== null) open.cookie = "set";
   }
 
-  #create(open: SomeOpenSession, contents: Contents, attempt = 1): MaybePromise<void> {
+  /** `base` is what the handler's dictionary holds, where that is not what is to be stored. */
+  #create(
+    open: SomeOpenSession,
+    contents: Contents,
+    base = contents,
+    attempt = 1,
+  ): MaybePromise<void> {
     refuseLateCookie(open, "A new session");
     const now = this.#settings.now();
     const record = this.#lifetimes.begin(now, {
@@ -297,9 +317,9 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
     return andThen(this.#store.ask("create", key, record), (created) => {
       if (!created) {
         if (attempt === ID_ATTEMPTS) throw this.#noFreeId();
-        return this.#create(open, contents, attempt + 1);
+        return this.#create(open, contents, base, attempt + 1);
       }
-      open.rotated({ id, key, record, readAt: now }, contents);
+      open.rotated({ id, key, record, readAt: now }, base);
       this.#events.emit({ type: "created", handle: key, userId: record.userId });
     });
   }
@@ -408,7 +428,7 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
    */
   #rotateGone(open: SomeOpenSession, stored: StoredSession, mine: Contents): MaybePromise<void> {
     if (open.login === undefined) return this.#drop(open, stored.key);
-    return this.#create(open, mergeContents(stored.record, mine, EMPTY));
+    return this.#create(open, mergeContents(stored.record, mine, EMPTY), mine);
   }
 
   #adopt(
@@ -439,6 +459,21 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
     this.#events.emit({ type: "dropped", handle: key });
   }
 
+  /**
+   * What a request asks for twice is done one after the other, even if it does not wait. Otherwise
+   * a `login()` and two `save()` would rotate the session twice, and the second find it gone.
+   */
+  #inTurn<T>(open: SomeOpenSession, task: () => Promise<T>): Promise<T> {
+    const { underWay } = open;
+    const running = underWay === undefined ? task() : underWay.then(task, task);
+    open.underWay = running;
+    const release = (): void => {
+      if (open.underWay === running) open.underWay = undefined;
+    };
+    running.then(release, release);
+    return running;
+  }
+
   async #save(open: SomeOpenSession): Promise<boolean> {
     if (open.doomed !== undefined) await this.#delete(open, open.doomed);
     await this.#commit(open);
@@ -455,6 +490,7 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
     const next = await this.#rewrite(stored.key, (current) => {
       const data = dictionaryOf(decode(current.data) ?? {});
       runSynchronously(change, data);
+      refuseReservedKeys(data);
       return { data: encode(data, "session"), flash: current.flash };
     });
     if (next === undefined) this.#drop(open, stored.key);

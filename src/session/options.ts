@@ -3,6 +3,7 @@ import { SESSION_TIMEOUT, SessionStore } from "./backend.ts";
 import type { CookieOptions } from "./cookie.ts";
 import type { SessionEvent } from "./events.ts";
 import { LoadSaveStore } from "./load-save-store.ts";
+import { LONGEST_TIMER } from "./sweeper.ts";
 
 /** How sessions live, where not said otherwise in seconds. */
 export interface SessionOptions {
@@ -58,7 +59,7 @@ export function settingsOf(options: SessionsOptions): Settings {
     timeout: positive(options, "timeout") * 1000,
     lifetime: positive(options, "lifetime") * 1000,
     maxBytes: positive(options, "maxBytes"),
-    storeTimeout: positive(options, "storeTimeout"),
+    storeTimeout: Math.min(positive(options, "storeTimeout"), LONGEST_TIMER),
     sweepInterval: options.sweepInterval === 0 ? 0 : positive(options, "sweepInterval") * 1000,
   };
 }

@@ -148,6 +148,8 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
   answered = false;
   /** Destroyed by the handler, and still to be deleted. */
   doomed: StoredSession | undefined;
+  /** The last `save()` or `update()`, while it is under way. */
+  underWay: Promise<unknown> | undefined;
   /** The login that the next commit is to record. */
   login: Login | undefined;
 
@@ -302,11 +304,7 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
   }
 
   #contents(dictionary: SessionDictionary): Contents {
-    if (Object.hasOwn(dictionary, FACTS_KEY)) {
-      throw new SessionDataError(
-        `session.${FACTS_KEY} is reserved: backends keep a session's own facts there. Use another key.`,
-      );
-    }
+    refuseFactsKey(dictionary);
     const data = encode(dictionary, "session");
     if (this.#flash === undefined) return { data, flash: this.#stored?.record.flash ?? null };
     const flash = encode(this.#flash, "session.flash");
@@ -389,6 +387,27 @@ function seal(name: (typeof RESERVED_NAMES)[number]): void {
     },
     configurable: false,
   });
+}
+
+/**
+ * For data that was not written into a session's dictionary, which refuses its own names by itself.
+ *
+ * @throws SessionDataError for a key that is not the app's to use.
+ */
+export function refuseReservedKeys(data: object): void {
+  refuseFactsKey(data);
+  const taken = RESERVED_NAMES.find((name) => Object.hasOwn(data, name));
+  if (taken === undefined) return;
+  throw new SessionDataError(
+    `session.${taken} belongs to the session. Store your value under another key.`,
+  );
+}
+
+function refuseFactsKey(data: object): void {
+  if (!Object.hasOwn(data, FACTS_KEY)) return;
+  throw new SessionDataError(
+    `session.${FACTS_KEY} is reserved: backends keep a session's own facts there. Use another key.`,
+  );
 }
 
 /** Three-way merge of both texts, key by key. */

@@ -1,8 +1,8 @@
 /** How far a sweep may lie from its appointed time, so that processes do not all sweep at once. */
 const JITTER = 0.1;
 
-/** A timer that is set for longer, about 25 days, goes off at once. */
-const LONGEST_TIMER = 2 ** 31 - 1;
+/** In milliseconds, about 25 days. A timer that is set for longer goes off at once. */
+export const LONGEST_TIMER = 2 ** 31 - 1;
 
 /**
  * Sweeps every `interval` milliseconds, give or take a tenth; never for 0. Neither keeps the process

@@ -34,7 +34,7 @@ describe("KeyedQueue", () => {
     const queue = new KeyedQueue();
     const failing = queue.run("a", () => Promise.reject(new Error("no")));
     const next = queue.run("a", () => "done");
-    expect(failing).rejects.toThrow("no");
+    await expect(failing).rejects.toThrow("no");
     expect(await next).toBe("done");
   });
 
