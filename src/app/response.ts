@@ -20,7 +20,9 @@ class Kind {
   }
 }
 
-// Bun gives a string without headers the type "text/plain;charset=utf-8" by itself, for less.
+// Bun would give a string this type by itself, but only when it sends it: whoever handles the response
+// before then, such as a framework that the app is mounted in, would find none.
+const TEXT = new Kind({ "content-type": "text/plain;charset=utf-8" });
 const HTML = new Kind({ "content-type": "text/html;charset=utf-8" });
 const JSON_TEXT = new Kind({ "content-type": "application/json;charset=utf-8" });
 const BYTES = new Kind({ "content-type": "application/octet-stream" });
@@ -29,12 +31,13 @@ const UNTYPED = new Kind();
 /**
  * Turns what a handler returned into a response: a `Response` as it is, a string as plain text,
  * `` html`…` `` as HTML, `null` and `undefined` as 204, bytes, blobs and streams as they are, and
- * everything else as JSON. `varies` says that it depends on the visitor's cookie.
+ * everything else as JSON. An error that is returned counts as thrown. `varies` says that the
+ * response depends on the visitor's cookie.
  *
  * @throws TypeError for what cannot be sent.
  */
 export function responseOf(value: unknown, varies: boolean): Response {
-  if (typeof value === "string") return new Response(value, UNTYPED.init(varies));
+  if (typeof value === "string") return new Response(value, TEXT.init(varies));
   if (value instanceof Html) return new Response(value.toString(), HTML.init(varies));
   if (value instanceof Response) return varies ? withVary(value) : value;
   if (value === null || value === undefined) {
@@ -46,6 +49,7 @@ export function responseOf(value: unknown, varies: boolean): Response {
   if (value instanceof ArrayBuffer || value instanceof Uint8Array) {
     return new Response(value, BYTES.init(varies));
   }
+  if (value instanceof Error) throw value;
   return new Response(jsonOf(value), JSON_TEXT.init(varies));
 }
 
@@ -61,9 +65,18 @@ export function withCookies(response: Response, lines: readonly string[]): Respo
 export function errorResponse(error: unknown, varies: boolean): Response {
   const response =
     error instanceof HttpError
-      ? new Response(error.message, { status: error.status, headers: error.headers })
-      : new Response("Something went wrong on this server.", { status: 500 });
+      ? errorText(error.message, error.status, error.headers)
+      : errorText("Something went wrong on this server.", 500, {});
   return varies ? withVary(response) : response;
+}
+
+function errorText(
+  message: string,
+  status: number,
+  headers: Readonly<Record<string, string>>,
+): Response {
+  const type = { "content-type": "text/plain;charset=utf-8" };
+  return new Response(message, { status, headers: { ...type, ...headers } });
 }
 
 function jsonOf(value: unknown): string {

@@ -47,7 +47,7 @@ describe("responseOf", () => {
   test.each<[string, () => unknown, number, string | null, string]>([
     ["a text", () => "Grüße", 200, TEXT, "Grüße"],
     ["a text that looks like HTML", () => "<script>", 200, TEXT, "<script>"],
-    ["the empty text", () => "", 200, null, ""],
+    ["the empty text", () => "", 200, TEXT, ""],
     ["html`…`", () => html`<p>${"<"}</p>`, 200, "text/html;charset=utf-8", "<p>&lt;</p>"],
     ["undefined", () => undefined, 204, null, ""],
     ["null", () => null, 204, null, ""],
@@ -66,7 +66,7 @@ describe("responseOf", () => {
   ])("sends %s", async (_, make, status, type, body) => {
     using _info = quiet("info");
     const site = new Site(make);
-    // Bun gives a text its type when it sends it: so this is about what is sent.
+    // Bun gives a Response of a text its type when it sends it: so this is about what is sent.
     const { url } = site.listen(0);
     for (const path of ["/plain", "/later", "/private"]) {
       const response = await fetch(new URL(path, url));
@@ -76,6 +76,18 @@ describe("responseOf", () => {
       expect(await response.text()).toBe(body);
     }
     await site.close();
+  });
+
+  test("says that a text is one before it is sent, for whatever the app is mounted in", async () => {
+    const response = await new Client(new Site(() => "<script>")).send("/plain");
+    expect(response.headers.get("content-type")).toBe(TEXT);
+  });
+
+  test("takes an error that is returned for one that is thrown", async () => {
+    using _error = quiet("error");
+    const refused = await new Client(new Site(() => new HttpError(403, "No."))).send("/plain");
+    expect([refused.status, await refused.text()]).toEqual([403, "No."]);
+    expect((await new Client(new Site(() => new Error("x"))).send("/plain")).status).toBe(500);
   });
 
   test("sends a Response as it is, the very same one", async () => {

@@ -31,7 +31,7 @@ afterEach(() => {
 describe("startSweeping", () => {
   test("sweeps after the interval, give or take a tenth, and again after the next", async () => {
     const sweeper = new Sweeper();
-    startSweeping(sweeper, 60);
+    startSweeping(sweeper, MINUTE);
     jest.advanceTimersByTime(0.9 * MINUTE - 1);
     expect(sweeper.count).toBe(0);
     jest.advanceTimersByTime(0.2 * MINUTE + 1);
@@ -43,7 +43,7 @@ describe("startSweeping", () => {
 
   test("does not keep all processes in step", () => {
     const sweepers = Array.from({ length: 50 }, () => new Sweeper());
-    for (const sweeper of sweepers) startSweeping(sweeper, 60);
+    for (const sweeper of sweepers) startSweeping(sweeper, MINUTE);
     jest.advanceTimersByTime(MINUTE);
     const early = sweepers.filter(({ count }) => count === 1).length;
     expect(early).toBeWithin(5, 45);
@@ -53,7 +53,7 @@ describe("startSweeping", () => {
     const sweeper = new Sweeper();
     const { promise, resolve } = Promise.withResolvers<number>();
     sweeper.answer = () => promise;
-    startSweeping(sweeper, 60);
+    startSweeping(sweeper, MINUTE);
     jest.advanceTimersByTime(10 * MINUTE);
     expect(sweeper.count).toBe(1);
     resolve(0);
@@ -65,7 +65,7 @@ describe("startSweeping", () => {
   test("goes on after a sweep that failed", async () => {
     const sweeper = new Sweeper();
     sweeper.answer = () => Promise.reject(new Error("The disk is gone."));
-    startSweeping(sweeper, 60);
+    startSweeping(sweeper, MINUTE);
     jest.advanceTimersByTime(1.1 * MINUTE);
     await settle();
     jest.advanceTimersByTime(1.1 * MINUTE);
@@ -79,7 +79,7 @@ describe("startSweeping", () => {
 
   test("ends when it is stopped", () => {
     const sweeper = new Sweeper();
-    startSweeping(sweeper, 60)();
+    startSweeping(sweeper, MINUTE)();
     jest.advanceTimersByTime(10 * MINUTE);
     expect(sweeper.count).toBe(0);
     expect(jest.getTimerCount()).toBe(0);
@@ -89,7 +89,7 @@ describe("startSweeping", () => {
     const sweeper = new Sweeper();
     const { promise, resolve } = Promise.withResolvers<number>();
     sweeper.answer = () => promise;
-    const stop = startSweeping(sweeper, 60);
+    const stop = startSweeping(sweeper, MINUTE);
     jest.advanceTimersByTime(1.1 * MINUTE);
     stop();
     resolve(0);
@@ -99,7 +99,7 @@ describe("startSweeping", () => {
 
   test("waits for an interval that is longer than a timer can be", () => {
     const sweeper = new Sweeper();
-    startSweeping(sweeper, 90 * 24 * 60 * 60);
+    startSweeping(sweeper, 90 * 24 * 60 * MINUTE);
     jest.advanceTimersByTime(MINUTE);
     expect(sweeper.count).toBe(0);
   });
