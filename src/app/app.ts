@@ -8,7 +8,7 @@ import type { MaybePromise } from "../session/maybe-promise.ts";
 import { andThen, isPromise } from "../session/maybe-promise.ts";
 import type { SessionOptions } from "../session/options.ts";
 import type { AnySession, OpenSession, SessionShape } from "../session/session.ts";
-import { originsOf, refuseCrossOrigin } from "./cross-origin.ts";
+import { isSafe, originsOf, refuseCrossOrigin } from "./cross-origin.ts";
 import type { Match } from "./dispatch.ts";
 import { DispatchTable } from "./dispatch.ts";
 import { HttpError } from "./errors.ts";
@@ -213,8 +213,9 @@ export class App<Data extends SessionShape<Data> = AnySession> {
 
   #route(request: Request, server: ServerLike | undefined): MaybePromise<Response> {
     const path = pathOf(request.url);
-    const match = (this.#table as DispatchTable).match(request.method, path);
-    refuseCrossOrigin(request, this.#trustedOrigins);
+    const { method } = request;
+    const match = (this.#table as DispatchTable).match(method, path);
+    if (!isSafe(method)) refuseCrossOrigin(request, this.#trustedOrigins);
     const open = this.#sessions.open(request);
     return isPromise(open)
       ? this.#handleLater(match, path, request, server, open)

@@ -1,6 +1,9 @@
 import { HttpError } from "./errors.ts";
 
-const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS"]);
+/** Whether a method only asks, and changes nothing (RFC 9110, 9.2.1). */
+export function isSafe(method: string): boolean {
+  return method === "GET" || method === "HEAD" || method === "OPTIONS";
+}
 
 /**
  * Refuses writes that another site's page makes in the visitor's browser, with the visitor's
@@ -10,7 +13,6 @@ const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS"]);
  * @throws HttpError 403.
  */
 export function refuseCrossOrigin(request: Request, trustedOrigins: ReadonlySet<string>): void {
-  if (SAFE_METHODS.has(request.method)) return;
   const origin = request.headers.get("origin");
   if (origin !== null && trustedOrigins.has(origin)) return;
   const site = request.headers.get("sec-fetch-site");

@@ -160,6 +160,11 @@ function checkOptions(source: unknown, options: SqliteSessionBackendOptions): vo
       `\`synchronous\` is "${String(synchronous)}"; it has to be "normal" or "full".`,
     );
   }
+  if (source === "") {
+    throw new TypeError(
+      'An empty path is a database that SQLite throws away. Name a file, or ":memory:" for one that is not kept.',
+    );
+  }
   if (typeof source !== "string" && options.synchronous !== undefined) {
     throw new TypeError(
       "`synchronous` is for a database that is opened from a path. On a connection of yours, run " +

@@ -93,7 +93,7 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
       return new OpenSession(this.#io);
     }
     const key = hashId(id);
-    const record = this.#store.ask("read", key);
+    const record = this.#store.read(key);
     return isPromise(record) ? this.#openedLater(id, key, record) : this.#opened(id, key, record);
   }
 
@@ -327,7 +327,7 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
   #replace(open: SomeOpenSession, stored: StoredSession, contents: Contents): MaybePromise<void> {
     const { key, record, readAt } = stored;
     const next = this.#lifetimes.next(record, contents, readAt);
-    const replaced = this.#store.ask("replace", key, next, record.version);
+    const replaced = this.#store.replace(key, next, record.version);
     return isPromise(replaced)
       ? this.#replacedLater(open, stored, next, contents, replaced)
       : this.#replaced(open, stored, next, contents, replaced);
@@ -385,7 +385,7 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
           this.#checked(change(current)),
           this.#settings.now(),
         );
-        if (await this.#store.ask("replace", key, next, current.version)) return next;
+        if (await this.#store.replace(key, next, current.version)) return next;
       }
       throw this.#store.fail("replace", new Error("Other processes kept changing the session."));
     });
@@ -499,7 +499,7 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
   }
 
   async #readLive(key: string): Promise<SessionRecord | undefined> {
-    const record = await this.#store.ask("read", key);
+    const record = await this.#store.read(key);
     return record === undefined || this.#lifetimes.isOver(record) ? undefined : record;
   }
 
