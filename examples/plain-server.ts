@@ -15,7 +15,7 @@ const server = Bun.serve({
     }),
 
     // Bun's parameters and its server arrive as they do without a session.
-    "/greet/:name": sessions.wrap((request: Bun.BunRequest<"/greet/:name">, session) =>
+    "/greet/:name": sessions.wrap((request, session) =>
       Response.json({ hello: request.params.name, visits: session.visits ?? 0 }),
     ),
 
