@@ -18,8 +18,7 @@ describe.skipIf(!hasBrowser)("the shop, in Chromium", () => {
 
   const start = (): Promise<AppProcess> =>
     AppProcess.start(["--hot", SHOP], {
-      PORT: String(port),
-      SHOP_DB: join(folder, "shop.db"),
+      env: { PORT: String(port), SHOP_DB: join(folder, "shop.db") },
     });
   const visit = (path: string): Promise<void> => browser.visit(`http://localhost:${port}${path}`);
 

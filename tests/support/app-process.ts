@@ -6,18 +6,28 @@ export async function freePort(): Promise<number> {
   return Number(port);
 }
 
-/** An app in a process of its own. */
-export class AppProcess {
+/** Where an app runs. */
+interface AppProcessOptions {
+  readonly env: Record<string, string>;
+  readonly cwd?: string;
+}
+
+/** An app in a process of its own, which ends with the block that holds it, failed or not. */
+export class AppProcess implements AsyncDisposable {
+  /** Where it listens. */
+  readonly url: string;
   readonly #child: Bun.Subprocess<"ignore", "pipe", "inherit">;
 
-  private constructor(child: Bun.Subprocess<"ignore", "pipe", "inherit">) {
+  private constructor(url: string, child: Bun.Subprocess<"ignore", "pipe", "inherit">) {
+    this.url = url;
     this.#child = child;
   }
 
   /** Runs `bun` with these arguments, and waits until it says where it listens. */
-  static async start(args: readonly string[], env: Record<string, string>): Promise<AppProcess> {
+  static async start(args: readonly string[], options: AppProcessOptions): Promise<AppProcess> {
     const child = Bun.spawn([process.execPath, ...args], {
-      env: { ...process.env, ...env },
+      ...options,
+      env: { ...process.env, ...options.env },
       stdin: "ignore",
       stdout: "pipe",
       stderr: "inherit",
@@ -25,14 +35,27 @@ export class AppProcess {
     let output = "";
     for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
       output += chunk;
-      if (output.includes("http://")) return new AppProcess(child);
+      const url = /http:\/\/\S+(?=\s)/.exec(output)?.[0];
+      if (url !== undefined) return new AppProcess(url, child);
     }
     throw new Error(`The app ended before it listened: ${output}`);
+  }
+
+  /** For a {@link Client}: sends a request to where the app listens. */
+  fetch(request: Request): Promise<Response> {
+    const { pathname, search } = new URL(request.url);
+    return fetch(new Request(new URL(pathname + search, this.url).href, request), {
+      redirect: "manual",
+    });
   }
 
   /** Ends the app by SIGTERM, and gives the exit code. */
   stop(): Promise<number> {
     this.#child.kill("SIGTERM");
     return this.#child.exited;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
   }
 }

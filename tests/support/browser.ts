@@ -45,7 +45,8 @@ export class Browser implements Disposable {
   }
 
   back(): Promise<void> {
-    return this.#leave(() => this.#view.goBack());
+    // `goBack` never settles for a page that the browser had kept as it was.
+    return this.#leave(async () => void (await this.evaluate("history.back()")));
   }
 
   /** Types into a field, in place of what it holds. */

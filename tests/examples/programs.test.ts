@@ -1,0 +1,58 @@
+import { afterAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { AppProcess } from "../support/app-process.ts";
+import { Client } from "../support/client.ts";
+
+const EXAMPLES = join(import.meta.dir, "../../examples");
+const folder = mkdtempSync(join(tmpdir(), "examples-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const start = (name: string): Promise<AppProcess> =>
+  AppProcess.start([join(EXAMPLES, name)], { cwd: folder, env: { PORT: "0" } });
+
+/** A client of another app, or of the same one after a restart, with the same session. */
+function returning(client: Client, app: AppProcess): Client {
+  const copy = new Client(app);
+  copy.cookies.set("session_id", client.id ?? "");
+  return copy;
+}
+
+describe.each(["plain-server.ts", "own-backend.ts"])("examples/%s", (name) => {
+  test("counts visits, and goes on after a restart", async () => {
+    await using before = await start(name);
+    const client = new Client(before);
+    await client.send("/");
+    expect(await client.text("/")).toBe("You have visited 2 times.");
+    expect(await before.stop()).toBe(0);
+
+    await using after = await start(name);
+    expect(await returning(client, after).text("/")).toBe("You have visited 3 times.");
+  });
+});
+
+describe("examples/plain-server.ts", () => {
+  test("gives a handler the route's parameters beside the session", async () => {
+    await using server = await start("plain-server.ts");
+    const client = new Client(server);
+    await client.send("/");
+    expect(await (await client.send("/greet/Ann")).json()).toEqual({ hello: "Ann", visits: 1 });
+    expect(await client.text("/health")).toBe("fine");
+  });
+});
+
+describe("examples/own-backend.ts", () => {
+  test("forgets who logs out, after a restart too", async () => {
+    await using before = await start("own-backend.ts");
+    const client = new Client(before);
+    await client.send("/");
+    const copy = client.clone();
+    await client.post("/logout");
+    await before.stop();
+
+    await using after = await start("own-backend.ts");
+    expect(await returning(copy, after).text("/")).toBe("You have visited 1 times.");
+  });
+});
