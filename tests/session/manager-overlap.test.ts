@@ -304,4 +304,15 @@ describe("what one request asks for twice, without waiting", () => {
     expect(sessions.stats()).toMatchObject({ rotated: 1, dropped: 0 });
     expect(await visitor.look()).toEqual({ a: 1 });
   });
+
+  test("a save() that fails: the commit at the end tries once more", async () => {
+    const { store, visitor } = await setUpCounter();
+    store.once("replace", () => Promise.reject(new Error("The disk is gone.")));
+    const response = await visitor.visit((session) => {
+      session["count"] = 1;
+      session.save().catch(() => undefined);
+    });
+    expect(response.status).toBe(200);
+    expect(await visitor.look()).toEqual({ count: 1 });
+  });
 });
