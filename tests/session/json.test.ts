@@ -31,7 +31,13 @@ function messageOf(value: object): string {
 
 describe("encode", () => {
   test("gives back every JSON value as it was", () => {
-    const values = { text: "ü\u2028\0", number: -1.5e-7, yes: true, nothing: null, list: [1, [2]] };
+    const values = {
+      text: "ü\u2028\0",
+      number: -1.5e-7,
+      yes: true,
+      nothing: null,
+      list: [1, ["two"]],
+    };
     const all = { ...values, inner: { ...values }, bare: Object.create(null) };
     expect(JSON.parse(encode(all, "session"))).toEqual(all);
   });

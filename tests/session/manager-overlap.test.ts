@@ -9,6 +9,9 @@ import type { Page } from "../support/visitor.ts";
 import { sessionCookies, Visitor } from "../support/visitor.ts";
 
 const logIn: Page = (session) => session.login("ann");
+const increment = (data: Record<string, unknown>): void => {
+  data["count"] = Number(data["count"]) + 1;
+};
 
 /** A page that waits in its middle until it is let go. */
 function slowly(page: Page) {
@@ -236,6 +239,45 @@ describe("a write that the store is slow about", () => {
   });
 });
 
+async function setUpCounter() {
+  const store = new TappedStore();
+  const visitor = new Visitor(new Sessions({ backend: store, sweepInterval: 0 }));
+  await visitor.visit((session) => (session["count"] = 0));
+  return { store, visitor };
+}
+
+describe("a session that many write", () => {
+  test("is updated in turns: twenty update() need twenty writes", async () => {
+    const { store, visitor } = await setUpCounter();
+    await Promise.all(
+      Array.from({ length: 20 }, () => visitor.visit((session) => session.update(increment))),
+    );
+    expect(store.calls.filter((call) => call === "replace")).toHaveLength(20);
+    expect(await visitor.look()).toEqual({ count: 20 });
+  });
+
+  test("can be logged into all the same", async () => {
+    const { store, visitor } = await setUpCounter();
+    const key = hashId(visitor.id);
+    let others = 0;
+    const interfere = (): void => {
+      const record = store.inner.read(key);
+      if (record === undefined || others === 10) return;
+      others++;
+      const { version } = record;
+      store.inner.replace(
+        key,
+        { ...record, data: `{"count":${others}}`, version: version + 1 },
+        version,
+      );
+      store.once("rotate", interfere);
+    };
+    store.once("rotate", interfere);
+    expect((await visitor.visit(logIn)).status).toBe(200);
+    expect(await visitor.look()).toEqual({ count: 10 });
+  });
+});
+
 describe("what one request asks for twice, without waiting", () => {
   test.each([
     ["a new session", (session) => (session["a"] = 1), { created: 1, rotated: 0 }],
@@ -261,5 +303,16 @@ describe("what one request asks for twice, without waiting", () => {
     });
     expect(sessions.stats()).toMatchObject({ rotated: 1, dropped: 0 });
     expect(await visitor.look()).toEqual({ a: 1 });
+  });
+
+  test("a save() that fails: the commit at the end tries once more", async () => {
+    const { store, visitor } = await setUpCounter();
+    store.once("replace", () => Promise.reject(new Error("The disk is gone.")));
+    const response = await visitor.visit((session) => {
+      session["count"] = 1;
+      session.save().catch(() => undefined);
+    });
+    expect(response.status).toBe(200);
+    expect(await visitor.look()).toEqual({ count: 1 });
   });
 });

@@ -179,6 +179,7 @@ describe("the life of a session, when its request ends", () => {
     expect(store.calls).toEqual(["read", "rotate"]);
     expect(sessionCookies(response)).toHaveLength(1);
     expect(visitor.id).not.toBe(thief.id);
+    expect(store.inner.read(hashId(visitor.id))?.version).toBe(2);
     expect(await visitor.look()).toEqual({ a: 1 });
     expect(await thief.look()).toEqual({});
     expect(events[0]).toEqual({
@@ -814,6 +815,14 @@ describe.each(STORES)("a user's sessions, on %s", (_, create) => {
   });
 });
 
+test("revokeAll() tells how many it ended, once, and nothing of a user without sessions", async () => {
+  const { visitor, sessions, events } = await setUpVisited({}, logIn);
+  await visitor.clone().visit(read);
+  await sessions.revokeAll("ann");
+  await sessions.revokeAll("ann");
+  expect(events).toEqual([{ type: "destroyed", handle: null, userId: "ann", count: 1 }]);
+});
+
 describe("a user's sessions, on a backend of two methods", () => {
   test("list() and revokeAll() say that they need a SessionStore, revoke() does not", async () => {
     const sessions = new Sessions({ backend: new LiveObjectBackend() });
@@ -856,8 +865,9 @@ describe("sweep", () => {
     setImmediate(() => turns++);
     expect(await sessions.sweep()).toBe(1_200);
     clearInterval(others);
-    expect(limits.mock.calls).toEqual([[500], [500], [500]]);
     expect(turns).toBeGreaterThan(0);
+    expect(limits.mock.calls).toEqual([[500], [500], [500]]);
+    expect(await sessions.sweep()).toBe(0);
     expect(events).toEqual([{ type: "swept", count: 1_200 }]);
   });
 
@@ -869,6 +879,9 @@ describe("sweep", () => {
     expect(store.calls).toEqual([]);
     jest.advanceTimersByTime(14 * SECOND);
     expect(store.calls).toEqual(["sweep"]);
+    // The sweep ends, and with it begins the countdown to the next.
+    for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+    expect(jest.getTimerCount()).toBe(1);
     await sessions.close();
     jest.advanceTimersByTime(600 * SECOND);
     expect(store.calls).toEqual(["sweep", "close"]);
