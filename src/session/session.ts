@@ -26,7 +26,8 @@ export interface SessionMethods<Data> {
   /**
    * Records whose session this is, under a new id (OWASP ASVS 5.0, V7.2.4). Its absolute lifetime
    * begins anew. With `remember`, in seconds, the session outlives the browser and has that idle
-   * timeout in place of the app's.
+   * timeout in place of the app's. What an anonymous visitor has gathered stays; a session that was
+   * another user's is destroyed first, and its data with it.
    *
    * @throws TypeError if `userId` is not a string, or empty.
    * @throws RangeError if `remember` is not a positive whole number, or exceeds the `lifetime`.
@@ -199,8 +200,11 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
       );
     }
     if (remember !== undefined) this.#io.checkRemember(remember);
+    const former = this.meta.userId;
+    if (former !== null && former !== userId) this.destroy();
     this.login = { userId, at: this.#io.now(), remember: remember ?? null };
     this.#rotate = true;
+    this.#ended = false;
   }
 
   destroy(): void {

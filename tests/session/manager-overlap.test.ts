@@ -168,6 +168,20 @@ describe.each(BACKENDS)("requests that overlap, on %s", (_, create) => {
     expect(await page.json()).toEqual(["ann", { b: 1, c: 1 }]);
   });
 
+  test("a login after update() has found the session gone begins one of its own", async () => {
+    const { visitor } = await setUp((session) => (session["secret"] = 1));
+    const { tab } = await overlap(
+      visitor,
+      async (session) => {
+        expect(await session.update((data) => (data["n"] = 1))).toBe(false);
+        session.login("ann");
+      },
+      (session) => session.destroy(),
+    );
+    const page = await tab.visit((session) => [session.meta.userId, { ...session }]);
+    expect(await page.json()).toEqual(["ann", {}]);
+  });
+
   test("regenerate() of a session that was destroyed meanwhile does not bring it back", async () => {
     const { visitor, sessions } = await setUp(logIn);
     const { response, tab } = await overlap(

@@ -431,6 +431,34 @@ describe.each(BACKENDS)("the life of a session, on %s", (_, create) => {
     expect(await visitor.clone(there).look()).toEqual({ a: 1 });
   });
 
+  test("login() as somebody else leaves nothing of the former user's, and ends their session", async () => {
+    const { visitor, here } = await setUpTwo((session) => {
+      session["cart"] = "ann's";
+      session.flash("notice", "for ann");
+      session.login("ann");
+    });
+    const former = visitor.clone();
+    await visitor.visit((session) => {
+      session.login("bob");
+      session["seen"] = true;
+    });
+    const page = await visitor.visit((session) => [
+      session.meta.userId,
+      { ...session },
+      session.flash("notice") ?? null,
+    ]);
+    expect(await page.json()).toEqual(["bob", { seen: true }, null]);
+    expect(await former.look()).toEqual({});
+    expect(here.stats().destroyed).toBe(1);
+  });
+
+  test("login() as the same user again keeps the data", async () => {
+    const { visitor } = await setUpTwo(write);
+    await visitor.visit(logIn);
+    await visitor.visit(logIn);
+    expect(await visitor.look()).toEqual({ a: 1 });
+  });
+
   test("L2: while login() runs, requests with the old id never see data from after it", async () => {
     const { visitor } = await setUpTwo(write);
     const tab = visitor.clone();
