@@ -36,8 +36,13 @@ export class Browser implements Disposable {
     },
   });
 
+  #opened: Promise<void> | undefined;
+
   async visit(url: string | URL): Promise<void> {
-    await this.#view.navigate(String(url));
+    // A tab that was never anywhere cannot be asked whether it has arrived.
+    this.#opened ??= this.#view.navigate("about:blank");
+    await this.#opened;
+    await this.#leave(() => this.#view.navigate(String(url)));
   }
 
   reload(): Promise<void> {
