@@ -5,7 +5,7 @@ import type { SessionBackend } from "../session/backend.ts";
 import { SessionStoreError } from "../session/errors.ts";
 import { Sessions } from "../session/manager.ts";
 import type { MaybePromise } from "../session/maybe-promise.ts";
-import { andThen, isPromise } from "../session/maybe-promise.ts";
+import { isPromise } from "../session/maybe-promise.ts";
 import type { SessionOptions } from "../session/options.ts";
 import type { AnySession, OpenSession, SessionShape } from "../session/session.ts";
 import { isSafe, originsOf, refuseCrossOrigin } from "./cross-origin.ts";
@@ -192,34 +192,21 @@ export class App<Data extends SessionShape<Data> = AnySession> {
 
   // Where nothing is asynchronous, nothing here makes a promise, or a closure that would hold one:
   // together they would cost a counter in memory a fifth of its time. Whatever has to wait goes on in
-  // a method whose name ends in "Later".
+  // a method whose name ends in "Later". None of these throws or rejects.
 
   #answer(request: Request, server: ServerLike | undefined): MaybePromise<Response> {
     try {
-      const response = this.#route(request, server);
-      return isPromise(response) ? this.#answerLater(response, request) : response;
+      const { method } = request;
+      const path = pathOf(request.url);
+      const match = (this.#table as DispatchTable).match(method, path);
+      if (!isSafe(method)) refuseCrossOrigin(request, this.#trustedOrigins);
+      const open = this.#sessions.open(request);
+      return isPromise(open)
+        ? this.#handleLater(match, path, request, server, open)
+        : this.#handle(match, path, request, server, open);
     } catch (error) {
       return this.#report(error, request, false);
     }
-  }
-
-  async #answerLater(response: Promise<Response>, request: Request): Promise<Response> {
-    try {
-      return await response;
-    } catch (error) {
-      return this.#report(error, request, false);
-    }
-  }
-
-  #route(request: Request, server: ServerLike | undefined): MaybePromise<Response> {
-    const path = pathOf(request.url);
-    const { method } = request;
-    const match = (this.#table as DispatchTable).match(method, path);
-    if (!isSafe(method)) refuseCrossOrigin(request, this.#trustedOrigins);
-    const open = this.#sessions.open(request);
-    return isPromise(open)
-      ? this.#handleLater(match, path, request, server, open)
-      : this.#handle(match, path, request, server, open);
   }
 
   async #handleLater(
@@ -229,7 +216,11 @@ export class App<Data extends SessionShape<Data> = AnySession> {
     server: ServerLike | undefined,
     open: Promise<OpenSession<Data>>,
   ): Promise<Response> {
-    return this.#handle(match, path, request, server, await open);
+    try {
+      return await this.#handle(match, path, request, server, await open);
+    } catch (error) {
+      return this.#report(error, request, false);
+    }
   }
 
   #handle(
@@ -242,9 +233,9 @@ export class App<Data extends SessionShape<Data> = AnySession> {
     const context = new AppRequest(request, path, params, open, server, this.#maxBodyBytes);
     try {
       const value = requests.run(context as unknown as AppRequest<AnySession>, handler, ...params);
-      if (isPromise(value)) return this.#finishLater(value, context, open);
-      const response = this.#finish(value, context, open);
-      return isPromise(response) ? this.#commitLater(response, request, open) : response;
+      return isPromise(value)
+        ? this.#finishLater(value, context, open)
+        : this.#finish(value, context, open);
     } catch (error) {
       return this.#fail(error, request, open);
     }
@@ -262,18 +253,6 @@ export class App<Data extends SessionShape<Data> = AnySession> {
     }
   }
 
-  async #commitLater(
-    response: Promise<Response>,
-    request: Request,
-    open: OpenSession<Data>,
-  ): Promise<Response> {
-    try {
-      return await response;
-    } catch (error) {
-      return this.#fail(error, request, open);
-    }
-  }
-
   /** Makes the response, and lets it go once the session is stored. */
   #finish(
     value: unknown,
@@ -283,20 +262,47 @@ export class App<Data extends SessionShape<Data> = AnySession> {
     const response = withCookies(responseOf(value, open.touched), context._setCookies);
     const setCookie = this.#sessions.settle(open, response.status);
     return isPromise(setCookie)
-      ? this.#sendLater(response, setCookie)
+      ? this.#sendLater(response, setCookie, context.raw, open)
       : this.#sessions.addCookie(response, setCookie);
   }
 
-  async #sendLater(response: Response, setCookie: Promise<string | undefined>): Promise<Response> {
-    return this.#sessions.addCookie(response, await setCookie);
+  async #sendLater(
+    response: Response,
+    setCookie: Promise<string | undefined>,
+    request: Request,
+    open: OpenSession<Data>,
+  ): Promise<Response> {
+    try {
+      return this.#sessions.addCookie(response, await setCookie);
+    } catch (error) {
+      return this.#fail(error, request, open);
+    }
   }
 
   /** A request that threw stores nothing, except a `destroy()`. */
   #fail(error: unknown, request: Request, open: OpenSession<Data>): MaybePromise<Response> {
     const response = this.#report(error, request, open.touched);
-    return andThen(this.#sessions.settle(open, 500), (setCookie) =>
-      this.#sessions.addCookie(response, setCookie),
-    );
+    try {
+      const setCookie = this.#sessions.settle(open, 500);
+      return isPromise(setCookie)
+        ? this.#failLater(response, setCookie, request, open)
+        : this.#sessions.addCookie(response, setCookie);
+    } catch (second) {
+      return this.#report(second, request, open.touched);
+    }
+  }
+
+  async #failLater(
+    response: Response,
+    setCookie: Promise<string | undefined>,
+    request: Request,
+    open: OpenSession<Data>,
+  ): Promise<Response> {
+    try {
+      return this.#sessions.addCookie(response, await setCookie);
+    } catch (second) {
+      return this.#report(second, request, open.touched);
+    }
   }
 
   /** The response to an error. What the visitor is not told is logged. */

@@ -3,7 +3,43 @@ import type { Database } from "bun:sqlite";
 import { and, asc, count, eq, gt, inArray, lte, ne, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/bun-sqlite";
 
+import type { SessionRecord } from "../session/backend.ts";
 import { sessions } from "./sqlite-schema.ts";
+
+/**
+ * A session's row as bun:sqlite gives it, in the order in which `read` selects. To have Drizzle make
+ * an object of it would take the read from 1.0 to 1.5 µs.
+ */
+type Row = [
+  data: string,
+  flash: string | null,
+  version: number,
+  createdAt: number,
+  touchedAt: number,
+  expiresAt: number,
+  userId: string | null,
+  authenticatedAt: number | null,
+  remember: number | null,
+];
+
+/** The session with this id, if there is one. */
+export function readRecord({ read }: Statements, id: string): SessionRecord | undefined {
+  const [row] = read.values({ id }) as Row[];
+  if (row === undefined) return undefined;
+  const [data, flash, version, createdAt, touchedAt, expiresAt, userId, authenticatedAt, remember] =
+    row;
+  return {
+    data,
+    flash,
+    version,
+    createdAt,
+    touchedAt,
+    expiresAt,
+    userId,
+    authenticatedAt,
+    remember,
+  };
+}
 
 /** What the backend asks of the database. Parameters are named; nothing is ever pasted into SQL. */
 export type Statements = ReturnType<typeof prepareStatements>;
@@ -29,7 +65,22 @@ export function prepareStatements(client: Database) {
   const isUsers = eq(sessions.userId, value("userId"));
   const isOther = ne(sessions.id, value("exceptId"));
   return {
-    read: db.select().from(sessions).where(isId).prepare(),
+    /** Gives rows as {@link Row}: see there. */
+    read: db
+      .select({
+        data: sessions.data,
+        flash: sessions.flash,
+        version: sessions.version,
+        createdAt: sessions.createdAt,
+        touchedAt: sessions.touchedAt,
+        expiresAt: sessions.expiresAt,
+        userId: sessions.userId,
+        authenticatedAt: sessions.authenticatedAt,
+        remember: sessions.remember,
+      })
+      .from(sessions)
+      .where(isId)
+      .prepare(),
     isTaken: db.select({ id: sessions.id }).from(sessions).where(and(isId, isLive)).prepare(),
     create: db
       .insert(sessions)

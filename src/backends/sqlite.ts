@@ -5,7 +5,7 @@ import { SessionStore } from "../session/backend.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { adoptDatabase, openDatabase } from "./sqlite-database.ts";
 import type { Statements } from "./sqlite-statements.ts";
-import { prepareStatements } from "./sqlite-statements.ts";
+import { prepareStatements, readRecord } from "./sqlite-statements.ts";
 
 export { sessions } from "./sqlite-schema.ts";
 
@@ -66,7 +66,7 @@ export class SqliteSessionBackend extends SessionStore {
   read(id: string): MaybePromise<SessionRecord | undefined> {
     const written = this.#commits.settled(id);
     if (written !== undefined) return written.then(() => this.read(id));
-    return this.#commits.read(() => this.#statements.read.get({ id }));
+    return this.#commits.read(() => readRecord(this.#statements, id));
   }
 
   create(id: string, record: SessionRecord): Promise<boolean> {

@@ -6,6 +6,7 @@ import { App, html, HttpError, InMemorySessionBackend, SESSION_TIMEOUT, Sessions
 import { Client } from "../support/client.ts";
 import { FakeClock } from "../support/clock.ts";
 import { quiet } from "../support/quiet.ts";
+import { TappedStore } from "../support/tapped-store.ts";
 
 /** A backend of two methods over a Map, which can be made to fail and to wait. */
 class Backend implements SessionBackend {
@@ -587,6 +588,49 @@ describe("caching", () => {
     expect(status).toBe(403);
     expect(headers.getSetCookie()).toHaveLength(1);
     expect([headers.get("vary"), headers.get("cache-control")]).toEqual(["Cookie", "no-store"]);
+  });
+});
+
+describe("a store that fails while a failed request ends its session", () => {
+  class Site extends App {
+    index() {
+      this.request.session.seen = 1;
+      return "";
+    }
+
+    leave() {
+      this.request.session.destroy();
+      throw new HttpError(403, "Go away");
+    }
+
+    async leaveLater() {
+      this.leave();
+    }
+  }
+
+  test.each(["/leave", "/leaveLater"])(
+    "S7: answers 503, and leaves the cookie: %s",
+    async (path) => {
+      using error = quiet("error");
+      const store = new TappedStore();
+      const client = new Client(new Site({ sessionBackend: store }));
+      await client.send("/");
+      store.break("delete");
+      const { status, headers } = await client.send(path);
+      expect([status, headers.getSetCookie()]).toEqual([503, []]);
+      expect(error).toHaveBeenCalledTimes(1);
+      store.mend();
+      expect((await client.send("/leave")).status).toBe(403);
+    },
+  );
+
+  test("S7: answers 503 when the answer comes late", async () => {
+    using _error = quiet("error");
+    const store = new TappedStore();
+    const client = new Client(new Site({ sessionBackend: store }));
+    await client.send("/");
+    store.once("delete", () => Promise.reject(new Error("The disk is gone.")));
+    expect((await client.send("/leave")).status).toBe(503);
   });
 });
 

@@ -72,6 +72,14 @@ describe("SqliteSessionBackend", () => {
     expect(existsSync(path)).toBe(false);
   });
 
+  test("refuses an empty path, which is a database that nobody finds again", () => {
+    expect(() => new SqliteSessionBackend("")).toThrow(
+      new TypeError(
+        'An empty path is a database that SQLite throws away. Name a file, or ":memory:" for one that is not kept.',
+      ),
+    );
+  });
+
   test.each(["normal", "full"] as const)(
     "refuses `synchronous` for a connection of the app's: %s",
     (synchronous) => {
