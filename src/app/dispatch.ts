@@ -26,6 +26,8 @@ interface Route {
   readonly arity: number;
 }
 
+const NO_SEGMENTS: readonly string[] = [];
+
 const VERBS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
 
 /**
@@ -48,6 +50,8 @@ export const READ_BY_BUN = new Set(
  */
 export class DispatchTable {
   readonly #routes = new Map<string, Route>();
+  /** The routes by path, for paths that are a name and nothing else: most are, and need no splitting. */
+  readonly #paths: ReadonlyMap<string, Route>;
 
   /**
    * `base` is the class that all apps extend: its names are not pages.
@@ -64,6 +68,7 @@ export class DispatchTable {
       checkName(name, base);
       this.#routes.set(name, route);
     }
+    this.#paths = new Map([...this.#routes].map(([name, route]) => [pathOf(name), route]));
   }
 
   /**
@@ -71,28 +76,20 @@ export class DispatchTable {
    *   `Allow` if something does, but not this verb.
    */
   match(method: string, path: string): Match {
+    const exact = this.#paths.get(path);
+    if (exact !== undefined) return matchOf(exact, method, NO_SEGMENTS);
     const segments = segmentsOf(path);
     const named = this.#routes.get(segments[0] ?? "index");
-    const params = named === undefined ? segments : withoutFirst(segments);
+    const params = named === undefined ? segments : segments.slice(1);
     const route = named ?? this.#indexWithParams();
     if (route === undefined) throw notFound();
-    const target = route.find(method);
-    if (target === undefined) {
-      throw new HttpError(405, `This page does not answer ${method}.`, {
-        headers: { allow: route.allow ?? "" },
-      });
-    }
-    if (params.length < target.arity) throw notFound();
-    return params.length === 0 ? target.bare : { handler: target.handler, params };
+    return matchOf(route, method, params);
   }
 
   /** A line for each route, for the start-up message. */
   lines(): string[] {
     const rows = [...this.#routes].map(([name, { allow, arity }]) => ({
-      path: `/${name === "index" ? "" : name}${arity > 0 ? "/…".repeat(arity) : ""}`.replace(
-        "//",
-        "/",
-      ),
+      path: `${pathOf(name)}${"/…".repeat(arity)}`.replace("//", "/"),
       verbs: allow ?? "any verb",
     }));
     const width = Math.max(0, ...rows.map(({ path }) => path.length));
@@ -104,6 +101,21 @@ export class DispatchTable {
     const index = this.#routes.get("index");
     return index !== undefined && index.arity > 0 ? index : undefined;
   }
+}
+
+function matchOf(route: Route, method: string, params: readonly string[]): Match {
+  const target = route.find(method);
+  if (target === undefined) {
+    throw new HttpError(405, `This page does not answer ${method}.`, {
+      headers: { allow: route.allow ?? "" },
+    });
+  }
+  if (params.length < target.arity) throw notFound();
+  return params.length === 0 ? target.bare : { handler: target.handler, params };
+}
+
+function pathOf(name: string): string {
+  return name === "index" ? "/" : `/${name}`;
 }
 
 function* methodsOf(app: object, base: object): Generator<[string, Route | undefined]> {
@@ -192,14 +204,7 @@ function checkName(name: string, base: object): void {
   }
 }
 
-const NO_SEGMENTS: readonly string[] = [];
-
-function withoutFirst(segments: readonly string[]): readonly string[] {
-  return segments.length < 2 ? NO_SEGMENTS : segments.slice(1);
-}
-
 function segmentsOf(path: string): readonly string[] {
-  if (path === "/") return NO_SEGMENTS;
   const segments = path.slice(1).split("/");
   if (segments.at(-1) === "") segments.pop();
   if (!path.includes("%")) return segments;

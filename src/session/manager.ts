@@ -505,10 +505,11 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
 
   #checked(contents: Contents): Contents {
     const { data, flash } = contents;
+    const { maxBytes } = this.#settings;
     const bytes = Buffer.byteLength(data) + (flash === null ? 0 : Buffer.byteLength(flash));
-    if (bytes <= this.#settings.maxBytes) return contents;
+    if (bytes <= maxBytes) return contents;
     throw new SessionDataError(
-      `The session takes ${bytes} bytes of JSON, more than the ${this.#settings.maxBytes} that \`maxBytes\` ` +
+      `The session takes ${bytes} bytes of JSON, more than the ${maxBytes} that \`maxBytes\` ` +
         "allows. Keep large things in a database, and their keys in the session.",
     );
   }
