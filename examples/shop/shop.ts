@@ -109,8 +109,7 @@ export class Shop extends App<ShopSession> {
         return this.#page("Log in", loginPage({ login, isRemembered }), 401);
       }
 
-      // A visitor's cart goes with them into the login. Another user's must not.
-      if (session.meta.userId !== null) session.destroy();
+      // A visitor's cart goes with them into the login. Another user's does not.
       session.login(user.id, isRemembered ? { remember: REMEMBER } : {});
       session.device = deviceOf(this.request.headers.get("user-agent"));
       const { returnTo = "/" } = session;

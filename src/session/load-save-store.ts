@@ -22,13 +22,15 @@ const TOMBSTONE_LIFE = 15 * 60_000;
  */
 export class LoadSaveStore extends SessionStore {
   readonly #backend: SessionBackend;
-  readonly #queue = new KeyedQueue();
+  readonly #queue: KeyedQueue;
   /** When each destroyed id was destroyed, oldest first. */
   readonly #tombstones = new Map<string, number>();
 
-  constructor(backend: SessionBackend, now?: () => number) {
+  /** `patience` is how long, in milliseconds, one call may keep others of its session waiting. */
+  constructor(backend: SessionBackend, now?: () => number, patience?: number) {
     super(now);
     this.#backend = backend;
+    this.#queue = new KeyedQueue(patience);
   }
 
   read(id: string): MaybePromise<SessionRecord | undefined> {

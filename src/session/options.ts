@@ -53,21 +53,22 @@ const DEFAULTS = {
 /** @throws TypeError for an option that makes no sense, with the remedy. */
 export function settingsOf(options: SessionsOptions): Settings {
   const { now = Date.now } = options;
+  const storeTimeout = Math.min(positive(options, "storeTimeout"), LONGEST_TIMER);
   return {
     now,
-    store: storeOf(options.backend, now),
+    store: storeOf(options.backend, now, storeTimeout),
     timeout: positive(options, "timeout") * 1000,
     lifetime: positive(options, "lifetime") * 1000,
     maxBytes: positive(options, "maxBytes"),
-    storeTimeout: Math.min(positive(options, "storeTimeout"), LONGEST_TIMER),
+    storeTimeout,
     sweepInterval: options.sweepInterval === 0 ? 0 : positive(options, "sweepInterval") * 1000,
   };
 }
 
-function storeOf(backend: SessionBackend, now: () => number): SessionStore {
+function storeOf(backend: SessionBackend, now: () => number, patience: number): SessionStore {
   if (backend instanceof SessionStore) return backend;
   if (typeof backend?.load === "function" && typeof backend.save === "function") {
-    return new LoadSaveStore(backend, now);
+    return new LoadSaveStore(backend, now, patience);
   }
   throw new TypeError(
     "`backend` needs a load(sessionId) and a save(sessionId, data, timeout) method. " +

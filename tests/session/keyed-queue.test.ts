@@ -1,6 +1,10 @@
-import { describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, jest, test } from "bun:test";
 
 import { KeyedQueue } from "../../src/session/keyed-queue.ts";
+
+afterEach(() => {
+  jest.useRealTimers();
+});
 
 describe("KeyedQueue", () => {
   test("runs a task at once, and without a promise, when its key is free", () => {
@@ -54,4 +58,28 @@ describe("KeyedQueue", () => {
     await Promise.resolve();
     expect(queue.run("a", () => 1)).toBe(1);
   });
+
+  test("does not wait for a task that never ends any longer than it has patience", async () => {
+    jest.useFakeTimers();
+    const queue = new KeyedQueue(1_000);
+    void queue.run("a", () => new Promise(() => undefined));
+    const hung = queue.run("a", () => new Promise(() => undefined));
+    let isDone = false;
+    const next = queue.run("a", () => (isDone = true));
+    jest.advanceTimersByTime(1_000);
+    await turns();
+    expect(isDone).toBe(false);
+    // The second began when the first was given up: only now has it had its time.
+    jest.advanceTimersByTime(999);
+    await turns();
+    expect(isDone).toBe(false);
+    jest.advanceTimersByTime(1);
+    expect(await next).toBe(true);
+    expect(hung).toBeInstanceOf(Promise);
+  });
 });
+
+/** Lets what waits for settled promises go on. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+}

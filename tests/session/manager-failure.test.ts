@@ -222,6 +222,23 @@ describe("a store that does not answer", () => {
   });
 });
 
+describe("a backend of two methods that does not answer", () => {
+  test("S7: holds a session up for `storeTimeout`, and not for ever", async () => {
+    const backend = new AsyncMapBackend();
+    const sessions = new Sessions({ backend, sweepInterval: 0 });
+    const visitor = new Visitor(sessions);
+    await visitor.visit(write);
+    jest.useFakeTimers();
+    const load = spyOn(backend, "load").mockImplementationOnce(() => new Promise(() => undefined));
+    const hung = visitor.visit(read);
+    await pass(2_000);
+    expect((await hung).status).toBe(503);
+    jest.useRealTimers();
+    load.mockRestore();
+    expect(await visitor.look()).toEqual({ a: 2 });
+  });
+});
+
 describe("a session that keeps changing under a write", () => {
   test("S7: is tried for `storeTimeout`, and then it is a 503", async () => {
     const { store, visitor } = await setUp();
