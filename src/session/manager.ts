@@ -132,7 +132,8 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
   /**
    * A `Bun.serve` handler with a session, from one that takes it as its second argument. Further
    * arguments, such as Bun's server, follow behind it. While the store is down the answer is 503;
-   * an error that the handler throws goes on to whoever called.
+   * an error that the handler throws goes on to whoever called. What a `destroy()` before it means for
+   * the cookie goes out with Bun's response to the error, if the handler is in `routes`.
    */
   wrap<Incoming extends Request, Rest extends unknown[]>(
     handler: (
@@ -149,9 +150,12 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
           return await this.commit(open, response);
         } catch (error) {
           const setCookie = await this.settle(open, 500);
-          if (!(error instanceof SessionStoreError)) throw error;
-          // save() may have changed the id before the store failed: then the old one is dead.
-          return this.addCookie(unavailable(error), setCookie);
+          if (error instanceof SessionStoreError) {
+            // save() may have changed the id before the store failed: then the old one is dead.
+            return this.addCookie(unavailable(error), setCookie);
+          }
+          setCookieOf(request, setCookie);
+          throw error;
         }
       } catch (error) {
         if (error instanceof SessionStoreError) return unavailable(error);
@@ -550,6 +554,13 @@ function runSynchronously(change: (data: SessionData) => unknown, data: SessionD
       "session.update() needs a synchronous function: it may run again. Fetch what it needs before.",
     );
   }
+}
+
+/** In `routes`, Bun sends what is set on the request's cookies with whatever response there is. */
+function setCookieOf(request: Request, setCookie: string | undefined): void {
+  const { cookies } = request as { readonly cookies?: unknown };
+  if (setCookie === undefined || !(cookies instanceof Bun.CookieMap)) return;
+  cookies.set(Bun.Cookie.parse(setCookie));
 }
 
 function unavailable(error: SessionStoreError): Response {

@@ -775,6 +775,37 @@ describe("wrap", () => {
     const second = await fetch(server.url, { headers: { cookie } });
     expect(await second.text()).toBe("You have visited 2 times.");
   });
+
+  test("C9: clears the cookie of a route that destroys its session and throws, once", async () => {
+    const { sessions } = setUp();
+    await using server = Bun.serve({
+      port: 0,
+      development: false,
+      routes: {
+        "/": sessions.wrap((_request, session) => {
+          session["a"] = 1;
+          return new Response();
+        }),
+        "/leave": sessions.wrap((_request, session) => {
+          session.destroy();
+          throw new Error("The page failed.");
+        }),
+        "/fail": sessions.wrap(() => {
+          throw new Error("The page failed.");
+        }),
+      },
+      error: () => new Response("Failed.", { status: 500 }),
+    });
+    const [line = ""] = (await fetch(server.url)).headers.getSetCookie();
+    const headers = { cookie: line.split(";", 1).join() };
+    const failed = await fetch(new URL("/fail", server.url), { headers });
+    expect(failed.headers.getSetCookie()).toEqual([]);
+    const left = await fetch(new URL("/leave", server.url), { headers });
+    expect(left.status).toBe(500);
+    expect(left.headers.getSetCookie()).toEqual([
+      "session_id=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
+    ]);
+  });
 });
 
 describe.each(STORES)("a user's sessions, on %s", (_, create) => {
