@@ -5,7 +5,7 @@ import { RecencyList } from "./recency-list.ts";
 
 /** How the in-memory backend is set up. */
 export interface InMemorySessionBackendOptions {
-  /** The most sessions to hold; 100,000 by default. A small one takes about 0.3 KB. */
+  /** The most sessions to hold; 100,000 by default. A small one takes about 0.4 KB. */
   readonly maxSessions?: number;
   /** The clock, in Unix milliseconds; `Date.now` by default. */
   readonly now?: () => number;

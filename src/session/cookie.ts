@@ -51,8 +51,8 @@ export class SessionCookie {
    * which is nobody's id, when it is there twice. Then one of them was not set by us, and nothing
    * in the header tells which.
    *
-   * Written by hand because it runs on every request: `Bun.CookieMap` takes 0.4 µs for a header of
-   * one cookie, this takes 0.03, and it says when a name is doubled.
+   * Written by hand because it runs on every request: for a header of one cookie `Bun.CookieMap` takes
+   * 0.22 µs, this takes 0.08, and it says when a name is doubled.
    */
   read(header: string): string | undefined {
     let found: string | undefined;

@@ -1,4 +1,4 @@
-import type { SessionRecord, SessionStore } from "./backend.ts";
+import type { SessionStore } from "./backend.ts";
 import { SessionStoreError } from "./errors.ts";
 import type { EventLog } from "./events.ts";
 import type { MaybePromise } from "./maybe-promise.ts";
@@ -23,28 +23,7 @@ export class GuardedStore {
     this.#timeout = timeout;
   }
 
-  // The two that nearly every request asks are spelled out: through ask() each would take three
-  // times as long.
-
-  read(id: string): MaybePromise<SessionRecord | undefined> {
-    try {
-      const answer = this.#store.read(id);
-      return isPromise(answer) ? this.#await("read", answer) : answer;
-    } catch (cause) {
-      throw this.fail("read", cause);
-    }
-  }
-
-  replace(id: string, record: SessionRecord, version: number): MaybePromise<boolean> {
-    try {
-      const answer = this.#store.replace(id, record, version);
-      return isPromise(answer) ? this.#await("replace", answer) : answer;
-    } catch (cause) {
-      throw this.fail("replace", cause);
-    }
-  }
-
-  /** Calls any of the store's methods. */
+  /** Calls one of the store's methods. */
   ask<Name extends Operation>(
     operation: Name,
     ...args: Parameters<SessionStore[Name]>

@@ -32,7 +32,10 @@ export interface RevokeAllOptions {
   readonly except?: string | null;
 }
 
-/** Rows removed in one go. 500 take SQLite 0.7 ms; 124,000 at once stall every request for 192. */
+/**
+ * Rows removed in one go. 500 take SQLite 0.7 ms while the file is small, where 124,000 at once would
+ * stall every request for 192; in a file of a million they take 40, nearly all of it checkpoints.
+ */
 const SWEEP_BATCH = 500;
 
 /** A repeat is one chance in 2^256: more of them mean that the random numbers are none. */
@@ -93,7 +96,7 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
       return new OpenSession(this.#io);
     }
     const key = hashId(id);
-    const record = this.#store.read(key);
+    const record = this.#store.ask("read", key);
     return isPromise(record) ? this.#openedLater(id, key, record) : this.#opened(id, key, record);
   }
 
@@ -331,7 +334,7 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
   #replace(open: SomeOpenSession, stored: StoredSession, contents: Contents): MaybePromise<void> {
     const { key, record, readAt } = stored;
     const next = this.#lifetimes.next(record, contents, readAt);
-    const replaced = this.#store.replace(key, next, record.version);
+    const replaced = this.#store.ask("replace", key, next, record.version);
     return isPromise(replaced)
       ? this.#replacedLater(open, stored, next, contents, replaced)
       : this.#replaced(open, stored, next, contents, replaced);
@@ -389,7 +392,7 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
           this.#checked(change(current)),
           this.#settings.now(),
         );
-        if (await this.#store.replace(key, next, current.version)) return next;
+        if (await this.#store.ask("replace", key, next, current.version)) return next;
       }
       throw this.#store.fail("replace", new Error("Other processes kept changing the session."));
     });
@@ -503,7 +506,7 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
   }
 
   async #readLive(key: string): Promise<SessionRecord | undefined> {
-    const record = await this.#store.read(key);
+    const record = await this.#store.ask("read", key);
     return record === undefined || this.#lifetimes.isOver(record) ? undefined : record;
   }
 
