@@ -240,6 +240,26 @@ describe("SqliteSessionBackend", () => {
     });
   });
 
+  test.each([
+    "'; DROP TABLE bunpie_sessions; --",
+    "' OR 1=1 --",
+    "?1",
+    ":id",
+    "$id",
+    "\u0000",
+    'Ann"s',
+  ])("S5: takes text that looks like SQL for text: %j", async (text) => {
+    const backend = open();
+    const record = recordOf({ userId: text, data: JSON.stringify({ text }) });
+    await backend.create("bystander", recordOf({ userId: "Ann" }));
+    expect(await backend.create(text, record)).toBe(true);
+    expect(await backend.load(text)).toEqual({ text });
+    expect((await backend.list(text)).map(({ handle }) => handle)).toEqual([text]);
+    expect(await backend.rotate(text, `${text}2`, { ...record, version: 2 }, 1)).toBe(true);
+    expect(await backend.deleteAll(text, text)).toBe(1);
+    expect(rows().map((row) => row["id"])).toEqual(["bystander"]);
+  });
+
   describe("I7", () => {
     test("I7: neither the rows nor the files hold the value of a cookie", async () => {
       const client = new Client(new Site({ sessionBackend: open() }));
