@@ -4,7 +4,7 @@ export interface Contestant {
   /** What is served, for the table. */
   readonly work: string;
   /** The program, in `servers/`. It is given a file to keep its database in, and `storage`. */
-  readonly server: "hello" | "map-counter" | "sqlite-counter" | "bunpie";
+  readonly server: "hello" | "map-counter" | "text-counter" | "sqlite-counter" | "bunpie";
   readonly storage: "memory" | "normal" | "full";
   readonly path: string;
   /** What every session has to be shown. A counter has none: its visits are added up instead. */
@@ -30,6 +30,13 @@ export const CONTESTANTS: readonly Contestant[] = [
     name: "map",
     work: "counter by hand, cookie and Map",
     server: "map-counter",
+    storage: "memory",
+    path: "/",
+  },
+  {
+    name: "map-text",
+    work: "the same with hashed ids, text, expiry, Vary",
+    server: "text-counter",
     storage: "memory",
     path: "/",
   },
