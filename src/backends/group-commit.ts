@@ -15,9 +15,9 @@ const LAST_PAUSE = 32;
 
 /**
  * Gathers the writes of one turn of the event loop into one transaction. Each write learns its own
- * result, after the commit. A counter written by hand, with a commit for each request, takes 30.9 µs
- * of CPU a request; ours, with all this around it, 19.1. With `synchronous = FULL` it is 103.9 against
- * 22.1 (bench/results.md).
+ * result, after the commit. A counter written by hand, with a commit for each request, takes 26.7 µs
+ * of CPU a request; ours, with all this around it, 18.3. With `synchronous = FULL` it is 75.3 against
+ * 21.2 (bench/results.md).
  *
  * SQLite would wait for a lock inside the call and stop every request of the process with it. So
  * this waits outside, by a timer, for at most `busyTimeout` milliseconds.
