@@ -106,7 +106,7 @@ export class GroupCommit {
   #transact(writes: readonly Write[]): void {
     const results = this.#inTransaction(() => writes.map((write) => write.run()));
     this.#take();
-    for (const [index, write] of writes.entries()) write.resolve(results[index]);
+    writes.forEach((write, index) => write.resolve(results[index]));
   }
 
   /** One write that cannot be done must not take those along that happened to be beside it. */
