@@ -11,7 +11,6 @@ export interface Match {
 
 /** A handler, bound to its app, and how many segments it needs. */
 interface Target {
-  readonly handler: Handler;
   readonly arity: number;
   /** The match of a path without segments: most paths, and the same each time. */
   readonly bare: Match;
@@ -111,7 +110,7 @@ function matchOf(route: Route, method: string, params: readonly string[]): Match
     });
   }
   if (params.length < target.arity) throw notFound();
-  return params.length === 0 ? target.bare : { handler: target.handler, params };
+  return params.length === 0 ? target.bare : { ...target.bare, params };
 }
 
 function pathOf(name: string): string {
@@ -167,7 +166,7 @@ function byVerb(app: object, handlers: ReadonlyMap<string, Handler>): Route {
 
 function targetOf(app: object, handler: Handler): Target {
   const bound: Handler = (...segments) => handler.apply(app, segments);
-  return { handler: bound, arity: handler.length, bare: { handler: bound, params: NO_SEGMENTS } };
+  return { arity: handler.length, bare: { handler: bound, params: NO_SEGMENTS } };
 }
 
 /** The handlers in a field such as `{ GET: () => …, POST: () => … }`; none in any other. */

@@ -22,23 +22,31 @@ export const DEFAULT_EXPORT = "default export";
 const SERVICES = Symbol.for("bunpie.services");
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 
+interface Shared {
+  [SERVICES]?: Map<unknown, Service>;
+}
+
 /**
  * Notes that an app is being served, so that it ends in good order on SIGTERM and SIGINT. An app
  * under the same key is the one from before a hot reload: its timers and database are let go.
  */
 export function startService(key: unknown, service: Service): void {
-  const services = servicesOfProcess();
-  const former = services.get(key);
-  services.set(key, service);
+  const shared = globalThis as Shared;
+  if (shared[SERVICES] === undefined) {
+    shared[SERVICES] = new Map();
+    endOnSignals(shared[SERVICES]);
+  }
+  const former = shared[SERVICES].get(key);
+  shared[SERVICES].set(key, service);
   if (former !== undefined && former.backend !== service.backend) void former.closeSessions();
 }
 
 /**
  * Stops a service: no new connections, time for requests under way to finish, the rest by force,
- * then the sessions. Does nothing for one that is not being served.
+ * then the sessions. Of one that is not being served, it closes the sessions.
  */
 export async function stopService(service: Service): Promise<void> {
-  const services = servicesOfProcess();
+  const services = (globalThis as Shared)[SERVICES] ?? new Map<unknown, Service>();
   for (const [key, candidate] of services) {
     if (candidate === service) services.delete(key);
   }
@@ -54,15 +62,6 @@ async function stopServer(server: StoppableServer, timeout: number): Promise<voi
   await Promise.race([server.stop(), late]);
   clearTimeout(timer);
   await server.stop(true);
-}
-
-function servicesOfProcess(): Map<unknown, Service> {
-  const shared = globalThis as { [SERVICES]?: Map<unknown, Service> };
-  if (shared[SERVICES] === undefined) {
-    shared[SERVICES] = new Map();
-    endOnSignals(shared[SERVICES]);
-  }
-  return shared[SERVICES];
 }
 
 function endOnSignals(services: ReadonlyMap<unknown, Service>): void {

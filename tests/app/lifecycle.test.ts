@@ -174,6 +174,12 @@ describe("a process", () => {
     expect((await child.url()).port).not.toBe("3000");
   });
 
+  test("is left its signals by an app that was closed and never served", async () => {
+    await using child = new ServedApp("closed-unserved.ts");
+    expect(await child.ended()).toBe(0);
+    expect(child.output).toBe("SIGTERM 0, SIGINT 0\n");
+  });
+
   test("leaves its end to whoever else listens for the signal", async () => {
     await using child = new ServedApp("with-own-signals.ts");
     await child.url();
