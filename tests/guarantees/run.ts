@@ -1,0 +1,95 @@
+// `bun run guarantees`: everything in tests/guarantees at its full size, and docs/guarantees.md from it.
+//
+//   G6 G7        these figures alone; the page is then left as it is
+//   --seed <n>   where random choices begin; 1 by default
+//   --random     a seed that nobody has chosen
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+
+import type { Figure, Report } from "./figure.ts";
+import { number } from "./figure.ts";
+import type { Result } from "./report.ts";
+import { pageOf } from "./report.ts";
+
+const { values: options, positionals: chosen } = parseArgs({
+  options: { seed: { type: "string", default: "1" }, random: { type: "boolean", default: false } },
+  allowPositionals: true,
+});
+const seed = options.random ? crypto.getRandomValues(new Uint32Array(1))[0] : Number(options.seed);
+if (seed === undefined || !Number.isInteger(seed)) {
+  console.error(`--seed is ${options.seed}; it has to be a whole number.`);
+  process.exit(2);
+}
+console.info(`Seed ${seed}.`);
+
+const CONFIG = join(import.meta.dir, "bunfig.toml");
+const results: Result[] = [];
+let failures = 0;
+const files = [...new Bun.Glob("*.test.ts").scanSync(import.meta.dir)].toSorted();
+for (const file of files) await runFile(join(import.meta.dir, file), seed);
+
+if (results.length + failures === 0) {
+  console.error(`There is no figure ${chosen.join(" ")}.`);
+  process.exit(2);
+}
+if (chosen.length === 0 && failures === 0) {
+  const inOrder = results.toSorted((one, other) => orderOf(one.figure) - orderOf(other.figure));
+  const date = new Date().toISOString().slice(0, 10);
+  await Bun.write(join(import.meta.dir, "../../docs/guarantees.md"), pageOf(inOrder, seed, date));
+}
+console.info(`${results.length} held, ${failures} failed (seed ${seed}).`);
+process.exit(failures === 0 ? 0 : 1);
+
+/** Runs one file by itself, so that figures that measure time have the machine to themselves. */
+async function runFile(path: string, from: number): Promise<void> {
+  let current: Figure | undefined;
+  const names = chosen.length === 0 ? String.raw`\bG\d+:` : String.raw`\b(?:${chosen.join("|")}):`;
+  const child = Bun.spawn(
+    [process.execPath, `--config=${CONFIG}`, "test", "--test-name-pattern", names, path],
+    {
+      env: { ...process.env, GUARANTEES: "full", SEED: String(from) },
+      stdio: ["ignore", "pipe", "pipe"],
+      serialization: "json",
+      ipc(report: Report) {
+        switch (report.type) {
+          case "begun":
+            current = report.figure;
+            show(current, "…");
+            break;
+          case "progress":
+            if (current !== undefined) show(current, `${number(report.done)} …`);
+            break;
+          case "ended": {
+            if (current === undefined) break;
+            const { outcomes, seconds } = report;
+            results.push({ figure: current, outcomes, seconds });
+            finish(current, `${outcomes.join("; ")} (${seconds.toFixed(1)} s)`);
+            current = undefined;
+          }
+        }
+      },
+    },
+  );
+  const [output, exitCode] = await Promise.all([child.stderr.text(), child.exited]);
+  if (exitCode === 0 || output.includes("matched 0 tests")) return;
+  failures++;
+  if (current !== undefined) finish(current, "FAILED");
+  console.error(output);
+}
+
+function show(figure: Figure, state: string): void {
+  if (process.stdout.isTTY) process.stdout.write(`\r\u001b[K${lineOf(figure, state)}`);
+}
+
+function finish(figure: Figure, state: string): void {
+  if (process.stdout.isTTY) process.stdout.write("\r\u001b[K");
+  console.info(lineOf(figure, state));
+}
+
+function lineOf({ id, name, full, of }: Figure, state: string): string {
+  return `${id.padEnd(4)} ${name}, ${number(full)} ${of}: ${state}`;
+}
+
+function orderOf({ id }: Figure): number {
+  return Number(id.slice(1));
+}
