@@ -120,8 +120,12 @@ export class SqliteSessionBackend extends SessionStore {
     });
   }
 
-  sweep(limit: number): Promise<number> {
-    return this.#write([], () => changes(this.#statements.sweep.run({ now: this.now(), limit })));
+  async sweep(limit: number): Promise<number> {
+    const swept = await this.#write([], () =>
+      changes(this.#statements.sweep.run({ now: this.now(), limit })),
+    );
+    if (this.#isOurs && swept === limit) await this.#shortenLog();
+    return swept;
   }
 
   /**
@@ -131,6 +135,16 @@ export class SqliteSessionBackend extends SessionStore {
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
+  }
+
+  /**
+   * Every swept row touches a page of its own. Left to SQLite, a thousand of them move from the log
+   * into the file in one go, during some visitor's commit, which takes 14 to 40 ms. After each full
+   * batch it is 2 ms, and no more in sum. It waits for nobody.
+   */
+  async #shortenLog(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    if (this.#closed === undefined) this.#client.run("PRAGMA wal_checkpoint(PASSIVE)");
   }
 
   #write<T>(ids: readonly string[], run: () => T): Promise<T> {

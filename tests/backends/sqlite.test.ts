@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite";
 import { afterAll, afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 
 import { App } from "../../src/app/app.ts";
 import type { SqliteSessionBackendOptions } from "../../src/backends/sqlite.ts";
@@ -57,6 +57,19 @@ function open(options?: SqliteSessionBackendOptions): SqliteSessionBackend {
 function rows(): Record<string, unknown>[] {
   using database = new Database(path, { readonly: true });
   return database.query<Record<string, unknown>, []>("SELECT * FROM bunpie_sessions").all();
+}
+
+/** How long the write-ahead log gets, in bytes, while 20,000 rows are swept. */
+async function logOf(backend: SqliteSessionBackend): Promise<number> {
+  using database = new Database(path);
+  database.run(
+    `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+     INSERT INTO bunpie_sessions (id, data, version, created_at, touched_at, expires_at)
+     SELECT hex(randomblob(20)), '{}', 1, 0, 0, i FROM n`,
+  );
+  database.run("PRAGMA wal_checkpoint(TRUNCATE)");
+  while ((await backend.sweep(100)) > 0);
+  return statSync(`${path}-wal`).size;
 }
 
 describe("SqliteSessionBackend", () => {
@@ -160,13 +173,13 @@ describe("SqliteSessionBackend", () => {
       expect(client.id).not.toBe(id);
     });
 
-    test("removes what has expired in batches of 500, and serves in between", async () => {
+    test("removes what has expired in batches of 100, and serves in between", async () => {
       const batches: number[] = [];
       class Watched extends SqliteSessionBackend {
         override async sweep(limit: number): Promise<number> {
           const swept = await super.sweep(limit);
           batches.push(swept);
-          expect(limit).toBe(500);
+          expect(limit).toBe(100);
           return swept;
         }
       }
@@ -174,18 +187,32 @@ describe("SqliteSessionBackend", () => {
       backends.push(backend);
       const live = recordOf();
       await Promise.all(
-        Array.from({ length: 1200 }, (_, n) => backend.create(`expired ${n}`, expiredRecord())),
+        Array.from({ length: 250 }, (_, n) => backend.create(`expired ${n}`, expiredRecord())),
       );
       await backend.create("live", live);
       const app = new Site({ sessionBackend: backend });
       let isServed = false;
       const swept = app.sessions.sweep();
       setImmediate(() => (isServed = batches.length < 3));
-      expect(await swept).toBe(1200);
-      expect(batches).toEqual([500, 500, 200]);
+      expect(await swept).toBe(250);
+      expect(batches).toEqual([100, 100, 50]);
       expect(isServed).toBe(true);
       expect(rows()).toMatchObject([{ id: "live" }]);
-      expect(app.sessions.stats()).toMatchObject({ swept: 1200, failed: 0 });
+      expect(app.sessions.stats()).toMatchObject({ swept: 250, failed: 0 });
+    });
+
+    test("keeps the write-ahead log short, so that no commit has to move a long one", async () => {
+      expect(await logOf(open())).toBeLessThan(1_000_000);
+    });
+
+    test("leaves the log of a connection of the app's to the app: a replicator may need it", async () => {
+      using client = new Database(path);
+      client.run("PRAGMA journal_mode = WAL");
+      client.run("PRAGMA wal_autocheckpoint = 0");
+      const backend = new SqliteSessionBackend(client);
+      backends.push(backend);
+      expect(await logOf(backend)).toBeGreaterThan(5_000_000);
+      await backend.close();
     });
   });
 

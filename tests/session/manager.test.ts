@@ -914,20 +914,20 @@ describe("sweep", () => {
     await sessions.close();
   });
 
-  test("goes in batches of 500, and lets others have a turn between them", async () => {
+  test("goes in batches of 100, and lets others have a turn between them", async () => {
     const { sessions, store, clock, events } = setUp();
-    for (let count = 0; count < 1_200; count++) await store.inner.save(`${count}`, { a: 1 }, 1);
+    for (let count = 0; count < 250; count++) await store.inner.save(`${count}`, { a: 1 }, 1);
     clock.advance(SECOND);
     const limits = spyOn(store, "sweep");
     let turns = 0;
     const others = setInterval(() => turns++, 0);
     setImmediate(() => turns++);
-    expect(await sessions.sweep()).toBe(1_200);
+    expect(await sessions.sweep()).toBe(250);
     clearInterval(others);
     expect(turns).toBeGreaterThan(0);
-    expect(limits.mock.calls).toEqual([[500], [500], [500]]);
+    expect(limits.mock.calls).toEqual([[100], [100], [100]]);
     expect(await sessions.sweep()).toBe(0);
-    expect(events).toEqual([{ type: "swept", count: 1_200 }]);
+    expect(events).toEqual([{ type: "swept", count: 250 }]);
   });
 
   test("happens by itself every 60 s, until close()", async () => {

@@ -1,0 +1,137 @@
+import { Database } from "bun:sqlite";
+import { describe, expect } from "bun:test";
+
+import { SqliteSessionBackend } from "../../src/backends/sqlite.ts";
+import { createId, hashId } from "../../src/session/id.ts";
+import { Child } from "../support/child.ts";
+import { Folder } from "../support/folder.ts";
+import { guarantee, number } from "./figure.ts";
+
+/** How many clients ask for a page at once, and for how long before the sweep begins. */
+const CLIENTS = 16;
+const BEFORE = 3_000;
+
+const DAY = 24 * 60 * 60 * 1000;
+
+/** What the serving process says of a stretch of time. */
+interface Stretch {
+  readonly swept?: number;
+  readonly stall: number;
+  readonly took: number;
+}
+
+/** Cookies of live sessions, in a database in which ten or a hundred times as many have expired. */
+async function fill(path: string, expired: number, live: number): Promise<string[]> {
+  await new SqliteSessionBackend(path).close();
+  const ids = Array.from({ length: live }, createId);
+  using database = new Database(path);
+  const row = `INSERT INTO bunpie_sessions (id, data, version, created_at, touched_at, expires_at)`;
+  const insert = database.query(`${row} VALUES (?1, '{}', 1, ?2, ?2, ?3)`);
+  const now = Date.now();
+  database.transaction(() => {
+    for (const id of ids) insert.run(hashId(id), now, now + DAY);
+  })();
+  database.run(
+    `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
+     ${row} SELECT substr(hex(randomblob(22)), 1, 43), '{"visits":1}', 1, ?2, ?2, ?2 + i FROM n`,
+    [expired, now - DAY],
+  );
+  database.run("PRAGMA wal_checkpoint(TRUNCATE)");
+  return ids;
+}
+
+/** Visitors who count up until they are told to stop. */
+class Traffic {
+  /** How often each session was counted up. */
+  readonly visits: number[];
+  /** How long each answer took since the last look, in milliseconds. */
+  #times: number[] = [];
+  #isOver = false;
+  readonly #done: Promise<unknown>;
+
+  constructor(url: string, ids: readonly string[]) {
+    this.visits = ids.map(() => 0);
+    this.#done = Promise.all(
+      Array.from({ length: CLIENTS }, (_, first) => this.#run(url, ids, first)),
+    );
+  }
+
+  /** What 99 of 100 answers since the last look took at most. */
+  p99(): number {
+    const times = this.#times.toSorted((one, other) => one - other);
+    this.#times = [];
+    return times[Math.floor(times.length * 0.99)] ?? 0;
+  }
+
+  async stop(): Promise<void> {
+    this.#isOver = true;
+    await this.#done;
+  }
+
+  /** A client of its own for every so manieth session, so that each counter has one writer. */
+  async #run(url: string, ids: readonly string[], first: number): Promise<void> {
+    for (let index = first; !this.#isOver; index = next(index, first, ids.length)) {
+      const begun = performance.now();
+      const response = await fetch(url, { headers: { cookie: `session_id=${ids[index]}` } });
+      const visits = (this.visits[index] ?? 0) + 1;
+      expect(await response.text()).toBe(String(visits));
+      this.visits[index] = visits;
+      this.#times.push(performance.now() - begun);
+    }
+  }
+}
+
+function next(index: number, first: number, length: number): number {
+  return index + CLIENTS < length ? index + CLIENTS : first;
+}
+
+describe("a sweep while pages are served", () => {
+  guarantee(
+    {
+      id: "G9",
+      name: "a sweep of an SQLite file takes what has expired, no live session, and no time that visitors notice",
+      quick: 10_000,
+      full: 1_000_000,
+      of: "expired sessions",
+    },
+    async (trial) => {
+      using folder = new Folder();
+      const path = folder.file("sessions.db");
+      const ids = await fill(path, trial.size, trial.size / 100);
+      await using child = new Child("sweep", path);
+      const port = (await child.next()) as number;
+      const traffic = new Traffic(`http://localhost:${port}/`, ids);
+      child.send(String(Math.min(BEFORE, trial.size)));
+      const before = (await child.next()) as Stretch;
+      const p99Before = traffic.p99();
+      child.send("sweep");
+      const during = (await child.next()) as Stretch;
+      const p99During = traffic.p99();
+      await traffic.stop();
+      child.send("stop");
+      await child.exited;
+
+      using database = new Database(path);
+      const left = database
+        .query<{ id: string; visits: number }, []>(
+          "SELECT id, data ->> 'visits' AS visits FROM bunpie_sessions",
+        )
+        .all();
+      const visits = new Map(left.map((row) => [row.id, row.visits ?? 0]));
+      expect(visits.size).toBe(left.length);
+      trial.always("swept", during.swept ?? 0);
+      trial.never(
+        "live sessions lost or changed",
+        ids.filter((id, index) => visits.get(hashId(id)) !== traffic.visits[index]).length,
+        ids.length,
+      );
+      trial.never("expired rows left", left.length - ids.length);
+      trial.atMost("longest stall", during.stall, 10, "ms");
+      trial.atMost("p99 during the sweep, as a multiple of before", p99During / p99Before, 2, "x");
+      trial.note(
+        `${number(trial.size / (during.took / 1000))} sessions a second; without a sweep the longest ` +
+          `stall was ${number(before.stall)} ms and the p99 ${number(p99Before)} ms`,
+      );
+    },
+  );
+});
