@@ -5,15 +5,10 @@ import { KeyedQueue } from "./keyed-queue.ts";
 import type { MaybePromise } from "./maybe-promise.ts";
 import { andThen } from "./maybe-promise.ts";
 import { FACTS_KEY } from "./session.ts";
+import { Tombstones } from "./tombstones.ts";
 
 /** The session's own facts, as they travel in the data of a two-method backend. */
 type Facts = Omit<SessionRecord, "data">;
-
-/** So many destroyed ids are remembered. At a thousand logouts a second that is 100 seconds. */
-const MAX_TOMBSTONES = 100_000;
-
-/** A request that still runs after this long, in milliseconds, has outlived every timeout. */
-const TOMBSTONE_LIFE = 15 * 60_000;
 
 /**
  * Makes a store of a two-method backend. Inside this process it gives every guarantee: what is done
@@ -23,8 +18,7 @@ const TOMBSTONE_LIFE = 15 * 60_000;
 export class LoadSaveStore extends SessionStore {
   readonly #backend: SessionBackend;
   readonly #queue: KeyedQueue;
-  /** When each destroyed id was destroyed, oldest first. */
-  readonly #tombstones = new Map<string, number>();
+  readonly #destroyed = new Tombstones();
 
   /** `patience` is how long, in milliseconds, one call may keep others of its session waiting. */
   constructor(backend: SessionBackend, now?: () => number, patience?: number) {
@@ -41,7 +35,7 @@ export class LoadSaveStore extends SessionStore {
     return this.#queue.run(id, () =>
       andThen(this.#readLive(id), (found) => {
         if (found !== undefined) return false;
-        this.#tombstones.delete(id);
+        this.#destroyed.delete(id);
         return this.#write(id, record);
       }),
     );
@@ -101,12 +95,11 @@ export class LoadSaveStore extends SessionStore {
     return 0;
   }
 
-  close(): void {
-    this.#tombstones.clear();
-  }
+  /** Does nothing: the backend is the caller's. */
+  close(): void {}
 
   #read(id: string): MaybePromise<SessionRecord | undefined> {
-    if (this.#isDestroyed(id)) return undefined;
+    if (this.#destroyed.has(id)) return undefined;
     return andThen(this.#backend.load(id), (data) => this.#recordOf(data));
   }
 
@@ -124,7 +117,7 @@ export class LoadSaveStore extends SessionStore {
   }
 
   #erase(id: string): MaybePromise<void> {
-    this.#bury(id);
+    this.#destroyed.add(id);
     return andThen(this.#backend.save(id, {}, 0), () => undefined);
   }
 
@@ -149,21 +142,6 @@ export class LoadSaveStore extends SessionStore {
       authenticatedAt: null,
       remember: null,
     };
-  }
-
-  #isDestroyed(id: string): boolean {
-    const destroyedAt = this.#tombstones.get(id);
-    return destroyedAt !== undefined && this.now() - destroyedAt < TOMBSTONE_LIFE;
-  }
-
-  #bury(id: string): void {
-    const now = this.now();
-    this.#tombstones.set(id, now);
-    for (const [oldest, destroyedAt] of this.#tombstones) {
-      const over = now - destroyedAt >= TOMBSTONE_LIFE || this.#tombstones.size > MAX_TOMBSTONES;
-      if (!over) break;
-      this.#tombstones.delete(oldest);
-    }
   }
 }
 
