@@ -100,12 +100,9 @@ export function sizeOf({ quick, full }: Figure): number {
   return IS_FULL ? full : quick;
 }
 
-/** A number as people read it, to three digits if it is broken. */
+/** A number as people read it, to two decimals. */
 export function number(value: number): string {
-  return value.toLocaleString(
-    "en-US",
-    Number.isInteger(value) ? {} : { maximumSignificantDigits: 3 },
-  );
+  return value.toLocaleString("en-US", { maximumFractionDigits: 2 });
 }
 
 function tell(report: Report): void {
