@@ -163,28 +163,31 @@ describe("errorResponse", () => {
     expect(error).not.toHaveBeenCalled();
   });
 
-  test.each([new Error("secret"), "secret", { status: 404 }, null, undefined])(
-    "says nothing of %p but 500, and logs it once",
-    async (thrown) => {
-      using error = quiet("error");
-      for (const path of ["/plain?token=secret", "/later?token=secret"]) {
-        const response = await new Client(new Site(fail(thrown))).send(path);
-        expect(response.status).toBe(500);
-        expect(await response.text()).toBe("Something went wrong on this server.");
-      }
-      expect(error.mock.calls).toEqual([
-        ["GET /plain failed:", thrown],
-        ["GET /later failed:", thrown],
-      ]);
-    },
-  );
+  test.each([
+    ["an error", new Error("secret")],
+    ["a text", "secret"],
+    ["an object", { status: 404 }],
+    ["null", null],
+    ["undefined", undefined],
+  ])("says nothing of %s but 500, and logs it once", async (_, thrown) => {
+    using error = quiet("error");
+    for (const path of ["/plain?token=secret", "/later?token=secret"]) {
+      const response = await new Client(new Site(fail(thrown))).send(path);
+      expect(response.status).toBe(500);
+      expect(await response.text()).toBe("Something went wrong on this server.");
+    }
+    expect(error.mock.calls).toEqual([
+      ["GET /plain failed:", thrown],
+      ["GET /later failed:", thrown],
+    ]);
+  });
 
-  test.each([new HttpError(404, "No such thing"), new Error("unforeseen")])(
-    "K2: says that %p depends on the cookie if the session was touched",
-    async (thrown) => {
-      using _error = quiet("error");
-      const response = await new Client(new Site(fail(thrown))).send("/private");
-      expect(response.headers.get("vary")).toBe("Cookie");
-    },
-  );
+  test.each([
+    ["an HttpError", new HttpError(404, "No such thing")],
+    ["any other error", new Error("unforeseen")],
+  ])("K2: says that %s depends on the cookie if the session was touched", async (_, thrown) => {
+    using _error = quiet("error");
+    const response = await new Client(new Site(fail(thrown))).send("/private");
+    expect(response.headers.get("vary")).toBe("Cookie");
+  });
 });
