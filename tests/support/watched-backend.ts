@@ -1,0 +1,41 @@
+import type { SessionBackend } from "../../src/session/backend.ts";
+import type { MaybePromise } from "../../src/session/maybe-promise.ts";
+import { andThen } from "../../src/session/maybe-promise.ts";
+
+/** What a backend was asked: a method, and what for. */
+export type Call = readonly [method: string, ...args: unknown[]];
+
+/** A backend of any kind, under watch. */
+export interface Watched<Backend> {
+  /** To be used in place of the backend itself. */
+  readonly backend: Backend;
+  /** What it was asked, in order. */
+  readonly calls: Call[];
+  /** Runs before each call, which waits for it, or fails with what it throws. */
+  before: (method: string) => MaybePromise<unknown>;
+}
+
+/** Whether a method of a backend only looks. */
+export function isLook(method: string): boolean {
+  return method === "read" || method === "load";
+}
+
+/** Puts a backend under watch. */
+export function watch<Backend extends SessionBackend>(inner: Backend): Watched<Backend> {
+  const watched: Watched<Backend> = {
+    calls: [],
+    before: () => undefined,
+    backend: new Proxy(inner, {
+      get(target, name) {
+        // Of the backend itself: a proxy has none of its private fields.
+        const value: unknown = Reflect.get(target, name, target);
+        if (typeof value !== "function") return value;
+        return (...args: unknown[]): unknown => {
+          watched.calls.push([String(name), ...args]);
+          return andThen(watched.before(String(name)), () => value.apply(target, args) as unknown);
+        };
+      },
+    }),
+  };
+  return watched;
+}
