@@ -39,9 +39,9 @@ export class Client {
     return this.send(path, { method: "POST", body: new URLSearchParams(fields) });
   }
 
-  /** Another client with the same cookies: a second tab, or a thief. */
-  clone(): Client {
-    const copy = new Client(this.#app);
+  /** Another client with the same cookies, of the same app or another: a second tab, or a thief. */
+  clone(app = this.#app): Client {
+    const copy = new Client(app);
     for (const [name, value] of this.cookies) copy.cookies.set(name, value);
     return copy;
   }

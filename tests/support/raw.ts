@@ -4,7 +4,10 @@ import { connect } from "node:net";
  * What a server answers to bytes as they stand here, with no client between that would mend them.
  * Each piece is sent once the one before it has left. Ends with the connection.
  */
-export function exchange(port: number, ...pieces: readonly string[]): Promise<string> {
+export function exchange(
+  port: number,
+  ...pieces: readonly (string | Uint8Array)[]
+): Promise<string> {
   const { promise, resolve } = Promise.withResolvers<string>();
   let answer = "";
   const socket = connect(port, "127.0.0.1", () => {

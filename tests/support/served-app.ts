@@ -32,6 +32,13 @@ export class ServedApp implements AsyncDisposable {
     return new URL(/http:\S+/.exec(this.output)?.[0] ?? "");
   }
 
+  /** For a `Client`: sends a request to where it serves. */
+  async fetch(request: Request): Promise<Response> {
+    const { pathname, search } = new URL(request.url);
+    const url = new URL(pathname + search, await this.url());
+    return fetch(new Request(url.href, request), { redirect: "manual" });
+  }
+
   /** Its next message that is this one. */
   async message(expected: unknown): Promise<void> {
     await this.#until(() => this.#messages.includes(expected));
