@@ -35,7 +35,9 @@ if (results.length + failures === 0) {
 if (chosen.length === 0 && failures === 0) {
   const inOrder = results.toSorted((one, other) => orderOf(one.figure) - orderOf(other.figure));
   const date = new Date().toISOString().slice(0, 10);
-  await Bun.write(join(import.meta.dir, "../../docs/guarantees.md"), pageOf(inOrder, seed, date));
+  const page = join(import.meta.dir, "../../docs/guarantees.md");
+  await Bun.write(page, pageOf(inOrder, seed, date));
+  Bun.spawnSync([process.execPath, "fmt", page]);
 }
 console.info(`${results.length} held, ${failures} failed (seed ${seed}).`);
 process.exit(failures === 0 ? 0 : 1);
