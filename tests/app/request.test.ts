@@ -282,6 +282,21 @@ describe("form", () => {
   ])("S9: answers %s with 413", async (_, init) => {
     expect((await answer(readFields, "/page", init))[0]).toBe(413);
   });
+
+  const file = 'name="a"; filename="x.txt"\r\nContent-Type: text/plain\r\n\r\n1';
+  const forms = [
+    ["pairs", (count: number) => post(Array<string>(count).fill("a=1").join("&"))],
+    ["parts", (count: number) => multipart(...Array<string>(count).fill('name="a"\r\n\r\n1'))],
+    ["files", (count: number) => multipart(...Array<string>(count).fill(file))],
+  ] as const;
+
+  test.each(forms)("S9: takes 1,000 %s, and no more", async (_, make) => {
+    expect((await answer(readFields, "/page", make(1000)))[0]).toBe(200);
+    expect(await answer(readFields, "/page", make(1001))).toEqual([
+      413,
+      "The request's form has more than 1000 fields.",
+    ]);
+  });
 });
 
 /** How an app with these options answers a request whose body it reads. */
