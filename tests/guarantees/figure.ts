@@ -55,9 +55,10 @@ export class Trial {
     tell({ type: "progress", done });
   }
 
-  /** Checks that something never happened: `never("rows", rows)`. */
-  never(what: string, count: number, outOf = this.size): void {
-    expect(count, what).toBe(0);
+  /** Checks that something never happened: `never("rows", rows)`. Given the cases, it shows some. */
+  never(what: string, cases: number | readonly unknown[], outOf = this.size): void {
+    if (typeof cases === "number") expect(cases, what).toBe(0);
+    else expect(cases.slice(0, 3), what).toEqual([]);
     this.outcomes.push(`0 ${what} in ${number(outOf)}`);
   }
 
