@@ -201,11 +201,4 @@ describe("SessionCookie.read", () => {
     const odd = new SessionCookie({ name: "a.b*$" });
     expect(odd.read("aXb*$=no; a.b*$=x")).toBe("x");
   });
-
-  test("takes no longer for a large header than its length justifies", () => {
-    const header = `${"session_id".repeat(1_600)}; ${"a=session_id=;".repeat(1_000)}session_id=x`;
-    const begun = performance.now();
-    for (let count = 0; count < 100; count++) expect(cookie.read(header)).toBe("x");
-    expect(performance.now() - begun).toBeLessThan(500);
-  });
 });

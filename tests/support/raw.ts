@@ -28,3 +28,8 @@ export function head(line: string, headers: Readonly<Record<string, string>> = {
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}`);
   return [line, ...lines, "", ""].join("\r\n");
 }
+
+/** The statuses in what a server answered, one for each response. */
+export function statusesOf(answer: string): number[] {
+  return [...answer.matchAll(/^HTTP\/1\.1 (\d{3}) /gm)].map(([, status]) => Number(status));
+}

@@ -1,0 +1,308 @@
+import { Database } from "bun:sqlite";
+import { describe, expect } from "bun:test";
+
+import { App } from "../../src/app/app.ts";
+import { InMemorySessionBackend } from "../../src/backends/memory.ts";
+import { SqliteSessionBackend } from "../../src/backends/sqlite.ts";
+import type { SessionStore } from "../../src/session/backend.ts";
+import { Sessions } from "../../src/session/manager.ts";
+import { hostileCookies } from "../support/hostile-cookies.ts";
+import { idFrom, idsFrom, keyOf, plant, variantsOf } from "../support/ids.ts";
+import { LONG_COOKIES } from "../support/long-cookies.ts";
+import { quiet } from "../support/quiet.ts";
+import type { Random } from "../support/random.ts";
+import { pick } from "../support/random.ts";
+import { exchange, statusesOf } from "../support/raw.ts";
+import { isSpeltRight, valueIn } from "../support/reference-cookie.ts";
+import { scramble } from "../support/spoil.ts";
+import { TappedStore } from "../support/tapped-store.ts";
+import type { Trial } from "./figure.ts";
+import { guarantee, number } from "./figure.ts";
+
+const KB = 1024;
+const START = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
+/** In milliseconds: a header that takes so long is measured no more often. */
+const PATIENCE = 200;
+const NAMES = ["session_id", "__Host-session_id"];
+
+/** One request for all headers: to make one for each would take most of the time. */
+class Envelope {
+  readonly #sealed = new Request("http://localhost/");
+  readonly #open = { headers: { get: () => this.#header } } as unknown as Request;
+  #header = "";
+
+  /** The request with this header; what `Headers` refuses is handed over without them. */
+  with(header: string): Request {
+    if (/^[\t\x20-\x7e\x80-\xff]*$/.test(header)) {
+      this.#sealed.headers.set("cookie", header);
+      return this.#sealed;
+    }
+    this.#header = header;
+    return this.#open;
+  }
+}
+
+/** Sessions under this cookie's name, what their store is asked, and headers that try to get in. */
+async function doorOf(name: string, random: Random) {
+  const store = new TappedStore();
+  const sessions = new Sessions({ backend: store, cookie: { name } });
+  const ids = idsFrom(random, 20);
+  await plant(store, ids);
+  return {
+    name,
+    store,
+    sessions,
+    ids: new Set(ids),
+    next: hostileCookies(random, { name, ids }),
+  };
+}
+
+/** Checks for itself which session it was given for which header. */
+class Doorman extends App {
+  readonly wrong: string[] = [];
+  right = 0;
+  readonly #ids: ReadonlySet<string>;
+
+  constructor(backend: SessionStore, ids: readonly string[]) {
+    super({ sessionBackend: backend });
+    this.#ids = new Set(ids);
+  }
+
+  index(): string {
+    const { headers, session } = this.request;
+    const header = headers.get("cookie") ?? "";
+    const value = valueIn(header, "session_id") ?? "";
+    const { handle } = session.meta;
+    if (handle !== (this.#ids.has(value) ? keyOf(value) : null)) this.wrong.push(header);
+    if (handle !== null) this.right++;
+    return "Come in.";
+  }
+}
+
+describe("a Cookie header", () => {
+  guarantee(
+    {
+      id: "G1",
+      name: "a Cookie header that was tampered with opens the session that it names exactly, or none; a malformed id is not looked up",
+      quick: 100_000,
+      full: 10_000_000,
+      of: "Cookie headers",
+    },
+    async (trial) => {
+      const doors = await Promise.all(NAMES.map((name) => doorOf(name, trial.random)));
+      const envelope = new Envelope();
+      const thrown: string[] = [];
+      const forged: string[] = [];
+      const refused: string[] = [];
+      const asked: string[] = [];
+      let right = 0;
+      let malformed = 0;
+      for (let count = 0; count < trial.size; count += doors.length) {
+        for (const { name, store, sessions, ids, next } of doors) {
+          const header = next();
+          const value = valueIn(header, name);
+          const isWellFormed = value !== undefined && isSpeltRight(value);
+          const expected = value !== undefined && ids.has(value) ? value : undefined;
+          store.calls.length = 0;
+          try {
+            const { stored } = await sessions.open(envelope.with(header));
+            if (stored?.id !== expected) (stored === undefined ? refused : forged).push(header);
+          } catch {
+            thrown.push(header);
+          }
+          if (store.calls.length !== (isWellFormed ? 1 : 0)) asked.push(header);
+          if (expected !== undefined) right++;
+          if (!isWellFormed) malformed++;
+        }
+        if (count % 100_000 === 0) trial.progress(count);
+      }
+      trial.never("throws", thrown);
+      trial.never("forged ids accepted", forged, trial.size - right);
+      trial.never("live ids refused", refused, right);
+      trial.never("store calls for malformed ids", asked, malformed);
+      for (const { sessions } of doors) await sessions.close();
+    },
+  );
+
+  guarantee(
+    {
+      id: "G1",
+      name: "a Cookie header in whatever bytes, sent over a socket, is answered with 200, 400 or 431",
+      quick: 1_000,
+      full: 20_000,
+      of: "connections",
+    },
+    async (trial) => {
+      using _info = quiet("info");
+      const { random } = trial;
+      const ids = idsFrom(random, 20);
+      const backend = new InMemorySessionBackend();
+      await plant(backend, ids);
+      const app = new Doorman(backend, ids);
+      const { port = 0 } = app.listen(0);
+      const next = hostileCookies(random, { name: "session_id", ids });
+      const counts = new Map<string, number>();
+      const strange: string[] = [];
+      let begun = 0;
+      const work = async (): Promise<void> => {
+        while (begun++ < trial.size) {
+          const cookie = random(100) === 0 ? `a=${"x".repeat(17 * KB)}` : next();
+          const line =
+            random(2) === 0 ? `Cookie: ${cookie}` : scramble(`Cookie: ${cookie}`, random);
+          const text = `${START}${line}\r\n\r\n`;
+          const answer = await exchange(port, Buffer.from(text, pick(["latin1", "utf8"], random)));
+          const status = statusesOf(answer).join(" and ");
+          counts.set(status, (counts.get(status) ?? 0) + 1);
+          if (!["200", "400", "431"].includes(status)) strange.push(text + answer);
+        }
+      };
+      await Promise.all(Array.from({ length: 32 }, work));
+      await app.close();
+      trial.never("other answers", strange);
+      trial.never("forged ids accepted, and live ones refused", app.wrong);
+      const list = [...counts].map(([status, count]) => `${number(count)} × ${status}`);
+      trial.note(`${list.toSorted().join(", ")}; ${number(app.right)} opened a session`);
+      expect(app.right).toBeGreaterThan(0);
+    },
+  );
+
+  guarantee(
+    {
+      id: "G1",
+      name: "a Cookie header takes no more time than its length justifies",
+      quick: 20,
+      full: 200,
+      of: "measurements of each of 17 shapes",
+    },
+    async (trial) => {
+      const sessions = new Sessions({ backend: new InMemorySessionBackend() });
+      /** In milliseconds. The shortest of many, which is the one that nothing came between. */
+      const timeOf = (header: string): number => {
+        const request = new Request("http://localhost/", { headers: { cookie: header } });
+        const end = performance.now() + PATIENCE;
+        let shortest = Infinity;
+        for (let count = 0; count < trial.size && performance.now() < end; count++) {
+          const begun = performance.now();
+          let turns = 0;
+          do {
+            void sessions.open(request);
+            turns++;
+          } while (turns < 10 && performance.now() < end);
+          shortest = Math.min(shortest, (performance.now() - begun) / turns);
+        }
+        return shortest;
+      };
+      const times = Object.entries(LONG_COOKIES).map(([shape, make]) => ({
+        shape,
+        at16: timeOf(make(16 * KB)),
+        // Two doublings at once, to see more of the header and less of what each call takes.
+        doubling: Math.sqrt(timeOf(make(64 * KB)) / timeOf(make(16 * KB))),
+      }));
+      const dearest = Math.max(...times.map(({ at16 }) => at16));
+      const steepest = Math.max(...times.map(({ doubling }) => doubling));
+      trial.atMost("dearest of 16 KB", dearest, 1, "ms");
+      trial.never(
+        "shapes of which twice as much takes more than 2.5 times as long",
+        times.filter(({ doubling }) => doubling > 2.5),
+        times.length,
+      );
+      trial.note(`steepest doubling × ${number(steepest)}`);
+      await sessions.close();
+    },
+  );
+});
+
+/** Its page only reads. */
+class Site extends App<{ visits: number }> {
+  index(): string {
+    return String(this.request.session.visits ?? "stranger");
+  }
+}
+
+/** Tries all variants of these ids, and the ids themselves. */
+async function tryVariants(trial: Trial, backend: SessionStore, ids: readonly string[]) {
+  const sessions = new Sessions({ backend });
+  const envelope = new Envelope();
+  const isOpen = async (id: string): Promise<boolean> =>
+    (await sessions.open(envelope.with(`session_id=${id}`))).stored !== undefined;
+  const accepted: string[] = [];
+  let opened = 0;
+  for (const id of ids) {
+    for (const variant of variantsOf(id)) {
+      if (await isOpen(variant)) accepted.push(variant);
+    }
+    if (await isOpen(id)) opened++;
+  }
+  trial.never("accepted", accepted);
+  trial.always("the ids themselves opened theirs", opened, ids.length);
+  await sessions.close();
+}
+
+describe("an id that was not issued", () => {
+  guarantee(
+    {
+      id: "G2",
+      name: "an id that was not issued opens nothing and leaves nothing behind",
+      quick: 20_000,
+      full: 1_000_000,
+      of: "unknown ids against a tenth as many live ones",
+    },
+    async (trial) => {
+      const live = trial.size / 10;
+      const backend = new InMemorySessionBackend({ maxSessions: live + 1 });
+      await plant(backend, idsFrom(trial.random, live));
+      const app = new Site({ sessionBackend: backend });
+      const hits: string[] = [];
+      const cookies: string[] = [];
+      for (let count = 0; count < trial.size; count++) {
+        const cookie = `session_id=${idFrom(trial.random)}`;
+        const response = await app.fetch(new Request("http://localhost/", { headers: { cookie } }));
+        if ((await response.text()) !== "stranger") hits.push(cookie);
+        if (response.headers.has("set-cookie")) cookies.push(cookie);
+        if (count % 100_000 === 0) trial.progress(count);
+      }
+      trial.never("hits", hits);
+      trial.never("rows", backend.size - live);
+      trial.never("cookies set", cookies);
+      await app.sessions.close();
+    },
+  );
+
+  const VARIANTS = 43 * 63;
+
+  guarantee(
+    {
+      id: "G2",
+      name: "an id that differs from a live one in one character opens nothing",
+      quick: 4 * VARIANTS,
+      full: 1000 * VARIANTS,
+      of: "variants of live ids",
+    },
+    async (trial) => {
+      const ids = idsFrom(trial.random, trial.size / VARIANTS);
+      const backend = new InMemorySessionBackend();
+      await plant(backend, ids);
+      await tryVariants(trial, backend, ids);
+    },
+  );
+
+  guarantee(
+    {
+      id: "G2",
+      name: "an id that differs from a live one in one character opens nothing in SQLite",
+      quick: VARIANTS,
+      full: 37 * VARIANTS,
+      of: "variants, among as many live ids",
+    },
+    async (trial) => {
+      using database = new Database(":memory:");
+      const backend = new SqliteSessionBackend(database);
+      const ids = idsFrom(trial.random, trial.size / VARIANTS);
+      await plant(backend, ids);
+      for (let count = ids.length; count < trial.size; count += 1000) {
+        await plant(backend, idsFrom(trial.random, 1000));
+      }
+      await tryVariants(trial, backend, ids);
+    },
+  );
+});

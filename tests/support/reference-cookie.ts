@@ -1,0 +1,20 @@
+/**
+ * What a header says of a cookie, read as RFC 6265bis has it and without Bunpie's code: pairs stand
+ * between semicolons, spaces and tabs around them do not count, and everything else does. Where it
+ * is said twice, nothing is said.
+ */
+export function valueIn(header: string, name: string): string | undefined {
+  const pairs = header.split(";").map(withoutBlanks);
+  const values = pairs.filter((pair) => pair.startsWith(`${name}=`));
+  return values.length === 1 ? withoutBlanks(values[0]?.slice(name.length + 1) ?? "") : undefined;
+}
+
+function withoutBlanks(text: string): string {
+  return text.replace(/^[ \t]+/, "").replace(/[ \t]+$/, "");
+}
+
+/** Whether it is 32 bytes, in the one spelling that they have. */
+export function isSpeltRight(value: string): boolean {
+  const bytes = Buffer.from(value, "base64url");
+  return bytes.length === 32 && bytes.toString("base64url") === value;
+}
