@@ -522,8 +522,8 @@ export const FAULTS: readonly Fault[] = [
       ? (value as Record<string, unknown>)[verb]
       : undefined;`,
     replace: `    const handler = (value as Record<string, unknown>)[verb];`,
-    in: "tests/app/dispatch.test.ts",
-    test: "D1: a name from the wire reaches nothing but pages > plain",
+    in: "tests/guarantees/dispatch.test.ts",
+    test: "D1: a name from the wire reaches nothing but pages > G14: a path reaches the page whose name it spells, and nothing else that the app or the language holds",
   },
   {
     rule: "D1",
@@ -531,8 +531,8 @@ export const FAULTS: readonly Fault[] = [
     file: "src/app/dispatch.ts",
     find: `  return name !== "constructor" && !name.startsWith("_");`,
     replace: `  return name !== "constructor";`,
-    in: "tests/app/dispatch.test.ts",
-    test: "D1: a name from the wire reaches nothing but pages > percent",
+    in: "tests/guarantees/dispatch.test.ts",
+    test: "D1: a name from the wire reaches nothing but pages > G14: a path reaches the page whose name it spells, and nothing else that the app or the language holds",
   },
 
   // Seen elsewhere.
