@@ -1,9 +1,14 @@
 import { Database } from "bun:sqlite";
 import { describe, expect } from "bun:test";
 
+import { SqliteSessionBackend } from "../../src/backends/sqlite.ts";
 import { Child } from "../support/child.ts";
+import type { Disk } from "../support/disk.ts";
+import { UnsyncedDisk, writeDisk } from "../support/disk.ts";
 import { Folder } from "../support/folder.ts";
+import { Ledger } from "../support/ledger.ts";
 import { gone, Witness } from "../support/witness.ts";
+import type { Trial } from "./figure.ts";
 import { guarantee } from "./figure.ts";
 
 const WITNESSES = 12;
@@ -94,6 +99,116 @@ describe("a server that is killed in the middle of its work", () => {
       trial.never("acknowledged changes lost", lost.length, changes);
       trial.never("ended sessions or replaced ids revived", revived.length, ended);
       trial.always("integrity_check ok", intact);
+    },
+  );
+});
+
+describe("a loss of power, with `synchronous` as it is by default", () => {
+  /** The log is moved into the file when it has this many pages: often, so that all of it is met. */
+  const LOG_PAGES = 60;
+
+  /**
+   * Tries what is left of a database in use after each loss of power: `lose` gives it, or nothing if
+   * this is not the moment.
+   */
+  async function tryLosses(
+    trial: Trial,
+    lose: (disk: UnsyncedDisk, isMoved: boolean) => Disk | undefined,
+  ): Promise<Losses> {
+    using folder = new Folder();
+    const path = folder.file("sessions.db");
+    using client = new Database(path);
+    client.run("PRAGMA journal_mode = WAL");
+    client.run("PRAGMA synchronous = NORMAL");
+    client.run(`PRAGMA wal_autocheckpoint = ${LOG_PAGES}`);
+    const ledger = new Ledger(new SqliteSessionBackend(client));
+    const disk = new UnsyncedDisk(path);
+    const losses = { intact: 0, prefixes: 0, whole: 0, undone: 0 };
+    let moved = 0;
+    for (let copies = 0; copies < trial.size;) {
+      await ledger.commit(trial.random);
+      const isMoved = disk.look();
+      if (isMoved) moved = ledger.commits;
+      const left = lose(disk, isMoved);
+      if (left === undefined) continue;
+      const copy = folder.file(`${copies}.db`);
+      writeDisk(copy, left);
+      const store = new SqliteSessionBackend(copy);
+      if (isIntact(copy)) losses.intact++;
+      const found = await ledger.find(store);
+      if (found >= 0) losses.prefixes++;
+      if (found < moved) losses.undone++;
+      if (found === ledger.commits) losses.whole++;
+      copies++;
+      trial.progress(copies);
+    }
+    return losses;
+  }
+
+  /** What came out: each number counts copies. */
+  interface Losses {
+    /** Those that opened and that SQLite found nothing wrong with. */
+    intact: number;
+    /** Those that held what the sessions were after some commit, and nothing of any later one. */
+    prefixes: number;
+    /** Those that had lost something that was in the file by then. */
+    undone: number;
+    /** Those that had lost nothing. */
+    whole: number;
+  }
+
+  function report(trial: Trial, losses: Losses): void {
+    trial.always("opened, integrity_check ok", losses.intact);
+    trial.always("exactly the sessions as of one commit", losses.prefixes);
+    trial.never("copies without what was moved into the file before", losses.undone);
+  }
+
+  /** A power loss that takes nothing, or that always takes something, would be a poor test. */
+  function noteLoss(trial: Trial, { whole }: Losses): void {
+    expect(whole).toBeWithin(1, trial.size);
+    trial.note(`${trial.size - whole} had lost the last commits`);
+  }
+
+  const losing = { quick: 50, full: 500, of: "copies" };
+
+  guarantee(
+    {
+      id: "G5",
+      name: "a log that is cut at any byte leaves the sessions as of one commit",
+      ...losing,
+    },
+    async (trial) => {
+      const losses = await tryLosses(trial, (disk) => disk.cut(trial.random));
+      report(trial, losses);
+      noteLoss(trial, losses);
+    },
+  );
+
+  guarantee(
+    {
+      id: "G5",
+      name: "a log with blocks that never reached the disk leaves the sessions as of one commit",
+      ...losing,
+    },
+    async (trial) => {
+      const losses = await tryLosses(trial, (disk) => disk.loseBlocks(trial.random));
+      report(trial, losses);
+      noteLoss(trial, losses);
+    },
+  );
+
+  guarantee(
+    {
+      id: "G5",
+      name: "nothing is lost while the log is being moved into the file",
+      ...losing,
+    },
+    async (trial) => {
+      const losses = await tryLosses(trial, (disk, isMoved) =>
+        isMoved ? disk.tear(trial.random) : undefined,
+      );
+      report(trial, losses);
+      trial.always("nothing lost at all", losses.whole);
     },
   );
 });
