@@ -122,26 +122,38 @@ export class LoadSaveStore extends SessionStore {
   }
 
   #recordOf(loaded: SessionData | null | undefined): SessionRecord | undefined {
-    if (loaded === null || loaded === undefined || Object.keys(loaded).length === 0) {
-      return undefined;
+    if (loaded === null || loaded === undefined) return undefined;
+    // What is no dictionary becomes a text that holds none: the session cannot be read.
+    if (typeof loaded !== "object" || Array.isArray(loaded)) {
+      return { ...this.#foreignFacts(), data: textOf(loaded) };
     }
-    const { [FACTS_KEY]: facts, ...data } = loaded;
-    return { ...this.#foreignFacts(), ...(facts as Facts | undefined), data: JSON.stringify(data) };
+    if (Object.keys(loaded).length === 0) return undefined;
+    const { [FACTS_KEY]: facts = this.#foreignFacts(), ...data } = loaded;
+    return { ...NO_FACTS, ...(facts as Facts), data: textOf(data) };
   }
 
   /** What is known of a session that something else than Bunpie saved: the backend says it lives. */
   #foreignFacts(): Facts {
     const now = this.now();
     return {
-      flash: null,
+      ...NO_FACTS,
       version: 0,
       createdAt: now,
       touchedAt: 0,
       expiresAt: Number.MAX_SAFE_INTEGER,
-      userId: null,
-      authenticatedAt: null,
-      remember: null,
     };
+  }
+}
+
+/** Some databases do not keep a `null`. */
+const NO_FACTS = { flash: null, userId: null, authenticatedAt: null, remember: null } as const;
+
+/** The JSON text of whatever a backend gave, or a text that is none. */
+function textOf(loaded: unknown): string {
+  try {
+    return JSON.stringify(loaded) ?? "";
+  } catch {
+    return "";
   }
 }
 

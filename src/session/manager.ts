@@ -1,5 +1,5 @@
 import type { MaybePromise, SessionData, SessionInfo, SessionRecord } from "./backend.ts";
-import { NEW_RECORD } from "./backend.ts";
+import { isRecord, NEW_RECORD } from "./backend.ts";
 import { SessionCookie } from "./cookie.ts";
 import { SessionDataError, SessionStoreError } from "./errors.ts";
 import type { SessionStats } from "./events.ts";
@@ -232,6 +232,10 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
   #opened(id: string, key: string, record: SessionRecord | undefined): OpenSession<Data> {
     if (record === undefined) {
       this.#events.emit({ type: "rejected", reason: "unknown" });
+      return new OpenSession(this.#io);
+    }
+    if (!isRecord(record)) {
+      this.#reportUnreadable(key);
       return new OpenSession(this.#io);
     }
     const now = this.#settings.now();
@@ -504,7 +508,8 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
 
   async #readLive(key: string): Promise<SessionRecord | undefined> {
     const record = await this.#store.ask("read", key);
-    return record === undefined || this.#lifetimes.isOver(record) ? undefined : record;
+    const isLive = record !== undefined && isRecord(record) && !this.#lifetimes.isOver(record);
+    return isLive ? record : undefined;
   }
 
   #checked(contents: Contents): Contents {
@@ -529,7 +534,8 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
 
   #reportUnreadable(handle: string): void {
     const error = new Error(
-      `The stored session ${handle} is not a dictionary in JSON, or has a key of the session's own names. It was left out.`,
+      `The stored session ${handle} is damaged, or was not written by Bunpie: its data is no dictionary ` +
+        "that could be stored again, or a fact of it has the wrong type. It was left out.",
     );
     this.#events.emit({ type: "failed", operation: "decode", error });
   }

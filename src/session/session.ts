@@ -293,7 +293,9 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
     if (stored === undefined) return new SessionDictionary(this, {});
     const data = decode(stored.record.data);
     try {
-      if (data !== undefined) return new SessionDictionary(this, data);
+      if (data !== undefined && !Object.hasOwn(data, FACTS_KEY)) {
+        return new SessionDictionary(this, data);
+      }
     } catch {
       // A key of the stored data is one of the session's own names.
     }

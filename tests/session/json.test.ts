@@ -110,6 +110,18 @@ describe("decode", () => {
       expect(decode(text)).toBeUndefined();
     },
   );
+
+  test.each([
+    ["a number beyond all numbers", '{"a":[1e999]}'],
+    ["what is nested too deep", JSON.stringify({ a: nested(201) })],
+    ["what is nested beyond all bounds", `{"a":${"[".repeat(100_000)}${"]".repeat(100_000)}}`],
+  ])("S2: gives undefined for %s, which encode() would refuse", (_, text) => {
+    expect(decode(text)).toBeUndefined();
+  });
+
+  test("gives what is nested as deep as encode() allows", () => {
+    expect(decode(encode({ a: nested(200) }, "session"))).toEqual({ a: nested(200) });
+  });
 });
 
 describe("dictionaryOf", () => {

@@ -2,6 +2,7 @@ import { describe, expect, mock, spyOn, test } from "bun:test";
 
 import type { SessionBackend, SessionData, SessionRecord } from "../../src/session/backend.ts";
 import { NEW_RECORD } from "../../src/session/backend.ts";
+import type { SessionEvent } from "../../src/session/events.ts";
 import { hashId } from "../../src/session/id.ts";
 import { LoadSaveStore } from "../../src/session/load-save-store.ts";
 import { Sessions } from "../../src/session/manager.ts";
@@ -197,5 +198,45 @@ describe("a session that something else than Bunpie has saved", () => {
       visitor.client.cookies.set("session_id", id);
       expect((await visitor.visit((session) => session["a"])).status).toBe(200);
     }
+  });
+});
+
+describe("what a two-method backend gives that is no session", () => {
+  const ring: SessionData = {};
+  ring["self"] = ring;
+  const now = Date.now();
+  const times = { createdAt: now, touchedAt: now, expiresAt: now + MINUTE };
+  const facts = { ...NEW_RECORD, ...times };
+
+  test.each([
+    ["a text", '{"a":1}'],
+    ["an empty text", ""],
+    ["a list", [1]],
+    ["a number", 5],
+    ["a function", () => 1],
+    ["a BigInt in the data", { a: 1n }],
+    ["a cycle", ring],
+    ["a key of the session's own names", { save: 1 }],
+    ["facts that are none", { a: 1, $: 5 }],
+    ["no facts at all", { a: 1, $: {} }],
+    ["facts of which one is missing", { a: 1, $: { ...facts, expiresAt: undefined } }],
+    ["facts of which one is damaged", { a: 1, $: { ...facts, version: "1" } }],
+  ])("S2: is no session, and an event: %s", async (_, loaded) => {
+    const load = (): SessionData => loaded as unknown as SessionData;
+    const events: SessionEvent[] = [];
+    const onEvent = (event: SessionEvent): void => void events.push(event);
+    const sessions = new Sessions({ backend: { load, save: () => undefined }, onEvent });
+    const visitor = new Visitor(sessions);
+    visitor.client.cookies.set("session_id", "A".repeat(43));
+    expect(await visitor.look()).toEqual({});
+    expect(events).toMatchObject([{ type: "failed", operation: "decode" }]);
+  });
+
+  test("is a session where the backend drops what is null", async () => {
+    const backend = new MapBackend();
+    spyOn(backend, "load").mockReturnValue({ a: 1, $: { version: 1, ...times } });
+    const visitor = new Visitor(new Sessions({ backend }));
+    visitor.client.cookies.set("session_id", "A".repeat(43));
+    expect(await visitor.look()).toEqual({ a: 1 });
   });
 });

@@ -250,33 +250,60 @@ describe("a session that keeps changing under a write", () => {
   });
 });
 
+/** Puts facts into a visitor's record that no session of Bunpie's has. */
+function spoil(store: TappedStore, visitor: Visitor, facts: object): void {
+  const key = hashId(visitor.id);
+  const record = store.inner.read(key);
+  if (record === undefined) throw new Error("There is no record.");
+  store.inner.replace(key, { ...record, version: 2, ...facts }, 1);
+}
+
 describe("a stored session that cannot be read", () => {
-  test.each(["{", "[]", "null", "", '{"save":1}', '{"meta":{}}'])(
-    "S2: is no session, and an event, never an error: %s",
-    async (data) => {
-      const { store, visitor, events } = await setUp();
-      const key = hashId(visitor.id);
-      const record = store.inner.read(key);
-      if (record === undefined) throw new Error("There is no record.");
-      store.inner.replace(key, { ...record, data, version: 2 }, 1);
-      const spoilt = visitor.id;
-      expect(await visitor.look()).toEqual({});
-      expect(events).toMatchObject([{ type: "failed", operation: "decode" }]);
-      expect(String(Bun.inspect(events))).toContain(key);
-      await visitor.visit(write);
-      expect(visitor.id).not.toBe(spoilt);
-      expect(await visitor.look()).toEqual({ a: 2 });
-    },
-  );
+  test.each([
+    ...["{", "[]", "null", "", '{"save":1}', '{"meta":{}}', '{"$":1}', '{"a":1e999}'].map(
+      (data) => ({ data }),
+    ),
+    { data: null },
+    { data: 5 },
+    { flash: 5 },
+    { version: "2" },
+    { version: 1.5 },
+    { version: 2 ** 53 },
+    { createdAt: "soon" },
+    { touchedAt: null },
+    { expiresAt: "never" },
+    { expiresAt: Infinity },
+    { userId: 5 },
+    { authenticatedAt: "soon" },
+    { remember: "long" },
+    { remember: 0 },
+  ])("S2: is no session, and an event, never an error: %j", async (facts) => {
+    const { store, visitor, events } = await setUp();
+    const key = hashId(visitor.id);
+    spoil(store, visitor, facts);
+    const spoilt = visitor.id;
+    expect(await visitor.look()).toEqual({});
+    expect(events).toMatchObject([{ type: "failed", operation: "decode" }]);
+    expect(String(Bun.inspect(events))).toContain(key);
+    await visitor.visit(write);
+    expect(visitor.id).not.toBe(spoilt);
+    expect(await visitor.look()).toEqual({ a: 2 });
+  });
 
   test("S2: flash messages that cannot be read are none", async () => {
     const { store, visitor } = await setUp();
-    const key = hashId(visitor.id);
-    const record = store.inner.read(key);
-    if (record === undefined) throw new Error("There is no record.");
-    store.inner.replace(key, { ...record, flash: "[", version: 2 }, 1);
+    spoil(store, visitor, { flash: "[" });
     const page = await visitor.visit((session) => [session.flash("note") ?? null, session["a"]]);
     expect(await page.json()).toEqual([null, 1]);
+  });
+
+  test("S2: is no session either if it was spoilt while a request was under way", async () => {
+    const { store, visitor, events } = await setUp();
+    await visitor.visit((session) => {
+      spoil(store, visitor, { expiresAt: "never" });
+      session["a"] = 2;
+    });
+    expect(events).toMatchObject([{ type: "dropped" }]);
   });
 });
 
