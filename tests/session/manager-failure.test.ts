@@ -223,16 +223,16 @@ describe("a store that does not answer", () => {
 });
 
 describe("a backend of two methods that does not answer", () => {
-  test("S7: holds a session up for `storeTimeout`, and not for ever", async () => {
+  test("S7: holds a session up for `storeTimeout`, however many requests it leaves waiting", async () => {
     const backend = new AsyncMapBackend();
     const sessions = new Sessions({ backend, sweepInterval: 0 });
     const visitor = new Visitor(sessions);
     await visitor.visit(write);
     jest.useFakeTimers();
-    const load = spyOn(backend, "load").mockImplementationOnce(() => new Promise(() => undefined));
-    const hung = visitor.visit(read);
+    const load = spyOn(backend, "load").mockImplementation(() => new Promise(() => undefined));
+    const hung = [read, write, read, write].map((page) => visitor.visit(page));
     await pass(2_000);
-    expect((await hung).status).toBe(503);
+    for (const { status } of await Promise.all(hung)) expect(status).toBe(503);
     jest.useRealTimers();
     load.mockRestore();
     expect(await visitor.look()).toEqual({ a: 2 });
