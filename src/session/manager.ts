@@ -277,6 +277,8 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
     doomed: StoredSession,
     status: number,
   ): MaybePromise<string | undefined> {
+    // Once: the error that this may end in settles the session again, and the visitor has waited enough.
+    open.doomed = undefined;
     return andThen(this.#delete(open, doomed), () => this.settle(open, status));
   }
 
@@ -453,6 +455,7 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
   #delete(open: SomeOpenSession, doomed: StoredSession): MaybePromise<void> {
     return andThen(this.#store.ask("delete", doomed.key), () => {
       open.doomed = undefined;
+      open.cookie = "clear";
       const { userId } = doomed.record;
       this.#events.emit({ type: "destroyed", handle: doomed.key, userId, count: 1 });
     });

@@ -208,10 +208,7 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
   }
 
   destroy(): void {
-    if (this.#stored !== undefined) {
-      this.doomed = this.#stored;
-      this.cookie = "clear";
-    }
+    if (this.#stored !== undefined) this.doomed = this.#stored;
     this.#stored = undefined;
     this.login = undefined;
     this.#rotate = false;

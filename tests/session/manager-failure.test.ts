@@ -100,6 +100,26 @@ describe("a store that fails", () => {
     },
   );
 
+  test("S7: is asked to delete a session once, so that nobody waits for it twice", async () => {
+    const { store, visitor } = await setUp();
+    store.break("delete");
+    expect((await visitor.visit((session) => session.destroy())).status).toBe(503);
+    expect(store.calls.filter((call) => call === "delete")).toHaveLength(1);
+  });
+
+  test("S7: is asked again where the handler went on after a save() that failed", async () => {
+    const { store, visitor } = await setUp();
+    store.break("delete");
+    const response = await visitor.visit(async (session) => {
+      session.destroy();
+      await (session.save() as Promise<boolean>).catch(() => undefined);
+      store.mend();
+    });
+    expect(response.status).toBe(200);
+    expect(visitor.hasCookie).toBe(false);
+    expect(store.inner.size).toBe(0);
+  });
+
   test("S7: at create: 503 and no Set-Cookie", async () => {
     const { store, sessions } = await setUp();
     store.break("create");
