@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readSync, writeFileSync, writeSync } from "node:fs";
 
 const BLOCK = 4096;
 /** The head of a write-ahead log. It has numbers that change when the log is begun anew. */
@@ -19,6 +19,26 @@ export function readDisk(path: string): Disk {
 export function writeDisk(path: string, { file, log }: Disk): void {
   writeFileSync(path, file);
   writeFileSync(`${path}-wal`, log);
+}
+
+/** Overwrites a page of a database, the first of which is 0. Gives what restores it. */
+export function overwritePage(path: string, page: number, content: Uint8Array): () => void {
+  const former = new Uint8Array(content.length);
+  const file = openSync(path, "r+");
+  readSync(file, former, 0, former.length, page * content.length);
+  closeSync(file);
+  const write = (bytes: Uint8Array): void => {
+    const output = openSync(path, "r+");
+    writeSync(output, bytes, 0, bytes.length, page * bytes.length);
+    closeSync(output);
+  };
+  write(content);
+  return () => write(former);
+}
+
+/** As much as a page of a database, of what nobody has written there. */
+export function noise(random: Random): Uint8Array {
+  return Uint8Array.from({ length: BLOCK }, () => random(256));
 }
 
 /**
@@ -92,7 +112,7 @@ export class UnsyncedDisk {
 /** What a block holds that was not written: what was there, or zeros, or noise. */
 function fill(block: Buffer, before: Buffer, random: Random): void {
   const choice = random(3);
-  if (choice === 2) for (let index = 0; index < block.length; index++) block[index] = random(256);
+  if (choice === 2) block.set(noise(random).subarray(0, block.length));
   else block.fill(0);
   if (choice === 0) before.copy(block);
 }
