@@ -4,7 +4,7 @@ import { decode } from "./json.ts";
 import type { Turn } from "./keyed-queue.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
 import type { MaybePromise } from "./maybe-promise.ts";
-import { andThen } from "./maybe-promise.ts";
+import { andThen, orUndo } from "./maybe-promise.ts";
 import { FACTS_KEY } from "./session.ts";
 import { Tombstones } from "./tombstones.ts";
 
@@ -128,7 +128,11 @@ export class LoadSaveStore extends SessionStore {
   #erase(turn: Turn, id: string): MaybePromise<void> {
     turn.hold();
     this.#destroyed.add(id);
-    return andThen(this.#backend.save(id, {}, 0), () => undefined);
+    const erased = orUndo(
+      () => this.#backend.save(id, {}, 0),
+      () => this.#destroyed.delete(id),
+    );
+    return andThen(erased, () => undefined);
   }
 
   #recordOf(loaded: SessionData | null | undefined): SessionRecord | undefined {

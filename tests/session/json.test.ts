@@ -84,6 +84,18 @@ describe("encode", () => {
     expect(messageOf(value)).toContain(message);
   });
 
+  test("S4: finds the one fault among much that is none", () => {
+    const fine = {
+      yes: true,
+      none: null,
+      text: "text",
+      list: ["one", false, [1]],
+      gone: undefined,
+    };
+    const value = { ...fine, inner: { ...fine, list: [...fine.list, fine, 1n] } };
+    expect(messageOf(value)).toStartWith("session.inner.list[4] is a bigint");
+  });
+
   test("S4: says what to store in place of a Date", () => {
     expect(messageOf({ at: new Date(0) })).toContain("date.getTime()");
   });

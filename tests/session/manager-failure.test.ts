@@ -204,6 +204,23 @@ describe("a store that fails", () => {
   );
 });
 
+describe("a logout that a two-method backend fails to store", () => {
+  test.each([new MapBackend(), new AsyncMapBackend()])(
+    "S7: is a 503, and the session is as it was, here and elsewhere",
+    async (backend) => {
+      const visitor = new Visitor(new Sessions({ backend }));
+      await visitor.visit((session) => (session["a"] = 1));
+      spyOn(backend, "save").mockImplementationOnce(() => {
+        throw GONE;
+      });
+      const response = await visitor.visit((session) => session.destroy());
+      expect(response.status).toBe(503);
+      expect(await visitor.look()).toEqual({ a: 1 });
+      expect(await visitor.clone(new Sessions({ backend })).look()).toEqual({ a: 1 });
+    },
+  );
+});
+
 describe("a store that does not answer", () => {
   test.each([
     ["2,000 ms by default", {}, 2_000],
