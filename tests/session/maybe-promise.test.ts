@@ -29,6 +29,10 @@ describe("andThen", () => {
   });
 });
 
+function fail(): never {
+  throw new Error("no");
+}
+
 describe("orUndo", () => {
   test("gives what the call gives, at once or later, and undoes nothing", async () => {
     const undo = mock();
@@ -39,10 +43,7 @@ describe("orUndo", () => {
 
   test("undoes what failed at once, or later, and fails alike", async () => {
     const undo = mock();
-    const failing = (): never => {
-      throw new Error("no");
-    };
-    expect(() => orUndo(failing, undo)).toThrow("no");
+    expect(() => orUndo(fail, undo)).toThrow("no");
     expect(undo).toHaveBeenCalledTimes(1);
     await expect(orUndo(() => Promise.reject(new Error("no")), undo)).rejects.toThrow("no");
     expect(undo).toHaveBeenCalledTimes(2);
