@@ -58,8 +58,9 @@ export class GroupCommit {
     try {
       return query();
     } catch (error) {
-      if (!isBusy(error)) throw error;
-      return this.#readPatiently(query);
+      if (isBusy(error)) return this.#readPatiently(query);
+      forgetDamage(this.#client, error);
+      throw error;
     }
   }
 
@@ -131,6 +132,7 @@ export class GroupCommit {
     } catch (error) {
       // A full disk makes SQLite roll back by itself.
       if (this.#client.inTransaction) this.#client.run("ROLLBACK");
+      forgetDamage(this.#client, error);
       throw error;
     }
   }
@@ -177,6 +179,16 @@ function checkFile(client: Database): void {
         "Put it back, or restart this process.",
     );
   }
+}
+
+/**
+ * SQLite keeps in memory what it has read, damaged pages too, and would go on to complain of them when
+ * the file has long been restored.
+ */
+function forgetDamage(client: Database, error: unknown): void {
+  const isDamage =
+    error instanceof SQLiteError && /^SQLITE_(?:CORRUPT|NOTADB)/.test(error.code ?? "");
+  if (isDamage) client.run("PRAGMA shrink_memory");
 }
 
 /** Where SQLite puts its answer. It takes four bytes; Bun insists on eight. */

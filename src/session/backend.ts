@@ -159,3 +159,23 @@ export const NEW_RECORD = {
   authenticatedAt: null,
   remember: null,
 } as const;
+
+/**
+ * Whether what a store gave is what its type says. SQLite keeps any value in any column, and a date
+ * that is a text would never be over.
+ */
+export function isRecord(record: SessionRecord): boolean {
+  const { data, flash, version, createdAt, touchedAt, expiresAt } = record;
+  const { userId, authenticatedAt, remember } = record;
+  return (
+    typeof data === "string" &&
+    (flash === null || typeof flash === "string") &&
+    Number.isSafeInteger(version) &&
+    Number.isFinite(createdAt) &&
+    Number.isFinite(touchedAt) &&
+    Number.isFinite(expiresAt) &&
+    (userId === null || typeof userId === "string") &&
+    (authenticatedAt === null || Number.isFinite(authenticatedAt)) &&
+    (remember === null || (Number.isFinite(remember) && remember > 0))
+  );
+}

@@ -57,7 +57,11 @@ export class GuardedStore {
 
   #await<T>(operation: Operation, answer: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
+      let isOver = false;
       const fail = (cause: unknown): void => {
+        // The failure of an answer that came too late was reported when it did not come.
+        if (isOver) return;
+        isOver = true;
         clearTimeout(timer);
         reject(this.fail(operation, cause));
       };

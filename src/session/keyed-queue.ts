@@ -7,39 +7,36 @@ export class KeyedQueue {
   readonly #patience: number | undefined;
 
   /**
-   * `patience` is how long, in milliseconds, one task may keep the next of its key waiting: for
-   * tasks that may never end. By default the next waits for as long as it takes.
+   * `patience` is how long, in milliseconds, a task may keep the next of its key waiting, counted
+   * from when it was asked for: for tasks that may never end. By default the next waits for as long
+   * as it takes.
    */
   constructor(patience?: number) {
     this.#patience = patience;
   }
 
-  /** Runs `task` when its key is free: at once, and without a promise, when nothing is under way. */
-  run<T>(key: string, task: () => MaybePromise<T>): MaybePromise<T> {
+  /**
+   * Runs `task` when its key is free: at once, and without a promise, when nothing is under way. Rejects,
+   * and does not run it, when the key gets free only after the time for it is over.
+   */
+  run<T>(key: string, task: (turn: Turn) => MaybePromise<T>): MaybePromise<T> {
+    const turn = new Turn(this.#patience);
     const tail = this.#tails.get(key);
     if (tail === undefined) {
-      const result = task();
-      if (isPromise(result)) this.#keep(key, this.#end(result));
+      const result = task(turn);
+      if (isPromise(result)) this.#keep(key, turn.until(result));
       return result;
     }
-    const running = tail.then(task);
+    const running = tail.then(() => {
+      turn.check();
+      return task(turn);
+    });
+    const end = turn.until(running);
     this.#keep(
       key,
-      tail.then(() => this.#end(running)),
+      tail.then(() => end),
     );
     return running;
-  }
-
-  /** Settles when a task that has begun is over, well or not, or has taken too long. */
-  #end(running: Promise<unknown>): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = this.#patience === undefined ? undefined : setTimeout(resolve, this.#patience);
-    const settle = (): void => {
-      clearTimeout(timer);
-      resolve();
-    };
-    running.then(settle, settle);
-    return promise;
   }
 
   #keep(key: string, tail: Promise<void>): void {
@@ -47,5 +44,57 @@ export class KeyedQueue {
     void tail.then(() => {
       if (this.#tails.get(key) === tail) this.#tails.delete(key);
     });
+  }
+}
+
+/** A task's time with its key. */
+export class Turn {
+  readonly #patience: number | undefined;
+  #isLate = false;
+  #release: (() => void) | undefined;
+  #lateness: ReturnType<typeof setTimeout> | undefined;
+  #holding: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(patience: number | undefined) {
+    this.#patience = patience;
+  }
+
+  /** Settles when the task is over, well or not, or has taken too long. */
+  until(running: Promise<unknown>): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const settle = (): void => {
+      clearTimeout(this.#lateness);
+      clearTimeout(this.#holding);
+      resolve();
+    };
+    this.#release = resolve;
+    this.#lateness = this.#later(() => {
+      this.#isLate = true;
+      if (this.#holding === undefined) resolve();
+    });
+    running.then(settle, settle);
+    return promise;
+  }
+
+  /** @throws Error if the task has taken too long: by now its key may be another's. */
+  check(): void {
+    if (this.#isLate) throw new Error("It took so long that nobody waits for it any more.");
+  }
+
+  /**
+   * Keeps the key, from now on, for as long as the task may take, even if that makes it late: for
+   * what has to be over before the next task begins.
+   *
+   * @throws Error as {@link check} does.
+   */
+  hold(): void {
+    this.check();
+    if (this.#lateness === undefined) return;
+    clearTimeout(this.#holding);
+    this.#holding = this.#later(() => this.#release?.());
+  }
+
+  #later(callback: () => void): ReturnType<typeof setTimeout> | undefined {
+    return this.#patience === undefined ? undefined : setTimeout(callback, this.#patience);
   }
 }

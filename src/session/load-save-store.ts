@@ -1,9 +1,10 @@
 import type { SessionBackend, SessionData, SessionInfo, SessionRecord } from "./backend.ts";
 import { SessionStore } from "./backend.ts";
 import { decode } from "./json.ts";
+import type { Turn } from "./keyed-queue.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
 import type { MaybePromise } from "./maybe-promise.ts";
-import { andThen } from "./maybe-promise.ts";
+import { andThen, orUndo } from "./maybe-promise.ts";
 import { FACTS_KEY } from "./session.ts";
 import { Tombstones } from "./tombstones.ts";
 
@@ -13,7 +14,8 @@ type Facts = Omit<SessionRecord, "data">;
 /**
  * Makes a store of a two-method backend. Inside this process it gives every guarantee: what is done
  * to one session is done one after the other, and what was destroyed stays destroyed. Between
- * processes a small window stays open, between `load` and `save`.
+ * processes a small window stays open, between `load` and `save`; and nothing can be done about a
+ * `save` that takes effect after its time, in the place of what others have saved since.
  */
 export class LoadSaveStore extends SessionStore {
   readonly #backend: SessionBackend;
@@ -32,19 +34,19 @@ export class LoadSaveStore extends SessionStore {
   }
 
   create(id: string, record: SessionRecord): MaybePromise<boolean> {
-    return this.#queue.run(id, () =>
+    return this.#queue.run(id, (turn) =>
       andThen(this.#readLive(id), (found) => {
         if (found !== undefined) return false;
         this.#destroyed.delete(id);
-        return this.#write(id, record);
+        return this.#write(turn, id, record);
       }),
     );
   }
 
   replace(id: string, record: SessionRecord, version: number): MaybePromise<boolean> {
-    return this.#queue.run(id, () =>
+    return this.#queue.run(id, (turn) =>
       andThen(this.#readLive(id), (found) =>
-        found?.version === version ? this.#write(id, record) : false,
+        found?.version === version ? this.#write(turn, id, record) : false,
       ),
     );
   }
@@ -57,29 +59,34 @@ export class LoadSaveStore extends SessionStore {
   ): MaybePromise<boolean> {
     // Taken by the old one; and a task of an id would wait for ever for another of the same id.
     if (newId === oldId) return false;
-    return this.#queue.run(oldId, () =>
-      andThen(this.#readLive(oldId), (found) =>
-        found?.version === version
-          ? andThen(this.create(newId, record), (created) =>
-              created ? andThen(this.#erase(oldId), () => true) : false,
-            )
-          : false,
-      ),
+    return this.#queue.run(oldId, (turn) =>
+      andThen(this.#readLive(oldId), (found) => {
+        if (found?.version !== version) return false;
+        turn.hold();
+        return andThen(this.create(newId, record), (created) =>
+          created ? andThen(this.#erase(turn, oldId), () => true) : false,
+        );
+      }),
     );
   }
 
   touch(id: string, expiresAt: number): MaybePromise<boolean> {
-    return this.#queue.run(id, () =>
+    return this.#queue.run(id, (turn) =>
       andThen(this.#readLive(id), (found) => {
         if (found === undefined) return false;
         const touchedAt = this.now();
-        return this.#write(id, { ...found, touchedAt, expiresAt, version: found.version + 1 });
+        return this.#write(turn, id, {
+          ...found,
+          touchedAt,
+          expiresAt,
+          version: found.version + 1,
+        });
       }),
     );
   }
 
   delete(id: string): MaybePromise<void> {
-    return this.#queue.run(id, () => this.#erase(id));
+    return this.#queue.run(id, (turn) => this.#erase(turn, id));
   }
 
   list(): readonly SessionInfo[] {
@@ -109,39 +116,58 @@ export class LoadSaveStore extends SessionStore {
     );
   }
 
-  #write(id: string, record: SessionRecord): MaybePromise<true> {
+  /** A load that took too long may have given what others have changed or destroyed since. */
+  #write(turn: Turn, id: string, record: SessionRecord): MaybePromise<true> {
+    turn.hold();
     const { data, ...facts } = record;
     const seconds = Math.ceil((record.expiresAt - this.now()) / 1000);
     const kept = { ...decode(data), [FACTS_KEY]: facts };
     return andThen(this.#backend.save(id, kept, seconds), () => true as const);
   }
 
-  #erase(id: string): MaybePromise<void> {
+  #erase(turn: Turn, id: string): MaybePromise<void> {
+    turn.hold();
     this.#destroyed.add(id);
-    return andThen(this.#backend.save(id, {}, 0), () => undefined);
+    const erased = orUndo(
+      () => this.#backend.save(id, {}, 0),
+      () => this.#destroyed.delete(id),
+    );
+    return andThen(erased, () => undefined);
   }
 
   #recordOf(loaded: SessionData | null | undefined): SessionRecord | undefined {
-    if (loaded === null || loaded === undefined || Object.keys(loaded).length === 0) {
-      return undefined;
+    if (loaded === null || loaded === undefined) return undefined;
+    // What is no dictionary becomes a text that holds none: the session cannot be read.
+    if (typeof loaded !== "object" || Array.isArray(loaded)) {
+      return { ...this.#foreignFacts(), data: textOf(loaded) };
     }
-    const { [FACTS_KEY]: facts, ...data } = loaded;
-    return { ...this.#foreignFacts(), ...(facts as Facts | undefined), data: JSON.stringify(data) };
+    if (Object.keys(loaded).length === 0) return undefined;
+    const { [FACTS_KEY]: facts = this.#foreignFacts(), ...data } = loaded;
+    return { ...NO_FACTS, ...(facts as Facts), data: textOf(data) };
   }
 
   /** What is known of a session that something else than Bunpie saved: the backend says it lives. */
   #foreignFacts(): Facts {
     const now = this.now();
     return {
-      flash: null,
+      ...NO_FACTS,
       version: 0,
       createdAt: now,
       touchedAt: 0,
       expiresAt: Number.MAX_SAFE_INTEGER,
-      userId: null,
-      authenticatedAt: null,
-      remember: null,
     };
+  }
+}
+
+/** Some databases do not keep a `null`. */
+const NO_FACTS = { flash: null, userId: null, authenticatedAt: null, remember: null } as const;
+
+/** The JSON text of whatever a backend gave, or a text that is none. */
+function textOf(loaded: unknown): string {
+  try {
+    return JSON.stringify(loaded) ?? "";
+  } catch {
+    return "";
   }
 }
 

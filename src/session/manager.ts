@@ -1,5 +1,5 @@
 import type { MaybePromise, SessionData, SessionInfo, SessionRecord } from "./backend.ts";
-import { NEW_RECORD } from "./backend.ts";
+import { isRecord, NEW_RECORD } from "./backend.ts";
 import { SessionCookie } from "./cookie.ts";
 import { SessionDataError, SessionStoreError } from "./errors.ts";
 import type { SessionStats } from "./events.ts";
@@ -234,6 +234,10 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
       this.#events.emit({ type: "rejected", reason: "unknown" });
       return new OpenSession(this.#io);
     }
+    if (!isRecord(record)) {
+      this.#reportUnreadable(key);
+      return new OpenSession(this.#io);
+    }
     const now = this.#settings.now();
     if (this.#lifetimes.isOver(record, now)) {
       this.#events.emit({ type: "expired", handle: key });
@@ -273,6 +277,8 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
     doomed: StoredSession,
     status: number,
   ): MaybePromise<string | undefined> {
+    // Once: the error that this may end in settles the session again, and the visitor has waited enough.
+    open.doomed = undefined;
     return andThen(this.#delete(open, doomed), () => this.settle(open, status));
   }
 
@@ -449,6 +455,7 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
   #delete(open: SomeOpenSession, doomed: StoredSession): MaybePromise<void> {
     return andThen(this.#store.ask("delete", doomed.key), () => {
       open.doomed = undefined;
+      open.cookie = "clear";
       const { userId } = doomed.record;
       this.#events.emit({ type: "destroyed", handle: doomed.key, userId, count: 1 });
     });
@@ -504,7 +511,8 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
 
   async #readLive(key: string): Promise<SessionRecord | undefined> {
     const record = await this.#store.ask("read", key);
-    return record === undefined || this.#lifetimes.isOver(record) ? undefined : record;
+    const isLive = record !== undefined && isRecord(record) && !this.#lifetimes.isOver(record);
+    return isLive ? record : undefined;
   }
 
   #checked(contents: Contents): Contents {
@@ -529,7 +537,8 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
 
   #reportUnreadable(handle: string): void {
     const error = new Error(
-      `The stored session ${handle} is not a dictionary in JSON, or has a key of the session's own names. It was left out.`,
+      `The stored session ${handle} is damaged, or was not written by Bunpie: its data is no dictionary ` +
+        "that could be stored again, or a fact of it has the wrong type. It was left out.",
     );
     this.#events.emit({ type: "failed", operation: "decode", error });
   }

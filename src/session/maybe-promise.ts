@@ -20,3 +20,17 @@ export function andThen<T, U>(
 ): MaybePromise<U> {
   return isPromise(value) ? value.then(next) : next(value);
 }
+
+/** Gives what `call` does. If that fails, now or later, `undo` comes first. */
+export function orUndo<T>(call: () => MaybePromise<T>, undo: () => void): MaybePromise<T> {
+  const fail = (error: unknown): never => {
+    undo();
+    throw error;
+  };
+  try {
+    const value = call();
+    return isPromise(value) ? value.then(undefined, fail) : value;
+  } catch (error) {
+    return fail(error);
+  }
+}

@@ -208,10 +208,7 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
   }
 
   destroy(): void {
-    if (this.#stored !== undefined) {
-      this.doomed = this.#stored;
-      this.cookie = "clear";
-    }
+    if (this.#stored !== undefined) this.doomed = this.#stored;
     this.#stored = undefined;
     this.login = undefined;
     this.#rotate = false;
@@ -293,7 +290,9 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
     if (stored === undefined) return new SessionDictionary(this, {});
     const data = decode(stored.record.data);
     try {
-      if (data !== undefined) return new SessionDictionary(this, data);
+      if (data !== undefined && !Object.hasOwn(data, FACTS_KEY)) {
+        return new SessionDictionary(this, data);
+      }
     } catch {
       // A key of the stored data is one of the session's own names.
     }

@@ -1,195 +1,49 @@
 import { Database } from "bun:sqlite";
-import { afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test";
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { rmSync } from "node:fs";
 
-import { App } from "../../src/app/app.ts";
 import { SqliteSessionBackend } from "../../src/backends/sqlite.ts";
 import { Child } from "../support/child.ts";
-import { Client } from "../support/client.ts";
+import { noise, overwritePage } from "../support/disk.ts";
 import { Folder } from "../support/folder.ts";
+import { seededRandom } from "../support/random.ts";
 import { longestStall } from "../support/stall.ts";
 import { recordOf } from "../support/store-contract.ts";
 
 const BUSY_TIMEOUT = 150;
-/** What a visitor may wait for at most, in milliseconds: the timeout, and what a busy machine adds. */
-const DEADLINE = 1000;
-
-class Site extends App<{ text: string }> {
-  write(text: string): string {
-    this.request.session.text = text.repeat(2000);
-    return "written";
-  }
-  read(): string {
-    return String(this.request.session.text?.[0] ?? "nobody");
-  }
-  end(): string {
-    this.request.session.destroy();
-    return "ended";
-  }
-  about(): string {
-    return "About us";
-  }
-}
 
 let folder: Folder;
 let path: string;
-let log: ReturnType<typeof spyOn>;
 
 beforeEach(() => {
   folder = new Folder();
   path = folder.file("sessions.db");
-  log = spyOn(console, "error").mockImplementation(() => undefined);
 });
-afterEach(() => {
-  log.mockRestore();
-  folder.remove();
-});
+afterEach(() => folder.remove());
 
-/** A fault that the connection meets: breaks it, and gives what mends it. */
-type Fault = (client: Database) => () => void;
-
-function setting(broken: string, mended: string): Fault {
-  return (client) => {
-    client.run(`PRAGMA ${broken}`);
-    return () => client.run(`PRAGMA ${mended}`);
-  };
-}
-
-/** The browser of `visitor`, at an app that was started anew. */
-function returning(visitor: Client, app: Site): Client {
-  const client = new Client(app);
-  for (const [name, value] of visitor.cookies) client.cookies.set(name, value);
-  return client;
-}
-
-function lockHeld(): () => void {
-  const rival = new Database(path);
-  rival.run("BEGIN IMMEDIATE");
-  return () => rival.close();
-}
-
-function transactionOpen(client: Database): () => void {
-  client.run("BEGIN");
-  return () => client.run("COMMIT");
-}
-
-function fileMoved(): () => void {
-  renameSync(path, `${path}.moved`);
-  return () => renameSync(`${path}.moved`, path);
-}
-
-function fileReplaced(client: Database): () => void {
-  const mend = fileMoved();
-  writeFileSync(path, client.serialize());
-  return () => {
-    rmSync(path);
-    mend();
-  };
-}
-
-describe("SqliteSessionBackend behind an App", () => {
-  test.each<[string, Fault]>([
-    ["another process holds the lock", lockHeld],
-    ["the app has a transaction open on the connection", transactionOpen],
-    ["the database is read-only", setting("query_only = ON", "query_only = OFF")],
-    ["the file was moved away", fileMoved],
-    ["the file was replaced by another", fileReplaced],
-  ])(
-    "S7: while %s, writes get 503 and cookies stay, and all is well afterwards",
-    async (_, fault) => {
-      using client = new Database(path);
-      client.run("PRAGMA journal_mode = WAL");
-      const app = new Site({
-        sessionBackend: new SqliteSessionBackend(client, { busyTimeout: BUSY_TIMEOUT }),
-      });
-      const visitor = new Client(app);
-      const leaver = new Client(app);
-      for (const each of [visitor, leaver]) await each.send("/write/a");
-
-      const mend = fault(client);
-      const start = performance.now();
-      const refused = await Promise.all([
-        visitor.send("/write/b"),
-        leaver.send("/end"),
-        new Client(app).send("/write/c"),
-      ]);
-      expect(performance.now() - start).toBeLessThan(DEADLINE);
-      for (const response of refused) {
-        expect(response.status).toBe(503);
-        expect(response.headers.getSetCookie()).toEqual([]);
-        expect(await response.text()).toBe("Sessions are unavailable. Please try again.");
-      }
-      expect(await visitor.text("/about")).toBe("About us");
-      expect(await new Client(app).text("/read")).toBe("nobody");
-      mend();
-
-      expect(await visitor.text("/read")).toBe("a");
-      expect(await leaver.text("/read")).toBe("a");
-      expect(await visitor.text("/write/d")).toBe("written");
-      expect(await visitor.text("/read")).toBe("d");
-      expect(await leaver.text("/end")).toBe("ended");
-      expect(await leaver.text("/read")).toBe("nobody");
-      await app.sessions.close();
-    },
-  );
-
-  test("S7: while the table is gone, reads get 503 too, never an empty session", async () => {
+// What visitors get while a database cannot be used: tests/guarantees/outages.test.ts.
+describe("SqliteSessionBackend", () => {
+  test("S7: a page that was damaged is read anew, and no longer from memory, once it is restored", async () => {
     using client = new Database(path);
-    const app = new Site({ sessionBackend: new SqliteSessionBackend(client) });
-    const visitor = new Client(app);
-    await visitor.send("/write/a");
-    client.run("ALTER TABLE bunpie_sessions RENAME TO gone");
-    const refused = await visitor.send("/read");
-    expect(refused.status).toBe(503);
-    expect(refused.headers.getSetCookie()).toEqual([]);
-    expect(await new Client(app).text("/about")).toBe("About us");
-    client.run("ALTER TABLE gone RENAME TO bunpie_sessions");
-    expect(await visitor.text("/read")).toBe("a");
-  });
-
-  test("S7: while the database is full, what needs room gets 503, and nothing else does", async () => {
-    using client = new Database(path);
-    const app = new Site({ sessionBackend: new SqliteSessionBackend(client) });
-    const [visitor, leaver] = [new Client(app), new Client(app)];
-    for (const each of [visitor, leaver]) await each.send("/write/a");
-    client.run("PRAGMA max_page_count = 1");
-    const stranger = new Client(app);
-    const [refused, sameSize] = await Promise.all([
-      stranger.send("/write/b"),
-      visitor.send("/write/b"),
-    ]);
-    expect(refused.status).toBe(503);
-    expect(refused.headers.getSetCookie()).toEqual([]);
-    expect(sameSize.status).toBe(200);
-    expect(await leaver.text("/end")).toBe("ended");
-    expect(await stranger.text("/write/c")).toBe("written");
-    expect(await visitor.text("/read")).toBe("b");
-  });
-
-  test("S7: a page that is corrupt gets 503, and the session is there once the file is restored", async () => {
-    const first = new Site({ sessionBackend: new SqliteSessionBackend(path) });
-    const visitor = new Client(first);
-    await visitor.send("/write/a");
-    await first.sessions.close();
-    const whole = readFileSync(path);
-    writeFileSync(path, corrupted(whole));
-
-    using client = new Database(path);
-    const second = new Site({ sessionBackend: new SqliteSessionBackend(client) });
-    for (const page of ["/read", "/write/b", "/end"]) {
-      const refused = await returning(visitor, second).send(page);
-      expect(refused.status).toBe(503);
-      expect(refused.headers.getSetCookie()).toEqual([]);
+    client.run("PRAGMA journal_mode = WAL");
+    const backend = new SqliteSessionBackend(client);
+    await backend.create("id", recordOf());
+    client.run("PRAGMA wal_checkpoint(TRUNCATE)");
+    const page = Number(
+      client
+        .query("SELECT rootpage - 1 FROM sqlite_schema WHERE name = 'bunpie_sessions'")
+        .values()[0],
+    );
+    for (const use of [
+      async () => backend.read("id"),
+      () => backend.replace("id", recordOf({ version: 2 }), 1),
+    ]) {
+      const restore = overwritePage(path, page, noise(seededRandom(1)));
+      client.run("PRAGMA shrink_memory");
+      expect(await use().then(String, String)).toContain("database disk image is malformed");
+      restore();
+      expect(await use()).toBeTruthy();
     }
-    expect(await new Client(second).text("/about")).toBe("About us");
-    expect(await new Client(second).text("/read")).toBe("nobody");
-    await second.sessions.close();
-    client.close();
-
-    writeFileSync(path, whole);
-    const third = new Site({ sessionBackend: new SqliteSessionBackend(path) });
-    expect(await returning(visitor, third).text("/read")).toBe("a");
-    await third.sessions.close();
   });
 
   test("a file that was deleted is told of at the next write, not at the next start", async () => {
@@ -208,35 +62,15 @@ describe("SqliteSessionBackend behind an App", () => {
   });
 
   test("never stops the event loop while another process holds the lock", async () => {
-    const app = new Site({
-      sessionBackend: new SqliteSessionBackend(path, { busyTimeout: BUSY_TIMEOUT * 2 }),
-    });
-    const visitor = new Client(app);
-    await visitor.send("/write/a");
+    const backend = new SqliteSessionBackend(path, { busyTimeout: BUSY_TIMEOUT * 2 });
     await using lock = new Child("hold-lock", path);
     await lock.next();
-    const refused = visitor.send("/write/b");
+    const refused = backend.create("id", recordOf()).catch(String);
     expect(await longestStall(refused)).toBeLessThan(BUSY_TIMEOUT);
-    expect((await refused).status).toBe(503);
-    const patient = visitor.send("/write/b");
+    expect(await refused).toContain("database is locked");
+    const patient = backend.create("id", recordOf());
     lock.send("let go");
-    expect((await patient).status).toBe(200);
-    await app.sessions.close();
+    expect(await patient).toBe(true);
+    await backend.close();
   });
 });
-
-/** The file with every page but the first overwritten by noise where a page says what it is. */
-function corrupted(file: Buffer): Buffer {
-  const broken = Buffer.from(file);
-  const size = file.readUInt16BE(16);
-  using database = new Database(path, { readonly: true });
-  const roots = database
-    .query("SELECT rootpage FROM sqlite_schema WHERE tbl_name = 'bunpie_sessions' AND rootpage > 0")
-    .values()
-    .flat();
-  for (const root of roots) {
-    const start = (Number(root) - 1) * size;
-    broken.fill(0xff, start, start + 64);
-  }
-  return broken;
-}

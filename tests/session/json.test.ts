@@ -84,6 +84,18 @@ describe("encode", () => {
     expect(messageOf(value)).toContain(message);
   });
 
+  test("S4: finds the one fault among much that is none", () => {
+    const fine = {
+      yes: true,
+      none: null,
+      text: "text",
+      list: ["one", false, [1]],
+      gone: undefined,
+    };
+    const value = { ...fine, inner: { ...fine, list: [...fine.list, fine, 1n] } };
+    expect(messageOf(value)).toStartWith("session.inner.list[4] is a bigint");
+  });
+
   test("S4: says what to store in place of a Date", () => {
     expect(messageOf({ at: new Date(0) })).toContain("date.getTime()");
   });
@@ -110,6 +122,18 @@ describe("decode", () => {
       expect(decode(text)).toBeUndefined();
     },
   );
+
+  test.each([
+    ["a number beyond all numbers", '{"a":[1e999]}'],
+    ["what is nested too deep", JSON.stringify({ a: nested(201) })],
+    ["what is nested beyond all bounds", `{"a":${"[".repeat(100_000)}${"]".repeat(100_000)}}`],
+  ])("S2: gives undefined for %s, which encode() would refuse", (_, text) => {
+    expect(decode(text)).toBeUndefined();
+  });
+
+  test("gives what is nested as deep as encode() allows", () => {
+    expect(decode(encode({ a: nested(200) }, "session"))).toEqual({ a: nested(200) });
+  });
 });
 
 describe("dictionaryOf", () => {

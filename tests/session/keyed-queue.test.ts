@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, jest, test } from "bun:test";
+import { afterEach, describe, expect, jest, mock, test } from "bun:test";
 
 import { KeyedQueue } from "../../src/session/keyed-queue.ts";
 
@@ -59,27 +59,95 @@ describe("KeyedQueue", () => {
     expect(queue.run("a", () => 1)).toBe(1);
   });
 
-  test("does not wait for a task that never ends any longer than it has patience", async () => {
-    jest.useFakeTimers();
-    const queue = new KeyedQueue(1_000);
-    void queue.run("a", () => new Promise(() => undefined));
-    const hung = queue.run("a", () => new Promise(() => undefined));
-    let isDone = false;
-    const next = queue.run("a", () => (isDone = true));
-    jest.advanceTimersByTime(1_000);
-    await turns();
-    expect(isDone).toBe(false);
-    // The second began when the first was given up: only now has it had its time.
-    jest.advanceTimersByTime(999);
-    await turns();
-    expect(isDone).toBe(false);
-    jest.advanceTimersByTime(1);
-    expect(await next).toBe(true);
-    expect(hung).toBeInstanceOf(Promise);
+  describe("with patience", () => {
+    test("waits for a task that never ends until its time is over, and no longer", async () => {
+      jest.useFakeTimers();
+      const queue = new KeyedQueue(1_000);
+      void queue.run("a", never);
+      await pass(1);
+      let isDone = false;
+      const next = queue.run("a", () => (isDone = true));
+      await pass(998);
+      expect(isDone).toBe(false);
+      await pass(1);
+      expect(await next).toBe(true);
+    });
+
+    test("does not begin what nobody waits for any more", async () => {
+      jest.useFakeTimers();
+      const queue = new KeyedQueue(1_000);
+      void queue.run("a", async (turn) => {
+        await Bun.sleep(500);
+        turn.hold();
+        return never();
+      });
+      const task = mock();
+      const second = (queue.run("a", task) as Promise<void>).catch(String);
+      await pass(500);
+      await pass(999);
+      const third = queue.run("a", () => "done");
+      await pass(1);
+      expect(await second).toContain("nobody waits for it any more");
+      expect(task).not.toHaveBeenCalled();
+      expect(await third).toBe("done");
+    });
+
+    test("counts from when a task was asked for, however late it began", async () => {
+      jest.useFakeTimers();
+      const queue = new KeyedQueue(1_000);
+      void queue.run("a", never);
+      await pass(400);
+      void queue.run("a", never);
+      await pass(600);
+      let isDone = false;
+      const next = queue.run("a", () => (isDone = true));
+      await pass(399);
+      expect(isDone).toBe(false);
+      await pass(1);
+      expect(await next).toBe(true);
+    });
+
+    test("tells a task that goes on when its time is over", async () => {
+      jest.useFakeTimers();
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const late = new KeyedQueue(1_000).run("a", async (turn) => {
+        await promise;
+        turn.hold();
+      });
+      await pass(1_000);
+      resolve();
+      await expect(late).rejects.toThrow("nobody waits for it any more");
+    });
+
+    test("keeps a key for as long again, from when a task holds it", async () => {
+      jest.useFakeTimers();
+      const queue = new KeyedQueue(1_000);
+      const { promise, resolve } = Promise.withResolvers<void>();
+      void queue.run("a", async (turn) => {
+        await promise;
+        turn.hold();
+        return never();
+      });
+      await pass(900);
+      resolve();
+      await pass(100);
+      let isDone = false;
+      const next = queue.run("a", () => (isDone = true));
+      await pass(899);
+      expect(isDone).toBe(false);
+      await pass(1);
+      expect(await next).toBe(true);
+    });
   });
 });
 
-/** Lets what waits for settled promises go on. */
-async function turns(): Promise<void> {
+function never(): Promise<never> {
+  return new Promise(() => undefined);
+}
+
+/** Lets time pass, and what waits for settled promises go on before and after. */
+async function pass(milliseconds: number): Promise<void> {
+  for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+  jest.advanceTimersByTime(milliseconds);
   for (let turn = 0; turn < 10; turn++) await Promise.resolve();
 }

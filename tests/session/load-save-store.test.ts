@@ -1,12 +1,14 @@
-import { describe, expect, mock, spyOn, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, mock, spyOn, test } from "bun:test";
 
 import type { SessionBackend, SessionData, SessionRecord } from "../../src/session/backend.ts";
 import { NEW_RECORD } from "../../src/session/backend.ts";
+import type { SessionEvent } from "../../src/session/events.ts";
 import { hashId } from "../../src/session/id.ts";
 import { LoadSaveStore } from "../../src/session/load-save-store.ts";
 import { Sessions } from "../../src/session/manager.ts";
-import { MapBackend, PAIRS } from "../support/backends.ts";
+import { AsyncMapBackend, MapBackend, PAIRS } from "../support/backends.ts";
 import { FakeClock } from "../support/clock.ts";
+import { quiet } from "../support/quiet.ts";
 import { Visitor } from "../support/visitor.ts";
 
 const MINUTE = 60_000;
@@ -197,5 +199,100 @@ describe("a session that something else than Bunpie has saved", () => {
       visitor.client.cookies.set("session_id", id);
       expect((await visitor.visit((session) => session["a"])).status).toBe(200);
     }
+  });
+});
+
+describe("what a two-method backend gives that is no session", () => {
+  const ring: SessionData = {};
+  ring["self"] = ring;
+  const now = Date.now();
+  const times = { createdAt: now, touchedAt: now, expiresAt: now + MINUTE };
+  const facts = { ...NEW_RECORD, ...times };
+
+  test.each([
+    ["a text", '{"a":1}'],
+    ["an empty text", ""],
+    ["a list", [1]],
+    ["a number", 5],
+    ["a function", () => 1],
+    ["a BigInt in the data", { a: 1n }],
+    ["a cycle", ring],
+    ["a key of the session's own names", { save: 1 }],
+    ["facts that are none", { a: 1, $: 5 }],
+    ["no facts at all", { a: 1, $: {} }],
+    ["facts of which one is missing", { a: 1, $: { ...facts, expiresAt: undefined } }],
+    ["facts of which one is damaged", { a: 1, $: { ...facts, version: "1" } }],
+  ])("S2: is no session, and an event: %s", async (_, loaded) => {
+    const load = (): SessionData => loaded as unknown as SessionData;
+    const events: SessionEvent[] = [];
+    const onEvent = (event: SessionEvent): void => void events.push(event);
+    const sessions = new Sessions({ backend: { load, save: () => undefined }, onEvent });
+    const visitor = new Visitor(sessions);
+    visitor.client.cookies.set("session_id", "A".repeat(43));
+    expect(await visitor.look()).toEqual({});
+    expect(events).toMatchObject([{ type: "failed", operation: "decode" }]);
+  });
+
+  test("is a session where the backend drops what is null", async () => {
+    const backend = new MapBackend();
+    spyOn(backend, "load").mockReturnValue({ a: 1, $: { version: 1, ...times } });
+    const visitor = new Visitor(new Sessions({ backend }));
+    visitor.client.cookies.set("session_id", "A".repeat(43));
+    expect(await visitor.look()).toEqual({ a: 1 });
+  });
+});
+
+async function setUpLate() {
+  const backend = new AsyncMapBackend();
+  const events: string[] = [];
+  const onEvent = ({ type }: SessionEvent): void => void events.push(type);
+  const sessions = new Sessions({ backend, storeTimeout: 100, sweepInterval: 0, onEvent });
+  const visitor = new Visitor(sessions);
+  await visitor.visit((session) => (session["a"] = 1));
+  const { promise, resolve: answer } = Promise.withResolvers<void>();
+  /** The next load gives what is there now, but only when it is told to answer. */
+  const delayNextLoad = (): void => {
+    const loaded = backend.load(hashId(visitor.id));
+    spyOn(backend, "load").mockImplementationOnce(() => promise.then(() => loaded));
+  };
+  return { backend, visitor, events, delayNextLoad, answer };
+}
+
+describe("a two-method backend that answers when nobody waits any more", () => {
+  let log: ReturnType<typeof quiet>;
+
+  beforeEach(() => {
+    log = quiet("error");
+  });
+
+  afterEach(() => {
+    log[Symbol.dispose]();
+  });
+
+  test("S7: changes nothing that was acknowledged since", async () => {
+    const { visitor, events, delayNextLoad, answer } = await setUpLate();
+    const late = await visitor.visit((session) => {
+      session["late"] = 1;
+      delayNextLoad();
+    });
+    expect(late.status).toBe(503);
+    await visitor.visit((session) => (session["a"] = 2));
+    answer();
+    await Bun.sleep(1);
+    expect(await visitor.look()).toEqual({ a: 2 });
+    expect(events).toEqual(["created", "failed"]);
+  });
+
+  test("L6: does not bring back what was destroyed since, not even in another process", async () => {
+    const { backend, visitor, delayNextLoad, answer } = await setUpLate();
+    const elsewhere = visitor.clone(new Sessions({ backend, sweepInterval: 0 }));
+    await visitor.visit((session) => {
+      session["late"] = 1;
+      delayNextLoad();
+    });
+    await visitor.visit((session) => session.destroy());
+    answer();
+    await Bun.sleep(1);
+    expect(await elsewhere.look()).toEqual({});
   });
 });

@@ -100,6 +100,26 @@ describe("a store that fails", () => {
     },
   );
 
+  test("S7: is asked to delete a session once, so that nobody waits for it twice", async () => {
+    const { store, visitor } = await setUp();
+    store.break("delete");
+    expect((await visitor.visit((session) => session.destroy())).status).toBe(503);
+    expect(store.calls.filter((call) => call === "delete")).toHaveLength(1);
+  });
+
+  test("S7: is asked again where the handler went on after a save() that failed", async () => {
+    const { store, visitor } = await setUp();
+    store.break("delete");
+    const response = await visitor.visit(async (session) => {
+      session.destroy();
+      await (session.save() as Promise<boolean>).catch(() => undefined);
+      store.mend();
+    });
+    expect(response.status).toBe(200);
+    expect(visitor.hasCookie).toBe(false);
+    expect(store.inner.size).toBe(0);
+  });
+
   test("S7: at create: 503 and no Set-Cookie", async () => {
     const { store, sessions } = await setUp();
     store.break("create");
@@ -184,6 +204,23 @@ describe("a store that fails", () => {
   );
 });
 
+describe("a logout that a two-method backend fails to store", () => {
+  test.each([new MapBackend(), new AsyncMapBackend()])(
+    "S7: is a 503, and the session is as it was, here and elsewhere",
+    async (backend) => {
+      const visitor = new Visitor(new Sessions({ backend }));
+      await visitor.visit((session) => (session["a"] = 1));
+      spyOn(backend, "save").mockImplementationOnce(() => {
+        throw GONE;
+      });
+      const response = await visitor.visit((session) => session.destroy());
+      expect(response.status).toBe(503);
+      expect(await visitor.look()).toEqual({ a: 1 });
+      expect(await visitor.clone(new Sessions({ backend })).look()).toEqual({ a: 1 });
+    },
+  );
+});
+
 describe("a store that does not answer", () => {
   test.each([
     ["2,000 ms by default", {}, 2_000],
@@ -223,16 +260,16 @@ describe("a store that does not answer", () => {
 });
 
 describe("a backend of two methods that does not answer", () => {
-  test("S7: holds a session up for `storeTimeout`, and not for ever", async () => {
+  test("S7: holds a session up for `storeTimeout`, however many requests it leaves waiting", async () => {
     const backend = new AsyncMapBackend();
     const sessions = new Sessions({ backend, sweepInterval: 0 });
     const visitor = new Visitor(sessions);
     await visitor.visit(write);
     jest.useFakeTimers();
-    const load = spyOn(backend, "load").mockImplementationOnce(() => new Promise(() => undefined));
-    const hung = visitor.visit(read);
+    const load = spyOn(backend, "load").mockImplementation(() => new Promise(() => undefined));
+    const hung = [read, write, read, write].map((page) => visitor.visit(page));
     await pass(2_000);
-    expect((await hung).status).toBe(503);
+    for (const { status } of await Promise.all(hung)) expect(status).toBe(503);
     jest.useRealTimers();
     load.mockRestore();
     expect(await visitor.look()).toEqual({ a: 2 });
@@ -250,33 +287,60 @@ describe("a session that keeps changing under a write", () => {
   });
 });
 
+/** Puts facts into a visitor's record that no session of Bunpie's has. */
+function spoil(store: TappedStore, visitor: Visitor, facts: object): void {
+  const key = hashId(visitor.id);
+  const record = store.inner.read(key);
+  if (record === undefined) throw new Error("There is no record.");
+  store.inner.replace(key, { ...record, version: 2, ...facts }, 1);
+}
+
 describe("a stored session that cannot be read", () => {
-  test.each(["{", "[]", "null", "", '{"save":1}', '{"meta":{}}'])(
-    "S2: is no session, and an event, never an error: %s",
-    async (data) => {
-      const { store, visitor, events } = await setUp();
-      const key = hashId(visitor.id);
-      const record = store.inner.read(key);
-      if (record === undefined) throw new Error("There is no record.");
-      store.inner.replace(key, { ...record, data, version: 2 }, 1);
-      const spoilt = visitor.id;
-      expect(await visitor.look()).toEqual({});
-      expect(events).toMatchObject([{ type: "failed", operation: "decode" }]);
-      expect(String(Bun.inspect(events))).toContain(key);
-      await visitor.visit(write);
-      expect(visitor.id).not.toBe(spoilt);
-      expect(await visitor.look()).toEqual({ a: 2 });
-    },
-  );
+  test.each([
+    ...["{", "[]", "null", "", '{"save":1}', '{"meta":{}}', '{"$":1}', '{"a":1e999}'].map(
+      (data) => ({ data }),
+    ),
+    { data: null },
+    { data: 5 },
+    { flash: 5 },
+    { version: "2" },
+    { version: 1.5 },
+    { version: 2 ** 53 },
+    { createdAt: "soon" },
+    { touchedAt: null },
+    { expiresAt: "never" },
+    { expiresAt: Infinity },
+    { userId: 5 },
+    { authenticatedAt: "soon" },
+    { remember: "long" },
+    { remember: 0 },
+  ])("S2: is no session, and an event, never an error: %j", async (facts) => {
+    const { store, visitor, events } = await setUp();
+    const key = hashId(visitor.id);
+    spoil(store, visitor, facts);
+    const spoilt = visitor.id;
+    expect(await visitor.look()).toEqual({});
+    expect(events).toMatchObject([{ type: "failed", operation: "decode" }]);
+    expect(String(Bun.inspect(events))).toContain(key);
+    await visitor.visit(write);
+    expect(visitor.id).not.toBe(spoilt);
+    expect(await visitor.look()).toEqual({ a: 2 });
+  });
 
   test("S2: flash messages that cannot be read are none", async () => {
     const { store, visitor } = await setUp();
-    const key = hashId(visitor.id);
-    const record = store.inner.read(key);
-    if (record === undefined) throw new Error("There is no record.");
-    store.inner.replace(key, { ...record, flash: "[", version: 2 }, 1);
+    spoil(store, visitor, { flash: "[" });
     const page = await visitor.visit((session) => [session.flash("note") ?? null, session["a"]]);
     expect(await page.json()).toEqual([null, 1]);
+  });
+
+  test("S2: is no session either if it was spoilt while a request was under way", async () => {
+    const { store, visitor, events } = await setUp();
+    await visitor.visit((session) => {
+      spoil(store, visitor, { expiresAt: "never" });
+      session["a"] = 2;
+    });
+    expect(events).toMatchObject([{ type: "dropped" }]);
   });
 });
 

@@ -1,6 +1,6 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, mock, test } from "bun:test";
 
-import { andThen, isPromise } from "../../src/session/maybe-promise.ts";
+import { andThen, isPromise, orUndo } from "../../src/session/maybe-promise.ts";
 
 describe("isPromise", () => {
   test.each([
@@ -26,5 +26,26 @@ describe("andThen", () => {
     const later = andThen(Promise.resolve(20), (value) => value + 1);
     expect(later).toBeInstanceOf(Promise);
     expect(await later).toBe(21);
+  });
+});
+
+function fail(): never {
+  throw new Error("no");
+}
+
+describe("orUndo", () => {
+  test("gives what the call gives, at once or later, and undoes nothing", async () => {
+    const undo = mock();
+    expect(orUndo(() => 21, undo)).toBe(21);
+    expect(await orUndo(() => Promise.resolve(21), undo)).toBe(21);
+    expect(undo).not.toHaveBeenCalled();
+  });
+
+  test("undoes what failed at once, or later, and fails alike", async () => {
+    const undo = mock();
+    expect(() => orUndo(fail, undo)).toThrow("no");
+    expect(undo).toHaveBeenCalledTimes(1);
+    await expect(orUndo(() => Promise.reject(new Error("no")), undo)).rejects.toThrow("no");
+    expect(undo).toHaveBeenCalledTimes(2);
   });
 });

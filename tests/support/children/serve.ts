@@ -2,13 +2,26 @@
 import { App } from "../../../src/app/app.ts";
 import { SqliteSessionBackend } from "../../../src/backends/sqlite.ts";
 
-class Site extends App<Record<string, number>> {
+class Site extends App {
   index(): object {
-    return { ...this.request.session };
+    const { session } = this.request;
+    const { ballast: _, ...values } = session;
+    return { user: session.meta.userId, values };
   }
-  set(value: string): string {
-    this.request.session["value"] = Number(value);
+  set(key: string, value: string): string {
+    const { session } = this.request;
+    session[key] = Number(value);
+    // Rows of changing sizes move between pages: a commit that is cut short would leave a mess.
+    session["ballast"] = "x".repeat((Number(value) * 997) % 6000);
     return value;
+  }
+  regenerate(): string {
+    this.request.session.regenerate();
+    return "regenerated";
+  }
+  login(user: string): string {
+    this.request.session.login(user);
+    return "logged in";
   }
   end(): string {
     this.request.session.destroy();

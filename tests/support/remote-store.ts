@@ -1,0 +1,53 @@
+import type { SessionBackend, SessionData } from "../../src/session/backend.ts";
+import { TcpProxy } from "./tcp-proxy.ts";
+
+/** A store that listens on a port of this machine, behind a network that can be made to fail. */
+export class RemoteStore implements AsyncDisposable {
+  readonly network: TcpProxy;
+  readonly #rows = new Map<string, string>();
+  readonly #server = Bun.serve({ port: 0, fetch: (request) => this.#answer(request) });
+
+  private constructor() {
+    this.network = new TcpProxy(Number(this.#server.port));
+  }
+
+  static async start(): Promise<RemoteStore> {
+    const store = new RemoteStore();
+    await store.network.start();
+    return store;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.network[Symbol.asyncDispose]();
+    await this.#server.stop(true);
+  }
+
+  async #answer(request: Request): Promise<Response> {
+    const { pathname } = new URL(request.url);
+    if (request.method === "PUT") this.#rows.set(pathname, await request.text());
+    if (request.method === "DELETE") this.#rows.delete(pathname);
+    return new Response(this.#rows.get(pathname) ?? "{}");
+  }
+}
+
+/** What somebody would write to keep sessions there. */
+export class RemoteBackend implements SessionBackend {
+  readonly #network: TcpProxy;
+
+  constructor(network: TcpProxy) {
+    this.#network = network;
+  }
+
+  async load(sessionId: string): Promise<SessionData> {
+    return (await this.#send(sessionId)).json() as Promise<SessionData>;
+  }
+
+  async save(sessionId: string, data: SessionData, timeout: number): Promise<void> {
+    if (timeout === 0) await this.#send(sessionId, { method: "DELETE" });
+    else await this.#send(sessionId, { method: "PUT", body: JSON.stringify(data) });
+  }
+
+  async #send(sessionId: string, init?: RequestInit): Promise<Response> {
+    return fetch(`http://127.0.0.1:${this.#network.port}/${sessionId}`, init);
+  }
+}
