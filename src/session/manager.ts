@@ -295,7 +295,8 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
     const touched = this.#lifetimes.touched(record, readAt);
     if (touched === record) return;
     void this.#store.tell("touch", key, touched.expiresAt);
-    open.adopt(stored, { ...touched, version: record.version + 1 }, record);
+    // Not with the next version: the touch may fail, or come after another request's write.
+    open.adopt(stored, touched, record);
     if (record.remember !== null) open.cookie = "set";
   }
 
