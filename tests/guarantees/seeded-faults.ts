@@ -252,9 +252,9 @@ export const FAULTS: readonly Fault[] = [
     rule: "L4",
     what: "A new id begins the absolute lifetime anew, with or without a login.",
     file: "src/session/manager.ts",
-    find: `        ...(open.login === undefined ? {} : { createdAt: now, ...factsOf(open.login) }),`,
+    find: `        ...(login === undefined ? {} : { createdAt: now, ...factsOf(login) }),`,
     replace: `        createdAt: now,
-        ...factsOf(open.login),`,
+        ...factsOf(login),`,
     in: "tests/session/manager.test.ts",
     test: "L4: login() begins the absolute lifetime anew, regenerate() does not",
   },
@@ -555,9 +555,9 @@ export const FAULTS: readonly Fault[] = [
     what: "A login changes the session under the id that it has.",
     file: "src/session/manager.ts",
     find: `      if (await this.#store.ask("rotate", stored.key, key, record, current.version)) {
-        open.rotated({ id, key, record, readAt: now }, mine);`,
+        open.rotated({ id, key, record, readAt: now }, mine, login);`,
     replace: `      if (await this.#store.ask("replace", stored.key, record, current.version)) {
-        open.rotated({ id: stored.id, key: stored.key, record, readAt: now }, mine);`,
+        open.rotated({ id: stored.id, key: stored.key, record, readAt: now }, mine, login);`,
     in: "tests/guarantees/seen-elsewhere.test.ts",
     test: "passport CVE-2022-25896: the id from before the login was good after it",
   },
