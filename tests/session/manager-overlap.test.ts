@@ -413,25 +413,25 @@ describe("what one request asks for twice, without waiting", () => {
   });
 });
 
-describe("work that goes on after its handler has returned, while the session is being stored", () => {
-  /** A visit whose handler leaves `work` behind, to be done once the store is asked for `operation`. */
-  async function leave(operation: "create" | "delete" | "rotate", page: Page, work: Page) {
-    const { store, visitor } = await setUpCounter();
-    if (operation === "create") visitor.client.cookies.clear();
-    const hold = store.hold(operation);
-    let left: unknown;
-    const visit = visitor.visit((session) => {
-      page(session);
-      left = hold.reached.then(() => {
-        const done = work(session);
-        hold.release();
-        return done;
-      });
+/** A visit whose handler leaves `work` behind, to be done once the store is asked for `operation`. */
+async function leave(operation: "create" | "delete" | "rotate", page: Page, work: Page) {
+  const { store, visitor } = await setUpCounter();
+  if (operation === "create") visitor.client.cookies.clear();
+  const hold = store.hold(operation);
+  let left: unknown;
+  const visit = visitor.visit((session) => {
+    page(session);
+    left = hold.reached.then(() => {
+      const done = work(session);
+      hold.release();
+      return done;
     });
-    const response = await visit;
-    return { store, visitor, response, done: await left };
-  }
+  });
+  const response = await visit;
+  return { store, visitor, response, done: await left };
+}
 
+describe("work that goes on after its handler has returned, while the session is being stored", () => {
   test("a save() is stored in the session that the response hands out", async () => {
     const { store, visitor, done } = await leave(
       "create",
