@@ -121,7 +121,9 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
     if (open.underWay !== undefined) return this.#settleAfter(open.underWay, open, status);
     if (open.doomed !== undefined) return this.#settleDoomed(open, open.doomed, status);
     const committed = status >= 500 ? undefined : this.#commit(open);
-    return isPromise(committed) ? this.#settledLater(committed, open) : this.#setCookie(open);
+    return isPromise(committed)
+      ? this.#settledLater(committed, open, status)
+      : this.#setCookie(open);
   }
 
   /** The second half of {@link commit}: puts the line that {@link settle} gave on a response. */
@@ -221,12 +223,19 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
     return this.#opened(id, key, await record);
   }
 
+  /** Work that the handler has left behind may go on meanwhile. What it asks for takes its turn. */
   async #settledLater(
     committed: Promise<void>,
     open: SomeOpenSession,
+    status: number,
   ): Promise<string | undefined> {
-    await committed;
-    return this.#setCookie(open);
+    open.underWay = committed;
+    try {
+      await committed;
+    } finally {
+      this.#release(open, committed);
+    }
+    return open.doomed === undefined ? this.#setCookie(open) : this.settle(open, status);
   }
 
   #opened(id: string, key: string, record: SessionRecord | undefined): OpenSession<Data> {
@@ -255,7 +264,7 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
       case "clean":
         return this.#touch(open, plan.stored);
       case "create":
-        return this.#create(open, this.#checked(plan));
+        return this.#create(open, this.#checked(plan), plan, open.login);
       case "replace":
         return this.#replace(open, plan.stored, this.#checked(plan));
       case "rotate":
@@ -301,15 +310,17 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
     const touched = this.#lifetimes.touched(record, readAt);
     if (touched === record) return;
     void this.#store.tell("touch", key, touched.expiresAt);
-    open.adopt(stored, { ...touched, version: record.version + 1 }, record);
+    // Not with the next version: the touch may fail, or come after another request's write.
+    open.adopt(stored, touched, record);
     if (record.remember !== null) open.cookie = "set";
   }
 
-  /** `base` is what the handler's dictionary holds, where that is not what is to be stored. */
+  /** `base` is what the handler's dictionary holds: `contents`, or more than is to be stored. */
   #create(
     open: SomeOpenSession,
     contents: Contents,
-    base = contents,
+    base: Contents,
+    login: Login | undefined,
     attempt = 1,
   ): MaybePromise<void> {
     refuseLateCookie(open, "A new session");
@@ -320,16 +331,16 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
       createdAt: now,
       touchedAt: now,
       expiresAt: now,
-      ...factsOf(open.login),
+      ...factsOf(login),
     });
     const id = createId();
     const key = hashId(id);
     return andThen(this.#store.ask("create", key, record), (created) => {
       if (!created) {
         if (attempt === ID_ATTEMPTS) throw this.#noFreeId();
-        return this.#create(open, contents, base, attempt + 1);
+        return this.#create(open, contents, base, login, attempt + 1);
       }
-      open.rotated({ id, key, record, readAt: now }, base);
+      open.rotated({ id, key, record, readAt: now }, base, login);
       this.#events.emit({ type: "created", handle: key, userId: record.userId });
     });
   }
@@ -403,6 +414,8 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
 
   async #rotate(open: SomeOpenSession, stored: StoredSession, mine: Contents): Promise<void> {
     refuseLateCookie(open, "A new id");
+    // What the handler asks for while this is under way is for the next time.
+    const { login } = open;
     let current = stored.record;
     let contents = mine;
     for (let attempt = 1; attempt <= ID_ATTEMPTS;) {
@@ -411,18 +424,18 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
         ...current,
         ...contents,
         version: current.version + 1,
-        ...(open.login === undefined ? {} : { createdAt: now, ...factsOf(open.login) }),
+        ...(login === undefined ? {} : { createdAt: now, ...factsOf(login) }),
       });
       const id = createId();
       const key = hashId(id);
       if (await this.#store.ask("rotate", stored.key, key, record, current.version)) {
-        open.rotated({ id, key, record, readAt: now }, mine);
+        open.rotated({ id, key, record, readAt: now }, mine, login);
         const { userId } = record;
         this.#events.emit({ type: "rotated", handle: key, from: stored.key, userId });
         return;
       }
       const found = await this.#readLive(stored.key);
-      if (found === undefined) return this.#rotateGone(open, stored, mine);
+      if (found === undefined) return this.#rotateGone(open, stored, mine, login);
       // Nobody has changed the session, so it was the new id that did not fit.
       if (found.version === current.version) attempt++;
       current = found;
@@ -436,9 +449,14 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
    * they get a session of their own, with what this request put into it and nothing from the old
    * one.
    */
-  #rotateGone(open: SomeOpenSession, stored: StoredSession, mine: Contents): MaybePromise<void> {
-    if (open.login === undefined) return this.#drop(open, stored.key);
-    return this.#create(open, mergeContents(stored.record, mine, EMPTY), mine);
+  #rotateGone(
+    open: SomeOpenSession,
+    stored: StoredSession,
+    mine: Contents,
+    login: Login | undefined,
+  ): MaybePromise<void> {
+    if (login === undefined) return this.#drop(open, stored.key);
+    return this.#create(open, mergeContents(stored.record, mine, EMPTY), mine, login);
   }
 
   #adopt(
@@ -478,11 +496,14 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
     const { underWay } = open;
     const running = underWay === undefined ? task() : underWay.then(task, task);
     open.underWay = running;
-    const release = (): void => {
-      if (open.underWay === running) open.underWay = undefined;
-    };
+    const release = (): void => this.#release(open, running);
     running.then(release, release);
     return running;
+  }
+
+  #release(open: SomeOpenSession, over: Promise<unknown>): void {
+    open.overtaken = false;
+    if (open.underWay === over) open.underWay = undefined;
   }
 
   async #save(open: SomeOpenSession): Promise<boolean> {

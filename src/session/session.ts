@@ -151,6 +151,8 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
   doomed: StoredSession | undefined;
   /** The last `save()` or `update()`, while it is under way. */
   underWay: Promise<unknown> | undefined;
+  /** Destroyed while something was under way: what that stores is to be deleted as well. */
+  overtaken = false;
   /** The login that the next commit is to record. */
   login: Login | undefined;
 
@@ -209,9 +211,11 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
 
   destroy(): void {
     if (this.#stored !== undefined) this.doomed = this.#stored;
+    this.overtaken = this.underWay !== undefined;
     this.#stored = undefined;
     this.login = undefined;
     this.#rotate = false;
+    this.#ended = false;
     this.#write(EMPTY);
   }
 
@@ -259,6 +263,10 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
    * over, below whatever the handler has changed since `base`.
    */
   adopt(stored: StoredSession, record: SessionRecord, base: Contents): void {
+    if (this.overtaken) {
+      this.doomed = { ...stored, record };
+      return;
+    }
     if (this.#dictionary !== undefined && !isSame(record, base)) {
       this.#write(mergeContents(base, this.#contents(this.#dictionary), record));
     }
@@ -266,19 +274,27 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
     this.#stored = stored;
   }
 
-  /** The same, under a new id: the cookie has to be set, and any login is recorded. */
-  rotated(stored: StoredSession, base: Contents): void {
+  /** The same, under a new id: the cookie has to be set, and this login is recorded. */
+  rotated(stored: StoredSession, base: Contents, login: Login | undefined): void {
     this.adopt(stored, stored.record, base);
+    if (this.overtaken) return;
     this.cookie = "set";
+    if (this.login !== login) return;
     this.login = undefined;
     this.#rotate = false;
   }
 
-  /** The session has ended elsewhere. Nothing that this request does to it is stored any more. */
+  /**
+   * The session has ended elsewhere. Nothing that this request does to it is stored any more. Only a
+   * login that is still to be recorded begins a session of its own, with what this request has put
+   * into it and nothing from the old one.
+   */
   end(): void {
+    if (this.overtaken) return;
+    const own = this.login === undefined ? EMPTY : this.#ownContents();
     this.#stored = undefined;
-    this.#ended = true;
-    this.#write(EMPTY);
+    this.#ended = this.login === undefined;
+    this.#write(own);
   }
 
   get ended(): boolean {
@@ -312,6 +328,12 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
     if (this.#flash === undefined) return { data, flash: this.#stored?.record.flash ?? null };
     const flash = encode(this.#flash, "session.flash");
     return { data, flash: flash === "{}" ? null : flash };
+  }
+
+  /** What the handler has changed, without what was stored. */
+  #ownContents(): Contents {
+    if (this.#stored === undefined || this.#dictionary === undefined) return EMPTY;
+    return mergeContents(this.#stored.record, this.#contents(this.#dictionary), EMPTY);
   }
 
   /** Puts contents into the dictionary that the handler already holds. */

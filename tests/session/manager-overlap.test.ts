@@ -182,6 +182,37 @@ describe.each(BACKENDS)("requests that overlap, on %s", (_, create) => {
     expect(await page.json()).toEqual(["ann", {}]);
   });
 
+  test("a login before update() finds the session gone begins one of its own", async () => {
+    const { visitor } = await setUp((session) => (session["secret"] = 1));
+    const { tab } = await overlap(
+      visitor,
+      async (session) => {
+        session["b"] = 1;
+        session.login("ann");
+        expect(await session.update((data) => (data["n"] = 1))).toBe(false);
+        session["c"] = 1;
+      },
+      (session) => session.destroy(),
+    );
+    const page = await tab.visit((session) => [session.meta.userId, { ...session }]);
+    expect(await page.json()).toEqual(["ann", { b: 1, c: 1 }]);
+  });
+
+  test("destroy() after update() has found the session gone: a flash begins a new one", async () => {
+    const { visitor } = await setUp((session) => (session["secret"] = 1));
+    const { tab } = await overlap(
+      visitor,
+      async (session) => {
+        await session.update((data) => (data["n"] = 1));
+        session.destroy();
+        session.flash("note", "Goodbye.");
+      },
+      (session) => session.destroy(),
+    );
+    const page = await tab.visit((session) => [session.flash("note"), { ...session }]);
+    expect(await page.json()).toEqual(["Goodbye.", {}]);
+  });
+
   test("regenerate() of a session that was destroyed meanwhile does not bring it back", async () => {
     const { visitor, sessions } = await setUp(logIn);
     const { response, tab } = await overlap(
@@ -319,6 +350,57 @@ describe("what one request asks for twice, without waiting", () => {
     expect(await visitor.look()).toEqual({ a: 1 });
   });
 
+  test.each([
+    ["a session", (session) => (session["b"] = 1)],
+    ["a new id", (session) => session.regenerate()],
+    ["a login", logIn],
+  ] as [string, Page][])(
+    "L6: destroy() while %s is being saved: nothing of it is left",
+    async (_, page) => {
+      const sessions = new Sessions({ backend: new AsyncMapBackend() });
+      for (const first of [() => undefined, logIn, (session) => (session["a"] = 1)] as Page[]) {
+        const visitor = new Visitor(sessions);
+        await visitor.visit(first);
+        const events: string[] = [];
+        const response = await visitor.visit(async (session) => {
+          await page(session);
+          void session.save();
+          session.destroy();
+          session.flash("note", "Goodbye.");
+          events.push(String(session.meta.userId));
+        });
+        expect(events).toEqual(["null"]);
+        expect(sessionCookies(response)).toHaveLength(1);
+        const look = await visitor.visit((session) => [
+          session.meta.userId,
+          { ...session },
+          session.flash("note"),
+        ]);
+        expect(await look.json()).toEqual([null, {}, "Goodbye."]);
+      }
+    },
+  );
+
+  test.each([
+    ["a new session", () => undefined, (session) => (session["a"] = 1)],
+    ["a session", (session) => (session["a"] = 0), (session) => (session["a"] = 1)],
+    ["a new id", (session) => (session["a"] = 1), (session) => session.regenerate()],
+  ] as [string, Page, Page][])(
+    "login() while %s is being saved is recorded",
+    async (_, ...pages) => {
+      const [first, page] = pages;
+      const visitor = new Visitor(new Sessions({ backend: new AsyncMapBackend() }));
+      await visitor.visit(first);
+      await visitor.visit(async (session) => {
+        await page(session);
+        void session.save();
+        session.login("ann");
+      });
+      const look = await visitor.visit((session) => [session.meta.userId, { ...session }]);
+      expect(await look.json()).toEqual(["ann", { a: 1 }]);
+    },
+  );
+
   test("a save() that fails: the commit at the end tries once more", async () => {
     const { store, visitor } = await setUpCounter();
     store.once("replace", () => Promise.reject(new Error("The disk is gone.")));
@@ -329,4 +411,69 @@ describe("what one request asks for twice, without waiting", () => {
     expect(response.status).toBe(200);
     expect(await visitor.look()).toEqual({ count: 1 });
   });
+});
+
+/** A visit whose handler leaves `work` behind, to be done once the store is asked for `operation`. */
+async function leave(operation: "create" | "delete" | "rotate", page: Page, work: Page) {
+  const { store, visitor } = await setUpCounter();
+  if (operation === "create") visitor.client.cookies.clear();
+  const hold = store.hold(operation);
+  let left: unknown;
+  const visit = visitor.visit((session) => {
+    page(session);
+    left = hold.reached.then(() => {
+      const done = work(session);
+      hold.release();
+      return done;
+    });
+  });
+  const response = await visit;
+  return { store, visitor, response, done: await left };
+}
+
+describe("work that goes on after its handler has returned, while the session is being stored", () => {
+  test("a save() is stored in the session that the response hands out", async () => {
+    const { store, visitor, done } = await leave(
+      "create",
+      (session) => (session["a"] = 1),
+      (session) => {
+        session["b"] = 1;
+        return session.save();
+      },
+    );
+    expect(done).toBe(true);
+    expect(store.calls.filter((call) => call === "create")).toHaveLength(2);
+    expect(await visitor.look()).toEqual({ a: 1, b: 1 });
+  });
+
+  test("a save() after destroy() begins one session, not two", async () => {
+    const { store, visitor } = await leave(
+      "delete",
+      (session) => {
+        session.destroy();
+        session["a"] = 1;
+      },
+      (session) => {
+        session["b"] = 1;
+        return session.save();
+      },
+    );
+    expect(store.inner.size).toBe(1);
+    expect(await visitor.look()).toEqual({ a: 1, b: 1 });
+  });
+
+  test.each([
+    ["a session", "create", (session) => (session["a"] = 1)],
+    ["a login", "rotate", logIn],
+  ] as const satisfies readonly (readonly [string, string, Page])[])(
+    "L6: destroy() leaves nothing of %s",
+    async (_, operation, page) => {
+      const { store, visitor, response } = await leave(operation, page, (session) =>
+        session.destroy(),
+      );
+      expect(response.status).toBe(200);
+      expect(visitor.hasCookie).toBe(false);
+      expect(store.inner.size).toBe(operation === "create" ? 1 : 0);
+    },
+  );
 });

@@ -608,6 +608,32 @@ describe("touching", () => {
     hold.release();
   });
 
+  test.each([
+    ["is late", (store) => store.hold("touch").release],
+    [
+      "fails",
+      (store) => {
+        store.once("touch", () => Promise.reject(new Error("The disk is gone.")));
+        return () => undefined;
+      },
+    ],
+  ] as [string, (store: TappedStore) => () => void][])(
+    "that %s lets no later write of its request run over another request's",
+    async (_, spoil) => {
+      const { visitor, store, clock } = await setUpVisited();
+      const tab = visitor.clone();
+      clock.advance(HOUR);
+      const mend = spoil(store);
+      await visitor.visit(async (session) => {
+        await session.save();
+        await tab.visit((other) => (other["theirs"] = 1));
+        session["mine"] = 1;
+      });
+      mend();
+      expect(await visitor.look()).toEqual({ a: 1, theirs: 1, mine: 1 });
+    },
+  );
+
   test("never fails a page that only reads: the failure is an event", async () => {
     const { visitor, store, clock, events } = await setUpVisited();
     clock.advance(HOUR);

@@ -201,11 +201,36 @@ export function describeStore(name: string, create: () => MaybePromise<SessionSt
         expect(await readLive(id)).toMatchObject({ version: 1 + AT_ONCE });
       });
 
-      test("a delete is not undone by a replace beside it", async () => {
+      test("of many that replace and rotate one version, one succeeds", async () => {
         const id = await stored(recordOf());
-        await Promise.all([store.delete(id), store.replace(id, numbered(1), 1)]);
-        expect(await readLive(id)).toBeUndefined();
+        const newId = randomId();
+        const won = await winners((index) =>
+          index % 2 === 0
+            ? store.replace(id, numbered(index), 1)
+            : store.rotate(id, newId, numbered(index), 1),
+        );
+        expect(won).toHaveLength(1);
+        const left = [await readLive(id), await readLive(newId)];
+        expect(left.filter((record) => record !== undefined)).toMatchObject([
+          { data: `{"n":${won[0]}}`, version: 2 },
+        ]);
       });
+
+      test.each([
+        ["replace", (id) => store.replace(id, numbered(1), 1)],
+        ["touch", (id) => store.touch(id, Date.now() + HOUR)],
+      ] as [string, (id: string) => MaybePromise<boolean>][])(
+        "a delete is not undone by a %s beside it",
+        async (_, write) => {
+          for (const deleteFirst of [true, false]) {
+            const id = await stored(recordOf());
+            const both = [() => store.delete(id), () => write(id)];
+            if (!deleteFirst) both.reverse();
+            await Promise.all(both.map((each) => each()));
+            expect(await readLive(id)).toBeUndefined();
+          }
+        },
+      );
     });
 
     describe("a record", () => {

@@ -1,24 +1,39 @@
-// Writes one session many times, 20 requests at once: counts up, and sets keys of its own.
+// Writes one session many times, 20 requests at once: counts up, and sets a key of its own.
 import { SqliteSessionBackend } from "../../../src/backends/sqlite.ts";
 import { Sessions } from "../../../src/session/manager.ts";
+import type { SessionLayer } from "../naive-sessions.ts";
+import { NaiveSessions } from "../naive-sessions.ts";
 
-const [, , path = "", cookie = "", own = "", times = ""] = process.argv;
-const sessions = new Sessions<Record<string, number>>({
-  backend: new SqliteSessionBackend(path),
-  storeTimeout: 10_000,
-});
+const [, , layer = "atomic", path = "", cookie = "", own = "", times = ""] = process.argv;
+const backend = new SqliteSessionBackend(path, { busyTimeout: 20_000 });
+const sessions = layerNamed(layer);
 const request = (): Request => new Request("http://localhost/", { headers: { cookie } });
 
 const count = sessions.wrap(async (_, session) => {
   await session.update((stored) => {
-    stored["count"] = (stored["count"] ?? 0) + 1;
+    stored["count"] = Number(stored["count"] ?? 0) + 1;
   });
   return new Response();
 });
-const setKey = sessions.wrap((_, session) => {
-  session[own] = (session[own] ?? 0) + 1;
+const setKey = sessions.wrap(async (_, session) => {
+  session[own] = Number(session[own] ?? 0) + 1;
   return new Response();
 });
+
+/** How the writing is done: by whole steps, by `load` and `save` in turns, or by both without turns. */
+function layerNamed(name: string): SessionLayer {
+  const storeTimeout = 30_000;
+  switch (name) {
+    case "atomic":
+      return new Sessions({ backend, storeTimeout });
+    case "load and save": {
+      const pair = { load: backend.load.bind(backend), save: backend.save.bind(backend) };
+      return new Sessions({ backend: pair, storeTimeout });
+    }
+    default:
+      return new NaiveSessions({ backend });
+  }
+}
 
 process.once("message", async () => {
   let left = Number(times);

@@ -1,0 +1,96 @@
+import { describe, expect } from "bun:test";
+import { join } from "node:path";
+
+import { SessionStore } from "../../src/session/backend.ts";
+import { LoadSaveStore } from "../../src/session/load-save-store.ts";
+import { checkBackendSequences } from "../support/backend-commands.ts";
+import { LiveObjectBackend, PAIRS, STORES } from "../support/backends.ts";
+import { FakeClock } from "../support/clock.ts";
+import { checkStoreSequences } from "../support/store-commands.ts";
+import { guarantee } from "./figure.ts";
+
+const SEQUENCES = { quick: 100, full: 2_000, of: "random sequences of commands" };
+
+describe.each(STORES)("whatever is asked, one after the other, of %s", (name, create) => {
+  guarantee(
+    { id: "G21", name: `a store answers as its contract says: ${name}`, ...SEQUENCES },
+    async (trial) => {
+      const clock = new FakeClock();
+      const store = create(clock.now);
+      await checkStoreSequences({ store, clock }, trial.runs);
+      trial.never("that differ from the model", 0);
+      await store.close();
+    },
+  );
+
+  guarantee(
+    { id: "G21", name: `a store answers so on the system's clock too: ${name}`, ...SEQUENCES },
+    async (trial) => {
+      const store = create(Date.now);
+      await checkStoreSequences({ store }, trial.runs);
+      trial.never("that differ from the model", 0);
+      await store.close();
+    },
+  );
+});
+
+describe.each(PAIRS)("whatever is asked of the store that is made of %s", (name, create) => {
+  guarantee(
+    { id: "G21", name: `a store made of two methods answers alike: ${name}`, ...SEQUENCES },
+    async (trial) => {
+      const clock = new FakeClock();
+      const store = new LoadSaveStore(create(clock.now), clock.now);
+      await checkStoreSequences({ store, clock, isPair: true }, trial.runs);
+      trial.never("that differ from the model", 0);
+    },
+  );
+});
+
+/** Who hands out live objects keeps no promise of a backend's. Sessions are safe with it all the same. */
+const KEEPING_THEIR_WORD = [
+  ...STORES,
+  ...PAIRS.filter(([, create]) => !(create(Date.now) instanceof LiveObjectBackend)),
+];
+
+describe.each(KEEPING_THEIR_WORD)("whatever is loaded and saved, by %s", (name, create) => {
+  guarantee(
+    { id: "G21", name: `load gives what save was last told to keep: ${name}`, ...SEQUENCES },
+    async (trial) => {
+      const clock = new FakeClock();
+      const backend = create(clock.now);
+      await checkBackendSequences(backend, clock, trial.runs);
+      trial.never("that differ from the model", 0);
+      if (backend instanceof SessionStore) await backend.close();
+    },
+  );
+});
+
+describe.each(["memory", "sqlite"])("the cases of the contract, as %s runs them", (file) => {
+  guarantee(
+    {
+      id: "G21",
+      name: `every sentence of the contract holds: ${file}`,
+      quick: 60,
+      full: 60,
+      of: "cases",
+    },
+    async (trial) => {
+      const tests = join(import.meta.dir, `../backends/${file}.test.ts`);
+      const config = join(import.meta.dir, "bunfig.toml");
+      const kit = ["--test-name-pattern", "as a Session(?:Backend|Store)"];
+      const { stderr } = Bun.spawnSync([
+        process.execPath,
+        `--config=${config}`,
+        "test",
+        ...kit,
+        tests,
+      ]);
+      const [passed, failed] = ["pass", "fail"].map((word) =>
+        Number(new RegExp(String.raw`^ *(\d+) ${word}$`, "m").exec(stderr.toString())?.[1]),
+      );
+      expect(passed).toBeGreaterThanOrEqual(trial.size);
+      expect(failed).toBe(0);
+      trial.note(`${passed} hold`);
+    },
+  );
+});
