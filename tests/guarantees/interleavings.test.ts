@@ -147,24 +147,28 @@ const MISTAKEN = {
 } as const satisfies Record<string, readonly [Rule, typeof InMemorySessionBackend]>;
 
 describe("the check of requests that overlap", () => {
-  test.each(Object.entries(MISTAKEN))("finds a store that %s", async (_, [rule, Store]) => {
-    const clock = new FakeClock();
-    const store = new Store({ now: clock.now });
-    const property = interleavings({ backends: [store, store], clock });
-    const broken = new Set<string>();
-    for (let seed = 1; seed <= 20 && !broken.has(rule); seed++) {
-      const { errorInstance } = await fc.check(property, {
-        seed,
-        numRuns: 1_000,
-        endOnFailure: true,
-      });
-      const lines = String(errorInstance)
-        .replace(/^Error: /, "")
-        .split("\n");
-      for (const line of lines) broken.add(line.split(":", 1).join());
-    }
-    expect([...broken]).toContain(rule);
-  });
+  test.each(Object.entries(MISTAKEN))(
+    "finds a store that %s",
+    async (_, [rule, Store]) => {
+      const clock = new FakeClock();
+      const store = new Store({ now: clock.now });
+      const property = interleavings({ backends: [store, store], clock });
+      const broken = new Set<string>();
+      for (let seed = 1; seed <= 20 && !broken.has(rule); seed++) {
+        const { errorInstance } = await fc.check(property, {
+          seed,
+          numRuns: 1_000,
+          endOnFailure: true,
+        });
+        const lines = String(errorInstance)
+          .replace(/^Error: /, "")
+          .split("\n");
+        for (const line of lines) broken.add(line.split(":", 1).join());
+      }
+      expect([...broken]).toContain(rule);
+    },
+    60_000,
+  );
 });
 
 describe("findSerialOrder", () => {

@@ -49,7 +49,7 @@ function titlesIn(source: string): RegExp[] {
   const texts = source.matchAll(/(["'`])((?:\\.|(?!\1)[^\\\n])+)\1/g);
   return [...texts]
     .map(([, , text = ""]) => text.replaceAll(/\\(.)/g, "$1").split(/%[a-z]|\$\{[^}]*\}|\$\w+/))
-    .filter((parts) => parts.join("").length > 8)
+    .filter((parts) => parts.join("").length > 6)
     .map((parts) => new RegExp(`^${parts.map((part) => RegExp.escape(part)).join(".*")}$`));
 }
 

@@ -211,8 +211,8 @@ export const FAULTS: readonly Fault[] = [
     rule: "L1",
     what: "The former row stays beside the one with the new id, on a backend of two methods.",
     file: "src/session/load-save-store.ts",
-    find: `              created ? andThen(this.#erase(oldId), () => true) : false,`,
-    replace: `              created,`,
+    find: `          created ? andThen(this.#erase(turn, oldId), () => true) : false,`,
+    replace: `          created,`,
     in: "tests/session/manager.test.ts",
     test: "the life of a session, on an asynchronous load and save > L1: login() changes the id, keeps the data, and the old id is dead in every process",
   },
@@ -346,11 +346,8 @@ export const FAULTS: readonly Fault[] = [
     rule: "L10",
     what: "To destroy a session clears the cookie, whether there was one or not.",
     file: "src/session/session.ts",
-    find: `      this.doomed = this.#stored;
-      this.cookie = "clear";
-    }`,
-    replace: `      this.doomed = this.#stored;
-    }
+    find: `    if (this.#stored !== undefined) this.doomed = this.#stored;`,
+    replace: `    if (this.#stored !== undefined) this.doomed = this.#stored;
     this.cookie = "clear";`,
     in: "tests/session/manager.test.ts",
     test: "L10: new, no data: nothing is stored and no cookie is set, whatever was read or destroyed",
@@ -487,13 +484,13 @@ export const FAULTS: readonly Fault[] = [
     test: "S7: is waited for 2,000 ms by default, and then it is a 503",
   },
   {
-    rule: "S7",
+    rule: "G11",
     what: "A destroy() does not wait until its row is deleted.",
     file: "src/backends/sqlite.ts",
     find: `    await this.#write([id], () => this.#statements.remove.run({ id }));`,
     replace: `    this.#write([id], () => this.#statements.remove.run({ id })).catch(console.error);`,
-    in: "tests/backends/sqlite-faults.test.ts",
-    test: "S7: while another process holds the lock, writes get 503 and cookies stay, and all is well afterwards",
+    in: "tests/guarantees/outages.test.ts",
+    test: "what cannot be done is a 503, and all else goes on, while another process holds the database",
   },
   {
     rule: "S8",
