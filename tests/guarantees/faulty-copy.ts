@@ -10,7 +10,7 @@ const ROOT = join(import.meta.dir, "../..");
 const PARTS = ["src", "tests", "drizzle", "examples", "package.json", "tsconfig.json"];
 
 /** A run that takes longer, in milliseconds, is ended. */
-const TIMEOUT = 30_000;
+const TIMEOUT = 120_000;
 
 /** How a test went. One that did not come to its end is neither. */
 export type Outcome = "pass" | "fail";
