@@ -30,6 +30,9 @@ export class RemoteStore implements AsyncDisposable {
   }
 }
 
+/** In milliseconds: far longer than anybody waits for a session. */
+const PATIENCE = 10_000;
+
 /** What somebody would write to keep sessions there. */
 export class RemoteBackend implements SessionBackend {
   readonly #network: TcpProxy;
@@ -48,6 +51,8 @@ export class RemoteBackend implements SessionBackend {
   }
 
   async #send(sessionId: string, init?: RequestInit): Promise<Response> {
-    return fetch(`http://127.0.0.1:${this.#network.port}/${sessionId}`, init);
+    // Bun allows 256 requests at once, of which tests need some themselves.
+    const signal = AbortSignal.timeout(PATIENCE);
+    return fetch(`http://127.0.0.1:${this.#network.port}/${sessionId}`, { ...init, signal });
   }
 }
