@@ -78,6 +78,7 @@ export class App<Data extends SessionShape<Data> = AnySession> {
   readonly #service: Service;
   #server: AppServer | undefined;
   #isDefaultExport = false;
+  #isEnding = false;
   #table: DispatchTable | undefined;
   #fetch: ((request: Request, server?: AppServer) => MaybePromise<Response>) | undefined;
 
@@ -94,6 +95,9 @@ export class App<Data extends SessionShape<Data> = AnySession> {
         options.shutdownTimeout ?? DEFAULT_SHUTDOWN_TIMEOUT,
       ),
       server: () => this.#server,
+      endConnections: () => {
+        this.#isEnding = true;
+      },
       closeSessions: () => this.#sessions.close(),
     };
   }
@@ -156,8 +160,9 @@ export class App<Data extends SessionShape<Data> = AnySession> {
   }
 
   /**
-   * Ends the app: takes no new requests, lets those under way finish for up to `shutdownTimeout`,
-   * and closes the session backend. Nothing that was acknowledged is lost.
+   * Ends the app: ends connections with their next response, takes no new ones, lets requests under
+   * way finish for up to `shutdownTimeout`, and closes the session backend. No request is cut before
+   * that, and nothing that was acknowledged is lost.
    */
   close(): Promise<void> {
     return stopService(this.#service);
@@ -263,7 +268,7 @@ export class App<Data extends SessionShape<Data> = AnySession> {
     const setCookie = this.#sessions.settle(open, response.status);
     return isPromise(setCookie)
       ? this.#sendLater(response, setCookie, context.raw, open)
-      : this.#sessions.addCookie(response, setCookie);
+      : this.#send(response, setCookie);
   }
 
   async #sendLater(
@@ -273,7 +278,7 @@ export class App<Data extends SessionShape<Data> = AnySession> {
     open: OpenSession<Data>,
   ): Promise<Response> {
     try {
-      return this.#sessions.addCookie(response, await setCookie);
+      return this.#send(response, await setCookie);
     } catch (error) {
       return this.#fail(error, request, open);
     }
@@ -286,7 +291,7 @@ export class App<Data extends SessionShape<Data> = AnySession> {
       const setCookie = this.#sessions.settle(open, 500);
       return isPromise(setCookie)
         ? this.#failLater(response, setCookie, request, open)
-        : this.#sessions.addCookie(response, setCookie);
+        : this.#send(response, setCookie);
     } catch (second) {
       return this.#report(second, request, open.touched);
     }
@@ -299,7 +304,7 @@ export class App<Data extends SessionShape<Data> = AnySession> {
     open: OpenSession<Data>,
   ): Promise<Response> {
     try {
-      return this.#sessions.addCookie(response, await setCookie);
+      return this.#send(response, await setCookie);
     } catch (second) {
       return this.#report(second, request, open.touched);
     }
@@ -307,13 +312,19 @@ export class App<Data extends SessionShape<Data> = AnySession> {
 
   /** The response to an error. What the visitor is not told is logged. */
   #report(error: unknown, request: Request, varies: boolean): Response {
-    if (error instanceof HttpError) return errorResponse(error, varies);
+    if (error instanceof HttpError) return this.#send(errorResponse(error, varies), undefined);
     console.error(`${request.method} ${pathOf(request.url)} failed:`, error);
     const shown =
       error instanceof SessionStoreError
         ? new HttpError(error.status, "Sessions are unavailable. Please try again.")
         : error;
-    return errorResponse(shown, varies);
+    return this.#send(errorResponse(shown, varies), undefined);
+  }
+
+  #send(response: Response, setCookie: string | undefined): Response {
+    const answer = this.#sessions.addCookie(response, setCookie);
+    if (this.#isEnding) answer.headers.set("connection", "close");
+    return answer;
   }
 }
 

@@ -12,6 +12,8 @@ export interface Service {
   readonly shutdownTimeout: number;
   /** Bun's server; not known under `export default app` until the first request. */
   server(): StoppableServer | undefined;
+  /** From now on every response says that it is the last on its connection. */
+  endConnections(): void;
   closeSessions(): Promise<void>;
 }
 
@@ -42,8 +44,15 @@ export function startService(key: unknown, service: Service): void {
 }
 
 /**
- * Stops a service: no new connections, time for requests under way to finish, the rest by force,
- * then the sessions. Of one that is not being served, it closes the sessions.
+ * For so long, in milliseconds, connections in use may end with a response that says so. Bun's `stop()`
+ * closes those on which it has not yet read a request, even if one has arrived there.
+ */
+const FAREWELL = 100;
+
+/**
+ * Stops a service: connections end with their next response, then no new ones, time for requests
+ * under way to finish, the rest by force, then the sessions. Of one that is not being served, it
+ * closes the sessions.
  */
 export async function stopService(service: Service): Promise<void> {
   const services = (globalThis as Shared)[SERVICES] ?? new Map<unknown, Service>();
@@ -51,7 +60,10 @@ export async function stopService(service: Service): Promise<void> {
     if (candidate === service) services.delete(key);
   }
   const server = service.server();
-  if (server !== undefined) await stopServer(server, service.shutdownTimeout);
+  if (server !== undefined) {
+    service.endConnections();
+    await stopServer(server, service.shutdownTimeout);
+  }
   await service.closeSessions();
 }
 
@@ -59,7 +71,7 @@ async function stopServer(server: StoppableServer, timeout: number): Promise<voi
   const { promise: late, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, timeout);
   // Bun's own promise never settles while a connection stays open: the deadline is ours.
-  await Promise.race([server.stop(), late]);
+  await Promise.race([Bun.sleep(FAREWELL).then(() => server.stop()), late]);
   clearTimeout(timer);
   await server.stop(true);
 }

@@ -9,7 +9,9 @@ import { SqliteSessionBackend } from "bunpie/sqlite";
 import { READ_BY_BUN } from "../../src/app/dispatch.ts";
 import { Client } from "../support/client.ts";
 import { FakeClock } from "../support/clock.ts";
+import { Connection } from "../support/connection.ts";
 import { quiet } from "../support/quiet.ts";
+import { head } from "../support/raw.ts";
 import { ServedApp } from "../support/served-app.ts";
 
 const ROUTES = [
@@ -306,6 +308,34 @@ describe("close", () => {
     const open = await later.sessions.open(new Request("http://x/", { headers: { cookie } }));
     expect(open.session.visits).toBe(1);
     await later.close();
+  });
+
+  test("ends connections with their next response, so that nobody sends another there", async () => {
+    const app = new Slow();
+    const server = app.listen(0);
+    const open = (): Promise<Connection> => Connection.open(Number(server.port));
+    const [busy, waiting, lost] = [await open(), await open(), await open()];
+    for (const connection of [busy, waiting, lost]) {
+      connection.send(head("GET / HTTP/1.1", { connection: "keep-alive" }));
+      expect((await connection.answer())?.headers.get("connection")).not.toBe("close");
+    }
+    busy.send(head("GET /slow HTTP/1.1", { connection: "keep-alive" }));
+    await app.begun.promise;
+    const closing = app.close();
+    waiting.send(head("GET / HTTP/1.1", { connection: "keep-alive" }));
+    lost.send(head("GET /nothing HTTP/1.1", { connection: "keep-alive" }));
+    app.released.resolve();
+    for (const [connection, status] of [
+      [busy, 200],
+      [waiting, 200],
+      [lost, 404],
+    ] as const) {
+      const answer = await connection.answer();
+      expect(answer?.status).toBe(status);
+      expect(answer?.headers.get("connection")).toBe("close");
+      await connection.closed();
+    }
+    await closing;
   });
 
   test("cuts off what takes longer than `shutdownTimeout`", async () => {
