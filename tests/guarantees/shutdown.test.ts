@@ -1,0 +1,183 @@
+import { describe, expect } from "bun:test";
+import { readdirSync } from "node:fs";
+
+import { SqliteSessionBackend } from "../../src/backends/sqlite.ts";
+import { Sessions } from "../../src/session/manager.ts";
+import { Connection } from "../support/connection.ts";
+import { Folder } from "../support/folder.ts";
+import { ServedApp } from "../support/served-app.ts";
+import type { Trial } from "./figure.ts";
+import { guarantee } from "./figure.ts";
+
+const SHUTDOWN_TIMEOUT = 1_500;
+
+const WRITERS = 500;
+const UPLOADERS = 20;
+const SLOW_READERS = 5;
+const IDLERS = 50;
+const DAWDLERS = 20;
+
+/** What happened to all clients together. */
+interface Tally {
+  requests: number;
+  /** Requests that were sent and not answered, or not to the end. */
+  cut: number;
+  acknowledged: number;
+  lost: number;
+}
+
+/** A client on a connection of its own, with a session, whose every request counts up in it. */
+class Counter {
+  cookie = "";
+  /** The last count that was acknowledged. */
+  count = 0;
+  readonly #connection: Connection;
+  readonly #tally: Tally;
+
+  constructor(connection: Connection, tally: Tally) {
+    this.#connection = connection;
+    this.#tally = tally;
+  }
+
+  /** Sends requests, one after the other, until the server says that this was the last. */
+  async work(): Promise<void> {
+    while (!this.#connection.isClosed) {
+      this.#connection.send(head("GET /count", { cookie: this.cookie }));
+      if (!(await this.#read())) return;
+    }
+  }
+
+  /** Sends a body, the second half of it only when `isTime`. */
+  async upload(isTime: Promise<unknown>): Promise<void> {
+    const half = "x".repeat(10_000);
+    this.#connection.send(head("POST /upload", { "content-length": String(2 * half.length) }));
+    this.#connection.send(half);
+    await isTime;
+    this.#connection.send(half);
+    await this.#read();
+  }
+
+  /** Asks for a long page, and begins to read it only when `isTime`. */
+  async readSlowly(isTime: Promise<unknown>): Promise<void> {
+    this.#connection.pause();
+    this.#connection.send(head("GET /big"));
+    await isTime;
+    this.#connection.resume();
+    await this.#read();
+  }
+
+  /** `false` if this was the last answer. */
+  async #read(): Promise<boolean> {
+    this.#tally.requests++;
+    const answer = await this.#connection.answer();
+    if (answer?.status !== 200) {
+      this.#tally.cut++;
+      return false;
+    }
+    this.#tally.acknowledged++;
+    this.count++;
+    const setCookie = answer.headers.get("set-cookie");
+    if (setCookie !== null) this.cookie = setCookie.split(";")[0] ?? "";
+    return answer.headers.get("connection") !== "close";
+  }
+}
+
+function head(line: string, headers: Readonly<Record<string, string>> = {}): string {
+  const lines = Object.entries({ host: "localhost", ...headers }).map((pair) => pair.join(": "));
+  return [`${line} HTTP/1.1`, ...lines, "", ""].join("\r\n");
+}
+
+/** One service's end: everything is under way when the signal comes. */
+async function endOne(
+  file: string,
+  isDawdling: boolean,
+  trial: Trial,
+  tally: Tally,
+): Promise<number> {
+  using folder = new Folder();
+  const path = folder.file("sessions.db");
+  const env = { DATABASE: path, SHUTDOWN_TIMEOUT: String(SHUTDOWN_TIMEOUT) };
+  await using child = new ServedApp(file, { env });
+  const port = Number((await child.url()).port);
+  const open = (count: number): Promise<Connection[]> =>
+    Promise.all(Array.from({ length: count }, () => Connection.open(port)));
+  const counters = async (count: number): Promise<Counter[]> =>
+    (await open(count)).map((connection) => new Counter(connection, tally));
+
+  const { promise: isTime, resolve: signalled } = Promise.withResolvers<void>();
+  const idlers = await open(IDLERS);
+  for (const idler of idlers) {
+    idler.send(head("GET /count"));
+    await idler.answer();
+  }
+  const dawdlers = await open(isDawdling ? DAWDLERS : 0);
+  for (const dawdler of dawdlers) dawdler.send("GET /count HTTP/1.1\r\nhost: lo");
+  const [writers, uploaders, readers] = await Promise.all(
+    [WRITERS, UPLOADERS, SLOW_READERS].map(counters),
+  );
+  const all = [...(writers ?? []), ...(uploaders ?? []), ...(readers ?? [])];
+  const working = [
+    ...(writers ?? []).map((each) => each.work()),
+    ...(uploaders ?? []).map((each) => each.upload(isTime)),
+    ...(readers ?? []).map((each) => each.readSlowly(isTime)),
+  ];
+  await Bun.sleep(200 + trial.random(200));
+
+  const since = performance.now();
+  child.process.kill("SIGTERM");
+  setTimeout(signalled, 150);
+  expect(await child.ended()).toBe(0);
+  const took = performance.now() - since;
+  expect(took).toBeLessThan(2 * SHUTDOWN_TIMEOUT);
+  await Promise.all(working);
+  expect(child.errors).toBe("");
+  for (const connection of [...idlers, ...dawdlers]) await connection.closed();
+  expect(readdirSync(folder.path)).toEqual(["sessions.db"]);
+
+  const sessions = new Sessions<{ count: number }>({
+    backend: new SqliteSessionBackend(path),
+    sweepInterval: 0,
+  });
+  for (const { cookie, count } of all) {
+    const { session } = await sessions.open(
+      new Request("http://localhost/", { headers: { cookie } }),
+    );
+    if (session.count !== count) tally.lost++;
+  }
+  await sessions.close();
+  return took;
+}
+
+// WebSockets belong here too, once there are any.
+describe("a service that is told to end in the middle of its work", () => {
+  for (const [way, file] of [
+    ["listen()", "busy-listening.ts"],
+    ["export default app", "busy-default-export.ts"],
+  ] as const) {
+    guarantee(
+      {
+        id: "G12",
+        name: `SIGTERM under load cuts no request and loses no change, under ${way}`,
+        quick: 2,
+        full: 15,
+        of: "ends",
+      },
+      async (trial) => {
+        const tally: Tally = { requests: 0, cut: 0, acknowledged: 0, lost: 0 };
+        let [slowest, slowestPlain] = [0, 0];
+        for (let round = 0; round < trial.size; round++) {
+          const isDawdling = round % 2 === 0;
+          const took = await endOne(file, isDawdling, trial, tally);
+          if (isDawdling) slowest = Math.max(slowest, took);
+          else slowestPlain = Math.max(slowestPlain, took);
+          trial.progress(round + 1);
+        }
+        trial.never("requests cut", tally.cut, tally.requests);
+        trial.never("acknowledged changes lost", tally.lost, tally.acknowledged);
+        trial.always("exit code 0", trial.size);
+        trial.atMost("slowest end", slowestPlain, SHUTDOWN_TIMEOUT, "ms");
+        trial.atMost("with headers half sent", slowest, SHUTDOWN_TIMEOUT + 500, "ms");
+      },
+    );
+  }
+});
