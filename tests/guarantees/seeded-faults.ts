@@ -626,12 +626,12 @@ export const FAULTS: readonly Fault[] = [
     what: "A session that could not be stored is logged, and the page is sent.",
     file: "src/app/app.ts",
     find: `    try {
-      return this.#sessions.addCookie(response, await setCookie);
+      return this.#send(response, await setCookie);
     } catch (error) {
       return this.#fail(error, request, open);
     }`,
     replace: `    try {
-      return this.#sessions.addCookie(response, await setCookie);
+      return this.#send(response, await setCookie);
     } catch (error) {
       this.#report(error, request, open.touched);
       return response;
@@ -1002,10 +1002,77 @@ export const FAULTS: readonly Fault[] = [
     rule: "G12",
     what: "A service that is told to end cuts off what is under way.",
     file: "src/app/lifecycle.ts",
-    find: `  await Promise.race([server.stop(), late]);`,
-    replace: `  await Promise.race([server.stop(true), late]);`,
+    find: `then(() => server.stop()), late]);`,
+    replace: `then(() => server.stop(true)), late]);`,
     in: "tests/app/lifecycle.test.ts",
     test: "ends on SIGTERM when the request under way is answered",
+  },
+  {
+    rule: "G12",
+    what: "A client is not told that the server is about to close its connection.",
+    file: "src/app/lifecycle.ts",
+    find: `    service.endConnections();
+`,
+    replace: ``,
+    in: "tests/guarantees/shutdown.test.ts",
+    test: "G12: SIGTERM under load cuts no request and loses no change, under listen()",
+  },
+  {
+    rule: "G4",
+    what: "A new id and the end of the old one are two commits.",
+    file: "src/backends/sqlite.ts",
+    find: `      remove.run({ id: newId });
+      return changes(rotate.run({ ...record, id: oldId, newId, was: version, now })) === 1;`,
+    replace: `      setTimeout(() => void this.delete(oldId), 20);
+      return changes(this.#statements.create.run({ ...record, id: newId, now })) === 1;`,
+    in: "tests/guarantees/crashes.test.ts",
+    test: "G4: what was acknowledged is there after a SIGKILL, and what was ended stays ended",
+  },
+  {
+    rule: "G5",
+    what: "Each write of a turn is a commit of its own.",
+    file: "src/backends/group-commit.ts",
+    find: `    const results = this.#inTransaction(() => writes.map((write) => write.run()));`,
+    replace: `    const results = writes.map((write) => this.#inTransaction(write.run));`,
+    in: "tests/guarantees/crashes.test.ts",
+    test: "G5: a log that is cut at any byte leaves the sessions as of one commit",
+  },
+  {
+    rule: "G11",
+    what: "Pages of the database are kept in memory, damaged or not.",
+    file: "src/backends/group-commit.ts",
+    find: `  if (isDamage) client.run("PRAGMA shrink_memory");`,
+    replace: ``,
+    in: "tests/backends/sqlite-faults.test.ts",
+    test: "S7: a page that was damaged is read anew, and no longer from memory, once it is restored",
+  },
+  {
+    rule: "S7",
+    what: "A write goes on when its load has come after all, however late.",
+    file: "src/session/keyed-queue.ts",
+    find: `    if (this.#isLate) throw`,
+    replace: `    if (this.#isLate && this.#patience === 0) throw`,
+    in: "tests/session/load-save-store.test.ts",
+    test: "S7: changes nothing that was acknowledged since",
+  },
+  {
+    rule: "G13",
+    what: "What a session holds is copied key by key, as plain objects are.",
+    file: "src/session/json.ts",
+    find: `  return JSON.stringify({ ...dictionary });`,
+    replace: `  return JSON.stringify(Object.assign({}, dictionary));`,
+    in: "tests/guarantees/data.test.ts",
+    test: "G13: what a session holds comes back as it was, hostile keys and values included",
+  },
+  {
+    rule: "G13",
+    what: "A session ends by its row, whatever stands there.",
+    file: "src/session/backend.ts",
+    find: `    Number.isFinite(expiresAt) &&
+`,
+    replace: ``,
+    in: "tests/guarantees/data.test.ts",
+    test: "G13: a damaged row is no session and an event, and no page fails because of it",
   },
   {
     rule: "G14",
