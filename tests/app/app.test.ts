@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import type { AppOptions, SessionBackend, SessionData } from "bunpie";
 import { App, html, HttpError, InMemorySessionBackend, SESSION_TIMEOUT, Sessions } from "bunpie";
 
-import { Client } from "../support/client.ts";
+import { Client } from "../../src/testing/client.ts";
 import { FakeClock } from "../support/clock.ts";
 import { quiet } from "../support/quiet.ts";
 import { TappedStore } from "../support/tapped-store.ts";

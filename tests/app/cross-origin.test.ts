@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 
 import { App } from "bunpie";
 
-import { Client } from "../support/client.ts";
+import { Client } from "../../src/testing/client.ts";
 import { quiet } from "../support/quiet.ts";
 import { exchange, head } from "../support/raw.ts";
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { App } from "bunpie";
 
 import { DispatchTable, READ_BY_BUN } from "../../src/app/dispatch.ts";
-import { Client } from "../support/client.ts";
+import { Client } from "../../src/testing/client.ts";
 import { quiet } from "../support/quiet.ts";
 import { exchange, head } from "../support/raw.ts";
 

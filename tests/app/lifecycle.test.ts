@@ -7,7 +7,7 @@ import { App, SESSION_TIMEOUT } from "bunpie";
 import { SqliteSessionBackend } from "bunpie/sqlite";
 
 import { READ_BY_BUN } from "../../src/app/dispatch.ts";
-import { Client } from "../support/client.ts";
+import { Client } from "../../src/testing/client.ts";
 import { FakeClock } from "../support/clock.ts";
 import { quiet } from "../support/quiet.ts";
 import { ServedApp } from "../support/served-app.ts";

@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import type { AppOptions, AppRequest } from "bunpie";
 import { App } from "bunpie";
 
-import { Client } from "../support/client.ts";
+import { Client } from "../../src/testing/client.ts";
 import { quiet } from "../support/quiet.ts";
 import { exchange, head } from "../support/raw.ts";
 

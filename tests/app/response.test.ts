@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import { App, html, HttpError } from "bunpie";
 
-import { Client } from "../support/client.ts";
+import { Client } from "../../src/testing/client.ts";
 import { quiet } from "../support/quiet.ts";
 
 const FILE = join(import.meta.dir, "../fixtures/hello.txt");

@@ -2,9 +2,9 @@ import { describe, expect, spyOn, test } from "bun:test";
 
 import { App } from "../../src/app/app.ts";
 import { InMemorySessionBackend } from "../../src/backends/memory.ts";
-import { Client } from "../support/client.ts";
+import { Client } from "../../src/testing/client.ts";
+import { describeStore, expiredRecord, recordOf } from "../../src/testing/store-contract.ts";
 import { FakeClock } from "../support/clock.ts";
-import { describeStore, expiredRecord, recordOf } from "../support/store-contract.ts";
 
 describeStore("InMemorySessionBackend", () => new InMemorySessionBackend());
 

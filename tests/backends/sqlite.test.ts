@@ -6,10 +6,15 @@ import { App } from "../../src/app/app.ts";
 import type { SqliteSessionBackendOptions } from "../../src/backends/sqlite.ts";
 import { SqliteSessionBackend } from "../../src/backends/sqlite.ts";
 import { hashId } from "../../src/session/id.ts";
-import { Client } from "../support/client.ts";
+import { Client } from "../../src/testing/client.ts";
+import {
+  describeStore,
+  expiredRecord,
+  randomId,
+  recordOf,
+} from "../../src/testing/store-contract.ts";
 import { FakeClock } from "../support/clock.ts";
 import { Folder } from "../support/folder.ts";
-import { describeStore, expiredRecord, randomId, recordOf } from "../support/store-contract.ts";
 
 const contractFolder = new Folder();
 afterAll(() => contractFolder.remove());

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { Client } from "../../src/testing/client.ts";
 import { AppProcess } from "../support/app-process.ts";
-import { Client } from "../support/client.ts";
 
 const EXAMPLES = join(import.meta.dir, "../../examples");
 const folder = mkdtempSync(join(tmpdir(), "examples-"));

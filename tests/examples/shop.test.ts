@@ -9,7 +9,7 @@ import { Shop } from "../../examples/shop/shop.ts";
 import { formatDistance } from "../../examples/shop/views/format.ts";
 import { SqliteSessionBackend } from "../../src/backends/sqlite.ts";
 import { InMemorySessionBackend } from "../../src/index.ts";
-import { Client } from "../support/client.ts";
+import { Client } from "../../src/testing/client.ts";
 import { FakeClock } from "../support/clock.ts";
 
 const HOUR = 60 * 60_000;

@@ -2,8 +2,8 @@ import { describe, expect } from "bun:test";
 
 import { App } from "../../src/app/app.ts";
 import { InMemorySessionBackend } from "../../src/backends/memory.ts";
+import { Client } from "../../src/testing/client.ts";
 import { MapBackend } from "../support/backends.ts";
-import { Client } from "../support/client.ts";
 import { quiet } from "../support/quiet.ts";
 import { guarantee, number } from "./figure.ts";
 

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect } from "bun:test";
 
+import { Client } from "../../src/testing/client.ts";
 import { Child } from "../support/child.ts";
-import { Client } from "../support/client.ts";
 import { Folder } from "../support/folder.ts";
 import { guarantee } from "./figure.ts";
 

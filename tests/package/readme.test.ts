@@ -4,8 +4,8 @@ import { mkdir, mkdtemp, readdir, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { Client } from "../../src/testing/client.ts";
 import tsconfig from "../../tsconfig.json";
-import { Client } from "../support/client.ts";
 import { codeBlocks } from "../support/markdown.ts";
 import { ServedApp } from "../support/served-app.ts";
 

@@ -1,8 +1,8 @@
 import { expect } from "bun:test";
 
 import { App } from "../../src/app/app.ts";
-import type { Fetcher } from "./client.ts";
-import { Client } from "./client.ts";
+import type { Fetcher } from "../../src/testing/client.ts";
+import { Client } from "../../src/testing/client.ts";
 
 /** What a guest can ask for. */
 export const KINDS = ["read", "write", "regenerate", "login", "end", "begin"] as const;

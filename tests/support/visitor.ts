@@ -1,6 +1,6 @@
 import type { Sessions } from "../../src/session/manager.ts";
 import type { Session } from "../../src/session/session.ts";
-import { Client } from "./client.ts";
+import { Client } from "../../src/testing/client.ts";
 
 /** What a page does with the session. What it returns is the response, or the response's JSON. */
 export type Page = (session: Session) => unknown;

@@ -1,7 +1,7 @@
 import { expect } from "bun:test";
 
-import type { Fetcher } from "./client.ts";
-import { Client } from "./client.ts";
+import type { Fetcher } from "../../src/testing/client.ts";
+import { Client } from "../../src/testing/client.ts";
 
 /** The connection broke: whether the server has done what was asked is open. */
 export class ServerGone extends Error {}

@@ -5,8 +5,8 @@ import type {
   SessionBackend,
   SessionData,
   SessionRecord,
-} from "../../src/session/backend.ts";
-import { SessionStore } from "../../src/session/backend.ts";
+} from "../session/backend.ts";
+import { SessionStore } from "../session/backend.ts";
 
 const HOUR = 60 * 60 * 1000;
 
