@@ -17,7 +17,8 @@ export type SessionData = Record<string, unknown>;
 
 /**
  * Where sessions are kept: two methods, synchronous or not. `sessionId` is the SHA-256 of the id in
- * the cookie; a backend never sees an id that anyone could use.
+ * the cookie; a backend never sees an id that anyone could use. Data is handed over as a value:
+ * whoever changes an object afterwards changes nothing that is kept.
  *
  * A backend of these two methods is safe inside one process. Between processes, two requests that
  * write the same session within the same few milliseconds can still overwrite each other: for

@@ -3,8 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { rmSync } from "node:fs";
 
 import { SqliteSessionBackend } from "../../src/backends/sqlite.ts";
-import { Client } from "../../src/testing/client.ts";
-import { recordOf } from "../../src/testing/store-contract.ts";
+import { recordOf } from "../../src/testing/records.ts";
 import { Child } from "../support/child.ts";
 import { noise, overwritePage } from "../support/disk.ts";
 import { Folder } from "../support/folder.ts";

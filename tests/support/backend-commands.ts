@@ -3,7 +3,7 @@ import { expect } from "bun:test";
 import * as fc from "fast-check";
 
 import type { SessionBackend, SessionData } from "../../src/session/backend.ts";
-import { randomId } from "../../src/testing/store-contract.ts";
+import { randomId } from "../../src/testing/records.ts";
 import type { FakeClock } from "./clock.ts";
 
 /** Which session; the real ids are other ones each time. */

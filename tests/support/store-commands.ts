@@ -4,7 +4,7 @@ import * as fc from "fast-check";
 
 import type { SessionData, SessionRecord, SessionStore } from "../../src/session/backend.ts";
 import { NEW_RECORD } from "../../src/session/backend.ts";
-import { randomId } from "../../src/testing/store-contract.ts";
+import { randomId } from "../../src/testing/records.ts";
 import type { FakeClock } from "./clock.ts";
 
 const HOUR = 60 * 60 * 1000;
