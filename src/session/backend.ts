@@ -6,12 +6,19 @@ export type { MaybePromise } from "./maybe-promise.ts";
 /** How long a session lives without being used, in seconds: eight hours. */
 export const SESSION_TIMEOUT = 8 * 60 * 60;
 
+/**
+ * So many writers would have to come between, each after a read and before its write. It rather is a
+ * store that refuses what it should take, and would be asked for ever.
+ */
+const MOST_ATTEMPTS = 1_000;
+
 /** What a session holds: values that JSON gives back as they were. */
 export type SessionData = Record<string, unknown>;
 
 /**
  * Where sessions are kept: two methods, synchronous or not. `sessionId` is the SHA-256 of the id in
- * the cookie; a backend never sees an id that anyone could use.
+ * the cookie; a backend never sees an id that anyone could use. Data is handed over as a value:
+ * whoever changes an object afterwards changes nothing that is kept.
  *
  * A backend of these two methods is safe inside one process. Between processes, two requests that
  * write the same session within the same few milliseconds can still overwrite each other: for
@@ -134,7 +141,7 @@ export abstract class SessionStore implements SessionBackend {
    */
   async save(sessionId: string, data: SessionData, timeout: number): Promise<void> {
     if (timeout <= 0 || Object.keys(data).length === 0) return this.delete(sessionId);
-    for (;;) {
+    for (let attempts = 0; attempts < MOST_ATTEMPTS; attempts++) {
       const now = this.now();
       const old = await this.read(sessionId);
       const fresh = { data: JSON.stringify(data), touchedAt: now, expiresAt: now + timeout * 1000 };
@@ -148,6 +155,9 @@ export abstract class SessionStore implements SessionBackend {
             );
       if (saved) return;
     }
+    throw new Error(
+      `The session could not be saved: ${MOST_ATTEMPTS} times, what was read was not what was there.`,
+    );
   }
 }
 

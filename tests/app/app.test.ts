@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import type { AppOptions, SessionBackend, SessionData } from "bunpie";
 import { App, html, HttpError, InMemorySessionBackend, SESSION_TIMEOUT, Sessions } from "bunpie";
 
-import { Client } from "../support/client.ts";
+import { TestClient } from "../../src/testing/client.ts";
 import { FakeClock } from "../support/clock.ts";
 import { quiet } from "../support/quiet.ts";
 import { TappedStore } from "../support/tapped-store.ts";
@@ -69,8 +69,8 @@ const OPTION_ERRORS: [AppOptions, string][] = [
 describe("App", () => {
   test("keeps a session from one request to the next, and each visitor's apart", async () => {
     const app = new Counter();
-    const ann = new Client(app);
-    const bob = new Client(app);
+    const ann = new TestClient(app);
+    const bob = new TestClient(app);
     expect(await ann.text("/")).toBe("You have visited 1 times.");
     expect(await ann.text("/")).toBe("You have visited 2 times.");
     expect(await bob.text("/")).toBe("You have visited 1 times.");
@@ -93,14 +93,14 @@ describe("App", () => {
 
   test("keeps sessions where it is told to", async () => {
     const backend = new Backend();
-    await new Client(new Counter({ sessionBackend: backend })).send("/");
+    await new TestClient(new Counter({ sessionBackend: backend })).send("/");
     expect([...backend.kept.values()]).toMatchObject([{ visits: 1 }]);
   });
 
   test("ends sessions by the clock it is given, in memory too", async () => {
     const clock = new FakeClock();
     clock.advance(Date.UTC(2000) - clock.now());
-    const client = new Client(new Counter({ session: { now: clock.now, sweepInterval: 0 } }));
+    const client = new TestClient(new Counter({ session: { now: clock.now, sweepInterval: 0 } }));
     await client.send("/");
     expect(await client.text("/")).toBe("You have visited 2 times.");
     clock.advance(SESSION_TIMEOUT * 1000 - 1);
@@ -121,7 +121,7 @@ describe("App", () => {
     }
     const app = new Private();
     expect(app.sessions).toBeInstanceOf(Sessions);
-    const client = new Client(app);
+    const client = new TestClient(app);
     await client.send("/login/ann");
     expect(await client.text("/whoami")).toBe("ann");
     expect(await app.sessions.revokeAll("ann")).toBe(1);
@@ -177,7 +177,7 @@ describe("fetch", () => {
 describe("this.request", () => {
   test("is there only while a request is answered", async () => {
     const app = new Counter();
-    await new Client(app).send("/");
+    await new TestClient(app).send("/");
     expect(() => app.request).toThrow(
       new Error(
         "this.request is there only while a request is being answered: in a handler, or in what a handler calls.",
@@ -211,7 +211,7 @@ describe("this.request", () => {
     }
 
     const app = new Crowd();
-    const clients = Array.from({ length: COUNT }, () => new Client(app));
+    const clients = Array.from({ length: COUNT }, () => new TestClient(app));
     const seen = await Promise.all(
       clients.map(async (client, index) =>
         (await client.send(`/enter/${index}?name=${index}`)).json(),
@@ -232,7 +232,9 @@ describe("this.request", () => {
         return [await answer.text(), this.request.session.visits, this.request.path];
       }
     }
-    expect(await new Client(new Outer()).text("/")).toBe('["You have visited 1 times.",70,"/"]');
+    expect(await new TestClient(new Outer()).text("/")).toBe(
+      '["You have visited 1 times.",70,"/"]',
+    );
   });
 });
 
@@ -291,20 +293,20 @@ describe("a request that fails", () => {
   describe.each(WAYS)("by %s", (how, status) => {
     test.each(["throws", "rejects"])("S8: stores nothing of a session: %s", async (page) => {
       using _error = quiet("error");
-      const client = new Client(new Failing());
+      const client = new TestClient(new Failing());
       await client.send("/set/first");
-      const before = client.id;
+      const before = client.sessionId;
       const response = await client.send(`/${page}/${how}`);
       expect(response.status).toBe(status);
       expect(response.headers.getSetCookie()).toEqual([]);
-      expect(client.id).toBe(before);
+      expect(client.sessionId).toBe(before);
       expect(await client.text("/get")).toBe("first");
     });
 
     test.each(["throws", "rejects"])("S8: makes no session: %s", async (page) => {
       using _error = quiet("error");
       const backend = new InMemorySessionBackend();
-      const client = new Client(new Failing({ sessionBackend: backend }));
+      const client = new TestClient(new Failing({ sessionBackend: backend }));
       expect((await client.send(`/${page}/${how}`)).headers.getSetCookie()).toEqual([]);
       expect(backend.size).toBe(0);
     });
@@ -313,13 +315,13 @@ describe("a request that fails", () => {
       "L6: ends a session that it has destroyed: %s",
       async (page) => {
         using _error = quiet("error");
-        const client = new Client(new Failing());
+        const client = new TestClient(new Failing());
         await client.send("/set/first");
         const thief = client.clone();
         const response = await client.send(`/${page}/${how}`);
         expect(response.status).toBe(status);
         expect(response.headers.get("cache-control")).toBe("no-store");
-        expect(client.id).toBeUndefined();
+        expect(client.sessionId).toBeUndefined();
         expect(await thief.text("/get")).toBe("nothing");
       },
     );
@@ -327,7 +329,7 @@ describe("a request that fails", () => {
 
   test("S4: is one whose session cannot be stored, and the log says where", async () => {
     using error = quiet("error");
-    const client = new Client(new Failing());
+    const client = new TestClient(new Failing());
     const response = await client.send("/unstorable");
     expect([response.status, await response.text()]).toEqual([
       500,
@@ -339,10 +341,10 @@ describe("a request that fails", () => {
 });
 
 /** A visitor with a session in a backend that can be made to fail. */
-async function visited(): Promise<{ backend: Backend; client: Client; app: Counter }> {
+async function visited(): Promise<{ backend: Backend; client: TestClient; app: Counter }> {
   const backend = new Backend();
   const app = new Counter({ sessionBackend: backend });
-  const client = new Client(app);
+  const client = new TestClient(app);
   await client.send("/");
   return { backend, client, app };
 }
@@ -353,13 +355,13 @@ describe("a session backend that fails", () => {
     async (operation) => {
       using error = quiet("error");
       const { backend, client } = await visited();
-      const before = client.id;
+      const before = client.sessionId;
       backend.failing = operation;
       const response = await client.send("/");
       expect(response.status).toBe(503);
       expect(response.headers.getSetCookie()).toEqual([]);
       expect(await response.text()).toBe("Sessions are unavailable. Please try again.");
-      expect(client.id).toBe(before);
+      expect(client.sessionId).toBe(before);
       expect(error).toHaveBeenCalledTimes(1);
       expect(Bun.inspect(error.mock.lastCall)).toContain("The disk is");
       backend.failing = undefined;
@@ -371,7 +373,7 @@ describe("a session backend that fails", () => {
     using _error = quiet("error");
     const { backend, app } = await visited();
     backend.failing = "save";
-    const response = await new Client(app).send("/");
+    const response = await new TestClient(app).send("/");
     expect(response.status).toBe(503);
     expect(response.headers.getSetCookie()).toEqual([]);
   });
@@ -379,8 +381,8 @@ describe("a session backend that fails", () => {
   test("S7: leaves those alone who bring no cookie and write no session", async () => {
     const { backend, app } = await visited();
     backend.failing = "load";
-    expect(await new Client(app).text("/about")).toBe("about");
-    expect(await new Client(app).text("/visits")).toBe("0");
+    expect(await new TestClient(app).text("/about")).toBe("about");
+    expect(await new TestClient(app).text("/visits")).toBe("0");
   });
 
   test("I7: tells neither the log nor the visitor the cookie", async () => {
@@ -388,8 +390,10 @@ describe("a session backend that fails", () => {
     const { backend, client } = await visited();
     backend.failing = "load";
     const body = await client.text("/");
-    expect(client.id).toHaveLength(43);
-    expect(body + Bun.inspect(error.mock.calls, { depth: 10 })).not.toContain(client.id ?? "");
+    expect(client.sessionId).toHaveLength(43);
+    expect(body + Bun.inspect(error.mock.calls, { depth: 10 })).not.toContain(
+      client.sessionId ?? "",
+    );
   });
 
   test.each([
@@ -406,7 +410,7 @@ describe("a session backend that fails", () => {
     const opened = Promise.withResolvers<void>();
     backend.gate = opened.promise;
     let answered = false;
-    const response = new Client(new Leaving({ sessionBackend: backend })).send(path);
+    const response = new TestClient(new Leaving({ sessionBackend: backend })).send(path);
     const settled = response.then(() => (answered = true));
     await new Promise(setImmediate);
     expect([answered, backend.kept.size]).toEqual([false, 0]);
@@ -477,38 +481,38 @@ describe("Set-Cookie", () => {
   test.each(["/raw/ann", "/jar/ann"])(
     "C7: of the app's own stays beside the session's, on lines of their own: %s",
     async (path) => {
-      const response = await new Client(new Baker()).send(path);
+      const response = await new TestClient(new Baker()).send(path);
       expect(names(response)).toEqual(["theme", "language", "session_id"]);
     },
   );
 
   test("C7: of a Response and of this.request.cookies go out together", async () => {
-    expect(names(await new Client(new Baker()).send("/both"))).toEqual(["language", "theme"]);
+    expect(names(await new TestClient(new Baker()).send("/both"))).toEqual(["language", "theme"]);
   });
 
   test("C7: of the session's name is the session's own", async () => {
-    const client = new Client(new Baker());
+    const client = new TestClient(new Baker());
     const response = await client.send("/forged");
     expect(names(response)).toEqual(["session_id"]);
     expect(await client.text("/whoami")).toBe("x");
   });
 
   test("goes out with no error", async () => {
-    expect(names(await new Client(new Baker()).send("/fails"))).toEqual([]);
+    expect(names(await new TestClient(new Baker()).send("/fails"))).toEqual([]);
   });
 
   test.each(["session", "named"])(
     "is not left behind on a Response that answers many visitors: %s",
     async (page) => {
       const app = new Baker();
-      const first = await new Client(app).send(`/${page}/ann`);
+      const first = await new TestClient(app).send(`/${page}/ann`);
       expect(names(first)).toHaveLength(1);
       expect(first.headers.get("location")).toBe("/");
       expect(first.status).toBe(303);
-      const second = await new Client(app).send(`/${page}/bob`);
+      const second = await new TestClient(app).send(`/${page}/bob`);
       expect(names(second)).toHaveLength(1);
       expect(second.headers.get("set-cookie")).not.toBe(first.headers.get("set-cookie"));
-      expect(names(await new Client(app).send("/shared"))).toEqual([]);
+      expect(names(await new TestClient(app).send("/shared"))).toEqual([]);
       expect(SHARED.headers.has("set-cookie")).toBe(false);
     },
   );
@@ -559,19 +563,19 @@ describe("caching", () => {
     test.each(["GET", "HEAD"])(
       "K3: %s without the session may be kept by anyone",
       async (method) => {
-        const { headers } = await new Client(new Cached()).send(`/skip/${kind}`, { method });
+        const { headers } = await new TestClient(new Cached()).send(`/skip/${kind}`, { method });
         expect([headers.get("vary"), headers.get("cache-control")]).toEqual([null, cacheControl]);
       },
     );
 
     test.each(["GET", "HEAD"])("K3: %s that reads the session varies", async (method) => {
-      const { headers } = await new Client(new Cached()).send(`/read/${kind}`, { method });
+      const { headers } = await new TestClient(new Cached()).send(`/read/${kind}`, { method });
       expect([headers.get("vary"), headers.get("cache-control")]).toEqual(["Cookie", cacheControl]);
     });
 
     test.each(["GET", "HEAD"])("K3: %s that sets the cookie is not stored", async (method) => {
       using warn = quiet("warn");
-      const client = new Client(new Cached());
+      const client = new TestClient(new Cached());
       for (const page of ["write", "destroy"]) {
         const { headers } = await client.send(`/${page}/${kind}`, { method });
         expect(headers.getSetCookie()).toHaveLength(1);
@@ -582,7 +586,7 @@ describe("caching", () => {
   });
 
   test("K3: an error that clears the cookie is not stored", async () => {
-    const client = new Client(new Cached());
+    const client = new TestClient(new Cached());
     await client.send("/write/text");
     const { status, headers } = await client.send("/refuse");
     expect(status).toBe(403);
@@ -613,7 +617,7 @@ describe("a store that fails while a failed request ends its session", () => {
     async (path) => {
       using error = quiet("error");
       const store = new TappedStore();
-      const client = new Client(new Site({ sessionBackend: store }));
+      const client = new TestClient(new Site({ sessionBackend: store }));
       await client.send("/");
       store.break("delete");
       const { status, headers } = await client.send(path);
@@ -627,7 +631,7 @@ describe("a store that fails while a failed request ends its session", () => {
   test("S7: answers 503 when the answer comes late", async () => {
     using _error = quiet("error");
     const store = new TappedStore();
-    const client = new Client(new Site({ sessionBackend: store }));
+    const client = new TestClient(new Site({ sessionBackend: store }));
     await client.send("/");
     store.once("delete", () => Promise.reject(new Error("The disk is gone.")));
     expect((await client.send("/leave")).status).toBe(503);

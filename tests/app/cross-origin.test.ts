@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 
 import { App } from "bunpie";
 
-import { Client } from "../support/client.ts";
+import { TestClient } from "../../src/testing/client.ts";
 import { quiet } from "../support/quiet.ts";
 import { exchange, head } from "../support/raw.ts";
 
@@ -36,7 +36,7 @@ class Site extends App {
 /** How the site answers a request with these headers, and whether a handler ran. */
 async function outcome(path: string, method: string, headers: Record<string, string>) {
   const site = new Site({ trustedOrigins: [TRUSTED] });
-  const { status } = await new Client(site).send(path, { method, headers });
+  const { status } = await new TestClient(site).send(path, { method, headers });
   return { status, calls: site.calls };
 }
 
@@ -92,7 +92,7 @@ describe.each(["/method", "/verbs", "/any-word"])("refuseCrossOrigin on %s", (pa
 describe("refuseCrossOrigin", () => {
   test("says how to let an origin in", async () => {
     const headers = { "sec-fetch-site": "cross-site" };
-    const response = await new Client(new Site()).send("/method", { method: "POST", headers });
+    const response = await new TestClient(new Site()).send("/method", { method: "POST", headers });
     expect(await response.text()).toContain("`trustedOrigins`");
   });
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { App } from "bunpie";
 
 import { DispatchTable, READ_BY_BUN } from "../../src/app/dispatch.ts";
-import { Client } from "../support/client.ts";
+import { TestClient } from "../../src/testing/client.ts";
 import { quiet } from "../support/quiet.ts";
 import { exchange, head } from "../support/raw.ts";
 
@@ -91,7 +91,7 @@ describe("DispatchTable", () => {
     ["/cart", "your cart"],
     ["/item/7", "item 7"],
   ])("answers GET %s", async (path, body) => {
-    const response = await new Client(new Site()).send(path);
+    const response = await new TestClient(new Site()).send(path);
     expect(response.status).toBe(200);
     expect(await response.text()).toBe(body);
   });
@@ -99,7 +99,7 @@ describe("DispatchTable", () => {
   test.each(["/%", "/%zz", "/greet/%ff", "/greet/%C3", "/greet/%ED%A0%80", "/nothing/%E2%82"])(
     "answers %s, which does not decode, with 400",
     async (path) => {
-      const response = await new Client(new Site()).send(path);
+      const response = await new TestClient(new Site()).send(path);
       expect(response.status).toBe(400);
       expect(await response.text()).toBe("The path is not valid percent-encoded UTF-8.");
     },
@@ -115,13 +115,13 @@ describe("DispatchTable", () => {
     ["too few segments, and a slash", "/greet/"],
     ["too few segments for a verb", "/item"],
   ])("answers %s with 404", async (_, path) => {
-    const response = await new Client(new Site()).send(path);
+    const response = await new TestClient(new Site()).send(path);
     expect(response.status).toBe(404);
     expect(await response.text()).toBe("There is nothing here.");
   });
 
   test("answers a verb that needs more segments than another with 404", async () => {
-    const client = new Client(new Site());
+    const client = new TestClient(new Site());
     expect((await client.send("/item/7", { method: "DELETE" })).status).toBe(404);
     expect(await client.text("/item/7/broken", { method: "DELETE" })).toBe(
       "Hello, 7 is gone: broken",
@@ -129,7 +129,7 @@ describe("DispatchTable", () => {
   });
 
   test.each([...VERBS, "PROPFIND"])("answers %s by a method", async (method) => {
-    const response = await new Client(new Site()).send("/greet/Ann", { method });
+    const response = await new TestClient(new Site()).send("/greet/Ann", { method });
     expect(response.status).toBe(200);
   });
 
@@ -138,14 +138,14 @@ describe("DispatchTable", () => {
     ["/cart", "PROPFIND", "GET, HEAD, POST, OPTIONS"],
     ["/item/7", "POST", "GET, HEAD, DELETE, OPTIONS"],
   ])("answers %s with 405 to %s, and says what it answers", async (path, method, allow) => {
-    const response = await new Client(new Site()).send(path, { method });
+    const response = await new TestClient(new Site()).send(path, { method });
     expect(response.status).toBe(405);
     expect(response.headers.get("allow")).toBe(allow);
     expect(await response.text()).toBe(`This page does not answer ${method}.`);
   });
 
   test("answers HEAD through GET", async () => {
-    expect((await new Client(new Site()).send("/cart", { method: "HEAD" })).status).toBe(200);
+    expect((await new TestClient(new Site()).send("/cart", { method: "HEAD" })).status).toBe(200);
   });
 
   test("sends no body to HEAD", async () => {
@@ -159,13 +159,13 @@ describe("DispatchTable", () => {
   });
 
   test("answers OPTIONS by itself", async () => {
-    const response = await new Client(new Site()).send("/cart", { method: "OPTIONS" });
+    const response = await new TestClient(new Site()).send("/cart", { method: "OPTIONS" });
     expect(response.status).toBe(204);
     expect(response.headers.get("allow")).toBe("GET, HEAD, POST, OPTIONS");
   });
 
   test("leaves HEAD and OPTIONS to handlers of the app's own", async () => {
-    const client = new Client(new Site());
+    const client = new TestClient(new Site());
     const response = await client.send("/own", { method: "HEAD" });
     expect(response.headers.get("x-from")).toBe("HEAD");
     expect(await client.text("/own", { method: "OPTIONS" })).toBe("OPTIONS");
@@ -178,15 +178,15 @@ describe("DispatchTable", () => {
     ["/index/about", "about"],
     ["/__proto__", "__proto__"],
   ])("gives %s to an index with parameters, unless it names a page", async (path, body) => {
-    expect(await new Client(new WithWords()).text(path)).toBe(body);
+    expect(await new TestClient(new WithWords()).text(path)).toBe(body);
   });
 
   test("answers / with 404 where index needs a segment", async () => {
-    expect((await new Client(new WithWords()).send("/")).status).toBe(404);
+    expect((await new TestClient(new WithWords()).send("/")).status).toBe(404);
   });
 
   test("answers every path of an app without pages with 404", async () => {
-    const client = new Client(new App());
+    const client = new TestClient(new App());
     expect((await client.send("/")).status).toBe(404);
     expect((await client.send("/fetch")).status).toBe(404);
   });
@@ -284,7 +284,7 @@ describe("a page's name", () => {
         return "served";
       }
     }
-    expect(await new Client(new OnPort()).text("/")).toBe("served");
+    expect(await new TestClient(new OnPort()).text("/")).toBe("served");
   });
 });
 
@@ -314,7 +314,7 @@ describe("what a request carries beside its path", () => {
         return { words, admin: this.request.session.admin ?? false };
       }
     }
-    const client = new Client(new Private());
+    const client = new TestClient(new Private());
     expect(await client.text("/?admin=true&words=a")).toBe('{"words":[],"admin":false}');
     const response = await client.post("/", { admin: "true", words: "a" });
     expect(await response.json()).toEqual({ words: [], admin: false });

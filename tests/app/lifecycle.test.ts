@@ -7,7 +7,7 @@ import { App, SESSION_TIMEOUT } from "bunpie";
 import { SqliteSessionBackend } from "bunpie/sqlite";
 
 import { READ_BY_BUN } from "../../src/app/dispatch.ts";
-import { Client } from "../support/client.ts";
+import { TestClient } from "../../src/testing/client.ts";
 import { FakeClock } from "../support/clock.ts";
 import { Connection } from "../support/connection.ts";
 import { quiet } from "../support/quiet.ts";
@@ -86,7 +86,7 @@ async function hot(file: string, env: Record<string, string> = {}) {
   return {
     child,
     reload,
-    client: new Client({
+    client: new TestClient({
       fetch: async (request) => {
         const { pathname } = new URL(request.url);
         return fetch(new URL(pathname, url), { headers: request.headers });
@@ -431,7 +431,7 @@ describe("the default backend under bun --hot", () => {
     }
     const options = { session: { now: clock.now, sweepInterval: 0 } };
     let app = new Counter(options);
-    const client = new Client({ fetch: (request) => app.fetch(request) });
+    const client = new TestClient({ fetch: (request) => app.fetch(request) });
     expect(await client.text("/")).toBe("1");
     app = new Counter(options);
     expect(await client.text("/")).toBe("2");

@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import type { AppOptions, AppRequest } from "bunpie";
 import { App } from "bunpie";
 
-import { Client } from "../support/client.ts";
+import { TestClient } from "../../src/testing/client.ts";
 import { quiet } from "../support/quiet.ts";
 import { exchange, head } from "../support/raw.ts";
 
@@ -38,7 +38,7 @@ const FORM = "application/x-www-form-urlencoded";
 
 /** The status and body that a page with this `read` answers with. */
 async function answer(read: Read, path = "/page", init?: RequestInit) {
-  const response = await new Client(new Probe(read)).send(path, init);
+  const response = await new TestClient(new Probe(read)).send(path, init);
   return [response.status, await response.text()] as const;
 }
 
@@ -146,13 +146,13 @@ describe("cookies", () => {
   });
 
   test("sends nothing that was not set", async () => {
-    const client = new Client(new Probe(({ cookies }) => cookies.get("theme")));
+    const client = new TestClient(new Probe(({ cookies }) => cookies.get("theme")));
     client.cookies.set("theme", "dark");
     expect((await client.send("/page")).headers.getSetCookie()).toEqual([]);
   });
 
   test("sends what was set and what was deleted", async () => {
-    const client = new Client(
+    const client = new TestClient(
       new Probe(({ cookies }) => {
         cookies.set("theme", "light", { secure: true });
         cookies.delete("language");
@@ -301,7 +301,7 @@ describe("form", () => {
 
 /** How an app with these options answers a request whose body it reads. */
 async function status(init: RequestInit, options?: AppOptions): Promise<number> {
-  return (await new Client(new Probe(readLength, options)).send("/page", init)).status;
+  return (await new TestClient(new Probe(readLength, options)).send("/page", init)).status;
 }
 
 describe("maxBodyBytes", () => {
@@ -328,7 +328,7 @@ describe("maxBodyBytes", () => {
   });
 
   test("S9: says how many bytes are allowed", async () => {
-    const response = await new Client(new Probe(readLength, small)).send(
+    const response = await new TestClient(new Probe(readLength, small)).send(
       "/page",
       post("123456789"),
     );

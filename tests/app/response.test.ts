@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import { App, html, HttpError } from "bunpie";
 
-import { Client } from "../support/client.ts";
+import { TestClient } from "../../src/testing/client.ts";
 import { quiet } from "../support/quiet.ts";
 
 const FILE = join(import.meta.dir, "../fixtures/hello.txt");
@@ -79,15 +79,15 @@ describe("responseOf", () => {
   });
 
   test("says that a text is one before it is sent, for whatever the app is mounted in", async () => {
-    const response = await new Client(new Site(() => "<script>")).send("/plain");
+    const response = await new TestClient(new Site(() => "<script>")).send("/plain");
     expect(response.headers.get("content-type")).toBe(TEXT);
   });
 
   test("takes an error that is returned for one that is thrown", async () => {
     using _error = quiet("error");
-    const refused = await new Client(new Site(() => new HttpError(403, "No."))).send("/plain");
+    const refused = await new TestClient(new Site(() => new HttpError(403, "No."))).send("/plain");
     expect([refused.status, await refused.text()]).toEqual([403, "No."]);
-    expect((await new Client(new Site(() => new Error("x"))).send("/plain")).status).toBe(500);
+    expect((await new TestClient(new Site(() => new Error("x"))).send("/plain")).status).toBe(500);
   });
 
   test("sends a Response as it is, the very same one", async () => {
@@ -99,7 +99,7 @@ describe("responseOf", () => {
 
   test("keeps what a Response says it varies by", async () => {
     const site = new Site(() => new Response("a", { headers: { vary: "Accept" } }));
-    const { headers } = await new Client(site).send("/private");
+    const { headers } = await new TestClient(site).send("/private");
     expect(headers.get("vary")).toBe("Accept, Cookie");
   });
 
@@ -133,7 +133,7 @@ describe("responseOf", () => {
     ],
   ])("answers %s with 500, and logs why", async (reason, make) => {
     using error = quiet("error");
-    const response = await new Client(new Site(make)).send("/plain");
+    const response = await new TestClient(new Site(make)).send("/plain");
     expect(response.status).toBe(500);
     expect(await response.text()).toBe("Something went wrong on this server.");
     expect(error.mock.calls).toEqual([["GET /plain failed:", expect.any(TypeError)]]);
@@ -154,7 +154,7 @@ describe("errorResponse", () => {
       new HttpError(429, "Slow down.", { cause: "secret", headers: { "retry-after": "9" } }),
     );
     for (const path of ["/plain", "/later"]) {
-      const response = await new Client(new Site(make)).send(path);
+      const response = await new TestClient(new Site(make)).send(path);
       expect(response.status).toBe(429);
       expect(response.headers.get("retry-after")).toBe("9");
       expect(response.headers.get("vary")).toBeNull();
@@ -172,7 +172,7 @@ describe("errorResponse", () => {
   ])("says nothing of %s but 500, and logs it once", async (_, thrown) => {
     using error = quiet("error");
     for (const path of ["/plain?token=secret", "/later?token=secret"]) {
-      const response = await new Client(new Site(fail(thrown))).send(path);
+      const response = await new TestClient(new Site(fail(thrown))).send(path);
       expect(response.status).toBe(500);
       expect(await response.text()).toBe("Something went wrong on this server.");
     }
@@ -187,7 +187,7 @@ describe("errorResponse", () => {
     ["any other error", new Error("unforeseen")],
   ])("K2: says that %s depends on the cookie if the session was touched", async (_, thrown) => {
     using _error = quiet("error");
-    const response = await new Client(new Site(fail(thrown))).send("/private");
+    const response = await new TestClient(new Site(fail(thrown))).send("/private");
     expect(response.headers.get("vary")).toBe("Cookie");
   });
 });

@@ -2,11 +2,12 @@ import { describe, expect, spyOn, test } from "bun:test";
 
 import { App } from "../../src/app/app.ts";
 import { InMemorySessionBackend } from "../../src/backends/memory.ts";
-import { Client } from "../support/client.ts";
+import { TestClient } from "../../src/testing/client.ts";
+import { expiredRecord, recordOf } from "../../src/testing/records.ts";
+import { testSessionBackend } from "../../src/testing/session-backend.ts";
 import { FakeClock } from "../support/clock.ts";
-import { describeStore, expiredRecord, recordOf } from "../support/store-contract.ts";
 
-describeStore("InMemorySessionBackend", () => new InMemorySessionBackend());
+testSessionBackend("InMemorySessionBackend", (now) => new InMemorySessionBackend({ now }));
 
 const signedIn = recordOf({ userId: "Ann" });
 
@@ -113,7 +114,7 @@ describe("InMemorySessionBackend", () => {
       }
       const log = spyOn(console, "error").mockImplementation(() => undefined);
       const app = new Site({ sessionBackend: new InMemorySessionBackend({ maxSessions: 1 }) });
-      const [ann, visitor] = [new Client(app), new Client(app)];
+      const [ann, visitor] = [new TestClient(app), new TestClient(app)];
       await ann.send("/login");
       const refused = await visitor.send("/");
       expect(refused.status).toBe(503);

@@ -10,9 +10,9 @@ import { getTableConfig, integer, sqliteTable } from "drizzle-orm/sqlite-core";
 
 import { adoptDatabase, openDatabase } from "../../src/backends/sqlite-database.ts";
 import { sessions, SqliteSessionBackend } from "../../src/backends/sqlite.ts";
+import { randomId, recordOf } from "../../src/testing/records.ts";
 import { Child } from "../support/child.ts";
 import { Folder } from "../support/folder.ts";
-import { randomId, recordOf } from "../support/store-contract.ts";
 
 const PRAGMAS = ["journal_mode", "synchronous", "busy_timeout", "foreign_keys", "cache_size"];
 

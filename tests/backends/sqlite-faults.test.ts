@@ -3,12 +3,12 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { rmSync } from "node:fs";
 
 import { SqliteSessionBackend } from "../../src/backends/sqlite.ts";
+import { recordOf } from "../../src/testing/records.ts";
 import { Child } from "../support/child.ts";
 import { noise, overwritePage } from "../support/disk.ts";
 import { Folder } from "../support/folder.ts";
 import { seededRandom } from "../support/random.ts";
 import { longestStall } from "../support/stall.ts";
-import { recordOf } from "../support/store-contract.ts";
 
 const BUSY_TIMEOUT = 150;
 

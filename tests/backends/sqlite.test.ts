@@ -6,16 +6,17 @@ import { App } from "../../src/app/app.ts";
 import type { SqliteSessionBackendOptions } from "../../src/backends/sqlite.ts";
 import { SqliteSessionBackend } from "../../src/backends/sqlite.ts";
 import { hashId } from "../../src/session/id.ts";
-import { Client } from "../support/client.ts";
+import { TestClient } from "../../src/testing/client.ts";
+import { expiredRecord, recordOf } from "../../src/testing/records.ts";
+import { testSessionBackend } from "../../src/testing/session-backend.ts";
 import { FakeClock } from "../support/clock.ts";
 import { Folder } from "../support/folder.ts";
-import { describeStore, expiredRecord, randomId, recordOf } from "../support/store-contract.ts";
 
 const contractFolder = new Folder();
 afterAll(() => contractFolder.remove());
-describeStore(
+testSessionBackend(
   "SqliteSessionBackend",
-  () => new SqliteSessionBackend(contractFolder.file(randomId())),
+  (now) => new SqliteSessionBackend(contractFolder.file("sessions.db"), { now }),
 );
 
 class Site extends App<{ visits: number; secret: string }> {
@@ -73,6 +74,13 @@ async function logOf(backend: SqliteSessionBackend): Promise<number> {
 }
 
 describe("SqliteSessionBackend", () => {
+  test("gives a record of a megabyte back whole", async () => {
+    const data = JSON.stringify({ text: "naïve 🙂 ".repeat(100_000) });
+    const backend = open();
+    await backend.create("id", recordOf({ data }));
+    expect((await backend.read("id"))?.data).toBe(data);
+  });
+
   test.each([
     ["synchronous", "off", '`synchronous` is "off"; it has to be "normal" or "full".'],
     ["synchronous", null, '`synchronous` is "null"; it has to be "normal" or "full".'],
@@ -161,16 +169,16 @@ describe("SqliteSessionBackend", () => {
         sessionBackend: open({ now: clock.now }),
         session: { now: clock.now, timeout: 60, sweepInterval: 0 },
       });
-      const client = new Client(app);
+      const client = new TestClient(app);
       await client.send("/");
-      const { id } = client;
+      const { sessionId } = client;
       clock.advance(59_999);
       expect(await client.clone().text("/read")).toBe("1");
       clock.advance(60_000);
       expect(await client.clone().text("/read")).toBe("nobody");
       expect(rows()).toHaveLength(1);
       expect(await client.text("/")).toBe("1");
-      expect(client.id).not.toBe(id);
+      expect(client.sessionId).not.toBe(sessionId);
     });
 
     test("removes what has expired in batches of 100, and serves in between", async () => {
@@ -289,11 +297,11 @@ describe("SqliteSessionBackend", () => {
 
   describe("I7", () => {
     test("I7: neither the rows nor the files hold the value of a cookie", async () => {
-      const client = new Client(new Site({ sessionBackend: open() }));
+      const client = new TestClient(new Site({ sessionBackend: open() }));
       await client.send("/");
-      const anonymous = client.id ?? "";
+      const anonymous = client.sessionId ?? "";
       await client.send("/login");
-      const signedIn = client.id ?? "";
+      const signedIn = client.sessionId ?? "";
       expect(rows()).toMatchObject([{ id: hashId(signedIn), user_id: "Ann" }]);
       for (const name of readdirSync(folder.path)) {
         const bytes = Buffer.from(await Bun.file(folder.file(name)).arrayBuffer());
@@ -303,9 +311,9 @@ describe("SqliteSessionBackend", () => {
 
     test("I7: a stored hash, presented as a cookie, opens nothing", async () => {
       const app = new Site({ sessionBackend: open() });
-      await new Client(app).send("/");
+      await new TestClient(app).send("/");
       const [row] = rows();
-      const thief = new Client(app);
+      const thief = new TestClient(app);
       thief.cookies.set("session_id", String(row?.["id"]));
       expect(await thief.text("/read")).toBe("nobody");
       expect(app.sessions.stats().rejected).toBe(1);
@@ -319,7 +327,7 @@ describe("SqliteSessionBackend", () => {
         sessionBackend: new SqliteSessionBackend(database),
         session: { onEvent: (event) => events.push(event) },
       });
-      const client = new Client(app);
+      const client = new TestClient(app);
       await client.send("/login");
       database.run("PRAGMA query_only = ON");
       const answers = [await client.text("/"), await client.text("/login")];
@@ -331,7 +339,7 @@ describe("SqliteSessionBackend", () => {
       expect(app.sessions.stats().failed).toBe(3);
       expect(told).toContain("readonly");
       expect(told).toContain("no such table");
-      for (const secret of [client.id ?? "", "the data"]) expect(told).not.toContain(secret);
+      for (const secret of [client.sessionId ?? "", "the data"]) expect(told).not.toContain(secret);
     });
   });
 });

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { TestClient } from "../../src/testing/client.ts";
 import { AppProcess } from "../support/app-process.ts";
-import { Client } from "../support/client.ts";
 
 const EXAMPLES = join(import.meta.dir, "../../examples");
 const folder = mkdtempSync(join(tmpdir(), "examples-"));
@@ -14,16 +14,16 @@ const start = (name: string): Promise<AppProcess> =>
   AppProcess.start([join(EXAMPLES, name)], { cwd: folder, env: { PORT: "0" } });
 
 /** A client of another app, or of the same one after a restart, with the same session. */
-function returning(client: Client, app: AppProcess): Client {
-  const copy = new Client(app);
-  copy.cookies.set("session_id", client.id ?? "");
+function returning(client: TestClient, app: AppProcess): TestClient {
+  const copy = new TestClient(app);
+  copy.cookies.set("session_id", client.sessionId ?? "");
   return copy;
 }
 
 describe.each(["plain-server.ts", "own-backend.ts"])("examples/%s", (name) => {
   test("counts visits, and goes on after a restart", async () => {
     await using before = await start(name);
-    const client = new Client(before);
+    const client = new TestClient(before);
     await client.send("/");
     expect(await client.text("/")).toBe("You have visited 2 times.");
     expect(await before.stop()).toBe(0);
@@ -36,7 +36,7 @@ describe.each(["plain-server.ts", "own-backend.ts"])("examples/%s", (name) => {
 describe("examples/plain-server.ts", () => {
   test("gives a handler the route's parameters beside the session", async () => {
     await using server = await start("plain-server.ts");
-    const client = new Client(server);
+    const client = new TestClient(server);
     await client.send("/");
     expect(await (await client.send("/greet/Ann")).json()).toEqual({ hello: "Ann", visits: 1 });
     expect(await client.text("/health")).toBe("fine");
@@ -46,7 +46,7 @@ describe("examples/plain-server.ts", () => {
 describe("examples/own-backend.ts", () => {
   test("forgets who logs out, after a restart too", async () => {
     await using before = await start("own-backend.ts");
-    const client = new Client(before);
+    const client = new TestClient(before);
     await client.send("/");
     const copy = client.clone();
     await client.post("/logout");

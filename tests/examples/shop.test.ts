@@ -9,7 +9,7 @@ import { Shop } from "../../examples/shop/shop.ts";
 import { formatDistance } from "../../examples/shop/views/format.ts";
 import { SqliteSessionBackend } from "../../src/backends/sqlite.ts";
 import { InMemorySessionBackend } from "../../src/index.ts";
-import { Client } from "../support/client.ts";
+import { TestClient } from "../../src/testing/client.ts";
 import { FakeClock } from "../support/clock.ts";
 
 const HOUR = 60 * 60_000;
@@ -22,16 +22,16 @@ const FORMS = ["/cart", "/add", "/order", "/login", "/logout", "/devices", "/els
 const folder = mkdtempSync(join(tmpdir(), "shop-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-function openShop(): { shop: Shop; clock: FakeClock; visit: () => Client } {
+function openShop(): { shop: Shop; clock: FakeClock; visit: () => TestClient } {
   const clock = new FakeClock();
   const { now } = clock;
   const shop = new Shop(new InMemorySessionBackend({ now }), { now });
-  return { shop, clock, visit: () => new Client(shop) };
+  return { shop, clock, visit: () => new TestClient(shop) };
 }
 
 /** Sends a form and follows the redirect, as a browser does. Gives the page that it leads to. */
 async function submit(
-  client: Client,
+  client: TestClient,
   path: string,
   fields: Record<string, string> = {},
 ): Promise<{ path: string; page: string; notice: string | undefined }> {
@@ -42,12 +42,15 @@ async function submit(
   return { path: location, page, notice: noticeIn(page) };
 }
 
-async function logIn(client: Client, fields: Record<string, string> = ANN): Promise<Client> {
+async function logIn(
+  client: TestClient,
+  fields: Record<string, string> = ANN,
+): Promise<TestClient> {
   expect((await submit(client, "/login", fields)).notice).toStartWith("Welcome");
   return client;
 }
 
-async function isLoggedIn(client: Client): Promise<boolean> {
+async function isLoggedIn(client: TestClient): Promise<boolean> {
   return (await client.text("/cart")).includes("Log out");
 }
 
@@ -56,7 +59,9 @@ function noticeIn(page: string): string | undefined {
 }
 
 /** What the cart's page shows: how many of each pie, and the total. */
-async function cartOf(client: Client): Promise<{ pies: Record<string, number>; total?: string }> {
+async function cartOf(
+  client: TestClient,
+): Promise<{ pies: Record<string, number>; total?: string }> {
   const page = await client.text("/cart");
   const lines = page.matchAll(/class="card pie (\w+)"[^]*?value="(\d+)"\s+required/g);
   const pies = Object.fromEntries([...lines].map(([, pie, count]) => [pie, Number(count)]));
@@ -65,7 +70,7 @@ async function cartOf(client: Client): Promise<{ pies: Record<string, number>; t
 }
 
 /** The handles of the sessions that the page of devices offers to end. */
-async function handlesOn(client: Client): Promise<string[]> {
+async function handlesOn(client: TestClient): Promise<string[]> {
   const page = await client.text("/devices");
   return [...page.matchAll(/name="handle" value="([^"]+)"/g)].map(([, handle]) => String(handle));
 }
@@ -133,13 +138,13 @@ describe("Shop", () => {
   test("keeps login and cart through a restart", async () => {
     const path = join(folder, "restart.db");
     const before = new Shop(new SqliteSessionBackend(path));
-    const client = await logIn(new Client(before));
+    const client = await logIn(new TestClient(before));
     await submit(client, "/add", { product: "lime" });
     await before.sessions.close();
 
     const after = new Shop(new SqliteSessionBackend(path));
-    const returning = new Client(after);
-    returning.cookies.set("session_id", client.id ?? "");
+    const returning = new TestClient(after);
+    returning.cookies.set("session_id", client.sessionId ?? "");
     expect(await isLoggedIn(returning)).toBe(true);
     expect(await cartOf(returning)).toEqual({ pies: { lime: 1 }, total: "€19.50" });
     await after.sessions.close();
@@ -293,7 +298,7 @@ describe("logging in", () => {
     await submit(client, "/add", { product: "apple" });
     const thief = client.clone();
     await logIn(client);
-    expect(client.id).not.toBe(thief.id);
+    expect(client.sessionId).not.toBe(thief.sessionId);
     expect(await isLoggedIn(client)).toBe(true);
     expect(await isLoggedIn(thief)).toBe(false);
     expect(await cartOf(thief)).toEqual({ pies: {} });
@@ -396,7 +401,7 @@ describe("the devices", () => {
     const ben = await logIn(visit(), BEN);
     const client = await logIn(visit());
     const [foreign] = await shop.sessions.list("2");
-    for (const handle of [foreign?.handle ?? "", "", "mud", ben.id ?? ""]) {
+    for (const handle of [foreign?.handle ?? "", "", "mud", ben.sessionId ?? ""]) {
       const { notice } = await submit(client, "/devices", { handle });
       expect(notice).toBe("That device is logged out already.");
     }

@@ -11,8 +11,8 @@ import type { SessionEvent } from "../../src/session/events.ts";
 import { createId, hashId } from "../../src/session/id.ts";
 import { Sessions } from "../../src/session/manager.ts";
 import type { OpenSession } from "../../src/session/session.ts";
+import { TestClient } from "../../src/testing/client.ts";
 import { BACKENDS, MapBackend } from "../support/backends.ts";
-import { Client } from "../support/client.ts";
 import { damage, damagedData } from "../support/damage.ts";
 import { flashName, jsonValue, sessionData } from "../support/json-arbitraries.ts";
 import { quiet } from "../support/quiet.ts";
@@ -243,7 +243,7 @@ describe("any damage", () => {
    * What a visitor sees of a damaged session, or nothing if it was left out, with an event. Then does
    * something else with it, and writes: that has to be there afterwards.
    */
-  async function visit(visitor: Client, page: string): Promise<Dictionary | undefined> {
+  async function visit(visitor: TestClient, page: string): Promise<Dictionary | undefined> {
     events = [];
     const seen = await visitor.send("/read");
     expect(seen.status).toBe(200);
@@ -282,7 +282,7 @@ describe("any damage", () => {
         damage,
         fc.constantFrom(...PAGES),
         async ({ column, value }, page) => {
-          const visitor = new Client(app);
+          const visitor = new TestClient(app);
           const id = createId();
           const key = hashId(id);
           visitor.cookies.set("session_id", id);
@@ -321,7 +321,7 @@ describe("any damage", () => {
         damagedData,
         fc.constantFrom(...PAGES),
         async (loaded, page) => {
-          const visitor = new Client(app);
+          const visitor = new TestClient(app);
           const id = createId();
           visitor.cookies.set("session_id", id);
           backend.damaged.set(hashId(id), loaded);

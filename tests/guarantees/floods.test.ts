@@ -2,8 +2,8 @@ import { describe, expect } from "bun:test";
 
 import { App } from "../../src/app/app.ts";
 import { InMemorySessionBackend } from "../../src/backends/memory.ts";
+import { TestClient } from "../../src/testing/client.ts";
 import { MapBackend } from "../support/backends.ts";
-import { Client } from "../support/client.ts";
 import { quiet } from "../support/quiet.ts";
 import { guarantee, number } from "./figure.ts";
 
@@ -118,9 +118,9 @@ describe("a flood of visitors without a cookie", () => {
       const maxSessions = trial.size / 10;
       const backend = new InMemorySessionBackend({ maxSessions });
       const app = new Site({ sessionBackend: backend });
-      const users: Client[] = [];
-      const signIn = async (): Promise<Client> => {
-        const client = new Client(app);
+      const users: TestClient[] = [];
+      const signIn = async (): Promise<TestClient> => {
+        const client = new TestClient(app);
         expect(await client.text(`/login/${users.length}`)).toBe("Hello.");
         users.push(client);
         return client;
@@ -132,7 +132,7 @@ describe("a flood of visitors without a cookie", () => {
       }
       while (users.length < maxSessions) await signIn();
       using errors = quiet("error");
-      const refused = await new Client(app).send("/write");
+      const refused = await new TestClient(app).send("/write");
       expect(refused.status).toBe(503);
       expect(refused.headers.getSetCookie()).toEqual([]);
       const lost: string[] = [];
@@ -158,7 +158,7 @@ describe("a flood of visitors without a cookie", () => {
       for (const sessionBackend of [new InMemorySessionBackend(), new MapBackend()]) {
         const app = new Site({ sessionBackend });
         const visit = async (): Promise<void> => {
-          const client = new Client(app);
+          const client = new TestClient(app);
           await client.send("/login/Ann");
           await client.send("/logout");
         };

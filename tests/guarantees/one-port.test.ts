@@ -1,7 +1,7 @@
 import { afterAll, describe, expect } from "bun:test";
 
+import { TestClient } from "../../src/testing/client.ts";
 import { Child } from "../support/child.ts";
-import { Client } from "../support/client.ts";
 import { Folder } from "../support/folder.ts";
 import { guarantee } from "./figure.ts";
 
@@ -21,12 +21,12 @@ interface Answer {
 
 /** A browser that makes a new connection for every request, so that the kernel picks the process. */
 class Wanderer {
-  readonly client: Client;
+  readonly client: TestClient;
   readonly #servedBy: Map<number, number>;
 
   constructor(port: number, servedBy: Map<number, number>) {
     this.#servedBy = servedBy;
-    this.client = new Client({
+    this.client = new TestClient({
       fetch: (request) => {
         const { pathname } = new URL(request.url);
         return fetch(`http://localhost:${port}${pathname}`, {

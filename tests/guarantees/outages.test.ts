@@ -4,9 +4,9 @@ import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 
 import { SqliteSessionBackend } from "../../src/backends/sqlite.ts";
 import type { MaybePromise, SessionBackend } from "../../src/session/backend.ts";
+import type { Fetcher } from "../../src/testing/client.ts";
 import { FolderBackend } from "../support/backends.ts";
 import { Child } from "../support/child.ts";
-import type { Fetcher } from "../support/client.ts";
 import { noise, overwritePage } from "../support/disk.ts";
 import { Folder } from "../support/folder.ts";
 import type { Kind } from "../support/guests.ts";

@@ -12,9 +12,9 @@ import { SqliteSessionBackend } from "bunpie/sqlite";
 import type { SessionBackend } from "../../src/session/backend.ts";
 import type { CookieOptions } from "../../src/session/cookie.ts";
 import { createId, hashId } from "../../src/session/id.ts";
+import type { Fetcher } from "../../src/testing/client.ts";
+import { TestClient } from "../../src/testing/client.ts";
 import { BACKENDS, STORES } from "../support/backends.ts";
-import type { Fetcher } from "../support/client.ts";
-import { Client } from "../support/client.ts";
 import { FakeClock } from "../support/clock.ts";
 import { Folder } from "../support/folder.ts";
 import { quiet } from "../support/quiet.ts";
@@ -145,7 +145,7 @@ describe.each(BACKENDS)("seen elsewhere, and not here, on %s", (_, create) => {
   let clock: FakeClock;
   let watched: Watched<SessionBackend>;
   let site: Site;
-  let browser: Client;
+  let browser: TestClient;
 
   beforeEach(() => {
     clock = new FakeClock();
@@ -154,7 +154,7 @@ describe.each(BACKENDS)("seen elsewhere, and not here, on %s", (_, create) => {
       sessionBackend: watched.backend,
       session: { now: clock.now, sweepInterval: 0 },
     });
-    browser = new Client(site);
+    browser = new TestClient(site);
   });
   afterEach(async () => {
     watched.before = () => undefined;
@@ -170,14 +170,14 @@ describe.each(BACKENDS)("seen elsewhere, and not here, on %s", (_, create) => {
     const thief = browser.clone();
     await browser.send("/add/pie");
     await browser.send("/login/ann");
-    expect(browser.id).not.toBe(planted);
+    expect(browser.sessionId).not.toBe(planted);
     expect(await browser.text("/")).toBe("ann: pie");
     expect(await thief.text("/")).toBe("nobody: ");
     for (const key of [planted, hashId(planted)]) expect(await stored(key)).toEqual({});
   });
 
   test("passport CVE-2022-25896: the id from before the login was good after it", async () => {
-    const thief = new Client(site);
+    const thief = new TestClient(site);
     await thief.send("/add/pie");
     const victim = thief.clone();
     await victim.send("/login/ann");
@@ -194,7 +194,7 @@ describe.each(BACKENDS)("seen elsewhere, and not here, on %s", (_, create) => {
     site._halt.release();
     await slow;
     expect(await tab.text("/")).toBe("nobody: ");
-    expect(await stored(hashId(tab.id ?? ""))).toEqual({});
+    expect(await stored(hashId(tab.sessionId ?? ""))).toEqual({});
   });
 
   test("express-session, @fastify/session, hono-sessions, koa-session: of two keys set at the same time, one was lost", async () => {
@@ -211,7 +211,7 @@ describe.each(BACKENDS)("seen elsewhere, and not here, on %s", (_, create) => {
     using _info = quiet("info");
     await browser.send("/add/pie");
     const { port = 0, url } = site.listen(0);
-    const headers = { cookie: `session_id=${browser.id}` };
+    const headers = { cookie: `session_id=${browser.sessionId}` };
     const [first, next] = [connect(port, "127.0.0.1"), connect(port, "127.0.0.1")];
     await Promise.all([once(first, "connect"), once(next, "connect")]);
 
@@ -236,7 +236,7 @@ describe.each(BACKENDS)("seen elsewhere, and not here, on %s", (_, create) => {
     watched.before = (method) => {
       if (!isLook(method)) throw new Error("The disk is full.");
     };
-    for (const client of [browser, new Client(site)]) {
+    for (const client of [browser, new TestClient(site)]) {
       const response = await client.send("/choose/size/large");
       expect(response.status).toBe(503);
       expect(response.headers.getSetCookie()).toEqual([]);
@@ -256,14 +256,14 @@ describe.each(BACKENDS)("seen elsewhere, and not here, on %s", (_, create) => {
       expect(response.status).toBe(503);
       expect(response.headers.getSetCookie()).toEqual([]);
     }
-    expect(await new Client(site).text("/about")).toBe("about us");
+    expect(await new TestClient(site).text("/about")).toBe("about us");
     watched.before = () => undefined;
     expect(await browser.text("/")).toBe("ann: ");
   });
 
   test("@fastify/session, hono-sessions: every anonymous visit made a row, a cookie and a write", async () => {
     for (const path of ["/", "/about", "/hasCart", "/choice", "/visits", "/logout"]) {
-      const response = await new Client(site).send(path);
+      const response = await new TestClient(site).send(path);
       expect(response.headers.getSetCookie()).toEqual([]);
     }
     expect(watched.calls).toEqual([]);
@@ -285,22 +285,22 @@ describe.each(BACKENDS)("seen elsewhere, and not here, on %s", (_, create) => {
     async (path) => {
       await browser.send("/login/ann");
       await browser.send("/add/pie");
-      const other = new Client(site);
+      const other = new TestClient(site);
       if (path === "/login/bob") await other.send("/choose/size/small");
-      using random = repeatOnce(browser.id ?? "");
+      using random = repeatOnce(browser.sessionId ?? "");
       await other.send(path);
       expect(await browser.text("/")).toBe("ann: pie");
       expect(await other.text("/")).toBe(path === "/add/tea" ? "nobody: tea" : "bob: ");
-      expect(other.id).not.toBe(browser.id);
+      expect(other.sessionId).not.toBe(browser.sessionId);
       expect(random).toHaveBeenCalledTimes(2);
     },
   );
 
   test("Rack CVE-2019-16782: the time of a look-up told how much of an id was guessed", async () => {
     await browser.send("/login/ann");
-    const id = browser.id ?? "";
+    const id = browser.sessionId ?? "";
     for (const right of [10, 20, 30, 40]) {
-      const guess = new Client(site);
+      const guess = new TestClient(site);
       guess.cookies.set("session_id", id.slice(0, right) + createId().slice(right));
       watched.calls.length = 0;
       expect(await guess.text("/")).toBe("nobody: ");
@@ -314,7 +314,7 @@ describe.each(BACKENDS)("seen elsewhere, and not here, on %s", (_, create) => {
 
   test("Django CVE-2015-5143, CVE-2015-5963: unknown ids and anonymous logouts made rows", async () => {
     for (let visit = 0; visit < 20; visit++) {
-      const stranger = new Client(site);
+      const stranger = new TestClient(site);
       const id = createId();
       stranger.cookies.set("session_id", id);
       for (const path of ["/", "/logout"]) {
@@ -345,7 +345,7 @@ describe("seen elsewhere, and not here", () => {
     const DATABASE = folder.file("sessions.db");
     await using there = new ServedApp("listening.ts", { env: { DATABASE } });
     const here = new Site({ sessionBackend: new SqliteSessionBackend(DATABASE) });
-    const browser = new Client(there);
+    const browser = new TestClient(there);
     expect(await browser.text("/")).toBe("1");
     const slow = browser.send("/slow");
     await there.message("slow");
@@ -362,7 +362,7 @@ describe("seen elsewhere, and not here", () => {
   test("Hono CVE-2026-39410: a no-break space before its name let an evil cookie pass for the session's", async () => {
     using _info = quiet("info");
     const site = new Site({ session: { cookie: { name: "__Host-id" } } });
-    const [victim, thief] = [new Client(site), new Client(site)];
+    const [victim, thief] = [new TestClient(site), new TestClient(site)];
     await victim.send("/login/ann");
     await thief.send("/login/mallory");
     const good = `__Host-id=${victim.cookies.get("__Host-id")}`;
@@ -402,7 +402,7 @@ describe("seen elsewhere, and not here", () => {
     const clock = new FakeClock();
     const site = new Site({ session: { now: clock.now, sweepInterval: 0 } });
     const cache = new SharedCache(site);
-    const [ann, bob] = [new Client(cache), new Client(cache)];
+    const [ann, bob] = [new TestClient(cache), new TestClient(cache)];
     await ann.send("/remember/ann");
     clock.advance(HOUR);
     expect((await ann.send("/about")).headers.getSetCookie()).toHaveLength(1);
@@ -418,7 +418,7 @@ describe("seen elsewhere, and not here", () => {
   test("Flask CVE-2026-27205: a shared cache kept a page that had only asked for a key", async () => {
     const site = new Site();
     const cache = new SharedCache(site);
-    const [ann, bob] = [new Client(cache), new Client(cache)];
+    const [ann, bob] = [new TestClient(cache), new TestClient(cache)];
     await ann.send("/add/pie");
     expect(await ann.text("/hasCart")).toBe("full");
     expect(await bob.text("/hasCart")).toBe("empty");
@@ -453,7 +453,7 @@ describe("seen elsewhere, and not here", () => {
     "React Router CVE-2026-22030: the origin was checked on one way to the handlers only: %s",
     async (_, method, path) => {
       const site = new Forms();
-      const browser = new Client(site);
+      const browser = new TestClient(site);
       await browser.send("/shelf/tea");
       const origin = "https://evil.example";
       for (const headers of [{ origin, "sec-fetch-site": "cross-site" }, { origin }]) {
@@ -483,7 +483,11 @@ describe("seen elsewhere, and not here", () => {
       });
       const site = new Site();
       const headers = { "content-type": "multipart/form-data; boundary=edge" };
-      const response = await new Client(site).send("/fields", { method: "POST", body, headers });
+      const response = await new TestClient(site).send("/fields", {
+        method: "POST",
+        body,
+        headers,
+      });
       expect(response.status).toBe(413);
       expect(pulled).toBeLessThan(1.1 * MB);
       await site.close();
@@ -498,14 +502,14 @@ describe("seen elsewhere, and not here", () => {
         sessionBackend: create(clock.now),
         session: { now: clock.now, sweepInterval: 0 },
       });
-      const everybody = Array.from({ length: 1_200 }, () => new Client(site));
+      const everybody = Array.from({ length: 1_200 }, () => new TestClient(site));
       await Promise.all(everybody.map((client) => client.send("/add/pie")));
       clock.advance(TIMEOUT / 2);
       const active = everybody.filter((_client, index) => index % 20 === 0);
       // The second page waits for what the first has begun in the background.
       for (const _page of [1, 2]) await Promise.all(active.map((client) => client.text("/")));
       clock.advance(TIMEOUT / 2);
-      const newcomers = active.map(() => new Client(site));
+      const newcomers = active.map(() => new TestClient(site));
       const live = [...active, ...newcomers];
       const swept = site.sessions.sweep();
       await Promise.all(live.map((client) => client.send("/add/tea")));
@@ -518,7 +522,7 @@ describe("seen elsewhere, and not here", () => {
 
   test("MicroPie: values of the session were overridden from the query string and the form", async () => {
     const site = new Site();
-    const browser = new Client(site);
+    const browser = new TestClient(site);
     await browser.send("/add/pie");
     const fields = { cart: "mud", item: "mud", userId: "mallory" };
     const query = new URLSearchParams(fields);

@@ -3,9 +3,9 @@ import { describe, expect, test } from "bun:test";
 import type { SessionBackend } from "../../src/session/backend.ts";
 import { Sessions } from "../../src/session/manager.ts";
 import type { Session } from "../../src/session/session.ts";
+import { TestClient } from "../../src/testing/client.ts";
 import { BACKENDS } from "../support/backends.ts";
 import { Child } from "../support/child.ts";
-import { Client } from "../support/client.ts";
 import { Drip } from "../support/drip.ts";
 import { exchange, head, statusesOf } from "../support/raw.ts";
 import { ServedApp } from "../support/served-app.ts";
@@ -42,7 +42,7 @@ function p99(times: readonly number[]): number {
  * or not, and gives how long each took from when it was due. Whoever waited for an answer before asking
  * again would meet a server that stands still only once.
  */
-async function visitUntil(over: AbortSignal, client: Client): Promise<number[]> {
+async function visitUntil(over: AbortSignal, client: TestClient): Promise<number[]> {
   const PERIOD = 4;
   const answers: Promise<number>[] = [];
   const visit = async (due: number): Promise<number> => {
@@ -74,7 +74,7 @@ describe("clients that send slowly", () => {
       const isQuick = trial.size < FULL;
       await using child = new Child("serve-from-memory", isQuick ? "1" : "");
       const port = Number(await child.next());
-      const client = new Client({
+      const client = new TestClient({
         fetch: ({ headers }) => fetch(`http://127.0.0.1:${port}/`, { headers }),
       });
       await client.send("/");
@@ -82,7 +82,7 @@ describe("clients that send slowly", () => {
       // The bodies come from the session of those who are not to be held up.
       const beginning = head("POST /upload HTTP/1.1", {
         "content-length": "1000",
-        cookie: `session_id=${client.id}`,
+        cookie: `session_id=${client.sessionId}`,
       });
       const bodies: Drip[] = [];
       const heads: Drip[] = [];

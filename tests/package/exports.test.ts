@@ -44,6 +44,10 @@ const EXPORTS = {
     values: ["SqliteSessionBackend", "sessions"],
     types: ["SqliteSessionBackendOptions"],
   },
+  "./testing": {
+    values: ["TestClient", "testSessionBackend"],
+    types: ["Fetcher"],
+  },
 };
 
 /** The names of the types that a source exports: they leave no trace at run time. */

@@ -11,7 +11,7 @@ const TESTS = join(import.meta.dir, "..");
 
 /** What the tests' names begin with: "K1" and "K3" of a test called "K1, K3: …". */
 async function claims(): Promise<Set<string>> {
-  const files = await Array.fromAsync(new Bun.Glob("**/*{.test,store-contract}.ts").scan(TESTS));
+  const files = await Array.fromAsync(new Bun.Glob("**/*.test.ts").scan(TESTS));
   const sources = await Promise.all(files.map((file) => Bun.file(join(TESTS, file)).text()));
   const names = sources.join("\n").matchAll(/["'`]([ICLKXSD]\d+(?:, [ICLKXSD]\d+)*): /g);
   return new Set([...names].flatMap(([, letters = ""]) => letters.split(", ")));

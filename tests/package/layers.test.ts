@@ -19,6 +19,8 @@ const ARROWS: readonly (readonly [from: RegExp, to: RegExp])[] = [
   [/^backends\/memory\.ts$/, /^backends\/(?:expiry-heap|recency-list)\.ts$/],
   [/^backends\/sqlite[\w-]*\.ts$/, /^backends\/(?:sqlite[\w-]*|group-commit)\.ts$/],
   [/^backends\/(?:sqlite[\w-]*|group-commit)\.ts$/, /^(?:bun:sqlite|drizzle-orm(?:\/.*)?)$/],
+  [/^testing\.ts$/, /^testing\//],
+  [/^testing\//, /^(?:testing\/|session\/(?:backend|id|load-save-store)\.ts$|bun:test$)/],
   [/./, /^node:/],
 ];
 
@@ -76,7 +78,7 @@ describe("the layers of src", () => {
 
   test("are all of them in the table", () => {
     const layers = new Set(files.map((file) => dirname(file)));
-    expect([...layers].toSorted()).toEqual([".", "app", "backends", "session"]);
+    expect([...layers].toSorted()).toEqual([".", "app", "backends", "session", "testing"]);
   });
 });
 
@@ -97,6 +99,13 @@ describe("the test of the layers", () => {
     ["backends/sqlite-schema.ts", "drizzle-orm/sqlite-core", true],
     ["index.ts", "backends/sqlite.ts", false],
     ["app/app.ts", "drizzle-orm", false],
+    ["testing.ts", "testing/client.ts", true],
+    ["testing/client.ts", "bun:test", true],
+    ["testing/client.ts", "backends/memory.ts", false],
+    ["testing/client.ts", "session/manager.ts", false],
+    ["index.ts", "testing.ts", false],
+    ["app/app.ts", "testing/client.ts", false],
+    ["backends/memory.ts", "bun:test", false],
   ])("knows of %s and %s: %p", (from, to, allowed) => {
     expect(isAllowed({ from, to })).toBe(allowed);
   });

@@ -4,8 +4,8 @@ import { mkdir, mkdtemp, readdir, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { TestClient } from "../../src/testing/client.ts";
 import tsconfig from "../../tsconfig.json";
-import { Client } from "../support/client.ts";
 import { codeBlocks } from "../support/markdown.ts";
 import { ServedApp } from "../support/served-app.ts";
 
@@ -13,10 +13,15 @@ const ROOT = join(import.meta.dir, "../..");
 const RUNNER = join(import.meta.dir, "../fixtures/run-example.ts");
 
 // A program that cannot run by itself, for what it asks of the world around it, is marked
-// "```ts no-run". Its types are checked all the same.
+// "```ts no-run". Its types are checked all the same. One that others import has its file's name
+// there, and one whose name ends with .test.ts is run by `bun test`.
 const programs = codeBlocks(await Bun.file(join(ROOT, "README.md")).text())
   .filter(({ language }) => language === "ts")
-  .map(({ marks, code, line }, index) => ({ marks, code, line, file: `program-${index + 1}.ts` }));
+  .map(({ marks, code, line }, index) => {
+    const file = marks.find((mark) => mark.endsWith(".ts")) ?? `program-${index + 1}.ts`;
+    return { marks, code, line, file };
+  });
+const tests = programs.filter(({ file }) => file.endsWith(".test.ts"));
 
 /** A project of somebody's own, which depends on Bunpie and has the README's programs in it. */
 let project: string;
@@ -61,13 +66,18 @@ describe("the README's programs", () => {
     expect(code, `${output}\n${where}`).toBe(0);
   }, 20_000);
 
-  test.each(programs.filter(({ marks }) => !marks.includes("no-run")))(
-    "run: the one at line $line",
-    async ({ file }) => {
-      const { code, output } = await bun(RUNNER, join(project, file));
-      expect(code, output).toBe(0);
-    },
-  );
+  test.each(
+    programs.filter((program) => !program.marks.includes("no-run") && !tests.includes(program)),
+  )("run: the one at line $line", async ({ file }) => {
+    const { code, output } = await bun(RUNNER, join(project, file));
+    expect(code, output).toBe(0);
+  });
+
+  test.each(tests)("are tests that pass: the one at line $line", async ({ file }) => {
+    const { code, output } = await bun("test", join(project, file));
+    expect(code, output).toBe(0);
+    expect(output).toMatch(/^ [1-9]\d* pass$/m);
+  });
 
   test("begin with one that counts visits", async () => {
     await using child = new ServedApp(join(project, programs[0]?.file ?? ""), {
@@ -75,7 +85,7 @@ describe("the README's programs", () => {
       flags: [`--cwd=${project}`],
     });
     const url = await child.url();
-    const client = new Client({
+    const client = new TestClient({
       fetch: ({ headers }) => fetch(url, { headers }),
     });
     expect(await client.text("/")).toBe("You have visited 1 times.");

@@ -112,4 +112,15 @@ describe("save", () => {
     expect(await store.load("id")).toEqual({ mine: 1 });
     expect(store.calls.filter((call) => call === "replace")).toHaveLength(2);
   });
+
+  test("gives up on a store that refuses whatever it is asked", async () => {
+    class Refusing extends TappedStore {
+      override create(): boolean {
+        return false;
+      }
+    }
+    expect(new Refusing().save("id", { a: 1 }, 60)).rejects.toThrow(
+      "The session could not be saved: 1000 times, what was read was not what was there.",
+    );
+  });
 });

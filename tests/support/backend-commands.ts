@@ -3,8 +3,8 @@ import { expect } from "bun:test";
 import * as fc from "fast-check";
 
 import type { SessionBackend, SessionData } from "../../src/session/backend.ts";
+import { randomId } from "../../src/testing/records.ts";
 import type { FakeClock } from "./clock.ts";
-import { randomId } from "./store-contract.ts";
 
 /** Which session; the real ids are other ones each time. */
 const name = fc.nat(4);

@@ -1,8 +1,8 @@
 import { expect } from "bun:test";
 
 import { App } from "../../src/app/app.ts";
-import type { Fetcher } from "./client.ts";
-import { Client } from "./client.ts";
+import type { Fetcher } from "../../src/testing/client.ts";
+import { TestClient } from "../../src/testing/client.ts";
 
 /** What a guest can ask for. */
 export const KINDS = ["read", "write", "regenerate", "login", "end", "begin"] as const;
@@ -66,7 +66,7 @@ export class GuestBook {
 export class Guest {
   readonly #name: string;
   readonly #server: Fetcher;
-  #client: Client;
+  #client: TestClient;
   #hasBegun = false;
   #note = "";
   #visits = 0;
@@ -74,7 +74,7 @@ export class Guest {
   constructor(name: string, server: Fetcher) {
     this.#name = name;
     this.#server = server;
-    this.#client = new Client(server);
+    this.#client = new TestClient(server);
   }
 
   /** Asks for one thing, and writes down how it was answered. Without a session, begins one. */
@@ -98,7 +98,7 @@ export class Guest {
 
   /** The store has lost everything, or may have: whoever finds no session begins a new one. */
   forget(): void {
-    this.#client = new Client(this.#server);
+    this.#client = new TestClient(this.#server);
     this.#hasBegun = false;
     this.#note = "";
   }
@@ -132,7 +132,7 @@ export async function askAboutDuring(others: Promise<unknown>, server: Fetcher):
   let slowest = 0;
   for (let isOver = false; !isOver;) {
     const since = performance.now();
-    expect(await new Client(server).text("/about")).toBe("About us");
+    expect(await new TestClient(server).text("/about")).toBe("About us");
     slowest = Math.max(slowest, performance.now() - since);
     isOver = await Promise.race([others.then(() => true), Bun.sleep(5).then(() => false)]);
   }

@@ -4,8 +4,8 @@ import * as fc from "fast-check";
 
 import type { SessionData, SessionRecord, SessionStore } from "../../src/session/backend.ts";
 import { NEW_RECORD } from "../../src/session/backend.ts";
+import { randomId } from "../../src/testing/records.ts";
 import type { FakeClock } from "./clock.ts";
-import { randomId } from "./store-contract.ts";
 
 const HOUR = 60 * 60 * 1000;
 

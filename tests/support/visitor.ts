@@ -1,19 +1,19 @@
 import type { Sessions } from "../../src/session/manager.ts";
 import type { Session } from "../../src/session/session.ts";
-import { Client } from "./client.ts";
+import { TestClient } from "../../src/testing/client.ts";
 
 /** What a page does with the session. What it returns is the response, or the response's JSON. */
 export type Page = (session: Session) => unknown;
 
 /** A browser that visits pages which a test makes up as it goes along. */
 export class Visitor {
-  readonly client: Client;
+  readonly client: TestClient;
   readonly #sessions: Sessions;
   readonly #pages: Page[] = [];
 
   constructor(sessions: Sessions) {
     this.#sessions = sessions;
-    this.client = new Client({ fetch: (request) => this.#answer(request) });
+    this.client = new TestClient({ fetch: (request) => this.#answer(request) });
   }
 
   /** One turn of HTTP. */
@@ -29,14 +29,14 @@ export class Visitor {
 
   /** The session id that the visitor holds. */
   get id(): string {
-    const { id } = this.client;
-    if (id === undefined) throw new Error("This visitor has no session.");
-    return id;
+    const { sessionId } = this.client;
+    if (sessionId === undefined) throw new Error("This visitor has no session.");
+    return sessionId;
   }
 
   /** Whether the visitor holds a session id. */
   get hasCookie(): boolean {
-    return this.client.id !== undefined;
+    return this.client.sessionId !== undefined;
   }
 
   /** Another visitor with the same cookie: a second tab, or a thief. */

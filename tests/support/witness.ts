@@ -1,7 +1,7 @@
 import { expect } from "bun:test";
 
-import type { Fetcher } from "./client.ts";
-import { Client } from "./client.ts";
+import type { Fetcher } from "../../src/testing/client.ts";
+import { TestClient } from "../../src/testing/client.ts";
 
 /** The connection broke: whether the server has done what was asked is open. */
 export class ServerGone extends Error {}
@@ -26,12 +26,12 @@ export class Witness {
   readonly lost: string[] = [];
   readonly revived: string[] = [];
   /** Browsers with ids that were acknowledged to be dead: since the last check, and ever. */
-  ended: Client[] = [];
-  readonly allEnded: Client[] = [];
+  ended: TestClient[] = [];
+  readonly allEnded: TestClient[] = [];
 
   readonly #user: string;
   readonly #server: Fetcher;
-  #client: Client;
+  #client: TestClient;
   /** The last number that was sent, and by key those that were acknowledged. */
   #sent = 0;
   #acknowledged = new Map<string, number>();
@@ -42,7 +42,7 @@ export class Witness {
   constructor(user: string, server: Fetcher) {
     this.#user = user;
     this.#server = server;
-    this.#client = new Client(server);
+    this.#client = new TestClient(server);
   }
 
   /** Works until the server is gone. */
@@ -66,7 +66,7 @@ export class Witness {
     else this.#forget();
   }
 
-  async #checkEnded(client: Client): Promise<void> {
+  async #checkEnded(client: TestClient): Promise<void> {
     const page = await look(client);
     if (!Bun.deepEquals(page, NOTHING)) this.revived.push(JSON.stringify(page));
   }
@@ -82,7 +82,8 @@ export class Witness {
 
   async #step(random: (limit: number) => number): Promise<void> {
     const choice = random(20);
-    if (this.#client.id === undefined || choice > 2) return this.#set(KEYS[random(3)] ?? "a");
+    if (this.#client.sessionId === undefined || choice > 2)
+      return this.#set(KEYS[random(3)] ?? "a");
     if (choice === 0) return this.#end();
     await this.#replaceId(choice === 1 ? "/regenerate" : `/login/${this.#user}`);
   }
@@ -121,19 +122,19 @@ export class Witness {
     await response.text().catch(gone);
   }
 
-  #bury(former: Client): void {
+  #bury(former: TestClient): void {
     this.ended.push(former);
     this.allEnded.push(former);
   }
 
   #forget(): void {
-    this.#client = new Client(this.#server);
+    this.#client = new TestClient(this.#server);
     this.#acknowledged = new Map();
     this.#loggedIn = false;
   }
 }
 
-async function look(client: Client): Promise<Page> {
+async function look(client: TestClient): Promise<Page> {
   const response = await client.send("/");
   expect(response.status).toBe(200);
   return (await response.json()) as Page;

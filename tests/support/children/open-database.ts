@@ -1,6 +1,6 @@
 // Opens a database when it is told to, creates one session in it, and closes it.
 import { SqliteSessionBackend } from "../../../src/backends/sqlite.ts";
-import { randomId, recordOf } from "../store-contract.ts";
+import { randomId, recordOf } from "../../../src/testing/records.ts";
 
 const [, , path = ""] = process.argv;
 process.once("message", async () => {

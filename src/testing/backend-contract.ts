@@ -1,0 +1,230 @@
+import { expect } from "bun:test";
+
+import type { SessionData } from "../session/backend.ts";
+import { LoadSaveStore } from "../session/load-save-store.ts";
+import type { Contract } from "./contract.ts";
+import { eachOf } from "./contract.ts";
+import { isSoWithin } from "./patience.ts";
+import { recordOf } from "./records.ts";
+import type { Trial } from "./trial.ts";
+
+const MINUTE = 60_000;
+
+/** What JSON holds, by what is difficult about it. */
+const VALUES: Record<string, SessionData> = {
+  texts: {
+    texts: ["", "naïve 🙂", "\u0000\u001f\u2028\ufeff", "'\"\\`${}", "\ud800", " a\r\n\tb "],
+  },
+  numbers: { numbers: [0, -1.5e300, 5e-324, 0.1, Number.MAX_SAFE_INTEGER] },
+  "`null`, `true` and `false`": { nothing: null, yes: true, no: false, list: [null, true, false] },
+  "lists and dictionaries in each other, empty ones too": {
+    list: [1, [2, { deep: [{}] }], [], {}],
+    dictionary: { list: [], deep: { deeper: { deepest: 1 } }, empty: {} },
+  },
+  "keys of any characters": { "": 1, " ": 2, "a.b": 3, "0": 4, "naïve 🙂": 5, "a\u0000b": 6 },
+  "the key `$`, in which the session's own facts travel": { $: { flash: null, version: 1 }, a: 1 },
+  "keys that every object has": JSON.parse(
+    '{"__proto__":{"admin":true},"constructor":1,"prototype":2,"toString":3}',
+  ) as SessionData,
+  "32 KiB, the most that is stored by default": { text: "naïve 🙂 ".repeat(2_729) },
+};
+
+/** What is kept before an id is deleted, if anything, and what then deletes it. */
+const DELETIONS: Record<
+  string,
+  [before: SessionData | undefined, data: SessionData, timeout: number]
+> = {
+  "empty data": [{ visits: 1 }, {}, 60],
+  "a timeout of 0": [{ visits: 1 }, { visits: 2 }, 0],
+  "both, for one that was never there": [undefined, {}, 0],
+  "empty data, for one that was never there": [undefined, {}, 60],
+  "a timeout of 0, for one that was never there": [undefined, { visits: 1 }, 0],
+};
+
+/** What every backend has to keep to. */
+export const SESSION_BACKEND: Contract<Trial> = {
+  SessionData: eachOf("values that JSON gives back as they were", VALUES, async (trial, data) => {
+    const id = trial.newId();
+    await trial.backend.save(id, data, 60);
+    const loaded = await trial.load(id);
+    // Not toEqual: to that, a key `__proto__` is none.
+    expect(textOf(loaded), "load() gives something else than was saved.").toBe(textOf(data));
+    expect(Object.hasOwn(Object.prototype, "admin"), "load() has changed all objects.").toBe(false);
+  }),
+
+  SessionBackend: {
+    "`sessionId` is the SHA-256 of the id in the cookie: two that differ in the case of a letter are two":
+      async (trial) => {
+        const id = trial.newId(`aZ${trial.newId().slice(2)}`);
+        const similar = trial.newId(`Az${id.slice(2)}`);
+        await trial.backend.save(id, { of: "the first" }, 60);
+        expect(await trial.load(similar), "load() takes two ids for one.").toEqual({});
+        await trial.backend.save(similar, { of: "the second" }, 60);
+        expect(await trial.load(id), "save() takes two ids for one.").toEqual({ of: "the first" });
+      },
+
+    "safe inside one process: many sessions at once are kept apart": async (trial) => {
+      const ids = Array.from({ length: 20 }, () => trial.newId());
+      await Promise.all(ids.map(async (id) => trial.backend.save(id, { of: id }, 60)));
+      const loaded = await Promise.all(ids.map((id) => trial.load(id)));
+      expect(loaded, "load() gives one session the data of another.").toEqual(
+        ids.map((id) => ({ of: id })),
+      );
+    },
+
+    "Data is handed over as a value: what was saved can be changed": async (trial) => {
+      const id = trial.newId();
+      const data = { list: [1] };
+      await trial.backend.save(id, data, 60);
+      data.list.push(2);
+      const kept = await trial.load(id);
+      expect(kept, "What was done to an object after save() has changed what is kept.").toEqual({
+        list: [1],
+      });
+    },
+
+    "Data is handed over as a value: what was loaded can be changed": async (trial) => {
+      const id = trial.newId();
+      await trial.backend.save(id, { list: [1] }, 60);
+      const loaded = await trial.load(id);
+      loaded["another"] = true;
+      (loaded["list"] as number[] | undefined)?.push(2);
+      const kept = await trial.load(id);
+      expect(kept, "What was done to an object after load() has changed what is kept.").toEqual({
+        list: [1],
+      });
+    },
+  },
+
+  "SessionBackend.load": {
+    "The session's data": async (trial) => {
+      const [id, other] = [trial.newId(), trial.newId()];
+      await trial.backend.save(id, { visits: 1 }, 60);
+      await trial.backend.save(other, { another: "session" }, 60);
+      expect(await trial.load(id), "load() does not give what was saved.").toEqual({ visits: 1 });
+      expect(await trial.load(id), "load() gives it only once.").toEqual({ visits: 1 });
+    },
+
+    "`{}`, `null` and `undefined` all mean that there is no such session": async (trial) => {
+      const loaded = await trial.backend.load(trial.newId());
+      expect([{}, null, undefined], "load() knows a session that nobody saved.").toContainEqual(
+        loaded,
+      );
+    },
+  },
+
+  "SessionBackend.save": {
+    "Keeps the data for `timeout` seconds": async (trial) => {
+      const id = trial.newId();
+      const isGone = async (): Promise<boolean> => Object.keys(await trial.load(id)).length === 0;
+      await trial.backend.save(id, { visits: 1 }, 60);
+      await trial.backend.save(id, { visits: 2 }, 3600);
+      trial.clock.move(50 * MINUTE);
+      expect(await isGone(), "The data is gone long before its 3600 seconds are over.").toBe(false);
+      trial.clock.move(11 * MINUTE);
+      if (await isGone()) return;
+      // It goes by another clock than the one that it was given.
+      trial.clock.move(-61 * MINUTE);
+      const other = trial.newId();
+      await trial.backend.save(other, { visits: 3 }, 60);
+      await trial.backend.save(id, { visits: 4 }, 1);
+      expect(
+        await isSoWithin(2_500, isGone),
+        "The data is still there long after its one second is over.",
+      ).toBe(true);
+      // Longer than those 60 would be in milliseconds.
+      await Bun.sleep(100);
+      const kept = await trial.load(other);
+      expect(kept, "The data is gone long before its 60 seconds are over.").toEqual({ visits: 3 });
+    },
+
+    "in place of what was kept before": async (trial) => {
+      const id = trial.newId();
+      await trial.backend.save(id, { first: 1, both: 1 }, 60);
+      await trial.backend.save(id, { second: 2, both: 2 }, 60);
+      expect(await trial.load(id), "save() merges, or does nothing the second time.").toEqual({
+        second: 2,
+        both: 2,
+      });
+    },
+
+    ...eachOf(
+      "Empty data, or a timeout of 0, deletes the session",
+      DELETIONS,
+      async (trial: Trial, [before, data, timeout]) => {
+        const [id, other] = [trial.newId(), trial.newId()];
+        await trial.backend.save(other, { another: "session" }, 60);
+        if (before !== undefined) await trial.backend.save(id, before, 60);
+        await trial.backend.save(id, data, timeout);
+        expect(await trial.load(id), "load() still gives data.").toEqual({});
+        expect(await trial.load(other), "Another session is gone as well.").toEqual({
+          another: "session",
+        });
+      },
+    ),
+  },
+};
+
+/** What Bunpie makes of a backend of two methods, inside one process. */
+export const LOAD_SAVE_STORE: Contract<Trial> = {
+  LoadSaveStore: {
+    "it gives every guarantee: every fact of a session is kept": async (trial) => {
+      const store = storeOn(trial);
+      const id = trial.newId();
+      const record = recordOf(
+        {
+          flash: '{"notice":"Saved."}',
+          version: 7,
+          userId: "Ann",
+          authenticatedAt: 1_234_567_890_123,
+          remember: 86_400,
+        },
+        trial.clock.now(),
+      );
+      await store.create(id, record);
+      expect(await store.read(id), "The facts under the key `$` come back changed.").toEqual(
+        record,
+      );
+    },
+
+    "what is done to one session is done one after the other": async (trial) => {
+      const store = storeOn(trial);
+      const id = trial.newId();
+      await store.create(id, recordOf({}, trial.clock.now()));
+      const record = recordOf({ version: 2 }, trial.clock.now());
+      const won = await Promise.all(Array.from({ length: 20 }, () => store.replace(id, record, 1)));
+      expect(
+        won.filter((one) => one),
+        "Of 20 that replaced one version, not just one succeeded.",
+      ).toHaveLength(1);
+    },
+
+    "what was destroyed stays destroyed": async (trial) => {
+      const store = storeOn(trial);
+      const id = trial.newId();
+      await store.create(id, recordOf({}, trial.clock.now()));
+      await Promise.all([
+        store.delete(id),
+        store.replace(id, recordOf({ version: 2 }, trial.clock.now()), 1),
+        store.touch(id, recordOf({}, trial.clock.now()).expiresAt),
+      ]);
+      expect(
+        await trial.load(id),
+        "The session is still there, or back through a write beside the delete.",
+      ).toEqual({});
+    },
+  },
+};
+
+function storeOn(trial: Trial): LoadSaveStore {
+  return new LoadSaveStore(trial.backend, trial.clock.now);
+}
+
+/** JSON text, keys in order: some databases give them back in another. */
+function textOf(value: unknown): string {
+  return JSON.stringify(value, (_, part: unknown) =>
+    typeof part === "object" && part !== null && !Array.isArray(part)
+      ? Object.entries(part).toSorted(([one], [other]) => (one < other ? -1 : 1))
+      : part,
+  );
+}

@@ -1,0 +1,84 @@
+import type { MaybePromise, SessionBackend, SessionData } from "../session/backend.ts";
+import { SessionStore } from "../session/backend.ts";
+import { MovableClock } from "./clock.ts";
+import { randomId } from "./records.ts";
+
+/** Makes a backend, which may go by this clock. */
+export type Create<Backend> = (now: () => number) => MaybePromise<Backend>;
+
+/**
+ * What one test has to itself: a backend, a clock, and ids that nobody else uses. In the end nothing
+ * is left of it.
+ */
+export class Trial<Backend extends SessionBackend = SessionBackend> implements AsyncDisposable {
+  readonly backend: Backend;
+  readonly clock: MovableClock;
+  readonly #create: Create<Backend>;
+  readonly #opened: Backend[];
+  readonly #ids: string[] = [];
+
+  constructor(backend: Backend, clock: MovableClock, create: Create<Backend>) {
+    this.backend = backend;
+    this.clock = clock;
+    this.#create = create;
+    this.#opened = [backend];
+  }
+
+  /** An id for a session; the one given, if a test makes it up by itself. */
+  newId(id = randomId()): string {
+    this.#ids.push(id);
+    return id;
+  }
+
+  /** A second backend, as another process would have one. Whether the two share is up to `create`. */
+  async another(): Promise<Backend> {
+    const other = await this.#create(this.clock.now);
+    this.#opened.push(other);
+    return other;
+  }
+
+  /** What is kept under an id; `{}` for nothing, in whichever way the backend says so. */
+  async load(id: string): Promise<SessionData> {
+    return (await this.backend.load(id)) ?? {};
+  }
+
+  /** Removes what it has kept, and closes. Where that fails, the tests of just that say so. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const backend of this.#opened) {
+      await Promise.allSettled(this.#ids.map(async (id) => backend.save(id, {}, 0)));
+    }
+    await Promise.allSettled(this.#opened.map(close));
+  }
+}
+
+/** Begins a trial of the backend that `create` makes for it. */
+export async function beginTrial<Backend extends SessionBackend>(
+  create: Create<Backend>,
+): Promise<Trial<Backend>> {
+  const clock = new MovableClock();
+  return new Trial(await create(clock.now), clock, create);
+}
+
+/**
+ * The same, with a word to whoever hands out one store again and again.
+ *
+ * @throws Error for a store that it has made before.
+ */
+export function neverTwice(create: Create<SessionBackend>): Create<SessionBackend> {
+  const made = new WeakSet<SessionStore>();
+  return async (now) => {
+    const backend = await create(now);
+    if (!(backend instanceof SessionStore)) return backend;
+    if (made.has(backend)) {
+      throw new Error(
+        "`create` has given the same store twice. It has to make a new one each time: every test closes its own.",
+      );
+    }
+    made.add(backend);
+    return backend;
+  };
+}
+
+async function close(backend: SessionBackend): Promise<void> {
+  if (backend instanceof SessionStore) await backend.close();
+}

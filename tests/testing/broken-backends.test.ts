@@ -1,0 +1,74 @@
+import { beforeAll, describe, expect, test } from "bun:test";
+import { join } from "node:path";
+
+import type { Broken } from "../support/broken/broken.ts";
+import { BROKEN_PAIRS } from "../support/broken/pairs.ts";
+import { BROKEN_STORES } from "../support/broken/stores.ts";
+import type { Outcome } from "../support/test-run.ts";
+import { runTests } from "../support/test-run.ts";
+
+const FIXTURE = join(import.meta.dir, "../fixtures/broken-backends.ts");
+
+/** What became of every test of every broken backend. */
+let outcomes: readonly Outcome[];
+
+beforeAll(async () => {
+  // Side by side, so that backends that never let go are waited for together.
+  outcomes = await runTests(FIXTURE, "--concurrent", "--max-concurrency=200");
+}, 30_000);
+
+/** The names of the tests of one kind of backends, or of one backend, that came to an end so. */
+function namesOf(kind: string, fault?: string, states = ["passed", "failed"]): string[] {
+  const names = outcomes
+    .filter(({ path, state }) => path[0] === kind && states.includes(state))
+    .filter(({ path }) => fault === undefined || path[1] === fault)
+    .map(({ path }) => path.slice(2).join(" > "));
+  return [...new Set(names)].toSorted();
+}
+
+/** The tests that a broken backend names. */
+function namedBy({ red }: Broken, all: readonly string[]): string[] {
+  const names = red.flatMap((named) => {
+    const found = all.includes(named)
+      ? [named]
+      : all.filter((name) => name.startsWith(`${named}: `));
+    // None: then it is a name that no test has.
+    return found.length > 0 ? found : [named];
+  });
+  return names.toSorted();
+}
+
+describe.each([
+  ["a store", BROKEN_STORES],
+  ["two methods", BROKEN_PAIRS],
+] as const)("testSessionBackend, given %s with a fault", (kind, broken) => {
+  test.each(broken)("fails in the tests of that fault: $fault", (one) => {
+    const failed = namesOf(kind, one.fault, ["failed"]);
+    expect(failed).toEqual(namedBy(one, namesOf(kind, one.fault)));
+    expect(failed).not.toEqual([]);
+  });
+});
+
+describe("testSessionBackend", () => {
+  const [store] = BROKEN_STORES;
+  const [pair] = BROKEN_PAIRS;
+
+  test("has more than 60 tests for a store, and skips none", () => {
+    expect(namesOf("a store", store?.fault).length).toBeGreaterThan(60);
+    expect(namesOf("a store", store?.fault, ["skipped"])).toEqual([]);
+  });
+
+  test("has more than 20 tests for two methods, and lists as skipped what they cannot do", () => {
+    expect(namesOf("two methods", pair?.fault).length).toBeGreaterThan(20);
+    const ofStores = namesOf("a store").filter((name) => !namesOf("two methods").includes(name));
+    expect(ofStores.length).toBeGreaterThan(60);
+    expect(namesOf("two methods", pair?.fault, ["skipped"])).toEqual(ofStores);
+  });
+
+  test("has no test that none of these fails", () => {
+    const kinds = ["a store", "two methods"];
+    const failed = new Set(kinds.flatMap((kind) => namesOf(kind, undefined, ["failed"])));
+    const all = kinds.flatMap((kind) => namesOf(kind));
+    expect(all.filter((name) => !failed.has(name))).toEqual([]);
+  });
+});

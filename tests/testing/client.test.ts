@@ -1,0 +1,210 @@
+import { describe, expect, test } from "bun:test";
+
+import { App } from "../../src/app/app.ts";
+import { TestClient } from "../../src/testing/client.ts";
+
+/** An app that answers with what it was sent, and sets the cookies that the query names. */
+const echo = {
+  async fetch(request: Request): Promise<Response> {
+    const { method, url, headers } = request;
+    const response = Response.json({
+      method,
+      url,
+      cookie: headers.get("cookie"),
+      type: headers.get("content-type"),
+      body: await request.text(),
+    });
+    for (const line of new URL(url).searchParams.getAll("set")) {
+      response.headers.append("set-cookie", line);
+    }
+    return response;
+  },
+};
+
+/** The path under which `echo` sets these cookies. */
+function setting(...lines: readonly string[]): string {
+  return `/?${lines.map((line) => `set=${encodeURIComponent(line)}`).join("&")}`;
+}
+
+/** An app that redirects from path to path. */
+function redirecting(to: Readonly<Record<string, readonly [status: number, to: string]>>) {
+  const seen: string[] = [];
+  return {
+    seen,
+    fetch({ method, url }: Request): Response {
+      const { pathname, search } = new URL(url);
+      seen.push(`${method} ${pathname}${search}`);
+      const [status, location] = to[pathname] ?? [200];
+      if (location === undefined) return new Response(`the page ${pathname}`);
+      return new Response(null, { status, headers: { location } });
+    },
+  };
+}
+
+describe("TestClient", () => {
+  test("sends back the cookies that it was sent", async () => {
+    const client = new TestClient(echo);
+    expect(await client.json("/")).toMatchObject({ cookie: null });
+    await client.send(setting("a=1; Path=/; HttpOnly", "b=x%20y=; Secure"));
+    expect([...client.cookies]).toEqual([
+      ["a", "1"],
+      ["b", "x%20y="],
+    ]);
+    expect(await client.json("/deep/path")).toMatchObject({ cookie: "a=1; b=x%20y=" });
+  });
+
+  test.each([
+    "a=; Max-Age=0",
+    "a=; Max-Age=-1; Expires=Wed, 21 Oct 2065 07:28:00 GMT",
+    "a=; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
+  ])("forgets a cookie that the server removes: %s", async (line) => {
+    const client = new TestClient(echo);
+    await client.send(setting("a=1", "b=2"));
+    await client.send(setting(line));
+    expect([...client.cookies]).toEqual([["b", "2"]]);
+  });
+
+  test.each([
+    "a=2",
+    "a=2; Max-Age=60",
+    "a=2; Max-Age=60; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
+    "a=2; Expires=Wed, 21 Oct 2065 07:28:00 GMT",
+  ])("keeps a cookie's new value: %s", async (line) => {
+    const client = new TestClient(echo);
+    await client.send(setting("a=1"));
+    await client.send(setting(line));
+    expect([...client.cookies]).toEqual([["a", "2"]]);
+  });
+
+  test("leaves a Cookie header of the test's own alone", async () => {
+    const client = new TestClient(echo);
+    client.cookies.set("a", "1");
+    expect(await client.json("/", { headers: { cookie: "b=2" } })).toMatchObject({ cookie: "b=2" });
+  });
+
+  test("knows the id of its session", async () => {
+    const client = new TestClient(echo);
+    expect(client.sessionId).toBeUndefined();
+    await client.send(setting("session_id=abc"));
+    expect(client.sessionId).toBe("abc");
+  });
+
+  test("gives a page's body as text and as JSON", async () => {
+    const client = new TestClient({ fetch: () => new Response('{"a":1}') });
+    expect(await client.text("/")).toBe('{"a":1}');
+    expect(await client.json<{ a: number }>("/")).toEqual({ a: 1 });
+  });
+
+  test("sends forms and JSON", async () => {
+    const client = new TestClient(echo);
+    expect(await (await client.post("/form", { name: "Ann & Ben" })).json()).toMatchObject({
+      method: "POST",
+      url: "http://localhost:3000/form",
+      type: "application/x-www-form-urlencoded;charset=UTF-8",
+      body: "name=Ann+%26+Ben",
+    });
+    expect(await (await client.postJson("/json", { name: "Ann" })).json()).toMatchObject({
+      method: "POST",
+      url: "http://localhost:3000/json",
+      type: "application/json",
+      body: '{"name":"Ann"}',
+    });
+  });
+
+  test("is copied with its cookies, which then go their own ways", async () => {
+    const client = new TestClient(echo);
+    await client.send(setting("a=1"));
+    const copy = client.clone();
+    const elsewhere = client.clone({ fetch: () => new Response("elsewhere") });
+    await copy.send(setting("a=2"));
+    expect([...client.cookies]).toEqual([["a", "1"]]);
+    expect([...elsewhere.cookies]).toEqual([["a", "1"]]);
+    expect(await elsewhere.text("/")).toBe("elsewhere");
+  });
+
+  test.each([
+    ["a URL", (server: Bun.Server<undefined>) => server.url],
+    ["a URL as text", (server: Bun.Server<undefined>) => server.url.href],
+    ["what Bun.serve gives", (server: Bun.Server<undefined>) => server],
+  ])("talks to a server, given %s", async (_, target) => {
+    await using server = Bun.serve({ port: 0, fetch: (request) => echo.fetch(request) });
+    const client = new TestClient(target(server));
+    await client.send(setting("a=1"));
+    expect(await client.json("/page")).toMatchObject({ cookie: "a=1" });
+  });
+
+  test("keeps a session of an app", async () => {
+    class Counter extends App<{ visits: number }> {
+      index(): string {
+        const { session } = this.request;
+        session.visits = (session.visits ?? 0) + 1;
+        return String(session.visits);
+      }
+    }
+    const client = new TestClient(new Counter());
+    expect([await client.text("/"), await client.text("/")]).toEqual(["1", "2"]);
+    expect(client.sessionId).toHaveLength(43);
+  });
+});
+
+describe("TestClient, and redirects", () => {
+  test("follows none by itself, not even of a server", async () => {
+    const app = redirecting({ "/": [302, "/page"] });
+    await using server = Bun.serve({ port: 0, fetch: app.fetch });
+    for (const target of [app, server.url]) {
+      const response = await new TestClient(target).send("/");
+      expect([response.status, response.headers.get("location")]).toEqual([302, "/page"]);
+    }
+    expect(app.seen).toEqual(["GET /", "GET /"]);
+  });
+
+  test("goes where they point, with the cookies that it gets on the way", async () => {
+    const app = redirecting({
+      "/login": [303, "account/?from=login"],
+      "/account/": [302, "./orders"],
+      "/account/orders": [301, "http://localhost:3000/page"],
+    });
+    const client = new TestClient(app);
+    const page = await client.follow(await client.post("/login"));
+    expect(await page.text()).toBe("the page /page");
+    expect(app.seen).toEqual([
+      "POST /login",
+      "GET /account/?from=login",
+      "GET /account/orders",
+      "GET /page",
+    ]);
+  });
+
+  test.each([
+    ["a page", new Response("page")],
+    ["a page with a Location", new Response("page", { headers: { location: "/elsewhere" } })],
+    ["a redirect without a Location", new Response(null, { status: 302 })],
+  ])("stays where it is for %s", async (_, response) => {
+    const client = new TestClient({ fetch: () => response });
+    expect(await client.follow(await client.send("/"))).toBe(response);
+  });
+
+  test("does not go to another site", async () => {
+    const client = new TestClient(redirecting({ "/": [302, "https://example.com/page"] }));
+    expect(client.follow(await client.send("/"))).rejects.toThrow(
+      "The redirect leads to another site, where this client does not go: https://example.com/page",
+    );
+  });
+
+  test.each([307, 308])("does not send a form once more, for a %d", async (status) => {
+    const client = new TestClient(redirecting({ "/": [status, "/page"] }));
+    expect(await (await client.follow(await client.send("/"))).text()).toBe("the page /page");
+    expect(client.follow(await client.post("/"))).rejects.toThrow(
+      `The redirect to http://localhost:3000/page is a ${status}: what was sent is to be sent there once more. Do so with send().`,
+    );
+  });
+
+  test("does not go round in circles", async () => {
+    const app = redirecting({ "/": [302, "/"] });
+    const client = new TestClient(app);
+    expect(client.follow(await client.send("/"))).rejects.toThrow(
+      "There are more than 20 redirects: to http://localhost:3000/ now.",
+    );
+    expect(app.seen.length).toBeLessThan(25);
+  });
+});

@@ -1,0 +1,82 @@
+import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
+
+import { LOAD_SAVE_STORE, SESSION_BACKEND } from "../../src/testing/backend-contract.ts";
+import { SESSION_STORE } from "../../src/testing/store-contract.ts";
+import { docComments, sentencesOf } from "../support/doc-comments.ts";
+
+const SESSION = join(import.meta.dir, "../../src/session");
+
+/** What the doc comments say that shows in no call of a backend. */
+const SAID_IN_PASSING = new Set([
+  "Where sessions are kept: two methods, synchronous or not.",
+  "Between processes, two requests that write the same session within the same few milliseconds can still overwrite each other: for that, extend SessionStore.",
+  "Makes a store of a two-method backend.",
+  "`patience` is how long, in milliseconds, one call may keep others of its session waiting.",
+  "Between processes a small window stays open, between `load` and `save`.",
+  "A stored session.",
+  "Its absolute lifetime counts from here.",
+  "Opens nothing: it is a hash of the id.",
+  "What the built-in backends extend, and the only thing Sessions talks to.",
+  "Any method may answer at once or with a promise.",
+  "The clock: Unix milliseconds.",
+]);
+
+/** The types whose doc comments are the contract. */
+const TYPES = /^(?:Session(?:Data|Backend|Record|Info|Store)|LoadSaveStore$)/;
+
+const [backend, loadSaveStore] = await Promise.all([
+  Bun.file(join(SESSION, "backend.ts")).text(),
+  Bun.file(join(SESSION, "load-save-store.ts")).text(),
+]);
+
+const docs = [
+  ...docComments(backend),
+  ...[...docComments(loadSaveStore)].filter(([name]) => name === "LoadSaveStore"),
+].filter(([name]) => TYPES.test(name));
+
+const checks = [SESSION_BACKEND, LOAD_SAVE_STORE, SESSION_STORE].flatMap((contract) =>
+  Object.entries(contract).map(
+    ([subject, sentences]) => [subject, Object.keys(sentences)] as const,
+  ),
+);
+
+/** The names of the tests of what stands under a name. */
+function testsOf(subject: string): string[] {
+  return checks.filter(([name]) => name === subject).flatMap(([, sentences]) => sentences);
+}
+
+/** The beginnings of a test's name that may be words of a doc comment: up to any of its colons. */
+function wordsOf(name: string): string[] {
+  const parts = name.split(": ");
+  return parts.map((_, index) => parts.slice(0, index + 1).join(": "));
+}
+
+describe("testSessionBackend", () => {
+  test("reads the doc comments of what it tests", () => {
+    expect(docs.length).toBeGreaterThan(30);
+    expect(Object.fromEntries(docs)).toMatchObject({
+      "SessionRecord.userId": "Whose session it is; `null` while nobody has logged in.",
+      "SessionStore.close":
+        "Finishes what was begun and lets go of files and connections. A second call does nothing.",
+    });
+  });
+
+  test.each(docs)("has a test for every sentence of %s, under its words", (subject, text) => {
+    const names = testsOf(subject);
+    const untested = sentencesOf(text)
+      .filter(
+        (sentence) =>
+          !names.some((name) => wordsOf(name).some((words) => sentence.includes(words))),
+      )
+      .filter((sentence) => !SAID_IN_PASSING.has(sentence));
+    expect(untested).toEqual([]);
+  });
+
+  test.each(checks)("has no test of %s that no doc comment announces", (subject, names) => {
+    const text = new Map(docs).get(subject) ?? "";
+    expect(names.filter((name) => !wordsOf(name).some((words) => text.includes(words)))).toEqual(
+      [],
+    );
+  });
+});

@@ -1,0 +1,77 @@
+import { afterAll, describe, expect } from "bun:test";
+
+import type { SessionRecord } from "../../src/session/backend.ts";
+import { expiredRecord, randomId, recordOf } from "../../src/testing/records.ts";
+import { testSessionBackend } from "../../src/testing/session-backend.ts";
+import { MapBackend } from "../support/backends.ts";
+import { MapStore } from "../support/map-store.ts";
+import { seededRandom } from "../support/random.ts";
+
+testSessionBackend("a store", (now) => new MapStore(now));
+
+// Side by side, because both are waited for: their clock is the system's.
+describe.concurrent("on one database, with a clock of its own", () => {
+  const database = new MapBackend();
+  testSessionBackend("two methods", () => ({
+    load: async (id) => database.load(id),
+    save: async (id, data, timeout) => database.save(id, data, timeout),
+  }));
+
+  const rows = new Map<string, SessionRecord>();
+
+  /** Shows nothing that has expired, and after `close` nothing at all. */
+  class ClosableStore extends MapStore {
+    #isClosed = false;
+    override live(id: string): SessionRecord | undefined {
+      this.#check();
+      return super.live(id);
+    }
+    override read(id: string): SessionRecord | undefined {
+      return this.live(id);
+    }
+    override delete(id: string): void {
+      this.#check();
+      super.delete(id);
+    }
+    override close(): void {
+      this.#isClosed = true;
+    }
+    #check(): void {
+      if (this.#isClosed) throw new Error("The store is closed.");
+    }
+  }
+
+  testSessionBackend("a store", () => new ClosableStore(Date.now, rows));
+
+  afterAll(() => {
+    // Nothing is left, not even by the tests of close().
+    expect(database.dump).toBe("[]");
+    expect([...rows]).toEqual([]);
+  });
+});
+
+describe("on a server that others use", () => {
+  const random = seededRandom(1);
+  const rows = new Map<string, SessionRecord>();
+  for (let count = 0; count < 1_000; count++) {
+    rows.set(randomId(), recordOf({ userId: count % 2 === 0 ? null : randomId() }));
+    rows.set(randomId(), expiredRecord());
+  }
+  const theirs = [...rows].filter(([, { expiresAt }]) => expiresAt > Date.now());
+
+  /** Somebody else sweeps now and then, and has sessions that expire. */
+  class BusyStore extends MapStore {
+    override read(id: string): SessionRecord | undefined {
+      if (random(8) === 0) super.sweep(500);
+      if (random(8) === 0) rows.set(randomId(), expiredRecord());
+      return super.read(id);
+    }
+  }
+
+  testSessionBackend("a store", (now) => new BusyStore(now, rows));
+
+  afterAll(() => {
+    const live = [...rows].filter(([, { expiresAt }]) => expiresAt > Date.now());
+    expect(live).toEqual(theirs);
+  });
+});
