@@ -2,7 +2,6 @@ import { AsyncLocalStorage } from "node:async_hooks";
 
 import { InMemorySessionBackend } from "../backends/memory.ts";
 import type { SessionBackend } from "../session/backend.ts";
-import { SessionStoreError } from "../session/errors.ts";
 import { Sessions } from "../session/manager.ts";
 import type { MaybePromise } from "../session/maybe-promise.ts";
 import { isPromise } from "../session/maybe-promise.ts";
@@ -309,11 +308,7 @@ export class App<Data extends SessionShape<Data> = AnySession> {
   #report(error: unknown, request: Request, varies: boolean): Response {
     if (error instanceof HttpError) return errorResponse(error, varies);
     console.error(`${request.method} ${pathOf(request.url)} failed:`, error);
-    const shown =
-      error instanceof SessionStoreError
-        ? new HttpError(error.status, "Sessions are unavailable. Please try again.")
-        : error;
-    return errorResponse(shown, varies);
+    return errorResponse(error, varies);
   }
 }
 

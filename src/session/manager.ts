@@ -595,7 +595,5 @@ function setCookieOf(request: Request, setCookie: string | undefined): void {
 
 function unavailable(error: SessionStoreError): Response {
   console.error(error);
-  return new Response("Sessions are unavailable at the moment. Please try again.", {
-    status: error.status,
-  });
+  return error.toResponse();
 }
