@@ -411,6 +411,17 @@ export const FAULTS: readonly Fault[] = [
     test: "refuseCrossOrigin on /verbs > DELETE > X2: refuses a cross-site Sec-Fetch-Site",
   },
 
+  // WebSockets.
+  {
+    rule: "X5",
+    what: "A handshake stores the session, and keeps its cookie to itself.",
+    file: "src/session/manager.ts",
+    find: `    return setCookie === undefined ? {} : { "set-cookie": setCookie };`,
+    replace: `    return setCookie === undefined ? {} : {};`,
+    in: "tests/session/manager-upgrade.test.ts",
+    test: "X5: hands out a new session's cookie with the 101, and the session is stored by then",
+  },
+
   // Storage and failure.
   {
     rule: "S1",
@@ -1029,10 +1040,9 @@ export const FAULTS: readonly Fault[] = [
     rule: "G20",
     what: "Requests of one session wait for each other.",
     file: "src/session/manager.ts",
-    find: `          const response = await handler(request, open.session, ...rest);
-          return await this.commit(open, response);`,
-    replace: `          return await this.#conflicts.run(open.stored?.key ?? String(Math.random()), async () =>
-            this.commit(open, await handler(request, open.session, ...rest)),
+    find: `await handler(request, open.session, ...rest);`,
+    replace: `await this.#conflicts.run(open.stored?.key ?? String(Math.random()), async () =>
+            handler(request, open.session, ...rest),
           );`,
     in: "tests/guarantees/slow-clients.test.ts",
     test: "G20: a request that takes its time delays no other request of its session, and keeps what it changed",
