@@ -8,13 +8,14 @@ export class SessionStoreError extends Error {
   readonly status = 503;
 
   /**
-   * What a visitor is told: that, and nothing of the cause. Elysia asks an error that nobody has
-   * handled for its response, under this name.
+   * What a visitor is told: that, and nothing of the cause. Visitors without a cookie are served
+   * meanwhile, so it varies. Elysia asks an error that nobody has handled for its response, under
+   * this name.
    */
   toResponse(): Response {
     return new Response("Sessions are unavailable. Please try again.", {
       status: this.status,
-      headers: { "content-type": "text/plain;charset=utf-8" },
+      headers: { "content-type": "text/plain;charset=utf-8", vary: "Cookie" },
     });
   }
 

@@ -23,6 +23,7 @@ describe("SessionStoreError", () => {
       const response = error[name]();
       expect(response.status).toBe(503);
       expect(response.headers.get("content-type")).toBe("text/plain;charset=utf-8");
+      expect(response.headers.get("vary")).toBe("Cookie");
       expect(await response.text()).toBe("Sessions are unavailable. Please try again.");
     },
   );
