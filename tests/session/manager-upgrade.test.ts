@@ -3,29 +3,13 @@ import { afterEach, describe, expect, expectTypeOf, mock, spyOn, test } from "bu
 import { SessionDataError } from "../../src/session/errors.ts";
 import { Sessions } from "../../src/session/manager.ts";
 import type { Session } from "../../src/session/session.ts";
-import { exchange, head } from "../support/raw.ts";
+import { exchange, handshake, setCookiesIn } from "../support/raw.ts";
 import { TappedStore } from "../support/tapped-store.ts";
 import { Visitor } from "../support/visitor.ts";
 
 afterEach(() => {
   mock.restore();
 });
-
-/** A handshake as RFC 6455, 1.3 has it. */
-function handshake(path: string, cookie?: string): string {
-  return head(`GET ${path} HTTP/1.1`, {
-    connection: "Upgrade, close",
-    upgrade: "websocket",
-    "sec-websocket-version": "13",
-    "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
-    ...(cookie === undefined ? {} : { cookie }),
-  });
-}
-
-/** The `Set-Cookie` lines in a response's head. */
-function setCookies(answer: string): string[] {
-  return [...answer.matchAll(/^set-cookie: (.*)\r$/gim)].map(([, line = ""]) => line);
-}
 
 async function setUp() {
   const store = new TappedStore();
@@ -69,7 +53,7 @@ describe.each(["/", "/route"])("a request that becomes a WebSocket, at %s", (pat
     await using server = serve(sessions, (session) => (session["seat"] = 7));
     const answer = await exchange(Number(server.url.port), handshake(path));
     expect(answer).toStartWith("HTTP/1.1 101 ");
-    const [line = "", ...others] = setCookies(answer);
+    const [line = "", ...others] = setCookiesIn(answer);
     expect(others).toEqual([]);
     const { name, value, httpOnly } = Bun.Cookie.parse(line);
     expect([name, httpOnly]).toEqual(["session_id", true]);
@@ -80,7 +64,7 @@ describe.each(["/", "/route"])("a request that becomes a WebSocket, at %s", (pat
   test("X5: hands out the new id of a login, and the old one is dead", async () => {
     const { sessions, visitor, cookie } = await setUp();
     await using server = serve(sessions, (session) => session.login("ann"));
-    const [line = ""] = setCookies(
+    const [line = ""] = setCookiesIn(
       await exchange(Number(server.url.port), handshake(path, cookie)),
     );
     expect(await visitor.look()).toEqual({});
@@ -92,7 +76,7 @@ describe.each(["/", "/route"])("a request that becomes a WebSocket, at %s", (pat
     const { sessions, visitor, cookie } = await setUp();
     await using server = serve(sessions, (session) => session.destroy());
     const answer = await exchange(Number(server.url.port), handshake(path, cookie));
-    expect(setCookies(answer)).toEqual([
+    expect(setCookiesIn(answer)).toEqual([
       "session_id=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
     ]);
     expect(await visitor.look()).toEqual({});
@@ -105,7 +89,7 @@ describe.each(["/", "/route"])("a request that becomes a WebSocket, at %s", (pat
       await using server = serve(sessions, (session) => (session["a"] = 2), { headed });
       const answer = await exchange(Number(server.url.port), handshake(path, cookie));
       expect(answer).toStartWith("HTTP/1.1 101 ");
-      expect(setCookies(answer)).toEqual([]);
+      expect(setCookiesIn(answer)).toEqual([]);
       expect(await visitor.look()).toEqual({ a: 2 });
     },
   );
@@ -117,7 +101,7 @@ describe.each(["/", "/route"])("a request that becomes a WebSocket, at %s", (pat
     await using server = serve(sessions, (session) => (session["seat"] = 7));
     const answer = await exchange(Number(server.url.port), handshake(path));
     expect(answer).toStartWith("HTTP/1.1 503 ");
-    expect(setCookies(answer)).toEqual([]);
+    expect(setCookiesIn(answer)).toEqual([]);
   });
 });
 
