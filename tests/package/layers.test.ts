@@ -19,6 +19,9 @@ const ARROWS: readonly (readonly [from: RegExp, to: RegExp])[] = [
   [/^backends\/memory\.ts$/, /^backends\/(?:expiry-heap|recency-list)\.ts$/],
   [/^backends\/sqlite[\w-]*\.ts$/, /^backends\/(?:sqlite[\w-]*|group-commit)\.ts$/],
   [/^backends\/(?:sqlite[\w-]*|group-commit)\.ts$/, /^(?:bun:sqlite|drizzle-orm(?:\/.*)?)$/],
+  [/^integrations\//, /^session\/|^integrations\/after-failure\.ts$/],
+  [/^integrations\/elysia\.ts$/, /^(?:elysia|@elysiajs\/cookie)$/],
+  [/^integrations\/hono\.ts$/, /^hono$/],
   [/./, /^node:/],
 ];
 
@@ -76,7 +79,7 @@ describe("the layers of src", () => {
 
   test("are all of them in the table", () => {
     const layers = new Set(files.map((file) => dirname(file)));
-    expect([...layers].toSorted()).toEqual([".", "app", "backends", "session"]);
+    expect([...layers].toSorted()).toEqual([".", "app", "backends", "integrations", "session"]);
   });
 });
 
@@ -97,6 +100,12 @@ describe("the test of the layers", () => {
     ["backends/sqlite-schema.ts", "drizzle-orm/sqlite-core", true],
     ["index.ts", "backends/sqlite.ts", false],
     ["app/app.ts", "drizzle-orm", false],
+    ["integrations/elysia.ts", "session/manager.ts", true],
+    ["integrations/elysia.ts", "@elysiajs/cookie", true],
+    ["integrations/hono.ts", "@elysiajs/cookie", false],
+    ["integrations/hono.ts", "app/app.ts", false],
+    ["integrations/hono.ts", "integrations/elysia.ts", false],
+    ["index.ts", "integrations/hono.ts", false],
   ])("knows of %s and %s: %p", (from, to, allowed) => {
     expect(isAllowed({ from, to })).toBe(allowed);
   });
