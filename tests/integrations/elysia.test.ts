@@ -455,37 +455,37 @@ describe("the cookie that `@elysiajs/cookie` writes", () => {
     expect((await new Client(app).send("/")).headers.getSetCookie()).toEqual([line ?? ""]);
   });
 
-  const OPTIONS: CookieOptions[] = [
-    {},
-    { name: "__Host-id", sameSite: "strict" },
-    { path: "/shop", domain: "example.com", sameSite: "none", partitioned: true },
-    { secure: false },
+  const COOKIES: [string, CookieOptions][] = [
+    ["by default", {}],
+    ["with a prefix", { name: "__Host-id", sameSite: "strict" }],
+    [
+      "of a domain and for embedding sites",
+      { path: "/shop", domain: "example.com", sameSite: "none", partitioned: true },
+    ],
+    ["on plain http", { secure: false }],
   ];
 
-  test.each(OPTIONS)(
-    "C9: is set and cleared with the attributes it should have: %j",
-    async (options) => {
-      const { manager } = setUp({ cookie: options });
-      const { name = "session_id" } = options;
-      const lines = async (fetch: (request: Request) => Response | Promise<Response>) => {
-        const client = new Client({ fetch });
-        const set = await client.send("/login");
-        const cleared = await client.send("/logout");
-        return [set, cleared].map((response) => sessionCookies(response, name).map(partsOf));
-      };
-      const app = bare(manager)
-        .get("/login", ({ session }) => void session.login("ann", { remember: 3_600 }))
-        .get("/logout", ({ session }) => void session.destroy());
-      const wrapped = manager.wrap((request, session) => {
-        if (request.url.endsWith("/login")) session.login("ann", { remember: 3_600 });
-        else session.destroy();
-        return new Response("");
-      });
-      const written = await lines(app.fetch);
-      expect(written).toEqual(await lines((request) => wrapped(request)));
-      expect(written).toEqual([[expect.anything()], [expect.anything()]]);
-    },
-  );
+  test.each(COOKIES)("C9: is set and cleared with the same attributes, %s", async (_, options) => {
+    const { manager } = setUp({ cookie: options });
+    const { name = "session_id" } = options;
+    const lines = async (fetch: (request: Request) => Response | Promise<Response>) => {
+      const client = new Client({ fetch });
+      const set = await client.send("/login");
+      const cleared = await client.send("/logout");
+      return [set, cleared].map((response) => sessionCookies(response, name).map(partsOf));
+    };
+    const app = bare(manager)
+      .get("/login", ({ session }) => void session.login("ann", { remember: 3_600 }))
+      .get("/logout", ({ session }) => void session.destroy());
+    const wrapped = manager.wrap((request, session) => {
+      if (request.url.endsWith("/login")) session.login("ann", { remember: 3_600 });
+      else session.destroy();
+      return new Response("");
+    });
+    const written = await lines(app.fetch);
+    expect(written).toEqual(await lines((request) => wrapped(request)));
+    expect(written).toEqual([[expect.anything()], [expect.anything()]]);
+  });
 });
 
 /** A line's parts, without the id. */
