@@ -4,7 +4,16 @@ export interface Contestant {
   /** What is served, for the table. */
   readonly work: string;
   /** The program, in `servers/`. It is given a file to keep its database in, and `storage`. */
-  readonly server: "hello" | "map-counter" | "text-counter" | "sqlite-counter" | "bunpie";
+  readonly server:
+    | "hello"
+    | "map-counter"
+    | "text-counter"
+    | "sqlite-counter"
+    | "bunpie"
+    | "elysia-hello"
+    | "elysia"
+    | "hono-hello"
+    | "hono";
   readonly storage: "memory" | "normal" | "full";
   readonly path: string;
   /** What every session has to be shown. A counter has none: its visits are added up instead. */
@@ -106,5 +115,35 @@ export const CONTESTANTS: readonly Contestant[] = [
     page: ONE_VISIT,
     floor: "raw-sqlite",
     target: { ratio: 1.6, of: "hello" },
+  },
+  {
+    name: "elysia",
+    work: "bare Elysia",
+    server: "elysia-hello",
+    storage: "memory",
+    path: "/",
+    page: "hello",
+  },
+  {
+    name: "elysia-memory",
+    work: "counter on Elysia, memory",
+    server: "elysia",
+    storage: "memory",
+    path: "/",
+  },
+  {
+    name: "hono",
+    work: "bare Hono",
+    server: "hono-hello",
+    storage: "memory",
+    path: "/",
+    page: "hello",
+  },
+  {
+    name: "hono-memory",
+    work: "counter on Hono, memory",
+    server: "hono",
+    storage: "memory",
+    path: "/",
   },
 ];

@@ -16,7 +16,10 @@ export const ADDRESS = { port: 0, hostname: "127.0.0.1" } as const;
 export const tally = { handled: 0 };
 
 /** Sends the harness a report now, and one whenever it asks. Ends with the harness. */
-export function announce(server: Bun.Server<undefined>): void {
+export function announce(
+  server: Pick<Bun.Server<unknown>, "url" | "pendingRequests"> | null,
+): void {
+  if (server === null) throw new Error("The server does not listen.");
   const report = (): void => {
     process.send?.({
       url: server.url.href,

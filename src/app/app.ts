@@ -2,7 +2,6 @@ import { AsyncLocalStorage } from "node:async_hooks";
 
 import { InMemorySessionBackend } from "../backends/memory.ts";
 import type { SessionBackend } from "../session/backend.ts";
-import { SessionStoreError } from "../session/errors.ts";
 import { Sessions } from "../session/manager.ts";
 import type { MaybePromise } from "../session/maybe-promise.ts";
 import { isPromise } from "../session/maybe-promise.ts";
@@ -312,13 +311,10 @@ export class App<Data extends SessionShape<Data> = AnySession> {
 
   /** The response to an error. What the visitor is not told is logged. */
   #report(error: unknown, request: Request, varies: boolean): Response {
-    if (error instanceof HttpError) return this.#send(errorResponse(error, varies), undefined);
-    console.error(`${request.method} ${pathOf(request.url)} failed:`, error);
-    const shown =
-      error instanceof SessionStoreError
-        ? new HttpError(error.status, "Sessions are unavailable. Please try again.")
-        : error;
-    return this.#send(errorResponse(shown, varies), undefined);
+    if (!(error instanceof HttpError)) {
+      console.error(`${request.method} ${pathOf(request.url)} failed:`, error);
+    }
+    return this.#send(errorResponse(error, varies), undefined);
   }
 
   #send(response: Response, setCookie: string | undefined): Response {

@@ -1,3 +1,4 @@
+import { SessionStoreError } from "../session/errors.ts";
 import { unshared, withVary } from "../session/headers.ts";
 import { HttpError } from "./errors.ts";
 import { Html } from "./html.ts";
@@ -61,13 +62,19 @@ export function withCookies(response: Response, lines: readonly string[]): Respo
   return answer;
 }
 
-/** The response to an error. Only an HttpError says what went wrong; anything else is a bare 500. */
+/**
+ * The response to an error. Only an HttpError says what went wrong, and a SessionStoreError that it
+ * may pass; anything else is a bare 500.
+ */
 export function errorResponse(error: unknown, varies: boolean): Response {
-  const response =
-    error instanceof HttpError
-      ? errorText(error.message, error.status, error.headers)
-      : errorText("Something went wrong on this server.", 500, {});
+  const response = responseToError(error);
   return varies ? withVary(response) : response;
+}
+
+function responseToError(error: unknown): Response {
+  if (error instanceof HttpError) return errorText(error.message, error.status, error.headers);
+  if (error instanceof SessionStoreError) return error.toResponse();
+  return errorText("Something went wrong on this server.", 500, {});
 }
 
 function errorText(

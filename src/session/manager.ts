@@ -23,7 +23,7 @@ import type {
   SomeOpenSession,
   StoredSession,
 } from "./session.ts";
-import { EMPTY, mergeContents, OpenSession, refuseReservedKeys } from "./session.ts";
+import { EMPTY, mergeContents, OpenSession, openSessionOf, refuseReservedKeys } from "./session.ts";
 import { startSweeping } from "./sweeper.ts";
 
 /** What may be said when a user's sessions are revoked. */
@@ -132,24 +132,57 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
   }
 
   /**
-   * A `Bun.serve` handler with a session, from one that takes it as its second argument. Further
-   * arguments, such as Bun's server, follow behind it. While the store is down the answer is 503;
-   * an error that the handler throws goes on to whoever called. What a `destroy()` before it means for
-   * the cookie goes out with Bun's response to the error, if the handler is in `routes`.
+   * For a handler that answers with a WebSocket: stores the session now, and gives the headers that
+   * `server.upgrade(request, { headers })` needs to hand out its cookie. There are none, unless the
+   * session is new, has a new id or has ended. From then on `save()` and `update()` write it, and it
+   * can get no new id.
+   *
+   * @throws SessionStoreError (503) if the store fails: the request must not be upgraded then.
    */
-  wrap<Incoming extends Request, Rest extends unknown[]>(
-    handler: (
-      request: Incoming,
-      session: Session<Data>,
-      ...rest: Rest
-    ) => Response | Promise<Response>,
-  ): (request: Incoming, ...rest: Rest) => Promise<Response> {
+  async upgradeHeaders(session: Session<Data>): Promise<Record<string, string>> {
+    const setCookie = await this.settle(openSessionOf(session), 101);
+    return setCookie === undefined ? {} : { "set-cookie": setCookie };
+  }
+
+  /**
+   * What {@link commit} is for a response, for a request that has become a WebSocket. Its headers have
+   * left: with what {@link upgradeHeaders} gave, or without.
+   *
+   * @throws SessionDataError if the session needs a cookie that did not go with them.
+   */
+  async settleUpgrade(open: SomeOpenSession): Promise<void> {
+    const { answered } = open;
+    open.answered = true;
+    await this.settle(open, 101);
+    const isLost = open.issued && open.cookie === "set" && !answered;
+    if (isLost) refuseLateCookie(open, "A new session");
+  }
+
+  /**
+   * A `Bun.serve` handler with a session, from one that takes it as its second argument. Further
+   * arguments, such as Bun's server, follow behind it. One that upgrades the request to a WebSocket
+   * returns nothing, and passes {@link upgradeHeaders} to `server.upgrade()`.
+   *
+   * While the store is down the answer is 503; an error that the handler throws goes on to whoever
+   * called. What a `destroy()` before it means for the cookie goes out with Bun's response to the
+   * error, if the handler is in `routes`. In `fetch` Bun offers no way: the session has ended all the
+   * same, and its cookie opens nothing.
+   */
+  wrap<
+    Incoming extends Request,
+    Rest extends unknown[] = [server: Bun.Server<undefined>],
+    Answer extends Response | undefined | void = Response,
+  >(
+    handler: (request: Incoming, session: Session<Data>, ...rest: Rest) => Answer | Promise<Answer>,
+  ): (request: Incoming, ...rest: Rest) => Promise<Answer | Response> {
     return async (request, ...rest) => {
       try {
         const open = await this.open(request);
         try {
-          const response = await handler(request, open.session, ...rest);
-          return await this.commit(open, response);
+          const answer = await handler(request, open.session, ...rest);
+          if (answer instanceof Response) return await this.commit(open, answer);
+          await this.settleUpgrade(open);
+          return answer;
         } catch (error) {
           const setCookie = await this.settle(open, 500);
           if (error instanceof SessionStoreError) {
@@ -568,7 +601,8 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
 function refuseLateCookie(open: SomeOpenSession, what: string): void {
   if (!open.answered) return;
   throw new SessionDataError(
-    `${what} needs a cookie, and this request's headers are sent. Write to the session, or save() it, before the handler returns.`,
+    `${what} needs a cookie, and this request's headers are sent. Write to the session, or save() it, before the handler returns. ` +
+      "Before an upgrade to a WebSocket, pass `await sessions.upgradeHeaders(session)` to server.upgrade().",
   );
 }
 
@@ -595,7 +629,5 @@ function setCookieOf(request: Request, setCookie: string | undefined): void {
 
 function unavailable(error: SessionStoreError): Response {
   console.error(error);
-  return new Response("Sessions are unavailable at the moment. Please try again.", {
-    status: error.status,
-  });
+  return error.toResponse();
 }

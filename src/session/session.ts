@@ -147,6 +147,8 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
   touched = false;
   /** The response's headers are settled: from now on no cookie can be set. */
   answered = false;
+  /** This request gave the session its id: without the cookie, the visitor does not have it. */
+  issued = false;
   /** Destroyed by the handler, and still to be deleted. */
   doomed: StoredSession | undefined;
   /** The last `save()` or `update()`, while it is under way. */
@@ -279,6 +281,7 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
     this.adopt(stored, stored.record, base);
     if (this.overtaken) return;
     this.cookie = "set";
+    this.issued = true;
     if (this.login !== login) return;
     this.login = undefined;
     this.#rotate = false;
@@ -357,6 +360,10 @@ class SessionDictionary implements SessionMethods<SessionData> {
     for (const key of Object.keys(data)) dictionary[key] = data[key];
   }
 
+  static openOf(session: object): SomeOpenSession | undefined {
+    return #open in session ? session.#open : undefined;
+  }
+
   regenerate(): void {
     this.#open.regenerate();
   }
@@ -412,6 +419,17 @@ function seal(name: (typeof RESERVED_NAMES)[number]): void {
     },
     configurable: false,
   });
+}
+
+/**
+ * The open session that a dictionary belongs to.
+ *
+ * @throws TypeError for anything else, a copy of a dictionary too.
+ */
+export function openSessionOf(session: object): SomeOpenSession {
+  const open = SessionDictionary.openOf(session);
+  if (open !== undefined) return open;
+  throw new TypeError("This is no session. It has to be the one that the handler got, not a copy.");
 }
 
 /**

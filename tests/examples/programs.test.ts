@@ -20,7 +20,9 @@ function returning(client: TestClient, app: AppProcess): TestClient {
   return copy;
 }
 
-describe.each(["plain-server.ts", "own-backend.ts"])("examples/%s", (name) => {
+const NAMES = ["plain-server.ts", "own-backend.ts", "elysia.ts", "hono.ts"];
+
+describe.each(NAMES)("examples/%s", (name) => {
   test("counts visits, and goes on after a restart", async () => {
     await using before = await start(name);
     const client = new TestClient(before);
@@ -54,5 +56,28 @@ describe("examples/own-backend.ts", () => {
 
     await using after = await start("own-backend.ts");
     expect(await returning(copy, after).text("/")).toBe("You have visited 1 times.");
+  });
+});
+
+describe("examples/elysia.ts", () => {
+  test("keeps a cart over a redirect, and refuses what is no item", async () => {
+    await using server = await start("elysia.ts");
+    const client = new TestClient(server);
+    const added = await client.post("/cart", { item: "tea" });
+    expect([added.status, added.headers.get("location")]).toEqual([303, "/cart"]);
+    expect((await client.post("/cart", { item: "" })).status).toBe(422);
+    expect(await (await client.send("/cart")).json()).toEqual(["tea"]);
+    expect(await client.text("/health")).toBe("fine");
+  });
+});
+
+describe("examples/hono.ts", () => {
+  test("notes in the session how far a stream has come", async () => {
+    await using server = await start("hono.ts");
+    const client = new TestClient(server);
+    await client.send("/");
+    expect(await client.text("/import")).toBe("data: 50 %\n\ndata: 100 %\n\n");
+    expect(await (await client.send("/progress")).json()).toBe(100);
+    expect(await client.text("/health")).toBe("fine");
   });
 });

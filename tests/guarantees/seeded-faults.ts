@@ -411,6 +411,65 @@ export const FAULTS: readonly Fault[] = [
     test: "refuseCrossOrigin on /verbs > DELETE > X2: refuses a cross-site Sec-Fetch-Site",
   },
 
+  // Elysia and Hono.
+  {
+    rule: "S8",
+    what: "Elysia's answer to what was thrown is taken for the page's own.",
+    file: "src/integrations/elysia.ts",
+    find: `failure === undefined ? response.status : 500`,
+    replace: `response.status`,
+    in: "tests/integrations/elysia.test.ts",
+    test: "S8: nothing is stored for > a status that is thrown",
+  },
+  {
+    rule: "K2",
+    what: "Every response behind the plugin varies, whether its session was read or not.",
+    file: "src/integrations/elysia.ts",
+    find: `open.touched ? withVary(response) : response`,
+    replace: `withVary(response)`,
+    in: "tests/integrations/elysia.test.ts",
+    test: "K2: costs a route that leaves it alone the look-up, and no Vary",
+  },
+  {
+    rule: "C9",
+    what: "The cookie that is carried by @elysiajs/cookie loses its domain on the way.",
+    file: "src/integrations/elysia.ts",
+    find: `domain: domain ?? undefined, `,
+    replace: ``,
+    in: "tests/integrations/elysia.test.ts",
+    test: "C9: is set and cleared with the same attributes, of a domain and for embedding sites",
+  },
+  {
+    rule: "S7",
+    what: "Hono puts the headers of a success on the response that says there was none.",
+    file: "src/integrations/hono.ts",
+    find: `  withdraw(c);
+  c.res = response;`,
+    replace: `  c.res = response;`,
+    in: "tests/integrations/scenarios.test.ts",
+    test: "Hono, as a function > S7: a session that could not be stored has no cookie, and nothing claims that it was",
+  },
+  {
+    rule: "S8",
+    what: "Hono's answer to what was thrown is taken for the page's own.",
+    file: "src/integrations/hono.ts",
+    find: `c.error === undefined ? c.res.status : 500`,
+    replace: `c.res.status`,
+    in: "tests/integrations/hono.test.ts",
+    test: "S8: an error that `onError` answers with success is an error all the same",
+  },
+
+  // WebSockets.
+  {
+    rule: "X5",
+    what: "A handshake stores the session, and keeps its cookie to itself.",
+    file: "src/session/manager.ts",
+    find: `    return setCookie === undefined ? {} : { "set-cookie": setCookie };`,
+    replace: `    return setCookie === undefined ? {} : {};`,
+    in: "tests/session/manager-upgrade.test.ts",
+    test: "X5: hands out a new session's cookie with the 101, and the session is stored by then",
+  },
+
   // Storage and failure.
   {
     rule: "S1",
@@ -1096,10 +1155,9 @@ export const FAULTS: readonly Fault[] = [
     rule: "G20",
     what: "Requests of one session wait for each other.",
     file: "src/session/manager.ts",
-    find: `          const response = await handler(request, open.session, ...rest);
-          return await this.commit(open, response);`,
-    replace: `          return await this.#conflicts.run(open.stored?.key ?? String(Math.random()), async () =>
-            this.commit(open, await handler(request, open.session, ...rest)),
+    find: `await handler(request, open.session, ...rest);`,
+    replace: `await this.#conflicts.run(open.stored?.key ?? String(Math.random()), async () =>
+            handler(request, open.session, ...rest),
           );`,
     in: "tests/guarantees/slow-clients.test.ts",
     test: "G20: a request that takes its time delays no other request of its session, and keeps what it changed",

@@ -48,6 +48,8 @@ const EXPORTS = {
     values: ["TestClient", "testSessionBackend"],
     types: ["Fetcher"],
   },
+  "./elysia": { values: ["sessions"], types: ["SessionsPluginOptions"] },
+  "./hono": { values: ["sessions"], types: ["SessionsMiddlewareOptions"] },
 };
 
 /** The names of the types that a source exports: they leave no trace at run time. */
@@ -76,5 +78,12 @@ describe("the package", () => {
   test("ships what its entries need", () => {
     expect(manifest.files).toEqual(["src", "drizzle", "CHANGELOG.md"]);
     expect(Object.keys(manifest.dependencies)).toEqual(["drizzle-orm"]);
+  });
+
+  test("leaves frameworks to those who use them", () => {
+    const { peerDependencies, peerDependenciesMeta } = manifest;
+    expect(Object.keys(peerDependencies)).toEqual(["@elysiajs/cookie", "elysia", "hono"]);
+    expect(Object.keys(peerDependenciesMeta)).toEqual(Object.keys(peerDependencies));
+    for (const { optional } of Object.values(peerDependenciesMeta)) expect(optional).toBeTrue();
   });
 });

@@ -34,3 +34,15 @@ describe('import "bunpie/sqlite"', () => {
     expect(modules.some((path) => path.includes("drizzle-orm"))).toBeTrue();
   });
 });
+
+describe.each([
+  ["bunpie/elysia", "/elysia/", "/hono/"],
+  ["bunpie/hono", "/src/integrations/", "/elysia/"],
+])("import %p", (entry, wanted, unwanted) => {
+  test("loads what it is for, and no other framework, app or database", async () => {
+    const { modules } = await load(entry);
+    expect(modules.some((path) => path.includes(wanted))).toBeTrue();
+    const strange = [unwanted, "/src/app/", "drizzle", "sqlite"];
+    expect(modules.filter((path) => strange.some((each) => path.includes(each)))).toEqual([]);
+  });
+});

@@ -21,6 +21,9 @@ const ARROWS: readonly (readonly [from: RegExp, to: RegExp])[] = [
   [/^backends\/(?:sqlite[\w-]*|group-commit)\.ts$/, /^(?:bun:sqlite|drizzle-orm(?:\/.*)?)$/],
   [/^testing\.ts$/, /^testing\//],
   [/^testing\//, /^(?:testing\/|session\/(?:backend|id|load-save-store)\.ts$|bun:test$)/],
+  [/^integrations\//, /^session\/|^integrations\/after-failure\.ts$/],
+  [/^integrations\/elysia\.ts$/, /^(?:elysia|@elysiajs\/cookie)$/],
+  [/^integrations\/hono\.ts$/, /^hono$/],
   [/./, /^node:/],
 ];
 
@@ -78,7 +81,8 @@ describe("the layers of src", () => {
 
   test("are all of them in the table", () => {
     const layers = new Set(files.map((file) => dirname(file)));
-    expect([...layers].toSorted()).toEqual([".", "app", "backends", "session", "testing"]);
+    const all = [".", "app", "backends", "integrations", "session", "testing"];
+    expect([...layers].toSorted()).toEqual(all);
   });
 });
 
@@ -106,6 +110,12 @@ describe("the test of the layers", () => {
     ["index.ts", "testing.ts", false],
     ["app/app.ts", "testing/client.ts", false],
     ["backends/memory.ts", "bun:test", false],
+    ["integrations/elysia.ts", "session/manager.ts", true],
+    ["integrations/elysia.ts", "@elysiajs/cookie", true],
+    ["integrations/hono.ts", "@elysiajs/cookie", false],
+    ["integrations/hono.ts", "app/app.ts", false],
+    ["integrations/hono.ts", "integrations/elysia.ts", false],
+    ["index.ts", "integrations/hono.ts", false],
   ])("knows of %s and %s: %p", (from, to, allowed) => {
     expect(isAllowed({ from, to })).toBe(allowed);
   });

@@ -13,3 +13,18 @@ describe.each([
     expect(error).toMatchObject({ name, status, message: "the message", cause });
   });
 });
+
+describe("SessionStoreError", () => {
+  // Elysia and Hono each ask an error for its response under one of these names.
+  test.each(["toResponse", "getResponse"] as const)(
+    "tells a visitor that sessions are unavailable, and nothing of the cause: %s",
+    async (name) => {
+      const error = new SessionStoreError("It failed.", { cause: new Error("The disk is gone.") });
+      const response = error[name]();
+      expect(response.status).toBe(503);
+      expect(response.headers.get("content-type")).toBe("text/plain;charset=utf-8");
+      expect(response.headers.get("vary")).toBe("Cookie");
+      expect(await response.text()).toBe("Sessions are unavailable. Please try again.");
+    },
+  );
+});

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, jest, mock, spyOn, test } from "bun:test";
+import { afterEach, describe, expect, expectTypeOf, jest, mock, spyOn, test } from "bun:test";
 
 import type { SessionBackend } from "../../src/session/backend.ts";
 import type { SessionEvent } from "../../src/session/events.ts";
@@ -800,6 +800,45 @@ describe("wrap", () => {
     const [cookie = ""] = first.headers.getSetCookie().map((line) => line.split(";")[0] ?? "");
     const second = await fetch(server.url, { headers: { cookie } });
     expect(await second.text()).toBe("You have visited 2 times.");
+  });
+
+  test("leaves a route its parameters, and a handler its server, by their types too", async () => {
+    const { sessions } = setUp();
+    await using service = Bun.serve({
+      port: 0,
+      routes: {
+        "/users/:id": sessions.wrap((request, _session, server) => {
+          expectTypeOf(request.params.id).toEqualTypeOf<string>();
+          expectTypeOf(server).toEqualTypeOf<Bun.Server<undefined>>();
+          return Response.json({ ...request.params, port: server.port });
+        }),
+      },
+      fetch: sessions.wrap((request, _session, server) => {
+        expectTypeOf(server).toEqualTypeOf<Bun.Server<undefined>>();
+        return Response.json({ url: request.url, port: server.port });
+      }),
+    });
+    const { port, url } = service;
+    expect(await (await fetch(new URL("/users/7", url))).json()).toEqual({ id: "7", port });
+    expect(await (await fetch(url)).json()).toEqual({ url: url.href, port });
+  });
+
+  test("lets a stream that is still being sent write its session, by save()", async () => {
+    const { sessions, visitor } = await setUpVisited();
+    await using server = Bun.serve({
+      port: 0,
+      fetch: sessions.wrap(
+        (_request, session) =>
+          new Response(async function* () {
+            yield "first";
+            session["b"] = 2;
+            yield (await session.save()) ? ", saved" : ", gone";
+          }),
+      ),
+    });
+    const headers = { cookie: `session_id=${visitor.id}` };
+    expect(await (await fetch(server.url, { headers })).text()).toBe("first, saved");
+    expect(await visitor.look()).toEqual({ a: 1, b: 2 });
   });
 
   test("C9: clears the cookie of a route that destroys its session and throws, once", async () => {

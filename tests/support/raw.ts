@@ -33,3 +33,19 @@ export function head(line: string, headers: Readonly<Record<string, string>> = {
 export function statusesOf(answer: string): number[] {
   return [...answer.matchAll(/^HTTP\/1\.1 (\d{3}) /gm)].map(([, status]) => Number(status));
 }
+
+/** The head of a request to become a WebSocket (RFC 6455, 1.3). */
+export function handshake(path: string, cookie?: string): string {
+  return head(`GET ${path} HTTP/1.1`, {
+    connection: "Upgrade, close",
+    upgrade: "websocket",
+    "sec-websocket-version": "13",
+    "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+    ...(cookie === undefined ? {} : { cookie }),
+  });
+}
+
+/** The `Set-Cookie` lines of an answer. */
+export function setCookiesIn(answer: string): string[] {
+  return [...answer.matchAll(/^set-cookie: (.*)\r$/gim)].map(([, line = ""]) => line);
+}

@@ -1,0 +1,18 @@
+// The counter on Elysia, as the README has it.
+import { Elysia } from "elysia";
+
+import { InMemorySessionBackend, Sessions } from "../../src/index.ts";
+import { sessions } from "../../src/integrations/elysia.ts";
+import { ADDRESS, announce, tally } from "./announce.ts";
+
+const manager = new Sessions<{ visits: number }>({ backend: new InMemorySessionBackend() });
+const app = new Elysia()
+  .use(sessions(manager))
+  .get("/", ({ session }) => {
+    tally.handled++;
+    session.visits = (session.visits ?? 0) + 1;
+    return `You have visited ${session.visits} times.`;
+  })
+  .listen(ADDRESS);
+
+announce(app.server);

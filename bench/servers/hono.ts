@@ -1,0 +1,16 @@
+// The counter on Hono, as the README has it.
+import { Hono } from "hono";
+
+import { InMemorySessionBackend, Sessions } from "../../src/index.ts";
+import { sessions } from "../../src/integrations/hono.ts";
+import { ADDRESS, announce, tally } from "./announce.ts";
+
+const manager = new Sessions<{ visits: number }>({ backend: new InMemorySessionBackend() });
+const app = new Hono().use(sessions(manager)).get("/", (c) => {
+  tally.handled++;
+  const { session } = c.var;
+  session.visits = (session.visits ?? 0) + 1;
+  return c.text(`You have visited ${session.visits} times.`);
+});
+
+announce(Bun.serve({ ...ADDRESS, fetch: app.fetch }));

@@ -1,0 +1,41 @@
+/** Sessions in an Elysia app: a plugin, and `session` is in the context, with its type. */
+
+import { Sessions } from "bunpie";
+import { sessions } from "bunpie/elysia";
+import { SqliteSessionBackend } from "bunpie/sqlite";
+import { Elysia, t } from "elysia";
+
+const manager = new Sessions<{ visits: number; cart: string[] }>({
+  backend: new SqliteSessionBackend("sessions.db"),
+});
+
+/** A part of the app. It uses the plugin too, for its types; each request has one session all the same. */
+const cart = new Elysia({ prefix: "/cart" })
+  .use(sessions(manager))
+  .get("/", ({ session }) => session.cart ?? [])
+  .post(
+    "/",
+    ({ session, body, redirect }) => {
+      session.cart = [...(session.cart ?? []), body.item];
+      return redirect("/cart", 303);
+    },
+    { body: t.Object({ item: t.String({ minLength: 1 }) }) },
+  );
+
+const app = new Elysia()
+  // What comes before the plugin has no session, and costs what it did.
+  .get("/health", "fine")
+  .use(sessions(manager))
+  .get("/", ({ session }) => {
+    session.visits = (session.visits ?? 0) + 1;
+    return `You have visited ${session.visits} times.`;
+  })
+  .use(cart)
+  .listen(process.env["PORT"] ?? 3000);
+
+console.info(`Listening at ${app.server?.url}`);
+
+process.once("SIGTERM", async () => {
+  await app.stop();
+  await manager.close();
+});

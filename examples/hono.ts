@@ -1,0 +1,42 @@
+/** Sessions in a Hono app: a middleware, and `c.var.session` is there, with its type. */
+
+import { Sessions } from "bunpie";
+import { sessions } from "bunpie/hono";
+import { SqliteSessionBackend } from "bunpie/sqlite";
+import { Hono } from "hono";
+import { streamSSE } from "hono/streaming";
+
+const manager = new Sessions<{ visits: number; progress: number }>({
+  backend: new SqliteSessionBackend("sessions.db"),
+});
+
+const app = new Hono()
+  // What comes before the middleware has no session, and costs what it did.
+  .get("/health", (c) => c.text("fine"))
+  .use(sessions(manager))
+  .get("/", (c) => {
+    const { session } = c.var;
+    session.visits = (session.visits ?? 0) + 1;
+    return c.text(`You have visited ${session.visits} times.`);
+  })
+  // The session is stored before a response begins. What a stream changes later, it saves.
+  .get("/import", (c) =>
+    streamSSE(c, async (stream) => {
+      const { session } = c.var;
+      for (const progress of [50, 100]) {
+        session.progress = progress;
+        await session.save();
+        await stream.writeSSE({ data: `${progress} %` });
+      }
+    }),
+  )
+  .get("/progress", (c) => c.json(c.var.session.progress ?? 0));
+
+const server = Bun.serve({ fetch: app.fetch });
+
+console.info(`Listening at ${server.url}`);
+
+process.once("SIGTERM", async () => {
+  await server.stop();
+  await manager.close();
+});

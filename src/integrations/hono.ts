@@ -1,0 +1,113 @@
+import type { Context, MiddlewareHandler } from "hono";
+
+import { SessionStoreError } from "../session/errors.ts";
+import { withVary } from "../session/headers.ts";
+import type { Sessions } from "../session/manager.ts";
+import type { AnySession, OpenSession, Session, SessionShape } from "../session/session.ts";
+import { cookieAfterFailure } from "./after-failure.ts";
+
+/** How the middleware is set up. */
+export interface SessionsMiddlewareOptions<Key extends string> {
+  /** What the session is called in the context; `session` by default. */
+  readonly key?: Key;
+}
+
+/** The session of each request that is under way, by its manager. */
+const sessionsUnderWay = new WeakMap<object, WeakMap<Context, unknown>>();
+
+/**
+ * A Hono middleware that gives the handlers behind it the visitor's session, as `c.var.session`, and
+ * stores it before the response leaves. Every response behind it varies with the cookie: use it where
+ * sessions are needed, and not in front of files.
+ *
+ * ```ts
+ * const manager = new Sessions<{ visits: number }>({ backend });
+ * new Hono().use(sessions(manager)).get("/", (c) => c.text(`${c.var.session.visits}`));
+ * ```
+ *
+ * An app and the parts of it may all use it: a request has one session all the same.
+ *
+ * While the store is down, `onError` gets a `SessionStoreError`; an app without one answers with 503. If
+ * the store fails after the handler the answer is 503 in any case.
+ */
+export function sessions<
+  Data extends SessionShape<Data> = AnySession,
+  const Key extends string = "session",
+>(
+  manager: Sessions<Data>,
+  options: SessionsMiddlewareOptions<Key> = {},
+): MiddlewareHandler<{ Variables: { readonly [Name in Key]: Session<Data> } }> {
+  const { key = "session" as Key } = options;
+  const underWay = (sessionsUnderWay.get(manager) ?? new WeakMap()) as WeakMap<
+    Context,
+    OpenSession<Data>
+  >;
+  sessionsUnderWay.set(manager, underWay);
+  return async (c, next) => {
+    const known = underWay.get(c);
+    const open = known ?? (await begin(manager, c.req.raw));
+    c.set(key, open.session);
+    if (known !== undefined) return next();
+    underWay.set(c, open);
+    try {
+      await next();
+    } catch (error) {
+      // Hono makes a response of an error, but not of anything else that is thrown.
+      await manager.settle(open, 500);
+      throw error;
+    }
+    return end(manager, c, open);
+  };
+}
+
+async function begin<Data extends SessionShape<Data>>(
+  manager: Sessions<Data>,
+  request: Request,
+): Promise<OpenSession<Data>> {
+  try {
+    return await manager.open(request);
+  } catch (error) {
+    console.error(error);
+    throw error;
+  }
+}
+
+/** Stores what was done to the session, and gives the response its cookie. */
+async function end<Data extends SessionShape<Data>>(
+  manager: Sessions<Data>,
+  c: Context,
+  open: OpenSession<Data>,
+): Promise<void> {
+  if (c.error instanceof SessionStoreError) console.error(c.error);
+  try {
+    if (isUpgraded(c)) return await manager.settleUpgrade(open);
+    const setCookie = await manager.settle(open, c.error === undefined ? c.res.status : 500);
+    replace(c, manager.addCookie(withVary(c.res), setCookie));
+  } catch (error) {
+    if (!(error instanceof SessionStoreError)) {
+      withdraw(c);
+      throw error;
+    }
+    console.error(error);
+    const setCookie = await cookieAfterFailure(manager, open);
+    replace(c, manager.addCookie(error.toResponse(), setCookie));
+  }
+}
+
+/** Hono answers a handshake that has become a WebSocket with nothing, and calls that 200. */
+function isUpgraded({ req, res }: Context): boolean {
+  if (req.header("upgrade")?.toLowerCase() !== "websocket") return false;
+  return res.status === 200 && res.body === null;
+}
+
+/** Hono puts the headers of a former response over those of the one that takes its place. */
+function replace(c: Context, response: Response): void {
+  if (response === c.res) return;
+  withdraw(c);
+  c.res = response;
+}
+
+function withdraw(c: Context): void {
+  c.res = undefined;
+  c.finalized = false;
+}

@@ -1,0 +1,334 @@
+import { describe, expect, expectTypeOf, test } from "bun:test";
+
+import type { Session, SessionsOptions } from "bunpie";
+import { App, Sessions, SessionStoreError } from "bunpie";
+import { sessions } from "bunpie/hono";
+import { Hono } from "hono";
+import { upgradeWebSocket, websocket } from "hono/bun";
+import { setCookie } from "hono/cookie";
+import { etag } from "hono/etag";
+import { streamSSE, streamText } from "hono/streaming";
+
+import { TestClient } from "../../src/testing/client.ts";
+import { quiet } from "../support/quiet.ts";
+import { exchange, handshake, setCookiesIn } from "../support/raw.ts";
+import { TappedStore } from "../support/tapped-store.ts";
+import { sessionCookies } from "../support/visitor.ts";
+
+interface Data {
+  visits: number;
+}
+
+function setUp(options: Partial<SessionsOptions> = {}) {
+  const store = new TappedStore();
+  const manager = new Sessions<Data>({ backend: store, sweepInterval: 0, ...options });
+  return { store, manager };
+}
+
+/** An app with a page that counts visits, and one that shows the number and changes nothing. */
+function counter(manager: Sessions<Data>) {
+  return new Hono()
+    .use(sessions(manager))
+    .get("/", (c) => {
+      const { session } = c.var;
+      return c.text(String((session.visits = (session.visits ?? 0) + 1)));
+    })
+    .get("/visits", (c) => c.text(String(c.var.session.visits)));
+}
+
+async function visited(app: { fetch(request: Request): Response | Promise<Response> }) {
+  const client = new TestClient(app);
+  await client.send("/");
+  return client;
+}
+
+describe("the session in the context", () => {
+  test("has the type of its manager, by either way to it", async () => {
+    const { manager } = setUp();
+    const app = new Hono().use(sessions(manager)).get("/", (c) => {
+      expectTypeOf(c.var.session).toEqualTypeOf<Session<Data>>();
+      expectTypeOf(c.get("session")).toEqualTypeOf<Session<Data>>();
+      return c.json(c.var.session === c.get("session"));
+    });
+    expect(await (await app.request("/")).json()).toBeTrue();
+  });
+
+  test("is there for every request anew, even one that is sent twice", async () => {
+    const { manager, store } = setUp();
+    const app = counter(manager);
+    const [line = ""] = (await app.request("/")).headers.getSetCookie();
+    const request = new Request("http://localhost/", {
+      headers: { cookie: line.split(";", 1).join() },
+    });
+    expect(await (await app.request(request)).text()).toBe("2");
+    expect(await (await app.request(request)).text()).toBe("3");
+    expect(store.calls).toEqual(["create", "read", "replace", "read", "replace"]);
+  });
+
+  test("is one, however many parts of an app use the middleware", async () => {
+    const { manager, store } = setUp();
+    const part = new Hono().use(sessions(manager)).get("/", (c) => {
+      c.var.session.visits = 7;
+      return c.text("part");
+    });
+    const app = counter(manager).route("/part", part);
+    const client = await visited(app);
+    store.calls.length = 0;
+    await client.send("/part");
+    expect(store.calls).toEqual(["read", "replace"]);
+    expect(sessionCookies(await new TestClient(app).send("/part"))).toHaveLength(1);
+  });
+
+  test("is not looked up where the middleware is not", async () => {
+    const { manager, store } = setUp();
+    const app = new Hono()
+      .use("/shop/*", sessions(manager))
+      .get("/shop/", (c) => c.text(`${c.var.session.meta.isNew}`))
+      .get("/", (c) => c.text(`${"session" in c.var}`));
+    const client = new TestClient(app);
+    client.cookies.set("session_id", "A".repeat(43));
+    expect(await client.text("/")).toBe("false");
+    expect(store.calls).toEqual([]);
+    expect(await client.text("/shop/")).toBe("true");
+    expect(store.calls).toEqual(["read"]);
+  });
+
+  test("has another name where two managers have one each", async () => {
+    const visitors = setUp().manager;
+    const staff = new Sessions<{ role: string }>({
+      backend: new TappedStore(),
+      cookie: { name: "staff_id" },
+    });
+    const app = new Hono()
+      .use(sessions(visitors), sessions(staff, { key: "staff" }))
+      .get("/", (c) => {
+        expectTypeOf(c.var.staff).toEqualTypeOf<Session<{ role: string }>>();
+        c.var.session.visits = 1;
+        c.var.staff.role = "cook";
+        return c.redirect("/both");
+      })
+      .get("/both", (c) => c.text(`${c.var.session.visits} ${c.var.staff.role}`))
+      .get("/leave", (c) => {
+        c.var.staff.destroy();
+        return c.body(null, 204);
+      });
+    const client = await visited(app);
+    expect([...client.cookies.keys()].toSorted()).toEqual(["session_id", "staff_id"]);
+    expect(await client.text("/both")).toBe("1 cook");
+    await client.send("/leave");
+    expect([...client.cookies.keys()]).toEqual(["session_id"]);
+    expect(await client.text("/both")).toBe("1 undefined");
+  });
+});
+
+describe("the app's own handlers", () => {
+  test("S7: `onError` is told of a store that fails, and may answer", async () => {
+    using _error = quiet("error");
+    const { manager, store } = setUp();
+    const app = counter(manager).onError((error, c) =>
+      c.text(error instanceof SessionStoreError ? "Back in a minute." : "?", 503),
+    );
+    const client = await visited(app);
+    store.break("read");
+    expect(await client.text("/")).toBe("Back in a minute.");
+  });
+
+  test("S8: an error that `onError` answers with success is an error all the same", async () => {
+    const { manager, store } = setUp();
+    const app = new Hono()
+      .use(sessions(manager))
+      .get("/", (c) => {
+        c.var.session.visits = 1;
+        throw new Error("The page failed.");
+      })
+      .onError((_error, c) => c.text("fine"));
+    const response = await app.request("/");
+    expect([response.status, response.headers.getSetCookie()]).toEqual([200, []]);
+    expect(store.calls).toEqual([]);
+  });
+
+  test("S8: something thrown that is no error goes on to who called, after a destroy() too", async () => {
+    const { manager } = setUp();
+    const app = counter(manager).get("/leave", (c) => {
+      c.var.session.destroy();
+      throw "no error";
+    });
+    const client = await visited(app);
+    await expect(client.send("/leave")).rejects.toBe("no error");
+    expect(await client.text("/visits")).toBe("undefined");
+  });
+
+  test("S4: a session that cannot be stored is an error for `onError`, and nothing claims success", async () => {
+    const { manager } = setUp();
+    const app = new Hono()
+      .use(sessions(manager))
+      .get("/", (c) => {
+        Object.assign(c.var.session, { run: () => 1 });
+        setCookie(c, "theme", "dark");
+        return c.redirect("/welcome");
+      })
+      .onError((error) => new Response(error.message, { status: 500 }));
+    const response = await app.request("/");
+    expect(response.status).toBe(500);
+    expect(await response.text()).toContain("session.run is a function");
+    expect(response.headers.get("location")).toBeNull();
+    expect(response.headers.getSetCookie()).toEqual([]);
+  });
+
+  test("S4: `onError` may answer that as any other error", async () => {
+    const { manager } = setUp();
+    const app = new Hono()
+      .use(sessions(manager))
+      .get("/", (c) => {
+        Object.assign(c.var.session, { run: () => 1 });
+        return c.text("");
+      })
+      .onError((_error, c) => {
+        c.header("x-failed", "yes");
+        return c.text("failed", 500);
+      });
+    const response = await app.request("/");
+    expect([response.status, await response.text()]).toEqual([500, "failed"]);
+    expect(response.headers.get("x-failed")).toBe("yes");
+  });
+
+  test("a page that is not found has a session too", async () => {
+    const { manager } = setUp();
+    const app = counter(manager).notFound((c) => {
+      (c.get("session" as never) as Session<Data>).visits = 404;
+      return c.text("Not here.", 404);
+    });
+    const client = new TestClient(app);
+    expect((await client.send("/nowhere")).status).toBe(404);
+    expect(await client.text("/visits")).toBe("404");
+  });
+
+  test("other middleware may go on working on the response, outside and inside", async () => {
+    const { manager } = setUp();
+    const app = new Hono()
+      .use(etag())
+      .use(sessions(manager))
+      .use(async (c, next) => {
+        await next();
+        c.var.session.visits = 5;
+        c.header("x-inside", "yes");
+      })
+      .get("/", (c) => c.text("page"));
+    const client = new TestClient(app);
+    const response = await client.send("/");
+    expect(sessionCookies(response)).toHaveLength(1);
+    expect(response.headers.get("x-inside")).toBe("yes");
+    expect(response.headers.get("etag")).toBeString();
+  });
+});
+
+/** An app with a page that is sent in two parts, of which the second waits for `go`. */
+function streaming(manager: Sessions<Data>, kind: "text" | "events", go: Promise<void>) {
+  return counter(manager).get("/stream", (c) => {
+    const { session } = c.var;
+    const work = async (): Promise<string> => {
+      await go;
+      session.visits = 9;
+      return `saved: ${await session.save()}`;
+    };
+    return kind === "text"
+      ? streamText(c, async (stream) => {
+          await stream.write("begun, ");
+          await stream.write(await work());
+        })
+      : streamSSE(c, async (stream) => {
+          await stream.writeSSE({ data: "begun" });
+          await stream.writeSSE({ data: await work() });
+        });
+  });
+}
+
+describe("a stream", () => {
+  test.each(["text", "events"] as const)(
+    "of %s can write its session while it is being sent, by save()",
+    async (kind) => {
+      const { manager } = setUp();
+      const { promise: go, resolve } = Promise.withResolvers<void>();
+      await using server = Bun.serve({ port: 0, fetch: streaming(manager, kind, go).fetch });
+      const [line = ""] = (await fetch(server.url)).headers.getSetCookie();
+      const headers = { cookie: line.split(";", 1).join() };
+      const sent = await fetch(new URL("/stream", server.url), { headers });
+      resolve();
+      expect(await sent.text()).toContain("saved: true");
+      const page = await fetch(new URL("/visits", server.url), { headers });
+      expect(await page.text()).toBe("9");
+    },
+  );
+});
+
+/** Serves a page, an empty one, and a socket that ends at once. */
+function serve(manager: Sessions<Data>) {
+  const app = counter(manager)
+    .get(
+      "/chat",
+      upgradeWebSocket((c) => {
+        const session = c.get("session" as never) as Session<Data>;
+        session.visits = 7;
+        return { onOpen: (_event, socket) => socket.close() };
+      }),
+    )
+    .get("/empty", (c) => {
+      c.var.session.visits = 1;
+      return c.body("");
+    });
+  return Bun.serve({ port: 0, fetch: app.fetch, websocket });
+}
+
+describe("a WebSocket", () => {
+  test("stores what its handshake changed in a session that is there", async () => {
+    const { manager } = setUp();
+    await using server = serve(manager);
+    const [line = ""] = (await fetch(server.url)).headers.getSetCookie();
+    const headers = { cookie: line.split(";", 1).join() };
+    const answer = await exchange(Number(server.url.port), handshake("/chat", headers.cookie));
+    expect(answer).toStartWith("HTTP/1.1 101 ");
+    expect(setCookiesIn(answer)).toEqual([]);
+    expect(await (await fetch(new URL("/visits", server.url), { headers })).text()).toBe("7");
+  });
+
+  test("begins no session: Hono's helper leaves no way to send its cookie", async () => {
+    using error = quiet("error");
+    const { manager, store } = setUp();
+    await using server = serve(manager);
+    const answer = await exchange(Number(server.url.port), handshake("/chat"));
+    expect(answer).toStartWith("HTTP/1.1 101 ");
+    expect(store.calls).toEqual([]);
+    expect(Bun.inspect(error.mock.calls)).toContain("A new session needs a cookie");
+  });
+
+  test.each(["/", "/empty"])(
+    "that is none is answered as any page, with the cookie: %s",
+    async (path) => {
+      const { manager } = setUp();
+      await using server = serve(manager);
+      const answer = await exchange(Number(server.url.port), handshake(path));
+      expect(answer).toStartWith("HTTP/1.1 200 ");
+      expect(setCookiesIn(answer)).toHaveLength(1);
+    },
+  );
+});
+
+describe("an app that is mounted", () => {
+  test("has its sessions, and the app around it its own", async () => {
+    class Inner extends App<{ pages: number }> {
+      index() {
+        const { session } = this.request;
+        return `${(session.pages = (session.pages ?? 0) + 1)}`;
+      }
+    }
+    const inner = new Inner({ session: { cookie: { name: "inner_id" } } });
+    const { manager } = setUp();
+    const app = counter(manager);
+    app.mount("/inner", (request: Request) => inner.fetch(request));
+    const client = await visited(app);
+    await client.send("/inner/");
+    expect(await client.text("/inner/")).toBe("2");
+    expect(await client.text("/visits")).toBe("1");
+    expect([...client.cookies.keys()]).toEqual(["session_id", "inner_id"]);
+  });
+});

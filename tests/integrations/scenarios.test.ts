@@ -1,0 +1,486 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+
+import type { SessionEvent } from "bunpie";
+
+import { createId } from "../../src/session/id.ts";
+import { TestClient } from "../../src/testing/client.ts";
+import type { Integration, Listener, Page } from "../support/integrations.ts";
+import { INTEGRATIONS, Refusal } from "../support/integrations.ts";
+import { quiet } from "../support/quiet.ts";
+import type { Operation } from "../support/tapped-store.ts";
+import { TappedStore } from "../support/tapped-store.ts";
+import { sessionCookies } from "../support/visitor.ts";
+
+const CLEARED = { value: "", path: "/", maxAge: 0, secure: true, httpOnly: true, sameSite: "lax" };
+const SENTENCE = "Sessions are unavailable. Please try again.";
+
+const write: Page = (session) => {
+  session["a"] = 1;
+  return "written";
+};
+const look: Page = (session) => Response.json({ ...session });
+const take: Page = (session) => Response.json(session.flash("notice") ?? null);
+const logIn: Page = (session) => {
+  session.login("ann");
+  return "logged in";
+};
+
+function writeAndAnswer(status: 404 | 500): Page {
+  return (session) => {
+    session["a"] = status;
+    return { status };
+  };
+}
+
+/** The pages of one integration, asked as a function or over HTTP. */
+class Site {
+  readonly store = new TappedStore();
+  readonly events: SessionEvent[] = [];
+  readonly #pages: Page[] = [];
+  readonly #fetch: (request: Request) => Response | Promise<Response>;
+  readonly #listener: Listener | undefined;
+
+  constructor({ create }: Integration, way: string) {
+    const onEvent = (event: SessionEvent): void => void this.events.push(event);
+    const options = { backend: this.store, sweepInterval: 0, onEvent };
+    const { fetch: call = notFound, listen } = create(options, this.#pages);
+    this.#listener = way === "over HTTP" ? listen() : undefined;
+    this.#fetch = this.#listener === undefined ? call : (request) => this.#send(request);
+  }
+
+  /** A browser that has not been here before. */
+  client(): TestClient {
+    return new TestClient({ fetch: (request) => this.#fetch(request) });
+  }
+
+  /** One turn of HTTP, to a page that is made up on the spot. */
+  visit(client: TestClient, page: Page, init?: RequestInit): Promise<Response> {
+    return client.send(`/${this.#pages.push(page) - 1}`, init);
+  }
+
+  /** What the session holds, as the next request sees it. */
+  async look(client: TestClient): Promise<unknown> {
+    return (await this.visit(client, look)).json();
+  }
+
+  /** A browser whose session holds `{ a: 1 }`, with nothing noted so far. */
+  async visited(): Promise<TestClient> {
+    const client = this.client();
+    await this.visit(client, write);
+    this.store.calls.length = 0;
+    this.events.length = 0;
+    return client;
+  }
+
+  async close(): Promise<void> {
+    await this.#listener?.stop(true);
+  }
+
+  #send(request: Request): Promise<Response> {
+    const { pathname } = new URL(request.url);
+    const url = new URL(pathname, this.#listener?.url).href;
+    return fetch(new Request(url, request), { redirect: "manual" });
+  }
+}
+
+function notFound(): Response {
+  throw new Error("This integration is no function.");
+}
+
+/** The one line for the session's cookie, in parts. */
+function cookieOf(response: Response): Bun.Cookie {
+  const [line = "", ...others] = sessionCookies(response);
+  expect(others).toEqual([]);
+  return Bun.Cookie.parse(line);
+}
+
+function cacheHeaders(response: Response): (string | null)[] {
+  return [response.headers.get("vary"), response.headers.get("cache-control")];
+}
+
+const SITES = INTEGRATIONS.flatMap((integration) => [
+  { integration, name: integration.name, way: "as a function" },
+  { integration, name: integration.name, way: "over HTTP" },
+]).filter(({ name, way }) => name !== "wrap in routes" || way === "over HTTP");
+
+describe.each(SITES)("$name, $way", ({ integration, way }) => {
+  let site: Site;
+
+  beforeAll(() => {
+    using _info = quiet("info");
+    site = new Site(integration, way);
+  });
+
+  afterEach(() => {
+    site.store.mend();
+  });
+
+  afterAll(() => site.close());
+
+  test("L10: nothing is stored for a visitor who only reads, and no cookie is set", async () => {
+    site.store.calls.length = 0;
+    const response = await site.visit(site.client(), look);
+    expect(await response.json()).toEqual({});
+    expect(response.headers.getSetCookie()).toEqual([]);
+    expect(cacheHeaders(response)).toEqual(["Cookie", null]);
+    expect(site.store.calls).toEqual([]);
+  });
+
+  test("C1, K1: the first write begins a session, with a cookie, kept out of caches", async () => {
+    const client = site.client();
+    const response = await site.visit(client, write);
+    expect([response.status, await response.text()]).toEqual([200, "written"]);
+    expect(cookieOf(response)).toMatchObject({
+      ...CLEARED,
+      maxAge: undefined,
+      value: client.sessionId,
+    });
+    expect(cacheHeaders(response)).toEqual(["Cookie", "no-store"]);
+    expect(await site.look(client)).toEqual({ a: 1 });
+  });
+
+  test("C15: reading stores nothing and sets no cookie", async () => {
+    const client = await site.visited();
+    const response = await site.visit(client, look);
+    expect(await response.json()).toEqual({ a: 1 });
+    expect(response.headers.getSetCookie()).toEqual([]);
+    expect(cacheHeaders(response)).toEqual(["Cookie", null]);
+    expect(site.store.calls).toEqual(["read"]);
+  });
+
+  test("a nested change is stored", async () => {
+    const client = site.client();
+    await site.visit(client, (session) => {
+      session["cart"] = { items: ["tea"] };
+      return "";
+    });
+    const response = await site.visit(client, (session) => {
+      session["cart"].items.push("cake");
+      return "";
+    });
+    expect(response.headers.getSetCookie()).toEqual([]);
+    expect(await site.look(client)).toEqual({ cart: { items: ["tea", "cake"] } });
+  });
+
+  test.each([
+    ["login()", logIn],
+    [
+      "regenerate()",
+      (session) => {
+        session.regenerate();
+        return "";
+      },
+    ],
+  ] as [string, Page][])("L1: %s gives a new id, and the old one is dead", async (_, page) => {
+    const client = await site.visited();
+    const thief = client.clone();
+    const response = await site.visit(client, page);
+    expect(cookieOf(response).value).not.toBe(thief.sessionId ?? "");
+    expect(await site.look(client)).toEqual({ a: 1 });
+    expect(await site.look(thief)).toEqual({});
+  });
+
+  test("a message outlives a redirect, and is there once", async () => {
+    const client = site.client();
+    const sent = await site.visit(client, (session) => {
+      session.flash("notice", "Saved.");
+      return { redirect: "/" };
+    });
+    expect([sent.status, sent.headers.get("location")]).toEqual([303, "/"]);
+    expect(cacheHeaders(sent)).toEqual(["Cookie", "no-store"]);
+    expect(await (await site.visit(client, take)).json()).toBe("Saved.");
+    expect(await (await site.visit(client, take)).json()).toBeNull();
+  });
+
+  test("L6, C9: destroy() ends the session, and clears the cookie as it was set", async () => {
+    const client = await site.visited();
+    const thief = client.clone();
+    const response = await site.visit(client, (session) => {
+      session.destroy();
+      return "bye";
+    });
+    expect(await response.text()).toBe("bye");
+    expect(cookieOf(response)).toMatchObject(CLEARED);
+    expect(client.sessionId).toBeUndefined();
+    expect(await site.look(thief)).toEqual({});
+  });
+
+  test("S8: a handler that throws leaves the session as it was", async () => {
+    using _error = quiet("error");
+    const client = await site.visited();
+    const response = await site.visit(client, (session) => {
+      session["a"] = 2;
+      session.login("ann");
+      throw new Error("The page failed.");
+    });
+    expect(response.status).toBe(500);
+    expect(response.headers.getSetCookie()).toEqual([]);
+    expect(await site.look(client)).toEqual({ a: 1 });
+  });
+
+  test("S8: a handler that throws begins no session", async () => {
+    using _error = quiet("error");
+    site.store.calls.length = 0;
+    const response = await site.visit(site.client(), (session) => {
+      session["a"] = 1;
+      throw new Error("The page failed.");
+    });
+    expect(response.headers.getSetCookie()).toEqual([]);
+    expect(site.store.calls).toEqual([]);
+  });
+
+  if (integration.refuses) {
+    test("S8: a handler that throws an error with a status of its own does so too", async () => {
+      const client = await site.visited();
+      const response = await site.visit(client, (session) => {
+        session["a"] = 2;
+        throw new Refusal();
+      });
+      expect(response.status).toBe(409);
+      expect(await site.look(client)).toEqual({ a: 1 });
+    });
+  }
+
+  test("S8: a response of 500 stores nothing, and one of 404 what any other does", async () => {
+    const client = await site.visited();
+    expect((await site.visit(client, writeAndAnswer(500))).status).toBe(500);
+    expect(await site.look(client)).toEqual({ a: 1 });
+    expect((await site.visit(client, writeAndAnswer(404))).status).toBe(404);
+    expect(await site.look(client)).toEqual({ a: 404 });
+  });
+
+  test("L6: a handler that throws after destroy() has ended the session", async () => {
+    using _error = quiet("error");
+    const client = await site.visited();
+    const thief = client.clone();
+    const response = await site.visit(client, (session) => {
+      session.destroy();
+      throw new Error("The page failed.");
+    });
+    expect(response.status).toBe(500);
+    if (integration.clearsAfterError) expect(cookieOf(response)).toMatchObject(CLEARED);
+    expect(await site.look(thief)).toEqual({});
+  });
+
+  test("a Response keeps its status, headers and body", async () => {
+    const client = site.client();
+    const response = await site.visit(client, (session) => {
+      session["a"] = 1;
+      const headers = new Headers({ "x-own": "yes", vary: "Accept" });
+      headers.append("set-cookie", "b=2; Path=/");
+      return new Response("made", { status: 201, headers });
+    });
+    expect([response.status, await response.text()]).toEqual([201, "made"]);
+    expect(response.headers.get("x-own")).toBe("yes");
+    expect(cacheHeaders(response)).toEqual(["Accept, Cookie", "no-store"]);
+    expect(response.headers.getSetCookie()[0]).toBe("b=2; Path=/");
+    expect(cookieOf(response).value).toBe(client.sessionId ?? "");
+  });
+
+  test("a Response that was fetched from elsewhere is passed on, with the cookie", async () => {
+    await using elsewhere = Bun.serve({ port: 0, fetch: () => new Response("elsewhere") });
+    const client = site.client();
+    const response = await site.visit(client, (session) => {
+      session["a"] = 1;
+      return fetch(elsewhere.url);
+    });
+    expect(await response.text()).toBe("elsewhere");
+    expect(cookieOf(response).value).toBe(client.sessionId ?? "");
+  });
+
+  test("a Response without a body that is sent to many leaves nobody's cookie behind", async () => {
+    const constant = new Response(null, { status: 303, headers: { location: "/" } });
+    const begin: Page = (session) => {
+      session["a"] = 1;
+      return constant;
+    };
+    const [one, other] = [site.client(), site.client()];
+    await site.visit(one, begin);
+    await site.visit(other, begin);
+    expect(one.sessionId).not.toBe(other.sessionId);
+    const response = await site.visit(site.client(), () => constant);
+    expect(response.headers.getSetCookie()).toEqual([]);
+  });
+
+  test("a stream arrives whole, and the session is stored before it begins", async () => {
+    const client = site.client();
+    const response = await site.visit(client, (session) => {
+      session["a"] = 1;
+      return { stream: ["one, ", "two, ", "three"] };
+    });
+    expect(cookieOf(response).value).toBe(client.sessionId ?? "");
+    expect(await site.look(client)).toEqual({ a: 1 });
+    expect(await response.text()).toBe("one, two, three");
+  });
+
+  test("K3: HEAD answers as GET does, without the body", async () => {
+    const client = site.client();
+    const response = await site.visit(client, write, { method: "HEAD" });
+    expect(response.status).toBe(200);
+    // Bun's server leaves the body out where a function has not.
+    if (way === "over HTTP") expect(await response.text()).toBe("");
+    expect(cookieOf(response).value).toBe(client.sessionId ?? "");
+    expect(cacheHeaders(response)).toEqual(["Cookie", "no-store"]);
+  });
+
+  test("C7: the app's own cookies leave beside the session's, each on a line of its own", async () => {
+    const response = await site.visit(site.client(), (session) => {
+      session["a"] = 1;
+      return { cookies: ["b", "c"] };
+    });
+    const names = response.headers.getSetCookie().map((line) => Bun.Cookie.parse(line).name);
+    expect(names.toSorted()).toEqual(["b", "c", "session_id"]);
+  });
+
+  test("two requests at once: both changes are kept", async () => {
+    const client = await site.visited();
+    const [both, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    let begun = 0;
+    const change = (key: string): Page => {
+      return async (session) => {
+        session[key] = 1;
+        if (++begun === 2) both.resolve();
+        await go.promise;
+        return "";
+      };
+    };
+    const visits = ["b", "c"].map((key) => site.visit(client, change(key)));
+    await both.promise;
+    go.resolve();
+    await Promise.all(visits);
+    expect(await site.look(client)).toEqual({ a: 1, b: 1, c: 1 });
+  });
+
+  test("I3: an id that was never issued is not adopted", async () => {
+    const client = site.client();
+    const forged = createId();
+    client.cookies.set("session_id", forged);
+    await site.visit(client, write);
+    expect(client.sessionId).not.toBe(forged);
+    client.cookies.set("session_id", forged);
+    expect(await site.look(client)).toEqual({});
+  });
+
+  test.each(["short", "../../etc/passwd", `${"A".repeat(42)}!`])(
+    "I4: %s is no id: the store is not asked",
+    async (id) => {
+      const client = site.client();
+      site.store.calls.length = 0;
+      client.cookies.set("session_id", id);
+      expect(await site.look(client)).toEqual({});
+      expect(site.store.calls).toEqual([]);
+    },
+  );
+
+  test("C10: a cookie whose name only looks like the session's is not read", async () => {
+    const client = await site.visited();
+    const thief = site.client();
+    const planted = `\u00a0session_id=${client.sessionId}`;
+    expect(await (await site.visit(thief, look, { headers: { cookie: planted } })).json()).toEqual(
+      {},
+    );
+  });
+
+  test("S7: a store that fails on load is a 503, leaves the cookie alone, and calls no handler", async () => {
+    using error = quiet("error");
+    const client = await site.visited();
+    const before = client.sessionId;
+    site.store.break("read");
+    let calls = 0;
+    const response = await site.visit(client, () => `called ${++calls}`);
+    expect([response.status, await response.text()]).toEqual([503, SENTENCE]);
+    expect(response.headers.getSetCookie()).toEqual([]);
+    expect(cacheHeaders(response)).toEqual(["Cookie", null]);
+    expect(calls).toBe(0);
+    expect(error).toHaveBeenCalledTimes(1);
+    site.store.mend();
+    expect(client.sessionId).toBe(before);
+    expect(await site.look(client)).toEqual({ a: 1 });
+  });
+
+  test("S7: a visitor without a cookie is served meanwhile", async () => {
+    site.store.break("read");
+    expect(await site.look(site.client())).toEqual({});
+  });
+
+  const commits: [Operation, string, Page][] = [
+    ["replace", "a change", (session) => String((session["a"] = 2))],
+    ["rotate", "a login", logIn],
+    [
+      "delete",
+      "destroy()",
+      (session) => {
+        session.destroy();
+        return "bye";
+      },
+    ],
+    [
+      "replace",
+      "save()",
+      async (session) => {
+        session["a"] = 2;
+        return String(await session.save());
+      },
+    ],
+  ];
+
+  test.each(commits)(
+    "S7: a store that fails to %s, for %s, is a 503, and the session as it was",
+    async (operation, _, page) => {
+      using error = quiet("error");
+      const client = await site.visited();
+      site.store.break(operation);
+      const response = await site.visit(client, page);
+      expect([response.status, await response.text()]).toEqual([503, SENTENCE]);
+      expect(response.headers.getSetCookie()).toEqual([]);
+      expect(cacheHeaders(response)).toEqual(["Cookie", null]);
+      expect(Bun.inspect(error.mock.calls)).toContain("The disk is gone.");
+      site.store.mend();
+      expect(await site.look(client)).toEqual({ a: 1 });
+    },
+  );
+
+  test("S7: a session that could not be stored has no cookie, and nothing claims that it was", async () => {
+    using _error = quiet("error");
+    site.store.break("create");
+    const client = site.client();
+    const response = await site.visit(client, (session) => {
+      session["a"] = 1;
+      return { redirect: "/welcome" };
+    });
+    expect([response.status, await response.text()]).toEqual([503, SENTENCE]);
+    expect(response.headers.get("location")).toBeNull();
+    expect(client.sessionId).toBeUndefined();
+  });
+
+  test("S7: after save() has given out a new id, a 503 carries the cookie: the old id is dead", async () => {
+    using _error = quiet("error");
+    const client = await site.visited();
+    const response = await site.visit(client, async (session) => {
+      session.login("ann");
+      await session.save();
+      site.store.break("replace");
+      session["a"] = 2;
+      return "";
+    });
+    expect(response.status).toBe(503);
+    expect(cacheHeaders(response)).toEqual(["Cookie", "no-store"]);
+    site.store.mend();
+    expect(await site.look(client)).toEqual({ a: 1 });
+  });
+
+  test("S4: what JSON cannot hold is a 500, and nothing is stored", async () => {
+    using error = quiet("error");
+    const client = await site.visited();
+    const response = await site.visit(client, (session) => {
+      session["run"] = () => 1;
+      return "";
+    });
+    expect(response.status).toBe(500);
+    expect(await response.text()).not.toContain("function");
+    expect(response.headers.getSetCookie()).toEqual([]);
+    if (integration.refuses)
+      expect(Bun.inspect(error.mock.calls)).toContain("session.run is a function");
+    expect(await site.look(client)).toEqual({ a: 1 });
+  });
+});

@@ -1,0 +1,196 @@
+import { afterEach, describe, expect, expectTypeOf, mock, spyOn, test } from "bun:test";
+
+import { SessionDataError } from "../../src/session/errors.ts";
+import { Sessions } from "../../src/session/manager.ts";
+import type { Session } from "../../src/session/session.ts";
+import { exchange, handshake, setCookiesIn } from "../support/raw.ts";
+import { TappedStore } from "../support/tapped-store.ts";
+import { Visitor } from "../support/visitor.ts";
+
+afterEach(() => {
+  mock.restore();
+});
+
+async function setUp() {
+  const store = new TappedStore();
+  const sessions = new Sessions({ backend: store, sweepInterval: 0 });
+  const visitor = new Visitor(sessions);
+  await visitor.visit((session) => (session["a"] = 1));
+  return { store, sessions, visitor, cookie: `session_id=${visitor.id}` };
+}
+
+type Page = (session: Session) => unknown;
+
+const begin: Page = (session) => (session["a"] = 1);
+const beginAndSave: Page = (session) => {
+  session["a"] = 1;
+  return session.save();
+};
+
+/** Serves a page that upgrades its request, in `fetch` and in `routes`. The sockets end at once. */
+function serve(sessions: Sessions, page: Page, { headed = true } = {}): Bun.Server<undefined> {
+  const upgrade = sessions.wrap(
+    async (request: Request, session, server: Bun.Server<undefined>) => {
+      await page(session);
+      const headers = headed ? await sessions.upgradeHeaders(session) : {};
+      const isUpgraded = server.upgrade(request, { headers });
+      return isUpgraded ? undefined : new Response("", { status: 426 });
+    },
+  );
+  return Bun.serve({
+    port: 0,
+    development: false,
+    routes: { "/route": upgrade },
+    fetch: upgrade,
+    error: () => new Response("", { status: 500 }),
+    websocket: { open: (socket) => socket.close(), message: () => undefined },
+  });
+}
+
+describe.each(["/", "/route"])("a request that becomes a WebSocket, at %s", (path) => {
+  test("X5: hands out a new session's cookie with the 101, and the session is stored by then", async () => {
+    const { sessions, visitor } = await setUp();
+    await using server = serve(sessions, (session) => (session["seat"] = 7));
+    const answer = await exchange(Number(server.url.port), handshake(path));
+    expect(answer).toStartWith("HTTP/1.1 101 ");
+    const [line = "", ...others] = setCookiesIn(answer);
+    expect(others).toEqual([]);
+    const { name, value, httpOnly } = Bun.Cookie.parse(line);
+    expect([name, httpOnly]).toEqual(["session_id", true]);
+    visitor.client.cookies.set("session_id", value);
+    expect(await visitor.look()).toEqual({ seat: 7 });
+  });
+
+  test("X5: hands out the new id of a login, and the old one is dead", async () => {
+    const { sessions, visitor, cookie } = await setUp();
+    await using server = serve(sessions, (session) => session.login("ann"));
+    const [line = ""] = setCookiesIn(
+      await exchange(Number(server.url.port), handshake(path, cookie)),
+    );
+    expect(await visitor.look()).toEqual({});
+    visitor.client.cookies.set("session_id", Bun.Cookie.parse(line).value);
+    expect(await visitor.look()).toEqual({ a: 1 });
+  });
+
+  test("X5: clears the cookie of a session that it ends", async () => {
+    const { sessions, visitor, cookie } = await setUp();
+    await using server = serve(sessions, (session) => session.destroy());
+    const answer = await exchange(Number(server.url.port), handshake(path, cookie));
+    expect(setCookiesIn(answer)).toEqual([
+      "session_id=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
+    ]);
+    expect(await visitor.look()).toEqual({});
+  });
+
+  test.each([true, false])(
+    "C15: sets no cookie where none has changed, and stores what has: %p",
+    async (headed) => {
+      const { sessions, visitor, cookie } = await setUp();
+      await using server = serve(sessions, (session) => (session["a"] = 2), { headed });
+      const answer = await exchange(Number(server.url.port), handshake(path, cookie));
+      expect(answer).toStartWith("HTTP/1.1 101 ");
+      expect(setCookiesIn(answer)).toEqual([]);
+      expect(await visitor.look()).toEqual({ a: 2 });
+    },
+  );
+
+  test("S7: does not become one while the store is down: 503, and no cookie", async () => {
+    using _error = spyOn(console, "error").mockImplementation(() => undefined);
+    const { sessions, store } = await setUp();
+    store.break("create");
+    await using server = serve(sessions, (session) => (session["seat"] = 7));
+    const answer = await exchange(Number(server.url.port), handshake(path));
+    expect(answer).toStartWith("HTTP/1.1 503 ");
+    expect(setCookiesIn(answer)).toEqual([]);
+  });
+});
+
+describe("a request that became a WebSocket without the headers", () => {
+  test.each([
+    ["a session that it began", begin],
+    ["a session that it began and saved", beginAndSave],
+    ["a login", (session) => session.login("ann")],
+  ] as [string, Page][])(
+    "fails loudly for %s: the visitor has no cookie for it",
+    async (_, page) => {
+      const { sessions } = await setUp();
+      const handler = sessions.wrap(async (_request, session) => {
+        await page(session);
+      });
+      const answer = handler(new Request("http://localhost/"));
+      await expect(answer).rejects.toBeInstanceOf(SessionDataError);
+      await expect(answer).rejects.toThrow("await sessions.upgradeHeaders(session)");
+    },
+  );
+
+  test("is nothing to worry about if the session has ended again", async () => {
+    const { sessions, store } = await setUp();
+    const handler = sessions.wrap(async (_request, session) => {
+      await beginAndSave(session);
+      session.destroy();
+    });
+    expect(await handler(new Request("http://localhost/"))).toBeUndefined();
+    expect(store.calls.slice(-2)).toEqual(["create", "delete"]);
+  });
+
+  test("S7: reports a store that fails then", async () => {
+    using error = spyOn(console, "error").mockImplementation(() => undefined);
+    const { sessions, store, cookie } = await setUp();
+    store.break("replace");
+    const handler = sessions.wrap((_request, session): void => void (session["a"] = 2));
+    const answer = await handler(new Request("http://localhost/", { headers: { cookie } }));
+    expect(answer).toMatchObject({ status: 503 });
+    expect(error).toHaveBeenCalledTimes(1);
+  });
+});
+
+describe("upgradeHeaders", () => {
+  test("leaves the cookie to a response, if there is no upgrade after all", async () => {
+    const { sessions } = await setUp();
+    const handler = sessions.wrap(async (_request, session) => {
+      session["a"] = 1;
+      await sessions.upgradeHeaders(session);
+      return new Response("", { status: 426 });
+    });
+    const response = await handler(new Request("http://localhost/"));
+    expect(response.headers.getSetCookie()).toEqual([expect.stringContaining("session_id=")]);
+  });
+
+  test("leaves a session that can be written from the socket, and get no new id there", async () => {
+    const { sessions, visitor } = await setUp();
+    const { promise: opened, resolve } = Promise.withResolvers<Session>();
+    await visitor.visit(async (session) => {
+      await sessions.upgradeHeaders(session);
+      resolve(session);
+    });
+    const session = await opened;
+    session["b"] = 2;
+    expect(await session.save()).toBe(true);
+    expect(await session.update((data) => (data["c"] = 3))).toBe(true);
+    expect(await visitor.look()).toEqual({ a: 1, b: 2, c: 3 });
+    session.login("ann");
+    await expect(session.save()).rejects.toThrow("A new id needs a cookie");
+  });
+
+  test.each([{}, { a: 1 }])("refuses what is no session: %p", async (copy) => {
+    const { sessions } = await setUp();
+    await expect(sessions.upgradeHeaders(copy as Session)).rejects.toThrow("This is no session.");
+  });
+});
+
+describe("the type of a wrapped handler", () => {
+  test("is that of the handler: a Response, or perhaps nothing", () => {
+    const sessions = new Sessions<{ visits: number }>({ backend: new TappedStore() });
+    const page = sessions.wrap((_request: Request, session) => {
+      expectTypeOf(session.visits).toEqualTypeOf<number | undefined>();
+      return new Response("");
+    });
+    expectTypeOf(page).toEqualTypeOf<(request: Request) => Promise<Response>>();
+    const socket = sessions.wrap((_request: Request, _session, server: Bun.Server<undefined>) =>
+      server.pendingRequests > 0 ? new Response("") : undefined,
+    );
+    expectTypeOf(socket).toEqualTypeOf<
+      (request: Request, server: Bun.Server<undefined>) => Promise<Response | undefined>
+    >();
+  });
+});
