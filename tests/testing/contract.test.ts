@@ -13,7 +13,7 @@ const SAID_IN_PASSING = new Set([
   "Between processes, two requests that write the same session within the same few milliseconds can still overwrite each other: for that, extend SessionStore.",
   "Makes a store of a two-method backend.",
   "`patience` is how long, in milliseconds, one call may keep others of its session waiting.",
-  "Between processes a small window stays open, between `load` and `save`.",
+  "Between processes a small window stays open, between `load` and `save`; and nothing can be done about a `save` that takes effect after its time, in the place of what others have saved since.",
   "A stored session.",
   "Its absolute lifetime counts from here.",
   "Opens nothing: it is a hash of the id.",
