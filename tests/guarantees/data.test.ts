@@ -17,7 +17,7 @@ import { damage, damagedData } from "../support/damage.ts";
 import { flashName, jsonValue, sessionData } from "../support/json-arbitraries.ts";
 import { quiet } from "../support/quiet.ts";
 import type { Trial } from "./figure.ts";
-import { guarantee } from "./figure.ts";
+import { guarantee, number } from "./figure.ts";
 
 type Dictionary = Record<string, unknown>;
 
@@ -141,7 +141,7 @@ describe("any data", () => {
     guarantee(
       {
         id: "G13",
-        name: `so do changes by two requests at once, and messages: ${name}`,
+        name: `so do changes that two requests make at once, and messages, on ${name}`,
         of: "sessions",
         quick: 500,
         full: 20_000,
@@ -299,7 +299,7 @@ describe("any damage", () => {
       expect(log).not.toHaveBeenCalled();
       expect(leftOut).toBeWithin(trial.size / 2, trial.size);
       trial.never("failed pages", 0);
-      trial.note(`${leftOut} left out, the others whole in spite of the damage`);
+      trial.note(`${number(leftOut)} left out, the others whole in spite of the damage`);
       await app.close();
     },
   );
@@ -307,7 +307,7 @@ describe("any damage", () => {
   guarantee(
     {
       id: "G13",
-      name: "so is whatever else a load() of one's own gives",
+      name: "whatever else a load() of one's own gives is no session, and fails no page either",
       of: "rows",
       quick: 1_000,
       full: 100_000,
