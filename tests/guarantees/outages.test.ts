@@ -18,7 +18,9 @@ import type { Trial } from "./figure.ts";
 import { guarantee } from "./figure.ts";
 
 /** Within this time there has to be an answer: `storeTimeout`, and what a timer may be late. */
-const DEADLINE = 2_100;
+const DEADLINE = 2_250;
+/** So long a page without a session may take meanwhile: far less than anybody waits for the store. */
+const UNDISTURBED = 500;
 /** Within this time after an outage everything has to be as before. */
 const RECOVERY = 1_000;
 
@@ -93,7 +95,7 @@ async function live(trial: Trial, server: Fetcher, outage: Outage): Promise<void
   expect(refused > 0).toBe(outage.refused.length > 0 || outage.either !== undefined);
   trial.atMost("slowest", during.slowest, DEADLINE, "ms");
   expect(during.slowest).toBeLessThan(2 * DEADLINE);
-  trial.atMost("slowest page without a session", slowest, 100, "ms");
+  trial.atMost("slowest page without a session", slowest, UNDISTURBED, "ms");
   trial.atMost("well again after", recovery, RECOVERY, "ms");
 }
 
