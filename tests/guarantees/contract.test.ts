@@ -1,14 +1,17 @@
 import { describe, expect } from "bun:test";
-import { join } from "node:path";
 
 import { SessionStore } from "../../src/session/backend.ts";
 import { LoadSaveStore } from "../../src/session/load-save-store.ts";
+import { SESSION_BACKEND } from "../../src/testing/backend-contract.ts";
+import type { Check, Contract } from "../../src/testing/contract.ts";
+import { SESSION_STORE } from "../../src/testing/store-contract.ts";
+import type { StoreTrial } from "../../src/testing/store-trial.ts";
+import { beginTrial } from "../../src/testing/trial.ts";
 import { checkBackendSequences } from "../support/backend-commands.ts";
 import { LiveObjectBackend, PAIRS, STORES } from "../support/backends.ts";
 import { FakeClock } from "../support/clock.ts";
 import { checkStoreSequences } from "../support/store-commands.ts";
-import { runTests } from "../support/test-run.ts";
-import { guarantee } from "./figure.ts";
+import { guarantee, number } from "./figure.ts";
 
 const SEQUENCES = { quick: 100, full: 2_000, of: "random sequences of commands" };
 
@@ -66,26 +69,29 @@ describe.each(KEEPING_THEIR_WORD)("whatever is loaded and saved, by %s", (name, 
   );
 });
 
-describe.each(["memory", "sqlite"])("the cases of the contract, as %s runs them", (file) => {
+describe.each(STORES)("the contract, sentence by sentence, of %s", (name, create) => {
   guarantee(
     {
       id: "G21",
-      name: `every sentence of the contract holds: ${file}`,
+      name: `every sentence of the contract holds: ${name}`,
       quick: 60,
       full: 60,
       of: "cases",
     },
     async (trial) => {
-      const outcomes = await runTests(
-        join(import.meta.dir, `../backends/${file}.test.ts`),
-        // What is in a block that is named after a type of the contract, or a member of one.
-        "--test-name-pattern",
-        "^[A-Za-z]+Backend Session(?:Data|Backend|Record|Info|Store)\\b",
-      );
-      const passed = outcomes.filter(({ state }) => state === "passed").length;
-      expect(passed).toBeGreaterThanOrEqual(trial.size);
-      expect(outcomes.filter(({ state }) => state === "failed")).toEqual([]);
-      trial.note(`${passed} hold`);
+      const cases = [...casesOf<StoreTrial>(SESSION_BACKEND), ...casesOf(SESSION_STORE)];
+      const broken: string[] = [];
+      for (const [sentence, check] of cases) {
+        await using own = await beginTrial<SessionStore>(create);
+        await check(own).catch((error: unknown) => broken.push(`${sentence}: ${String(error)}`));
+      }
+      expect(broken).toEqual([]);
+      expect(cases.length).toBeGreaterThanOrEqual(trial.size);
+      trial.note(`${number(cases.length)} hold`);
     },
   );
 });
+
+function casesOf<Own>(contract: Contract<Own>): [sentence: string, check: Check<Own>][] {
+  return Object.values(contract).flatMap((sentences) => Object.entries(sentences));
+}
