@@ -25,7 +25,9 @@ import { beginTrial, neverTwice } from "./trial.ts";
  * expire is then given a second or two in earnest.
  *
  * Ids and users are random, and what a test stores it removes, so the backend may be on a server that
- * others use at the same time. Expired sessions are swept, whoever's they are.
+ * others use at the same time. Expired sessions are swept, whoever's they are. The clock is up to ten
+ * minutes fast: what a backend removes on the way, without being asked to, may be gone by so much too
+ * early.
  */
 export function testSessionBackend(
   name: string,
