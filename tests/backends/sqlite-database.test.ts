@@ -104,7 +104,7 @@ describe("openDatabase", () => {
     open();
     await using lock = new Child("hold-lock", path);
     await lock.next();
-    await using second = new Child("open-database", path);
+    await using second = new Child("open-database", "SQLite", path);
     await second.next();
     second.send("go");
     await Bun.sleep(50);
@@ -124,7 +124,7 @@ describe("openDatabase", () => {
   });
 
   test("succeeds in each of eight processes that open one new file at once", async () => {
-    const children = Array.from({ length: 8 }, () => new Child("open-database", path));
+    const children = Array.from({ length: 8 }, () => new Child("open-database", "SQLite", path));
     for (const child of children) expect(await child.next()).toBe("ready");
     for (const child of children) child.send("go");
     const ids = await Promise.all(children.map((child) => child.next()));

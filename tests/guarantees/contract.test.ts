@@ -10,33 +10,37 @@ import { beginTrial } from "../../src/testing/trial.ts";
 import { checkBackendSequences } from "../support/backend-commands.ts";
 import { LiveObjectBackend, PAIRS, STORES } from "../support/backends.ts";
 import { FakeClock } from "../support/clock.ts";
+import { POSTGRES_STORES } from "../support/postgres-store.ts";
 import { checkStoreSequences } from "../support/store-commands.ts";
 import { guarantee, number } from "./figure.ts";
 
 const SEQUENCES = { quick: 100, full: 2_000, of: "random sequences of commands" };
 
-describe.each(STORES)("whatever is asked, one after the other, of %s", (name, create) => {
-  guarantee(
-    { id: "G21", name: `a store answers as its contract says: ${name}`, ...SEQUENCES },
-    async (trial) => {
-      const clock = new FakeClock();
-      const store = create(clock.now);
-      await checkStoreSequences({ store, clock }, trial.runs);
-      trial.never("that differ from the model", 0);
-      await store.close();
-    },
-  );
+describe.each([...STORES, ...POSTGRES_STORES])(
+  "whatever is asked, one after the other, of %s",
+  (name, create) => {
+    guarantee(
+      { id: "G21", name: `a store answers as its contract says: ${name}`, ...SEQUENCES },
+      async (trial) => {
+        const clock = new FakeClock();
+        const store = create(clock.now);
+        await checkStoreSequences({ store, clock }, trial.runs);
+        trial.never("that differ from the model", 0);
+        await store.close();
+      },
+    );
 
-  guarantee(
-    { id: "G21", name: `a store answers so on the system's clock too: ${name}`, ...SEQUENCES },
-    async (trial) => {
-      const store = create(Date.now);
-      await checkStoreSequences({ store }, trial.runs);
-      trial.never("that differ from the model", 0);
-      await store.close();
-    },
-  );
-});
+    guarantee(
+      { id: "G21", name: `a store answers so on the system's clock too: ${name}`, ...SEQUENCES },
+      async (trial) => {
+        const store = create(Date.now);
+        await checkStoreSequences({ store }, trial.runs);
+        trial.never("that differ from the model", 0);
+        await store.close();
+      },
+    );
+  },
+);
 
 describe.each(PAIRS)("whatever is asked of the store that is made of %s", (name, create) => {
   guarantee(
@@ -53,6 +57,7 @@ describe.each(PAIRS)("whatever is asked of the store that is made of %s", (name,
 /** Who hands out live objects keeps no promise of a backend's. Sessions are safe with it all the same. */
 const KEEPING_THEIR_WORD = [
   ...STORES,
+  ...POSTGRES_STORES,
   ...PAIRS.filter(([, create]) => !(create(Date.now) instanceof LiveObjectBackend)),
 ];
 
@@ -69,28 +74,31 @@ describe.each(KEEPING_THEIR_WORD)("whatever is loaded and saved, by %s", (name, 
   );
 });
 
-describe.each(STORES)("the contract, sentence by sentence, of %s", (name, create) => {
-  guarantee(
-    {
-      id: "G21",
-      name: `every sentence of the contract holds: ${name}`,
-      quick: 60,
-      full: 60,
-      of: "cases",
-    },
-    async (trial) => {
-      const cases = [...casesOf<StoreTrial>(SESSION_BACKEND), ...casesOf(SESSION_STORE)];
-      const broken: string[] = [];
-      for (const [sentence, check] of cases) {
-        await using own = await beginTrial<SessionStore>(create);
-        await check(own).catch((error: unknown) => broken.push(`${sentence}: ${String(error)}`));
-      }
-      expect(broken).toEqual([]);
-      expect(cases.length).toBeGreaterThanOrEqual(trial.size);
-      trial.note(`${number(cases.length)} hold`);
-    },
-  );
-});
+describe.each([...STORES, ...POSTGRES_STORES])(
+  "the contract, sentence by sentence, of %s",
+  (name, create) => {
+    guarantee(
+      {
+        id: "G21",
+        name: `every sentence of the contract holds: ${name}`,
+        quick: 60,
+        full: 60,
+        of: "cases",
+      },
+      async (trial) => {
+        const cases = [...casesOf<StoreTrial>(SESSION_BACKEND), ...casesOf(SESSION_STORE)];
+        const broken: string[] = [];
+        for (const [sentence, check] of cases) {
+          await using own = await beginTrial<SessionStore>(create);
+          await check(own).catch((error: unknown) => broken.push(`${sentence}: ${String(error)}`));
+        }
+        expect(broken).toEqual([]);
+        expect(cases.length).toBeGreaterThanOrEqual(trial.size);
+        trial.note(`${number(cases.length)} hold`);
+      },
+    );
+  },
+);
 
 function casesOf<Own>(contract: Contract<Own>): [sentence: string, check: Check<Own>][] {
   return Object.values(contract).flatMap((sentences) => Object.entries(sentences));

@@ -3,6 +3,7 @@ import { afterAll, describe, expect } from "bun:test";
 import { TestClient } from "../../src/testing/client.ts";
 import { Child } from "../support/child.ts";
 import { Folder } from "../support/folder.ts";
+import { postgres, Schema } from "../support/postgres.ts";
 import { guarantee } from "./figure.ts";
 
 const USERS = 100;
@@ -11,7 +12,17 @@ const USERS = 100;
 const REPLAYS = 4;
 
 const folder = new Folder();
-afterAll(() => folder.remove());
+const schema = postgres.isThere ? await Schema.create() : undefined;
+afterAll(async () => {
+  folder.remove();
+  await schema?.drop();
+});
+
+/** The stores that processes can share, and where each of them is. */
+const STORES: [name: string, target: () => string][] = [
+  ["SQLite", () => folder.file("sessions.db")],
+];
+if (schema !== undefined) STORES.push(["PostgreSQL", () => schema.url]);
 
 /** What either process answers: which of them it was, and what it says. */
 interface Answer {
@@ -47,7 +58,7 @@ class Wanderer {
 }
 
 describe("two processes that serve one port", () => {
-  for (const [name, target] of [["SQLite", () => folder.file("sessions.db")]] as const) {
+  for (const [name, target] of STORES) {
     guarantee(
       {
         id: "G6",

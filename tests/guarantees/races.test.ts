@@ -1,6 +1,5 @@
-import { describe, expect } from "bun:test";
+import { afterAll, describe, expect } from "bun:test";
 
-import { SqliteSessionBackend } from "../../src/backends/sqlite.ts";
 import type { SessionBackend } from "../../src/session/backend.ts";
 import { SESSION_TIMEOUT } from "../../src/session/backend.ts";
 import { createId, hashId } from "../../src/session/id.ts";
@@ -10,6 +9,10 @@ import { Child } from "../support/child.ts";
 import { Folder } from "../support/folder.ts";
 import type { SessionLayer } from "../support/naive-sessions.ts";
 import { NaiveSessions } from "../support/naive-sessions.ts";
+import { POSTGRES_STORES } from "../support/postgres-store.ts";
+import { postgres, Schema } from "../support/postgres.ts";
+import type { Shared } from "../support/shared-backends.ts";
+import { sharedBackend } from "../support/shared-backends.ts";
 import type { Trial } from "./figure.ts";
 import { guarantee, number } from "./figure.ts";
 
@@ -77,54 +80,62 @@ async function raceKeys(layer: SessionLayer, backend: SessionBackend, trial: Tri
   return lost;
 }
 
-describe.each(BACKENDS)("requests of one process, on %s", (backendName, create) => {
-  guarantee(
-    {
-      id: "G6",
-      name: `updates of one counter that all begin at once all count: ${backendName}`,
-      quick: 300,
-      full: 1_000,
-      of: "updates",
-    },
-    async (trial) => {
-      const [ours, naive] = layersOn(create);
-      trial.never("updates lost", await raceCounter(ours.layer, ours.backend, trial.size));
-      const lost = await raceCounter(naive.layer, naive.backend, trial.size);
-      expect(lost, "what a naive layer loses").toBeGreaterThan(0);
-      trial.note(`a naive layer lost ${number(lost)}`);
-      for (const { layer } of [ours, naive]) await layer.close();
-    },
-  );
+describe.each([...BACKENDS, ...POSTGRES_STORES])(
+  "requests of one process, on %s",
+  (backendName, create) => {
+    guarantee(
+      {
+        id: "G6",
+        name: `updates of one counter that all begin at once all count: ${backendName}`,
+        quick: 300,
+        full: 1_000,
+        of: "updates",
+      },
+      async (trial) => {
+        const [ours, naive] = layersOn(create);
+        trial.never("updates lost", await raceCounter(ours.layer, ours.backend, trial.size));
+        const lost = await raceCounter(naive.layer, naive.backend, trial.size);
+        expect(lost, "what a naive layer loses").toBeGreaterThan(0);
+        trial.note(`a naive layer lost ${number(lost)}`);
+        for (const { layer } of [ours, naive]) await layer.close();
+      },
+    );
 
-  guarantee(
-    {
-      id: "G6",
-      name: `two requests at once that set two keys lose neither: ${backendName}`,
-      quick: 300,
-      full: 10_000,
-      of: "pairs of requests",
-    },
-    async (trial) => {
-      const [ours, naive] = layersOn(create);
-      trial.never("keys lost", await raceKeys(ours.layer, ours.backend, trial));
-      expect(ours.layer.stats().merged, "pairs that met").toBeGreaterThan(trial.size / 2);
-      const lost = await raceKeys(naive.layer, naive.backend, trial);
-      expect(lost, "what a naive layer loses").toBeGreaterThan(0);
-      trial.note(`a naive layer lost a key in ${number(lost)} of them`);
-      for (const { layer } of [ours, naive]) await layer.close();
-    },
-  );
-});
+    guarantee(
+      {
+        id: "G6",
+        name: `two requests at once that set two keys lose neither: ${backendName}`,
+        quick: 300,
+        full: 10_000,
+        of: "pairs of requests",
+      },
+      async (trial) => {
+        const [ours, naive] = layersOn(create);
+        trial.never("keys lost", await raceKeys(ours.layer, ours.backend, trial));
+        expect(ours.layer.stats().merged, "pairs that met").toBeGreaterThan(trial.size / 2);
+        const lost = await raceKeys(naive.layer, naive.backend, trial);
+        expect(lost, "what a naive layer loses").toBeGreaterThan(0);
+        trial.note(`a naive layer lost a key in ${number(lost)} of them`);
+        for (const { layer } of [ours, naive]) await layer.close();
+      },
+    );
+  },
+);
 
-/** What four processes made of one session in one file. */
-async function raceProcesses(layer: "atomic" | "load and save" | "naive", times: number) {
-  using folder = new Folder();
-  const path = folder.file("sessions.db");
-  const backend = new SqliteSessionBackend(path);
+/** What four processes made of one session in one store. */
+async function raceProcesses(
+  kind: Shared,
+  target: string,
+  layer: "atomic" | "load and save" | "naive",
+  times: number,
+) {
+  const backend = sharedBackend(kind, target);
   const { cookie, stored } = await beginSession(backend);
   await using children = new AsyncDisposableStack();
   const writers = Array.from({ length: PROCESSES }, (_, index) =>
-    children.use(new Child("write-session", layer, path, cookie, `own${index}`, String(times))),
+    children.use(
+      new Child("write-session", kind, target, layer, cookie, `own${index}`, String(times)),
+    ),
   );
   for (const writer of writers) expect(await writer.next()).toBe("ready");
   for (const writer of writers) writer.send("go");
@@ -139,23 +150,33 @@ async function raceProcesses(layer: "atomic" | "load and save" | "naive", times:
   };
 }
 
-describe("requests of four processes, on one SQLite file", () => {
+const folder = new Folder();
+const schema = postgres.isThere ? await Schema.create() : undefined;
+afterAll(async () => {
+  folder.remove();
+  await schema?.drop();
+});
+
+const SHARED: [kind: Shared, target: string][] = [["SQLite", folder.file("sessions.db")]];
+if (schema !== undefined) SHARED.push(["PostgreSQL", `${schema.url}&synchronous_commit=off`]);
+
+describe.each(SHARED)("requests of four processes, on one store of %s", (kind, target) => {
   guarantee(
     {
       id: "G6",
-      name: "updates of one counter by four processes at once all count, and each keeps its own key",
+      name: `updates of one counter by four processes at once all count, and each keeps its own key: ${kind}`,
       quick: 1_000,
       full: 10_000,
       of: "updates",
     },
     async (trial) => {
       const times = trial.size / PROCESSES;
-      const lost = await raceProcesses("atomic", times);
+      const lost = await raceProcesses(kind, target, "atomic", times);
       trial.never("updates lost", lost.updates);
       trial.never("writes of own keys lost", lost.keys, PROCESSES * KEYS_OF_ITS_OWN);
       // Each of the two has to lose some, or the processes have not met.
       for (const layer of ["load and save", "naive"] as const) {
-        const { updates } = await raceProcesses(layer, times);
+        const { updates } = await raceProcesses(kind, target, layer, times);
         expect(updates, `what ${layer} loses`).toBeGreaterThan(0);
         trial.note(`${NAMES[layer]} lost ${number(updates)}`);
       }

@@ -44,6 +44,10 @@ const EXPORTS = {
     values: ["SqliteSessionBackend", "sessions"],
     types: ["SqliteSessionBackendOptions"],
   },
+  "./postgres": {
+    values: ["PostgresSessionBackend", "sessions"],
+    types: ["PostgresSessionBackendOptions"],
+  },
   "./testing": {
     values: ["TestClient", "testSessionBackend"],
     types: ["Fetcher"],

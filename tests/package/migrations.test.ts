@@ -19,24 +19,31 @@ async function filesIn(path: string): Promise<string[]> {
   return (await readdir(path, { recursive: true })).toSorted();
 }
 
-test("the migrations in drizzle/sqlite say what the schema says", async () => {
-  const out = join(directory, "sqlite");
-  await cp(join(ROOT, "drizzle/sqlite"), out, { recursive: true });
-  const before = await filesIn(out);
-  const kit = Bun.spawn(
-    [
-      process.execPath,
-      join(ROOT, "node_modules/drizzle-kit/bin.cjs"),
-      "generate",
-      "--dialect=sqlite",
-      `--schema=${join(ROOT, "src/backends/sqlite-schema.ts")}`,
-      "--out=sqlite",
-    ],
-    { cwd: directory, stdin: "ignore", stdout: "pipe", stderr: "pipe" },
-  );
-  const output = await kit.stdout.text();
-  expect(await kit.exited).toBe(0);
-  expect(output).toContain("bunpie_sessions 10 columns 2 indexes");
-  expect(output).toContain("No schema changes, nothing to migrate");
-  expect(await filesIn(out)).toEqual(before);
-}, 20_000);
+test.each([
+  ["sqlite", "sqlite"],
+  ["postgres", "postgresql"],
+])(
+  "the migrations in drizzle/%s say what the schema says",
+  async (name, dialect) => {
+    const out = join(directory, name);
+    await cp(join(ROOT, "drizzle", name), out, { recursive: true });
+    const before = await filesIn(out);
+    const kit = Bun.spawn(
+      [
+        process.execPath,
+        join(ROOT, "node_modules/drizzle-kit/bin.cjs"),
+        "generate",
+        `--dialect=${dialect}`,
+        `--schema=${join(ROOT, `src/backends/${name}-schema.ts`)}`,
+        `--out=${name}`,
+      ],
+      { cwd: directory, stdin: "ignore", stdout: "pipe", stderr: "pipe" },
+    );
+    const output = await kit.stdout.text();
+    expect(await kit.exited).toBe(0);
+    expect(output).toContain("bunpie_sessions 10 columns 2 indexes");
+    expect(output).toContain("No schema changes, nothing to migrate");
+    expect(await filesIn(out)).toEqual(before);
+  },
+  20_000,
+);

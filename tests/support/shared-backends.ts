@@ -1,10 +1,20 @@
+import { PostgresSessionBackend } from "../../src/backends/postgres.ts";
 import { SqliteSessionBackend } from "../../src/backends/sqlite.ts";
 import type { SessionStore } from "../../src/session/backend.ts";
 
+/** What a busy machine may keep a test's processes waiting for, in milliseconds. */
+const PATIENCE = 20_000;
+
 /** Stores that several processes can share, by name: for processes that a test starts. */
 const SHARED = {
-  SQLite: (path: string) => new SqliteSessionBackend(path),
+  SQLite: (path: string) => new SqliteSessionBackend(path, { busyTimeout: PATIENCE }),
+  // A test may start many processes, and the server has connections for a hundred.
+  PostgreSQL: (url: string) =>
+    new PostgresSessionBackend(url, { connections: 3, queryTimeout: PATIENCE }),
 } as const;
+
+/** The name of a store that processes can share. */
+export type Shared = keyof typeof SHARED;
 
 /** The store of that name, at a path or a URL. */
 export function sharedBackend(name: string, target: string): SessionStore {

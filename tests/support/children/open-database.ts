@@ -1,10 +1,10 @@
-// Opens a database when it is told to, creates one session in it, and closes it.
-import { SqliteSessionBackend } from "../../../src/backends/sqlite.ts";
+// Opens a store when it is told to, creates one session in it, and closes it.
 import { randomId, recordOf } from "../../../src/testing/records.ts";
+import { sharedBackend } from "../shared-backends.ts";
 
-const [, , path = ""] = process.argv;
+const [, , kind = "", target = ""] = process.argv;
 process.once("message", async () => {
-  const backend = new SqliteSessionBackend(path);
+  const backend = sharedBackend(kind, target);
   const id = randomId();
   await backend.create(id, recordOf());
   await backend.close();

@@ -1,11 +1,12 @@
 // Writes one session many times, 20 requests at once: counts up, and sets a key of its own.
-import { SqliteSessionBackend } from "../../../src/backends/sqlite.ts";
 import { Sessions } from "../../../src/session/manager.ts";
 import type { SessionLayer } from "../naive-sessions.ts";
 import { NaiveSessions } from "../naive-sessions.ts";
+import { sharedBackend } from "../shared-backends.ts";
 
-const [, , layer = "atomic", path = "", cookie = "", own = "", times = ""] = process.argv;
-const backend = new SqliteSessionBackend(path, { busyTimeout: 20_000 });
+const [, , kind = "", target = "", layer = "atomic", cookie = "", own = "", times = ""] =
+  process.argv;
+const backend = sharedBackend(kind, target);
 const sessions = layerNamed(layer);
 const request = (): Request => new Request("http://localhost/", { headers: { cookie } });
 

@@ -1,0 +1,206 @@
+/** What a statement gave. */
+export interface Rows extends ReadonlyArray<readonly unknown[]> {
+  /** How many rows it wrote. */
+  readonly affectedRows: number;
+}
+
+/** A statement with its parameters. */
+export interface BoundStatement {
+  readonly text: string;
+  readonly params: unknown[];
+}
+
+/** How to open a pool. Times are in milliseconds. */
+export interface PoolOptions {
+  readonly connections: number;
+  readonly connectionTimeout: number;
+  readonly queryTimeout: number;
+  readonly pooler: boolean;
+}
+
+/** In seconds: less than the 350 after which some networks forget an idle connection. */
+const IDLE_TIMEOUT = 300;
+
+/** In seconds. After a failover behind one address, every connection finds the new server in time. */
+const MAX_LIFETIME = 30 * 60;
+
+/** How long after its deadline, in milliseconds, a statement may still show that its server lives. */
+const GRACE = 250;
+
+/** How long, in seconds, statements have to finish on connections that are being replaced. */
+const CLOSING_TIME = 1;
+
+/** Opens connections of our own. */
+export function openPool(url: string, options: PoolOptions): PostgresPool {
+  const { connections, connectionTimeout, queryTimeout, pooler } = options;
+  // Bun sends a statement before the one ahead of it on the connection is answered, which saves it two
+  // thirds of its CPU time. But one that waits for a lock then holds up those behind it, and Bun cannot
+  // cancel it any more: the server has to. With `prepare: false` Bun sends them one by one, and can.
+  // That is what poolers need, who take no settings for a connection either.
+  const mode = pooler
+    ? { prepare: false }
+    : { connection: { statement_timeout: Math.ceil(queryTimeout) } };
+  const open = (): Bun.SQL =>
+    new Bun.SQL(url, {
+      ...mode,
+      max: connections,
+      connectionTimeout: connectionTimeout / 1000,
+      idleTimeout: IDLE_TIMEOUT,
+      maxLifetime: MAX_LIFETIME,
+    });
+  return new PostgresPool(open(), { timeout: queryTimeout, cancels: pooler, open });
+}
+
+/** Uses connections of the app's. */
+export function adoptPool(client: Bun.SQL, queryTimeout: number): PostgresPool {
+  return new PostgresPool(client, { timeout: queryTimeout, cancels: true });
+}
+
+interface Settings {
+  /** How long a statement may take, in milliseconds. */
+  readonly timeout: number;
+  /** Whether a statement that takes longer is to be cancelled from here. */
+  readonly cancels: boolean;
+  /** Opens connections in place of those that went silent. */
+  readonly open?: () => Bun.SQL;
+}
+
+/**
+ * The connections to the database. A statement that is not answered in time fails, whatever has
+ * become of the network. Connections that have gone silent are replaced: Bun would wait on them for as
+ * long as the system does, and that may be for ever.
+ */
+export class PostgresPool {
+  #client: Bun.SQL;
+  readonly #settings: Settings;
+  /** How many answers there were. Tells a slow statement from a server that is gone. */
+  #answers = 0;
+
+  constructor(client: Bun.SQL, settings: Settings) {
+    this.#client = client;
+    this.#settings = settings;
+  }
+
+  /** Where the database is, without the password. */
+  get address(): string {
+    const { hostname, port, database } = this.#client.options as Record<string, unknown>;
+    return `${String(hostname)}:${String(port)}/${String(database)}`;
+  }
+
+  /** Runs one statement. It may have had its effect even if this fails. */
+  async run(statement: BoundStatement): Promise<Rows> {
+    const deadline = performance.now() + this.#settings.timeout;
+    for (;;) {
+      try {
+        return await this.#attempt(statement, deadline - performance.now());
+      } catch (error) {
+        // The server has undone it and asks for another attempt: isolation that the app has raised,
+        // or a deadlock.
+        const isUndone = error instanceof Bun.SQL.PostgresError && UNDONE.has(error.errno ?? "");
+        if (!isUndone || performance.now() >= deadline) throw error;
+      }
+    }
+  }
+
+  /** Runs a transaction that sees what others have committed, for at most `timeout` milliseconds. */
+  async transact(
+    work: (transaction: Bun.TransactionSQL) => Promise<void>,
+    timeout: number,
+  ): Promise<void> {
+    const client = this.#client;
+    // The app may have raised the isolation of all transactions: then one that waited for a lock would
+    // go on with what it saw before.
+    const done = client.begin("ISOLATION LEVEL READ COMMITTED", work);
+    await within(timeout, done, () => this.#replace(client));
+  }
+
+  /** Closes what was opened here. */
+  async close(): Promise<void> {
+    if (this.#settings.open !== undefined) await this.#client.close({ timeout: CLOSING_TIME });
+  }
+
+  async #attempt({ text, params }: BoundStatement, timeout: number): Promise<Rows> {
+    const client = this.#client;
+    const before = this.#answers;
+    const query = client.unsafe<Rows>(text, params).values();
+    try {
+      const rows = await within(timeout, query, () => this.#abandon(client, query, before));
+      this.#answers++;
+      return rows;
+    } catch (error) {
+      if (isAnswer(error)) this.#answers++;
+      // Where the app has a constraint of its own, this is the whole row. Errors are logged.
+      Reflect.deleteProperty(Object(error), "detail");
+      throw error;
+    }
+  }
+
+  /**
+   * Lets go of a statement that is late. If nobody is answered, or it is not answered itself for as
+   * long again, its connection is taken for dead.
+   */
+  #abandon(client: Bun.SQL, query: Bun.SQL.Query<Rows>, before: number): void {
+    if (this.#settings.cancels) query.cancel();
+    const replace = (): void => this.#replace(client);
+    const soon = setTimeout(() => {
+      if (this.#answers === before) replace();
+    }, GRACE);
+    const later = setTimeout(replace, this.#settings.timeout);
+    for (const timer of [soon, later]) timer.unref();
+    const settle = (isAnswered: boolean): void => {
+      if (isAnswered) this.#answers++;
+      clearTimeout(soon);
+      clearTimeout(later);
+    };
+    query.then(
+      () => settle(true),
+      (error: unknown) => {
+        if (!isUnconfirmed(error)) settle(isAnswer(error));
+      },
+    );
+  }
+
+  #replace(silent: Bun.SQL): void {
+    const { open } = this.#settings;
+    if (open === undefined || this.#client !== silent) return;
+    this.#client = open();
+    void silent.close({ timeout: CLOSING_TIME });
+  }
+}
+
+/** serialization_failure and deadlock_detected. */
+const UNDONE = new Set(["40001", "40P01"]);
+
+/** Whether the server has said so itself, which it can only do if it is there. */
+function isAnswer(error: unknown): boolean {
+  return error instanceof Bun.SQL.PostgresError && error.errno !== undefined;
+}
+
+/** Whether Bun has given up a statement that the server may still be running. */
+function isUnconfirmed(error: unknown): boolean {
+  return (
+    error instanceof Bun.SQL.PostgresError &&
+    error.code === "ERR_POSTGRES_QUERY_CANCELLED" &&
+    error.hint !== undefined
+  );
+}
+
+/** What `asked` gives, if it does so in time; else it fails, and `onLate` is called. */
+function within<T>(timeout: number, asked: PromiseLike<T>, onLate: () => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      reject(new Error(`PostgreSQL gave no answer within ${Math.round(timeout)} ms.`));
+      onLate();
+    }, timeout);
+    asked.then(
+      (value) => {
+        clearTimeout(timer);
+        resolve(value);
+      },
+      (error: unknown) => {
+        clearTimeout(timer);
+        reject(error);
+      },
+    );
+  });
+}
