@@ -308,14 +308,13 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
       }
     }
     using log = quiet("error");
-    await using proxy = new TcpProxy(portOf(postgres.url));
-    await proxy.start();
-    await proxy.change("refused");
+    await using proxy = await TcpProxy.to(portOf(postgres.url));
+    proxy.refuse();
     const app = new Site({ sessionBackend: open(schema.urlAt(proxy.port)) });
     const visits = Array.from({ length: 20 }, () => new TestClient(app).send("/"));
     for (const { status } of await Promise.all(visits)) expect(status).toBe(503);
     expect(Bun.inspect(log.mock.calls)).toContain("Cannot keep sessions in PostgreSQL at ");
-    await proxy.change("fine");
+    await proxy.pass();
     expect(await new TestClient(app).text("/")).toBe("visited");
   });
 });

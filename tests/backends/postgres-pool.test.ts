@@ -136,8 +136,7 @@ describe.skipIf(!postgres.isThere)("PostgresPool", () => {
     let pool: PostgresPool;
 
     async function connect(options?: Partial<PoolOptions>): Promise<void> {
-      proxy = new TcpProxy(portOf(postgres.url));
-      await proxy.start();
+      proxy = await TcpProxy.to(portOf(postgres.url));
       pool = open(options, schema.urlAt(proxy.port));
       // Bun opens them all at once, and begins as soon as the first is there.
       const slow = { text: "SELECT pg_backend_pid(), pg_sleep(0.02)", params: [] };
@@ -158,9 +157,9 @@ describe.skipIf(!postgres.isThere)("PostgresPool", () => {
     test("reports a write as failed whose reply is lost, and does not make it again", async () => {
       await connect();
       await pool.run(count("a"));
-      await proxy.change({ cutAfter: 5 });
+      proxy.cut(5);
       expect(await pool.run(count("a")).then(String, String)).toContain("Connection closed");
-      await proxy.change("fine");
+      await proxy.pass();
       expect(await answers()).toBe(true);
       expect(await counted("a")).toBe(2);
     });
@@ -168,10 +167,10 @@ describe.skipIf(!postgres.isThere)("PostgresPool", () => {
     test("keeps its connections when an answer is only late", async () => {
       await connect();
       const { connections } = proxy;
-      await proxy.change("black hole");
+      proxy.hold();
       expect(await pool.run(ONE).then(String, String)).toContain("no answer within 500 ms");
       await Bun.sleep(50);
-      await proxy.change("fine");
+      await proxy.pass();
       await Bun.sleep(TIMEOUT * 1.5);
       expect(await answers()).toBe(true);
       expect(proxy.connections).toBe(connections);
@@ -182,10 +181,10 @@ describe.skipIf(!postgres.isThere)("PostgresPool", () => {
       ["through a pooler", true],
     ])("replaces connections on which nothing comes back: %s", async (_, pooler) => {
       await connect({ pooler });
-      await proxy.change("lost");
+      proxy.swallow();
       const asked = Array.from({ length: 10 }, () => pool.run(ONE).then(String, String));
       for (const answer of await Promise.all(asked)) expect(answer).toContain("no answer within");
-      await proxy.change("fine");
+      await proxy.pass();
       const begun = performance.now();
       while (!(await answers())) await Bun.sleep(1);
       expect(performance.now() - begun).toBeLessThan(1_000);
@@ -194,10 +193,10 @@ describe.skipIf(!postgres.isThere)("PostgresPool", () => {
     test("replaces a single dead one of them too, and lets the others finish", async () => {
       await connect();
       const { connections } = proxy;
-      await proxy.change("lost");
+      proxy.swallow();
       const lost = pool.run(ONE).then(String, String);
       await Bun.sleep(20);
-      await proxy.change("fine");
+      await proxy.pass();
       let failed = 0;
       const begun = performance.now();
       while (proxy.connections === connections && performance.now() - begun < 10 * TIMEOUT) {
@@ -213,16 +212,16 @@ describe.skipIf(!postgres.isThere)("PostgresPool", () => {
 
     test("gives up a transaction that is not answered in time", async () => {
       await connect();
-      await proxy.change("lost");
+      proxy.swallow();
       const late = pool.transact(askOnce, 100).then(String, String);
       expect(await late).toBe("Error: PostgreSQL gave no answer within 100 ms.");
-      await proxy.change("fine");
+      await proxy.pass();
       await pool.transact(askOnce, TIMEOUT);
     });
 
     test("closes all the same", async () => {
       await connect();
-      await proxy.change("lost");
+      proxy.swallow();
       void answers();
       const begun = performance.now();
       await pool.close();

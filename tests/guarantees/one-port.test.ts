@@ -4,6 +4,7 @@ import { TestClient } from "../../src/testing/client.ts";
 import { Child } from "../support/child.ts";
 import { Folder } from "../support/folder.ts";
 import { postgres, Schema } from "../support/postgres.ts";
+import { Keyspace, redis } from "../support/redis.ts";
 import { guarantee } from "./figure.ts";
 
 const USERS = 100;
@@ -13,9 +14,11 @@ const REPLAYS = 4;
 
 const folder = new Folder();
 const schema = postgres.isThere ? await Schema.create() : undefined;
+const space = redis.isThere ? new Keyspace() : undefined;
 afterAll(async () => {
   folder.remove();
   await schema?.drop();
+  await space?.drop();
 });
 
 /** The stores that processes can share, and where each of them is. */
@@ -23,6 +26,7 @@ const STORES: [name: string, target: () => string][] = [
   ["SQLite", () => folder.file("sessions.db")],
 ];
 if (schema !== undefined) STORES.push(["PostgreSQL", () => schema.url]);
+if (space !== undefined) STORES.push(["Redis", () => space.target]);
 
 /** What either process answers: which of them it was, and what it says. */
 interface Answer {

@@ -6,7 +6,6 @@ import { TestClient } from "../../src/testing/client.ts";
 import { canStartPostgres, PostgresServer } from "../support/postgres-server.ts";
 import { portOf, postgres, Schema } from "../support/postgres.ts";
 import { quiet } from "../support/quiet.ts";
-import type { Weather } from "../support/tcp-proxy.ts";
 import { TcpProxy } from "../support/tcp-proxy.ts";
 import type { Trial } from "./figure.ts";
 import { guarantee, number } from "./figure.ts";
@@ -83,10 +82,10 @@ interface Line {
 type Fault = (line: Line) => Promise<Mend> | Mend;
 type Mend = () => unknown;
 
-function network(weather: Weather): Fault {
-  return async ({ proxy }) => {
-    await proxy.change(weather);
-    return () => proxy.change("fine");
+function network(breakDown: (proxy: TcpProxy) => void): Fault {
+  return ({ proxy }) => {
+    breakDown(proxy);
+    return () => proxy.pass();
   };
 }
 
@@ -181,16 +180,15 @@ describe.skipIf(!postgres.isThere)("outages of PostgreSQL", () => {
   afterAll(() => schema.drop());
 
   for (const [what, fault, duration] of [
-    ["refuses connections", network("refused"), SHORT],
-    ["is behind a network that forgets connections", network("lost"), LONG],
-    ["is behind a network that holds everything back", network("black hole"), LONG],
-    ["loses connections in the middle of a reply", network({ cutAfter: 30 }), SHORT],
+    ["refuses connections", network((proxy) => proxy.refuse()), SHORT],
+    ["is behind a network that forgets connections", network((proxy) => proxy.swallow()), LONG],
+    ["is behind a network that holds everything back", network((proxy) => proxy.hold()), LONG],
+    ["loses connections in the middle of a reply", network((proxy) => proxy.cut(30)), SHORT],
     ["ends connections", terminate, SHORT],
     ["has its table locked by somebody else", lock, LONG],
   ] as const) {
     promise(what, async (trial) => {
-      await using proxy = new TcpProxy(portOf(postgres.url));
-      await proxy.start();
+      await using proxy = await TcpProxy.to(portOf(postgres.url));
       await countThrough(trial, { proxy, schema }, fault, duration);
     });
   }
@@ -200,8 +198,7 @@ describe.skipIf(!canStartPostgres)("a crash of PostgreSQL", () => {
   promise("crashes", async (trial) => {
     await using server = await PostgresServer.start();
     await using schema = await Schema.create(server.url);
-    await using proxy = new TcpProxy(portOf(server.url));
-    await proxy.start();
+    await using proxy = await TcpProxy.to(portOf(server.url));
     const crash = async (): Promise<Mend> => {
       await server.crash();
       return () => server.start();

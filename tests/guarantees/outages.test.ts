@@ -13,7 +13,7 @@ import type { Kind } from "../support/guests.ts";
 import { askAboutDuring, Guest, GuestBook, GuestHouse, KINDS } from "../support/guests.ts";
 import { quiet } from "../support/quiet.ts";
 import { RemoteBackend, RemoteStore } from "../support/remote-store.ts";
-import type { Weather } from "../support/tcp-proxy.ts";
+import type { TcpProxy } from "../support/tcp-proxy.ts";
 import type { Trial } from "./figure.ts";
 import { guarantee } from "./figure.ts";
 
@@ -359,20 +359,20 @@ describe("a page of a database that is overwritten", () => {
 });
 
 describe("an outage of a store with a load() and a save()", () => {
-  const weathers: readonly [name: string, weather: Weather][] = [
-    ["refuses connections", "refused"],
-    ["breaks connections", "reset"],
-    ["takes requests and answers none", "black hole"],
+  const troubles: readonly [name: string, begin: (network: TcpProxy) => void][] = [
+    ["refuses connections", (network) => network.refuse()],
+    ["breaks connections", (network) => network.cut(0)],
+    ["takes requests and answers none", (network) => network.hold()],
   ];
 
-  for (const [name, weather] of weathers) {
+  for (const [name, begin] of troubles) {
     guarantee({ ...REQUESTS, name: `${GOES_ON} while a remote store ${name}` }, async (trial) => {
       await using store = await RemoteStore.start();
       await using service = new Service();
       service.start(new RemoteBackend(store.network));
       await live(trial, service, {
-        begin: () => store.network.change(weather),
-        end: () => store.network.change("fine"),
+        begin: () => begin(store.network),
+        end: () => store.network.pass(),
         refused: KINDS,
       });
     });
@@ -383,8 +383,8 @@ describe("an outage of a store with a load() and a save()", () => {
     await using service = new Service();
     service.start(new RemoteBackend(store.network));
     await live(trial, service, {
-      begin: () => store.network.change({ delay: 50 }),
-      end: () => store.network.change("fine"),
+      begin: () => store.network.slow(50),
+      end: () => store.network.pass(),
       refused: [],
     });
   });

@@ -11,6 +11,7 @@ import type { SessionLayer } from "../support/naive-sessions.ts";
 import { NaiveSessions } from "../support/naive-sessions.ts";
 import { POSTGRES_STORES } from "../support/postgres-store.ts";
 import { postgres, Schema } from "../support/postgres.ts";
+import { Keyspace, redis } from "../support/redis.ts";
 import type { Shared } from "../support/shared-backends.ts";
 import { sharedBackend } from "../support/shared-backends.ts";
 import type { Trial } from "./figure.ts";
@@ -152,13 +153,16 @@ async function raceProcesses(
 
 const folder = new Folder();
 const schema = postgres.isThere ? await Schema.create() : undefined;
+const space = redis.isThere ? new Keyspace() : undefined;
 afterAll(async () => {
   folder.remove();
   await schema?.drop();
+  await space?.drop();
 });
 
 const SHARED: [kind: Shared, target: string][] = [["SQLite", folder.file("sessions.db")]];
 if (schema !== undefined) SHARED.push(["PostgreSQL", `${schema.url}&synchronous_commit=off`]);
+if (space !== undefined) SHARED.push(["Redis", space.target]);
 
 describe.each(SHARED)("requests of four processes, on one store of %s", (kind, target) => {
   guarantee(

@@ -972,7 +972,7 @@ export const FAULTS: readonly Fault[] = [
     find: `      mergeContents(stored.record, mine, current),`,
     replace: `      current.version > 0 ? mine : current,`,
     in: "tests/guarantees/races.test.ts",
-    test: "G6: updates of one counter by four processes at once all count, and each keeps its own key",
+    test: "G6: updates of one counter by four processes at once all count, and each keeps its own key: SQLite",
   },
   {
     rule: "G7",

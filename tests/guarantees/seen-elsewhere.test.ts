@@ -14,7 +14,7 @@ import type { CookieOptions } from "../../src/session/cookie.ts";
 import { createId, hashId } from "../../src/session/id.ts";
 import type { Fetcher } from "../../src/testing/client.ts";
 import { TestClient } from "../../src/testing/client.ts";
-import { BACKENDS, STORES } from "../support/backends.ts";
+import { BACKENDS, SWEPT_STORES } from "../support/backends.ts";
 import { FakeClock } from "../support/clock.ts";
 import { Folder } from "../support/folder.ts";
 import { quiet } from "../support/quiet.ts";
@@ -494,7 +494,7 @@ describe("seen elsewhere, and not here", () => {
     },
   );
 
-  test.each(STORES)(
+  test.each(SWEPT_STORES)(
     "govuk-prototype-kit #2399: the sweeper removed sessions that were in use: %s",
     async (_, create) => {
       const clock = new FakeClock();

@@ -48,6 +48,10 @@ const EXPORTS = {
     values: ["PostgresSessionBackend", "sessions"],
     types: ["PostgresSessionBackendOptions"],
   },
+  "./redis": {
+    values: ["RedisSessionBackend"],
+    types: ["RedisLike", "RedisSessionBackendOptions"],
+  },
   "./testing": {
     values: ["TestClient", "testSessionBackend"],
     types: ["Fetcher"],

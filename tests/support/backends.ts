@@ -2,11 +2,16 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { InMemorySessionBackend } from "../../src/backends/memory.ts";
+import { RedisSessionBackend } from "../../src/backends/redis.ts";
 import { SqliteSessionBackend } from "../../src/backends/sqlite.ts";
-import type { SessionBackend, SessionData } from "../../src/session/backend.ts";
+import type { SessionBackend, SessionData, SessionStore } from "../../src/session/backend.ts";
 import { SESSION_TIMEOUT } from "../../src/session/backend.ts";
+import { randomPrefix, redis, redisClient } from "./redis.ts";
 
 type Clock = () => number;
+
+/** A backend's name, and what makes one on a clock. */
+type Named<Backend> = readonly [name: string, create: (now: Clock) => Backend];
 
 /** The least that a backend can be: JSON texts in a `Map`, answered at once. */
 export class MapBackend implements SessionBackend {
@@ -110,21 +115,29 @@ export class FolderBackend implements SessionBackend {
   }
 }
 
-/** Backends that extend `SessionStore`. */
-export const STORES = [
-  ["InMemorySessionBackend", (now: Clock) => new InMemorySessionBackend({ now })],
-  ["SqliteSessionBackend", (now: Clock) => new SqliteSessionBackend(":memory:", { now })],
-] as const;
+/** Backends that extend `SessionStore`, those included whose server is there. */
+export const STORES: readonly Named<SessionStore>[] = [
+  ["InMemorySessionBackend", (now) => new InMemorySessionBackend({ now })],
+  ["SqliteSessionBackend", (now) => new SqliteSessionBackend(":memory:", { now })],
+  ...(redis.isThere ? [["RedisSessionBackend", redisBackend] as const] : []),
+];
+
+function redisBackend(now: Clock): RedisSessionBackend {
+  return new RedisSessionBackend(redisClient, { prefix: randomPrefix(), now });
+}
+
+/** Those of them that keep what has expired until it is swept. */
+export const SWEPT_STORES = STORES.filter(([name]) => name !== "RedisSessionBackend");
 
 /** Backends of two methods. */
-export const PAIRS = [
-  ["a synchronous load and save", (now: Clock) => new MapBackend(now)],
-  ["an asynchronous load and save", (now: Clock) => new AsyncMapBackend(now)],
-  ["a backend that hands out live objects", (now: Clock) => new LiveObjectBackend(now)],
-] as const;
+export const PAIRS: readonly Named<SessionBackend>[] = [
+  ["a synchronous load and save", (now) => new MapBackend(now)],
+  ["an asynchronous load and save", (now) => new AsyncMapBackend(now)],
+  ["a backend that hands out live objects", (now) => new LiveObjectBackend(now)],
+];
 
 /** Every kind of backend, for `describe.each`. */
-export const BACKENDS = [...STORES, ...PAIRS] as const;
+export const BACKENDS: readonly Named<SessionBackend>[] = [...STORES, ...PAIRS];
 
 function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));

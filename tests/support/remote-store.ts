@@ -4,30 +4,30 @@ import { TcpProxy } from "./tcp-proxy.ts";
 /** A store that listens on a port of this machine, behind a network that can be made to fail. */
 export class RemoteStore implements AsyncDisposable {
   readonly network: TcpProxy;
-  readonly #rows = new Map<string, string>();
-  readonly #server = Bun.serve({ port: 0, fetch: (request) => this.#answer(request) });
+  readonly #server: Bun.Server<undefined>;
 
-  private constructor() {
-    this.network = new TcpProxy(Number(this.#server.port));
+  private constructor(server: Bun.Server<undefined>, network: TcpProxy) {
+    this.#server = server;
+    this.network = network;
   }
 
   static async start(): Promise<RemoteStore> {
-    const store = new RemoteStore();
-    await store.network.start();
-    return store;
+    const rows = new Map<string, string>();
+    const server = Bun.serve({ port: 0, fetch: (request) => answer(request, rows) });
+    return new RemoteStore(server, await TcpProxy.to(Number(server.port)));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.network[Symbol.asyncDispose]();
     await this.#server.stop(true);
   }
+}
 
-  async #answer(request: Request): Promise<Response> {
-    const { pathname } = new URL(request.url);
-    if (request.method === "PUT") this.#rows.set(pathname, await request.text());
-    if (request.method === "DELETE") this.#rows.delete(pathname);
-    return new Response(this.#rows.get(pathname) ?? "{}");
-  }
+async function answer(request: Request, rows: Map<string, string>): Promise<Response> {
+  const { pathname } = new URL(request.url);
+  if (request.method === "PUT") rows.set(pathname, await request.text());
+  if (request.method === "DELETE") rows.delete(pathname);
+  return new Response(rows.get(pathname) ?? "{}");
 }
 
 /** In milliseconds: far longer than anybody waits for a session. */

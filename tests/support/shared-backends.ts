@@ -1,4 +1,5 @@
 import { PostgresSessionBackend } from "../../src/backends/postgres.ts";
+import { RedisSessionBackend } from "../../src/backends/redis.ts";
 import { SqliteSessionBackend } from "../../src/backends/sqlite.ts";
 import type { SessionStore } from "../../src/session/backend.ts";
 
@@ -11,6 +12,10 @@ const SHARED = {
   // A test may start many processes, and the server has connections for a hundred.
   PostgreSQL: (url: string) =>
     new PostgresSessionBackend(url, { connections: 3, queryTimeout: PATIENCE }),
+  Redis: (target: string) => {
+    const [url = "", prefix = ""] = target.split("#");
+    return new RedisSessionBackend(url, { prefix, replyTimeout: PATIENCE });
+  },
 } as const;
 
 /** The name of a store that processes can share. */

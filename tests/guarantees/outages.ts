@@ -1,0 +1,182 @@
+import { expect } from "bun:test";
+
+import { App } from "../../src/app/app.ts";
+import type { SessionBackend } from "../../src/session/backend.ts";
+import { TestClient } from "../../src/testing/client.ts";
+import { quiet } from "../support/quiet.ts";
+import type { Trial } from "./figure.ts";
+import { number } from "./figure.ts";
+
+/** Breaks something, and gives what mends it. */
+export type Fault = () => Mend | Promise<Mend>;
+export type Mend = () => unknown;
+
+/** The longest that a visitor may wait, in milliseconds: the default of `storeTimeout`. */
+const DEADLINE = 2_000;
+/** How soon everybody is to be served again, and how soon those who have no session always are. */
+const RECOVERY = 1_000;
+const AT_ONCE = 250;
+
+/** How long an outage lasts: from a moment to longer than anybody waits. */
+const SHORTEST = 100;
+const LONGEST = 2_500;
+
+const VISITORS = 8;
+/** One request in so many is a logout. */
+const LOGOUTS = 20;
+
+class Site extends App<{ count: number }> {
+  async count(): Promise<string> {
+    let count = 0;
+    await this.request.session.update((stored) => {
+      count = (stored.count ?? 0) + 1;
+      stored.count = count;
+    });
+    return String(count);
+  }
+  look(): string {
+    return String(this.request.session.count ?? "nobody");
+  }
+  end(): string {
+    this.request.session.destroy();
+    return "ended";
+  }
+  about(): string {
+    return "About us";
+  }
+}
+
+/** Somebody who counts, logs out now and then, and notes what was acknowledged. */
+class Visitor {
+  #client: TestClient;
+  #acknowledged = 0;
+  #attempted = 0;
+  #mayHaveEnded = false;
+  /** Cookies of sessions whose end was acknowledged. */
+  readonly ended: TestClient[] = [];
+  readonly seen = { pages: 0, refusals: 0, others: 0, wrongCounts: 0, longest: 0 };
+  readonly #app: Site;
+
+  constructor(app: Site) {
+    this.#app = app;
+    this.#client = new TestClient(app);
+  }
+
+  /** Counts one up. Gives whether that was acknowledged. */
+  async count(): Promise<boolean> {
+    if (this.#client.sessionId === undefined) this.#begin();
+    this.#attempted++;
+    const id = this.#client.sessionId;
+    const text = await this.#send("/count");
+    if (text === undefined) return false;
+    if (this.#mayHaveEnded && this.#client.sessionId !== id)
+      [this.#acknowledged, this.#attempted] = [0, 1];
+    this.#mayHaveEnded = false;
+    const count = Number(text);
+    if (count <= this.#acknowledged || count > this.#attempted) this.seen.wrongCounts++;
+    this.#acknowledged = count;
+    return true;
+  }
+
+  async end(): Promise<void> {
+    if (this.#client.sessionId === undefined) return;
+    const replay = this.#client.clone();
+    this.#mayHaveEnded = true;
+    await this.#send("/end");
+    if (this.#client.sessionId !== undefined) return;
+    this.ended.push(replay);
+    this.#begin();
+  }
+
+  #begin(): void {
+    this.#client = new TestClient(this.#app);
+    [this.#acknowledged, this.#attempted, this.#mayHaveEnded] = [0, 0, false];
+  }
+
+  /** The page, or `undefined` for a 503. */
+  async #send(path: string): Promise<string | undefined> {
+    const begun = performance.now();
+    const response = await this.#client.send(path);
+    this.seen.longest = Math.max(this.seen.longest, performance.now() - begun);
+    if (response.status === 200) {
+      this.seen.pages++;
+      return response.text();
+    }
+    if (response.status === 503 && isClean(response)) this.seen.refusals++;
+    else this.seen.others++;
+    return undefined;
+  }
+}
+
+/** A 503 sets no cookie. It may clear one: a logout is tried again, and then it may succeed. */
+function isClean(response: Response): boolean {
+  return response.headers.getSetCookie().every((line) => line.includes("=; "));
+}
+
+/**
+ * Has visitors count and log out before, during and after outages, as many as the trial wants. Holds
+ * them to what is promised of an outage.
+ */
+export async function liveThrough(
+  trial: Trial,
+  backend: SessionBackend,
+  fault: Fault,
+): Promise<void> {
+  using _ = quiet("error");
+  const app = new Site({ sessionBackend: backend });
+  const visitors = Array.from({ length: VISITORS }, () => new Visitor(app));
+  const stranger = new TestClient(app);
+  let strangers = 0;
+  let longestPage = 0;
+  let recovery = 0;
+  for (let outage = 0; outage < trial.size; outage++) {
+    for (const visitor of visitors) expect(await visitor.count()).toBe(true);
+    const outageOver = new AbortController();
+    const { signal } = outageOver;
+    let mended = 0;
+    const living = visitors.map(async (visitor) => {
+      while (!signal.aborted) {
+        await (trial.random(LOGOUTS) === 0 ? visitor.end() : visitor.count());
+        await Bun.sleep(trial.random(20));
+      }
+      while (!(await visitor.count())) await Bun.sleep(5);
+      recovery = Math.max(recovery, performance.now() - mended);
+    });
+    const looking = (async () => {
+      for (; !signal.aborted; strangers++) {
+        const begun = performance.now();
+        expect(await stranger.text("/about")).toBe("About us");
+        longestPage = Math.max(longestPage, performance.now() - begun);
+        await Bun.sleep(10);
+      }
+    })();
+    await Bun.sleep(trial.random(100));
+    const mend = await fault();
+    await Bun.sleep(SHORTEST + trial.random(LONGEST - SHORTEST));
+    await mend();
+    mended = performance.now();
+    outageOver.abort();
+    await Promise.all([...living, looking]);
+    trial.progress(outage + 1);
+  }
+  const ended = visitors.flatMap((visitor) => visitor.ended);
+  const alive = await Promise.all(ended.map((replay) => replay.text("/look")));
+  await app.sessions.close();
+
+  const sum = (what: keyof Visitor["seen"]): number =>
+    visitors.reduce((all, { seen }) => all + seen[what], 0);
+  const answers = sum("pages") + sum("refusals") + sum("others");
+  trial.never("counts lost or counted twice", sum("wrongCounts"), sum("pages"));
+  trial.never(
+    "ended sessions alive",
+    alive.filter((page) => page !== "nobody").length,
+    ended.length,
+  );
+  trial.never("answers but pages and clean 503s", sum("others"), answers);
+  expect(sum("refusals")).toBeGreaterThan(0);
+  const longest = Math.max(...visitors.map(({ seen }) => seen.longest));
+  trial.atMost("longest answer", longest, DEADLINE, "ms");
+  trial.atMost("all well after", recovery, RECOVERY, "ms");
+  trial.atMost("longest page without a session", longestPage, AT_ONCE, "ms");
+  trial.note(`${number(sum("refusals"))} times 503, ${number(strangers)} pages without a session`);
+}
