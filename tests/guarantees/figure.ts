@@ -29,7 +29,13 @@ export interface Figure {
 export type Report =
   | { readonly type: "begun"; readonly figure: Figure }
   | { readonly type: "progress"; readonly done: number }
-  | { readonly type: "ended"; readonly outcomes: readonly string[]; readonly seconds: number };
+  | {
+      readonly type: "ended";
+      readonly outcomes: readonly string[];
+      readonly seconds: number;
+      /** What did not hold, if something did not. */
+      readonly failure: string | undefined;
+    };
 
 /** One run of a figure. What comes out is checked and kept by the same call. */
 export class Trial {
@@ -88,9 +94,17 @@ export function guarantee(figure: Figure, show: (trial: Trial) => Promise<void> 
       tell({ type: "begun", figure });
       const begun = performance.now();
       const trial = new Trial(figure);
-      await show(trial);
-      const seconds = (performance.now() - begun) / 1000;
-      tell({ type: "ended", outcomes: trial.outcomes, seconds });
+      const end = (failure?: string): void => {
+        const seconds = (performance.now() - begun) / 1000;
+        tell({ type: "ended", outcomes: trial.outcomes, seconds, failure });
+      };
+      try {
+        await show(trial);
+      } catch (error) {
+        end(String(error).replaceAll(/\s+/g, " "));
+        throw error;
+      }
+      end();
     },
     IS_FULL ? FULL_TIMEOUT : QUICK_TIMEOUT,
   );

@@ -9,7 +9,7 @@ import { parseArgs } from "node:util";
 import type { Figure, Report } from "./figure.ts";
 import { number } from "./figure.ts";
 import type { Result } from "./report.ts";
-import { pageOf } from "./report.ts";
+import { outcomeOf, pageOf } from "./report.ts";
 
 const { values: options, positionals: chosen } = parseArgs({
   options: { seed: { type: "string", default: "1" }, random: { type: "boolean", default: false } },
@@ -32,14 +32,15 @@ if (results.length + failures === 0) {
   console.error(`There is no figure ${chosen.join(" ")}.`);
   process.exit(2);
 }
-if (chosen.length === 0 && failures === 0) {
+if (chosen.length === 0) {
   const inOrder = results.toSorted((one, other) => orderOf(one.figure) - orderOf(other.figure));
   const date = new Date().toISOString().slice(0, 10);
   const page = join(import.meta.dir, "../../docs/guarantees.md");
   await Bun.write(page, pageOf(inOrder, seed, date));
   Bun.spawnSync([process.execPath, "fmt", page]);
 }
-console.info(`${results.length} held, ${failures} failed (seed ${seed}).`);
+const held = results.filter(({ failure }) => failure === undefined).length;
+console.info(`${held} held, ${results.length - held} did not (seed ${seed}).`);
 process.exit(failures === 0 ? 0 : 1);
 
 /** Runs one file by itself, so that figures that measure time have the machine to themselves. */
@@ -63,9 +64,8 @@ async function runFile(path: string, from: number): Promise<void> {
             break;
           case "ended": {
             if (current === undefined) break;
-            const { outcomes, seconds } = report;
-            results.push({ figure: current, outcomes, seconds });
-            finish(current, `${outcomes.join("; ")} (${seconds.toFixed(1)} s)`);
+            results.push({ figure: current, ...report });
+            finish(current, `${outcomeOf(report)} (${report.seconds.toFixed(1)} s)`);
             current = undefined;
           }
         }
@@ -75,7 +75,16 @@ async function runFile(path: string, from: number): Promise<void> {
   const [output, exitCode] = await Promise.all([child.stderr.text(), child.exited]);
   if (exitCode === 0 || output.includes("matched 0 tests")) return;
   failures++;
-  if (current !== undefined) finish(current, "FAILED");
+  if (current !== undefined) {
+    const result = {
+      figure: current,
+      outcomes: [],
+      seconds: 0,
+      failure: "it did not come to its end",
+    };
+    results.push(result);
+    finish(current, outcomeOf(result));
+  }
   console.error(output);
 }
 
