@@ -74,31 +74,28 @@ describe.each(KEEPING_THEIR_WORD)("whatever is loaded and saved, by %s", (name, 
   );
 });
 
-describe.each([...STORES, ...POSTGRES_STORES])(
-  "the contract, sentence by sentence, of %s",
-  (name, create) => {
-    guarantee(
-      {
-        id: "G21",
-        name: `every sentence of the contract holds: ${name}`,
-        quick: 60,
-        full: 60,
-        of: "cases",
-      },
-      async (trial) => {
-        const cases = [...casesOf<StoreTrial>(SESSION_BACKEND), ...casesOf(SESSION_STORE)];
-        const broken: string[] = [];
-        for (const [sentence, check] of cases) {
-          await using own = await beginTrial<SessionStore>(create);
-          await check(own).catch((error: unknown) => broken.push(`${sentence}: ${String(error)}`));
-        }
-        expect(broken).toEqual([]);
-        expect(cases.length).toBeGreaterThanOrEqual(trial.size);
-        trial.note(`${number(cases.length)} hold`);
-      },
-    );
-  },
-);
+describe.each(STORES)("the contract, sentence by sentence, of %s", (name, create) => {
+  guarantee(
+    {
+      id: "G21",
+      name: `every sentence of the contract holds: ${name}`,
+      quick: 60,
+      full: 60,
+      of: "cases",
+    },
+    async (trial) => {
+      const cases = [...casesOf<StoreTrial>(SESSION_BACKEND), ...casesOf(SESSION_STORE)];
+      const broken: string[] = [];
+      for (const [sentence, check] of cases) {
+        await using own = await beginTrial<SessionStore>(create);
+        await check(own).catch((error: unknown) => broken.push(`${sentence}: ${String(error)}`));
+      }
+      expect(broken).toEqual([]);
+      expect(cases.length).toBeGreaterThanOrEqual(trial.size);
+      trial.note(`${number(cases.length)} hold`);
+    },
+  );
+});
 
 function casesOf<Own>(contract: Contract<Own>): [sentence: string, check: Check<Own>][] {
   return Object.values(contract).flatMap((sentences) => Object.entries(sentences));
