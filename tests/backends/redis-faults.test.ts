@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, rmdirSync } from "node:fs";
 
 import { App } from "../../src/app/app.ts";
@@ -296,9 +296,12 @@ describe.skipIf(!hasRedisServer)("RedisSessionBackend behind an App", () => {
 
 if (hasRedisServer) {
   describe("on a cluster", async () => {
-    const server = await RedisServer.start("--cluster-enabled", "yes");
-    await server.command("CLUSTER", "ADDSLOTSRANGE", "0", "16383");
-    await until(async () => String(await server.command("CLUSTER", "INFO")).includes("state:ok"));
+    const server = await RedisServer.prepare("--cluster-enabled", "yes");
+    beforeAll(async () => {
+      await server.start();
+      await server.command("CLUSTER", "ADDSLOTSRANGE", "0", "16383");
+      await until(async () => String(await server.command("CLUSTER", "INFO")).includes("state:ok"));
+    });
     afterAll(() => server[Symbol.asyncDispose]());
 
     testSessionBackend("RedisSessionBackend with a hash tag", (now) => {

@@ -315,7 +315,7 @@ describe.skipIf(!redis.isThere)("RedisSessionBackend", () => {
       expect(app.sessions.stats()).toMatchObject({ rejected: 2 });
     });
 
-    test("a user's set lives as long as the session that lives longest", async () => {
+    test("L7: a user's set lives as long as the session that lives longest", async () => {
       const backend = open({ now: clock.now });
       await backend.create("long", record({ userId: "Ann", expiresAt: clock.now() + 5 * HOUR }));
       await backend.create("short", record({ userId: "Ann" }));

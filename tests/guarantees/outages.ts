@@ -17,9 +17,10 @@ const DEADLINE = 2_000;
 const RECOVERY = 1_000;
 const AT_ONCE = 250;
 
-/** How long an outage lasts: from a moment to longer than anybody waits. */
+/** How long an outage lasts: from a moment to longer than anybody waits, as the first one does. */
 const SHORTEST = 100;
 const LONGEST = 2_500;
+const FIRST = 1_500;
 
 const VISITORS = 8;
 /** One request in so many is a logout. */
@@ -152,7 +153,7 @@ export async function liveThrough(
     })();
     await Bun.sleep(trial.random(100));
     const mend = await fault();
-    await Bun.sleep(SHORTEST + trial.random(LONGEST - SHORTEST));
+    await Bun.sleep(outage === 0 ? FIRST : SHORTEST + trial.random(LONGEST - SHORTEST));
     await mend();
     mended = performance.now();
     outageOver.abort();

@@ -1,3 +1,7 @@
+import { hasRedisServer } from "../support/redis-server.ts";
+import { redis } from "../support/redis.ts";
+import { REDIS_FAULTS } from "./seeded-faults-redis.ts";
+
 /** A mistake that somebody could make in good faith, and the test that would tell them. */
 export interface Fault {
   /** What it breaks: a rule, a figure, or something that was seen elsewhere. */
@@ -1216,4 +1220,5 @@ export const FAULTS: readonly Fault[] = [
     in: "tests/guarantees/contract.test.ts",
     test: "G21: a store made of two methods answers alike: an asynchronous load and save",
   },
+  ...(redis.isThere && hasRedisServer ? REDIS_FAULTS : []),
 ];

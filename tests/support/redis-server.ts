@@ -20,9 +20,13 @@ export class RedisServer implements AsyncDisposable {
     this.#settings = settings;
   }
 
-  /** Starts a server that keeps nothing on disk, unless `settings` say otherwise. */
+  /** A server that is still to be started. It keeps nothing on disk, unless `settings` say so. */
+  static async prepare(...settings: string[]): Promise<RedisServer> {
+    return new RedisServer(await freePort(), settings);
+  }
+
   static async start(...settings: string[]): Promise<RedisServer> {
-    const server = new RedisServer(await freePort(), settings);
+    const server = await RedisServer.prepare(...settings);
     await server.start();
     return server;
   }
@@ -31,7 +35,7 @@ export class RedisServer implements AsyncDisposable {
     return `redis://127.0.0.1:${this.port}`;
   }
 
-  /** Starts the server again, on the same port and with the same files. */
+  /** Starts the server; again, on the same port and with the same files. */
   async start(): Promise<void> {
     const settings = {
       port: String(this.port),
@@ -44,10 +48,15 @@ export class RedisServer implements AsyncDisposable {
     const fixed = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
     // The test's own user, for when all others are locked out.
     fixed.push("--user", "test", "on", "nopass", "~*", "&*", "+@all");
-    this.#process = Bun.spawn(["redis-server", ...fixed, ...this.#settings], {
-      stdio: ["ignore", "ignore", "inherit"],
+    fixed.push(...this.#settings);
+    this.#process = Bun.spawn(["redis-server", ...fixed], {
+      stdio: ["ignore", "ignore", "ignore"],
     });
-    while (!(await this.#answers())) await Bun.sleep(5);
+    while (!(await this.#answers())) {
+      if (this.#process.exitCode !== null)
+        throw new Error(`redis-server refused ${fixed.join(" ")}`);
+      await Bun.sleep(5);
+    }
   }
 
   /** Ends the server as a loss of power would, but for what the system still has in its hands. */
