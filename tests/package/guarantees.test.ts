@@ -28,6 +28,18 @@ describe("the rules", () => {
   });
 });
 
+describe("docs/guarantees.md", () => {
+  test("has a row for every figure, and the faults that were tried", async () => {
+    const files = await Array.fromAsync(new Bun.Glob("guarantees/*.ts").scan(TESTS));
+    const sources = await Promise.all(files.map((file) => Bun.file(join(TESTS, file)).text()));
+    const ids = new Set([...sources.join("\n").matchAll(/\bid: "(G\d+)"/g)].map(([, id]) => id));
+    const page = await Bun.file(join(TESTS, "../docs/guarantees.md")).text();
+    expect(ids.size).toBeGreaterThan(15);
+    expect([...ids].filter((id) => !new RegExp(`^\\| ${id} +\\|`, "m").test(page))).toEqual([]);
+    expect(page.match(/\| `src\/[^`]+` +\|/g)?.length).toBeGreaterThan(100);
+  });
+});
+
 describe("number", () => {
   test.each([
     [0, "0"],
@@ -51,6 +63,13 @@ describe("the page of results", () => {
     const page = pageOf([resultOf("G1", "one", "0 rows in 5", "fast")], 7, "2030-01-01");
     expect(page).toContain("\n| G1 | one | 20,000 requests | 0 rows in 5; fast | 2 s |\n");
     expect(page).toContain(`Run with seed 7 on 2030-01-01, Bun ${Bun.version}, `);
+  });
+
+  test("says what did not hold, and then lists no mistakes that were noticed", () => {
+    const failed = { ...resultOf("G22", "one", "0 in 5"), failure: "stall: 12" };
+    expect(pageOf([failed], 1, "2030-01-01")).toContain("| DID NOT HOLD: stall: 12; 0 in 5 |");
+    expect(pageOf([failed], 1, "2030-01-01")).not.toContain("What was broken");
+    expect(pageOf([resultOf("G22", "one")], 1, "2030-01-01")).toContain("What was broken");
   });
 
   test("shows texts as they are", () => {
