@@ -51,7 +51,7 @@ describe("a record's text", () => {
       }),
       { seed: 1 },
     );
-  });
+  }, 30_000);
 });
 
 describe.skipIf(!redis.isThere)("a text that holds no record", () => {
