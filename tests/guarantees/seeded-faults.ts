@@ -550,8 +550,9 @@ export const FAULTS: readonly Fault[] = [
     rule: "G11",
     what: "A destroy() does not wait until its row is deleted.",
     file: "src/backends/sqlite.ts",
-    find: `    await this.#write([id], () => this.#statements.remove.run({ id }));`,
-    replace: `    this.#write([id], () => this.#statements.remove.run({ id })).catch(console.error);`,
+    find: `    return this.#write([id], ["delete", id]);`,
+    replace: `    this.#write([id], ["delete", id]).catch(console.error);
+    return Promise.resolve();`,
     in: "tests/guarantees/outages.test.ts",
     test: "G11: what cannot be done is a 503, and all else goes on, while another process holds the database",
   },
@@ -653,11 +654,10 @@ export const FAULTS: readonly Fault[] = [
   {
     rule: "rack-session CVE-2025-46336 and others",
     what: "A write that finds its row gone inserts it, on SQLite.",
-    file: "src/backends/sqlite.ts",
-    find: `        changes(this.#statements.replace.run({ ...record, id, was: version, now: this.now() })) ===
-        1,`,
-    replace: `        changes(this.#statements.replace.run({ ...record, id, was: version, now: this.now() })) ===
-          1 || changes(this.#statements.create.run({ ...record, id, now: this.now() })) === 1,`,
+    file: "src/backends/sqlite-writes.ts",
+    find: `    return changes(replace.run({ ...record, id, was: version, now: this.#now() })) === 1;`,
+    replace: `    const isDone = changes(replace.run({ ...record, id, was: version, now: this.#now() })) === 1;
+    return isDone || this.create(id, record);`,
     in: "tests/guarantees/seen-elsewhere.test.ts",
     test: "rack-session CVE-2025-46336, express-session, @fastify/session, hono-sessions, koa-session: another process brought back a session that had ended",
   },
@@ -749,10 +749,10 @@ export const FAULTS: readonly Fault[] = [
   {
     rule: "tower-sessions 0.12",
     what: "A new id is not looked up before a session gets it, on SQLite.",
-    file: "src/backends/sqlite.ts",
-    find: `      const { isTaken, remove, rotate } = this.#statements;
-      if (isTaken.get({ id: newId, now }) !== undefined) return false;`,
-    replace: `      const { remove, rotate } = this.#statements;`,
+    file: "src/backends/sqlite-writes.ts",
+    find: `    const { isTaken, remove, rotate } = this.#statements;
+    if (isTaken.get({ id: newId, now }) !== undefined) return false;`,
+    replace: `    const { remove, rotate } = this.#statements;`,
     in: "tests/guarantees/seen-elsewhere.test.ts",
     test: "tower-sessions 0.12 (#180, #188): a new session with an id that was taken opened the other's: /login/bob",
   },
@@ -1053,6 +1053,33 @@ export const FAULTS: readonly Fault[] = [
     test: "goes in batches of 100, and lets others have a turn between them",
   },
   {
+    rule: "G9",
+    what: "A long sweep of an SQLite file stays on the event loop.",
+    file: "src/backends/sqlite.ts",
+    find: `    else if (!this.#isSweepLong) await this.#startThread();`,
+    replace: ``,
+    in: "tests/backends/sqlite-thread.test.ts",
+    test: "goes on on a thread, which ends with it",
+  },
+  {
+    rule: "G9",
+    what: "During a long sweep, a read does not wait for the write before it.",
+    file: "src/backends/sqlite.ts",
+    find: `this.#commits.settled(id) ?? this.#thread?.settled(id)`,
+    replace: `this.#commits.settled(id)`,
+    in: "tests/backends/sqlite-thread.test.ts",
+    test: "lets a read wait for the write before it, and a list for them all",
+  },
+  {
+    rule: "G9",
+    what: "The writes of a thread that broke off count as done.",
+    file: "src/backends/sqlite-thread.ts",
+    find: `      waiting.done.reject(new Error("The thread that writes to the session database has ended."));`,
+    replace: `      waiting.done.resolve(true);`,
+    in: "tests/backends/sqlite-thread.test.ts",
+    test: "goes on without the thread if it breaks off, and says of no write that it was done",
+  },
+  {
     rule: "G11",
     what: "SQLite waits for the lock inside the call, and everybody with it.",
     file: "src/backends/sqlite-database.ts",
@@ -1083,11 +1110,11 @@ export const FAULTS: readonly Fault[] = [
   {
     rule: "G4",
     what: "A new id and the end of the old one are two commits.",
-    file: "src/backends/sqlite.ts",
-    find: `      remove.run({ id: newId });
-      return changes(rotate.run({ ...record, id: oldId, newId, was: version, now })) === 1;`,
-    replace: `      setTimeout(() => void this.delete(oldId), 20);
-      return changes(this.#statements.create.run({ ...record, id: newId, now })) === 1;`,
+    file: "src/backends/sqlite-writes.ts",
+    find: `    remove.run({ id: newId });
+    return changes(rotate.run({ ...record, id: oldId, newId, was: version, now })) === 1;`,
+    replace: `    setTimeout(() => remove.run({ id: oldId }), 20);
+    return this.create(newId, record);`,
     in: "tests/guarantees/crashes.test.ts",
     test: "G4: what was acknowledged is there after a SIGKILL, and what was ended stays ended",
   },
