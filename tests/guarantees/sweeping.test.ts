@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite";
-import { describe, expect } from "bun:test";
+import { describe, expect, test } from "bun:test";
 
 import { SqliteSessionBackend } from "../../src/backends/sqlite.ts";
 import { createId, hashId } from "../../src/session/id.ts";
@@ -134,4 +134,41 @@ describe("a sweep while pages are served", () => {
       );
     },
   );
+
+  test("that is killed with its process, thread and all, loses nothing that was acknowledged", async () => {
+    using folder = new Folder();
+    const path = folder.file("sessions.db");
+    const ids = await fill(path, 50_000, CLIENTS);
+    await using child = new Child("sweep", path);
+    const url = `http://localhost:${(await child.next()) as number}/`;
+    child.send("sweep");
+    const visit = async (id: string): Promise<number> => {
+      for (let visits = 0; ; visits++) {
+        const headers = { cookie: `session_id=${id}` };
+        const text = await fetch(url, { headers }).then(
+          (response) => response.text(),
+          () => "",
+        );
+        if (text === "") return visits;
+        expect(text).toBe(String(visits + 1));
+      }
+    };
+    const visitors = ids.map(visit);
+    await Bun.sleep(700);
+    await child.kill();
+    const acknowledged = await Promise.all(visitors);
+    using database = new Database(path);
+    const count = database.query<{ visits: number | null }, [string]>(
+      "SELECT data ->> 'visits' AS visits FROM bunpie_sessions WHERE id = ?",
+    );
+    const [left] = database.query("SELECT count(*) FROM bunpie_sessions").values();
+    expect(Number(left?.[0])).toBeWithin(1_000, 49_000);
+    expect(database.query("PRAGMA integrity_check").values()).toEqual([["ok"]]);
+    ids.forEach((id, index) => {
+      // The last one may have been done, and its answer lost.
+      const lost = (acknowledged[index] ?? 0) - (count.get(hashId(id))?.visits ?? 0);
+      expect(lost).toBeLessThanOrEqual(0);
+    });
+    expect(Math.min(...acknowledged)).toBeGreaterThan(0);
+  });
 });
