@@ -11,6 +11,8 @@ import { FakeClock } from "../support/clock.ts";
 import type { CookieNews, Deed } from "../support/lifetime-model.ts";
 import { ABSOLUTE, IDLE, ModelSession, REMEMBERED } from "../support/lifetime-model.ts";
 import { sessionCookies, Visitor } from "../support/visitor.ts";
+import type { Watched } from "../support/watched-backend.ts";
+import { watch } from "../support/watched-backend.ts";
 import { guarantee, number } from "./figure.ts";
 
 const SECOND = 1000;
@@ -76,6 +78,7 @@ interface Tally {
 
 /** Lives through a schedule, and compares what each request sees and is told with the model. */
 class Life {
+  readonly #watched: Watched<SessionBackend>;
   readonly #isSwept: boolean;
   readonly #clock: FakeClock;
   readonly #tally: Tally;
@@ -85,11 +88,12 @@ class Life {
 
   /** `isSwept`: a sweep removes for good what has ended by then. */
   constructor(backend: SessionBackend, isSwept: boolean, clock: FakeClock, tally: Tally) {
+    this.#watched = watch(backend);
     this.#isSwept = isSwept;
     this.#clock = clock;
     this.#tally = tally;
     this.#sessions = new Sessions({
-      backend,
+      backend: this.#watched.backend,
       now: clock.now,
       timeout: IDLE / SECOND,
       lifetime: ABSOLUTE / SECOND,
@@ -119,7 +123,8 @@ class Life {
       await this.#do(deed, session);
       return seen;
     });
-    await allIsDone();
+    // The idle timeout begins anew in the background, which no response waits for.
+    await this.#watched.idle();
     const now = this.#clock.now();
     expect(await response.json()).toEqual(isAlive ? { count, user, beganAt, endsAt } : NOTHING);
     const news = this.#model.serve(deed, begun, now);
@@ -184,11 +189,6 @@ function newsOf(response: Response): unknown[] {
   const { value, maxAge } = Bun.Cookie.parse(line);
   if (value === "") return ["cleared", maxAge];
   return maxAge === undefined ? ["an id"] : ["an id that outlives the browser", maxAge];
-}
-
-/** Begins the idle timeout anew in the background, which no response waits for. */
-async function allIsDone(): Promise<void> {
-  for (let left = 4; left > 0; left--) await new Promise((resolve) => setImmediate(resolve));
 }
 
 describe.each(BACKENDS)("sessions on a clock that is set back and forth, on %s", (name, create) => {

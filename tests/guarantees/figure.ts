@@ -101,13 +101,19 @@ export function guarantee(figure: Figure, show: (trial: Trial) => Promise<void> 
       try {
         await show(trial);
       } catch (error) {
-        end(String(error).replaceAll(/\s+/g, " "));
+        end(reasonOf(error));
         throw error;
       }
       end();
     },
     IS_FULL ? FULL_TIMEOUT : QUICK_TIMEOUT,
   );
+}
+
+/** What went wrong, in one line: `fc.assert` tells what it was in the cause of its error alone. */
+function reasonOf(error: unknown): string {
+  const reasons = error instanceof Error && error.cause ? [error.cause, error] : [error];
+  return reasons.map((reason) => Bun.stripANSI(String(reason)).replaceAll(/\s+/g, " ")).join(" ");
 }
 
 /** How many trials a figure has in this run. */

@@ -13,6 +13,8 @@ export interface Watched<Backend> {
   readonly calls: Call[];
   /** Runs before each call, which waits for it, or fails with what it throws. */
   before: (method: string) => MaybePromise<unknown>;
+  /** Waits until it has answered everything, and nobody has asked for more in the turn after. */
+  readonly idle: () => Promise<void>;
 }
 
 /** Whether a method of a backend only looks. */
@@ -22,9 +24,16 @@ export function isLook(method: string): boolean {
 
 /** Puts a backend under watch. */
 export function watch<Backend extends SessionBackend>(inner: Backend): Watched<Backend> {
+  const underWay = new Set<unknown>();
   const watched: Watched<Backend> = {
     calls: [],
     before: () => undefined,
+    idle: async () => {
+      do {
+        await Promise.allSettled(underWay);
+        await new Promise((resolve) => setImmediate(resolve));
+      } while (underWay.size > 0);
+    },
     backend: new Proxy(inner, {
       get(target, name) {
         // Of the backend itself: a proxy has none of its private fields.
@@ -32,7 +41,16 @@ export function watch<Backend extends SessionBackend>(inner: Backend): Watched<B
         if (typeof value !== "function") return value;
         return (...args: unknown[]): unknown => {
           watched.calls.push([String(name), ...args]);
-          return andThen(watched.before(String(name)), () => value.apply(target, args) as unknown);
+          const answer = andThen(
+            watched.before(String(name)),
+            () => value.apply(target, args) as unknown,
+          );
+          if (answer instanceof Promise) {
+            const end = (): boolean => underWay.delete(answer);
+            underWay.add(answer);
+            answer.then(end, end);
+          }
+          return answer;
         };
       },
     }),
