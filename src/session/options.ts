@@ -15,7 +15,10 @@ export interface SessionOptions {
   readonly cookie?: CookieOptions;
   /** How much a session may hold, in bytes of JSON; 32 KiB by default. */
   readonly maxBytes?: number;
-  /** How long a request waits for the store, in milliseconds; 2,000 by default. Then it gets 503. */
+  /**
+   * How long a request waits for an answer of the store, in milliseconds; 2,000 by default. Then it
+   * gets 503. It asks once at its beginning, and once more at its end if there is something to store.
+   */
   readonly storeTimeout?: number;
   /** How often expired sessions are removed, in seconds; 60 by default, 0 for never. */
   readonly sweepInterval?: number;
