@@ -94,11 +94,12 @@ describe("a long sweep of an SQLite file", () => {
   test("of a database in memory, or of the app's, takes none either", async () => {
     using database = new Database(path);
     for (const source of [":memory:", database]) {
-      backend = new SqliteSessionBackend(source);
+      const clock = new FakeClock();
+      backend = new SqliteSessionBackend(source, { now: clock.now });
       for (let id = 0; id < 600; id++) {
-        await backend.create(`${id}`, recordOf({ expiresAt: Date.now() + 20 }));
+        await backend.create(`${id}`, recordOf({ expiresAt: clock.now() + 1 }));
       }
-      await Bun.sleep(20);
+      clock.advance(1);
       expect(await sweepAll()).toBe(600);
       await backend.close();
     }
