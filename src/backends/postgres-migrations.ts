@@ -1,11 +1,8 @@
-import { join } from "node:path";
-
 import type { MigrationMeta } from "drizzle-orm/migrator";
 import { readMigrationFiles } from "drizzle-orm/migrator";
 
+import { migrationsFolder } from "./migrations-folder.ts";
 import type { PostgresPool } from "./postgres-pool.ts";
-
-const MIGRATIONS_FOLDER = join(import.meta.dir, "../../drizzle/postgres");
 
 /** How long making or updating the table may take, in milliseconds, other processes included. */
 const MIGRATION_TIMEOUT = 30_000;
@@ -40,7 +37,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
  * @throws Error if sessions cannot be kept there, with the remedy.
  */
 export async function migrate(pool: PostgresPool): Promise<void> {
-  const migrations = readMigrationFiles({ migrationsFolder: MIGRATIONS_FOLDER });
+  const migrations = readMigrationFiles({ migrationsFolder: migrationsFolder("postgres") });
   try {
     if (await isUpToDate(pool, migrations).catch(falseIfMissing)) return;
     await pool.transact((transaction) => apply(migrations, transaction), MIGRATION_TIMEOUT);

@@ -1,21 +1,18 @@
 import { Database } from "bun:sqlite";
-import { join } from "node:path";
 
 import { DrizzleError } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/bun-sqlite";
 import { migrate } from "drizzle-orm/bun-sqlite/migrator";
 
 import { isBusy } from "./group-commit.ts";
+import { migrationsFolder } from "./migrations-folder.ts";
 
 /** At start-up nobody is served yet: there SQLite may wait for other processes inside the call. */
 const STARTUP_BUSY_TIMEOUT = 5_000;
 const MIGRATION_ATTEMPTS = 10;
 
-const MIGRATIONS = {
-  migrationsFolder: join(import.meta.dir, "../../drizzle/sqlite"),
-  // Drizzle compares dates within one table: sharing the app's would make one side skip its own.
-  migrationsTable: "bunpie_migrations",
-};
+/** Drizzle compares dates within one table: sharing the app's would make one side skip its own. */
+const MIGRATIONS_TABLE = "bunpie_migrations";
 
 /**
  * Opens the file, in WAL mode and with an up-to-date table.
@@ -23,12 +20,13 @@ const MIGRATIONS = {
  * @throws Error if it cannot be opened or written, with the remedy.
  */
 export function openDatabase(path: string, synchronous: "normal" | "full"): Database {
+  const migrations = migrationsFolder("sqlite");
   let client: Database | undefined;
   try {
     client = new Database(path, { create: true, readwrite: true });
     client.run(`PRAGMA busy_timeout = ${STARTUP_BUSY_TIMEOUT}`);
     client.run(`PRAGMA synchronous = ${synchronous}`);
-    prepare(client, "PRAGMA journal_mode = WAL");
+    prepare(client, migrations, "PRAGMA journal_mode = WAL");
     client.run("PRAGMA busy_timeout = 0");
     checkWritable(client);
     return client;
@@ -62,8 +60,9 @@ export function adoptDatabase(source: Database | { readonly $client: Database })
       "SqliteSessionBackend needs numbers: open the database without `safeIntegers`.",
     );
   }
+  const migrations = migrationsFolder("sqlite");
   try {
-    prepare(client);
+    prepare(client, migrations);
     checkWritable(client);
     return client;
   } catch (cause) {
@@ -88,12 +87,13 @@ function checkWritable(client: Database): void {
  * Several processes may open a new file at once. Drizzle looks first and locks later, so whoever
  * comes second fails on what the first has just made, and finds it done on the next attempt.
  */
-function prepare(client: Database, pragma?: string): void {
+function prepare(client: Database, migrations: string, pragma?: string): void {
+  const config = { migrationsFolder: migrations, migrationsTable: MIGRATIONS_TABLE };
   const deadline = performance.now() + STARTUP_BUSY_TIMEOUT;
   for (let attempt = 1; ; attempt++) {
     try {
       if (pragma !== undefined) client.run(pragma);
-      migrate(drizzle(client), MIGRATIONS);
+      migrate(drizzle(client), config);
       return;
     } catch (error) {
       const isLate = attempt === MIGRATION_ATTEMPTS || performance.now() > deadline;

@@ -21,6 +21,7 @@ const ARROWS: readonly (readonly [from: RegExp, to: RegExp])[] = [
   [/^backends\/(?:sqlite[\w-]*|group-commit)\.ts$/, /^(?:bun:sqlite|drizzle-orm(?:\/.*)?)$/],
   [/^backends\/postgres[\w-]*\.ts$/, /^backends\/postgres[\w-]*\.ts$/],
   [/^backends\/postgres[\w-]*\.ts$/, /^drizzle-orm(?:\/.*)?$/],
+  [/^backends\/(?:sqlite-database|postgres-migrations)\.ts$/, /^backends\/migrations-folder\.ts$/],
   [/^backends\/redis[\w-]*\.ts$/, /^backends\/redis[\w-]*\.ts$/],
   [/^testing\.ts$/, /^testing\//],
   [/^testing\//, /^(?:testing\/|session\/(?:backend|id|load-save-store)\.ts$|bun:test$)/],
