@@ -181,13 +181,13 @@ describe("SqliteSessionBackend", () => {
       expect(client.sessionId).not.toBe(sessionId);
     });
 
-    test("removes what has expired in batches of 100, and serves in between", async () => {
+    test("removes what has expired in batches of 30, and serves in between", async () => {
       const batches: number[] = [];
       class Watched extends SqliteSessionBackend {
         override async sweep(limit: number): Promise<number> {
           const swept = await super.sweep(limit);
           batches.push(swept);
-          expect(limit).toBe(100);
+          expect(limit).toBe(30);
           return swept;
         }
       }
@@ -195,18 +195,18 @@ describe("SqliteSessionBackend", () => {
       backends.push(backend);
       const live = recordOf();
       await Promise.all(
-        Array.from({ length: 250 }, (_, n) => backend.create(`expired ${n}`, expiredRecord())),
+        Array.from({ length: 80 }, (_, n) => backend.create(`expired ${n}`, expiredRecord())),
       );
       await backend.create("live", live);
       const app = new Site({ sessionBackend: backend });
       let isServed = false;
       const swept = app.sessions.sweep();
       setImmediate(() => (isServed = batches.length < 3));
-      expect(await swept).toBe(250);
-      expect(batches).toEqual([100, 100, 50]);
+      expect(await swept).toBe(80);
+      expect(batches).toEqual([30, 30, 20]);
       expect(isServed).toBe(true);
       expect(rows()).toMatchObject([{ id: "live" }]);
-      expect(app.sessions.stats()).toMatchObject({ swept: 250, failed: 0 });
+      expect(app.sessions.stats()).toMatchObject({ swept: 80, failed: 0 });
     });
 
     test("keeps the write-ahead log short, so that no commit has to move a long one", async () => {

@@ -988,20 +988,20 @@ describe("sweep", () => {
     },
   );
 
-  test("goes in batches of 100, and lets others have a turn between them", async () => {
+  test("goes in batches of 30, and lets others have a turn between them", async () => {
     const { sessions, store, clock, events } = setUp();
-    for (let count = 0; count < 250; count++) await store.inner.save(`${count}`, { a: 1 }, 1);
+    for (let count = 0; count < 80; count++) await store.inner.save(`${count}`, { a: 1 }, 1);
     clock.advance(SECOND);
     const limits = spyOn(store, "sweep");
     let turns = 0;
     const others = setInterval(() => turns++, 0);
     setImmediate(() => turns++);
-    expect(await sessions.sweep()).toBe(250);
+    expect(await sessions.sweep()).toBe(80);
     clearInterval(others);
     expect(turns).toBeGreaterThan(0);
-    expect(limits.mock.calls).toEqual([[100], [100], [100]]);
+    expect(limits.mock.calls).toEqual([[30], [30], [30]]);
     expect(await sessions.sweep()).toBe(0);
-    expect(events).toEqual([{ type: "swept", count: 250 }]);
+    expect(events).toEqual([{ type: "swept", count: 80 }]);
   });
 
   test("happens by itself every 60 s, until close()", async () => {
