@@ -61,7 +61,7 @@ confidence. That is why N stands beside every zero.`;
 
 const MISTAKES = `A test that cannot fail is worth nothing. Each of these mistakes, which others have made or which
 somebody could make in good faith, was made in a copy of the code, one at a time; the test beside it
-was green without it and went red with it. They are in \`tests/guarantees/seeded-faults.ts\`. Tests that are
+was green without it and went red with it. They are in \`tests/guarantees/seeded-faults*.ts\`. Tests that are
 named after an advisory or an issue say what happened there.`;
 
 const SOURCES = `V is OWASP's Application Security Verification Standard 5.0, CS its Session Management Cheat Sheet;

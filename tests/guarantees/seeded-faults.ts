@@ -1,5 +1,7 @@
+import { postgres } from "../support/postgres.ts";
 import { hasRedisServer } from "../support/redis-server.ts";
 import { redis } from "../support/redis.ts";
+import { POSTGRES_FAULTS } from "./seeded-faults-postgres.ts";
 import { REDIS_FAULTS } from "./seeded-faults-redis.ts";
 
 /** A mistake that somebody could make in good faith, and the test that would tell them. */
@@ -1248,4 +1250,5 @@ export const FAULTS: readonly Fault[] = [
     test: "G21: a store made of two methods answers alike: an asynchronous load and save",
   },
   ...(redis.isThere && hasRedisServer ? REDIS_FAULTS : []),
+  ...(postgres.isThere ? POSTGRES_FAULTS : []),
 ];
