@@ -37,15 +37,16 @@ export class GuardedStore {
     }
   }
 
-  /** Calls a method whose answer nothing depends on. A failure is reported, and that is all. */
+  /** Calls a method that may fail: that is reported, and the answer is `undefined`. */
   async tell<Name extends Operation>(
     operation: Name,
     ...args: Parameters<SessionStore[Name]>
-  ): Promise<void> {
+  ): Promise<Answer<Name> | undefined> {
     try {
-      await this.ask(operation, ...args);
+      return await this.ask(operation, ...args);
     } catch {
       // ask() has reported it.
+      return undefined;
     }
   }
 

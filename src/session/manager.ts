@@ -334,7 +334,7 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
 
   #setCookie(open: SomeOpenSession): string | undefined {
     open.answered = true;
-    if (open.cookie === "keep") return undefined;
+    if (open.cookie === "keep" || open.cookie === "renew") return undefined;
     const { stored } = open;
     if (stored === undefined) return this.#cookie.clear();
     const { remember, expiresAt } = stored.record;
@@ -343,17 +343,33 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
   }
 
   /**
-   * Begins the idle timeout anew. The response does not wait for it and does not depend on it: a
-   * visitor who only reads is served while the store cannot be written. `failed` reports it.
+   * Begins the idle timeout anew. The response does not depend on it, and waits only where its cookie
+   * does: a visitor who only reads is served while the store cannot be written. `failed` reports it.
    */
-  #touch(open: SomeOpenSession, stored: StoredSession): void {
+  #touch(open: SomeOpenSession, stored: StoredSession): MaybePromise<void> {
     const { key, record, readAt } = stored;
-    const touched = this.#lifetimes.touched(record, readAt);
+    const isRenewal = open.cookie === "renew";
+    const touched = isRenewal
+      ? this.#lifetimes.begin(this.#settings.now(), record)
+      : this.#lifetimes.touched(record, readAt);
     if (touched === record) return;
-    void this.#store.tell("touch", key, touched.expiresAt);
     // Not with the next version: the touch may fail, or come after another request's write.
     open.adopt(stored, touched, record);
-    if (record.remember !== null) open.cookie = "set";
+    const done = this.#store.tell("touch", key, touched.expiresAt);
+    if (record.remember !== null) return this.#renew(open, done);
+  }
+
+  /**
+   * Sends a cookie that outlives the browser again, unless the session is gone: another request may have
+   * given it a new id, whose cookie this one would take the place of.
+   */
+  async #renew(open: SomeOpenSession, touched: Promise<boolean | undefined>): Promise<void> {
+    open.cookie = (await touched) === true ? "set" : "keep";
+  }
+
+  /** What is stored on a handler's way says nothing of the session at its end, when the cookie goes out. */
+  #putOff(open: SomeOpenSession): void {
+    if (open.cookie === "set" && !open.issued) open.cookie = "renew";
   }
 
   /** `base` is what the handler's dictionary holds: `contents`, or more than is to be stored. */
@@ -507,7 +523,7 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
     base: Contents,
   ): void {
     const isTouched = record.touchedAt !== stored.record.touchedAt;
-    if (isTouched && record.remember !== null) open.cookie = "set";
+    if (record.remember !== null && (isTouched || open.cookie === "renew")) open.cookie = "set";
     open.adopt(stored, record, base);
   }
 
@@ -550,6 +566,7 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
   async #save(open: SomeOpenSession): Promise<boolean> {
     if (open.doomed !== undefined) await this.#delete(open, open.doomed);
     await this.#commit(open);
+    this.#putOff(open);
     return !open.ended;
   }
 
@@ -568,6 +585,7 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
     });
     if (next === undefined) this.#drop(open, stored.key);
     else this.#adopt(open, stored, next, stored.record);
+    this.#putOff(open);
     return next !== undefined;
   }
 

@@ -141,8 +141,8 @@ export const EMPTY: Contents = { data: "{}", flash: null };
  * neither reads nor writes anything. `Sessions.open()` makes it, `Sessions.commit()` ends it.
  */
 export class OpenSession<Data extends SessionShape<Data> = AnySession> {
-  /** What the response has to do with the session's cookie. */
-  cookie: "keep" | "set" | "clear" = "keep";
+  /** What the response has to do with the session's cookie. `renew`: set it, if the session lives on. */
+  cookie: "keep" | "renew" | "set" | "clear" = "keep";
   /** The handler got the session into its hands, so that the response depends on the cookie. */
   touched = false;
   /** The response's headers are settled: from now on no cookie can be set. */

@@ -128,9 +128,8 @@ class Life {
     const now = this.#clock.now();
     expect(await response.json()).toEqual(isAlive ? { count, user, beganAt, endsAt } : NOTHING);
     const news = this.#model.serve(deed, begun, now);
-    // Whether a use counts is not to be told where it comes at the very time of the last one, or
-    // where the session was over before it could count.
-    if (isAlive && (now === usedAt || (news === "none" && now >= endsAt))) return;
+    // Whether a use counts is not to be told where it comes at the very time of the last one.
+    if (isAlive && now === usedAt) return;
     expect(newsOf(response)).toEqual([news, ...this.#maxAge(news)]);
   }
 

@@ -1020,6 +1020,35 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     rule: "G7",
+    what: "A page that only reads sends its cookie again, over that of a login meanwhile.",
+    file: "src/session/manager.ts",
+    find: `    open.cookie = (await touched) === true ? "set" : "keep";`,
+    replace: `    open.cookie = "set";
+    await touched;`,
+    in: "tests/session/manager.test.ts",
+    test: "the cookie is not sent again where another request changed the id meanwhile: one that reads",
+  },
+  {
+    rule: "G7",
+    what: "What a handler stores on its way decides of the cookie that goes out at its end.",
+    file: "src/session/manager.ts",
+    find: `    if (open.cookie === "set" && !open.issued) open.cookie = "renew";
+`,
+    replace: ``,
+    in: "tests/session/manager.test.ts",
+    test: "the cookie is not sent again where another request changed the id meanwhile: one that has stored a change before",
+  },
+  {
+    rule: "G16",
+    what: "A page that was asked for in a session's last moment renews its cookie.",
+    file: "src/session/manager.ts",
+    find: `(await touched) === true ? "set" : "keep"`,
+    replace: `(await touched) === undefined ? "keep" : "set"`,
+    in: "tests/session/manager.test.ts",
+    test: "the cookie is not sent again where the session's time ran out meanwhile",
+  },
+  {
+    rule: "G7",
     what: "A login is taken for stored when something before it was.",
     file: "src/session/session.ts",
     find: `    if (this.login !== login) return;`,

@@ -23,7 +23,7 @@ const HOUR = 3_600 * SECOND;
 const DAY = 24 * HOUR;
 const TIMEOUT = 8 * HOUR;
 
-const write: Page = (session) => {
+const write = (session: Record<string, unknown>): void => {
   session["a"] = 1;
 };
 const read: Page = (session) => session["a"];
@@ -52,7 +52,7 @@ function setUp(options: Partial<SessionsOptions> = {}) {
 }
 
 /** The same, with a visitor whose session holds `{ a: 1 }`, and nothing noted so far. */
-async function setUpVisited(options: Partial<SessionsOptions> = {}, page = write) {
+async function setUpVisited(options: Partial<SessionsOptions> = {}, page: Page = write) {
   const setup = setUp(options);
   await setup.visitor.visit(page);
   setup.store.calls.length = 0;
@@ -686,6 +686,65 @@ describe("login({ remember })", () => {
     clock.advance(2 * DAY);
     const response = await visitor.visit((session) => (session["b"] = 1));
     expect(maxAgeOf(response)).toBe(10 * 86_400);
+  });
+
+  test("the cookie is sent again by a request that stored something on its way", async () => {
+    const { visitor, store, clock } = await setUpVisited({}, remembered);
+    clock.advance(2 * DAY);
+    const response = await visitor.visit(async (session) => {
+      await session.update(write);
+    });
+    expect(maxAgeOf(response)).toBe(10 * 86_400);
+    expect(sessionCookies(await visitor.visit(write))).toEqual([]);
+    expect(store.calls).toEqual(["read", "read", "replace", "touch", "read"]);
+  });
+
+  test.each<[string, Page]>([
+    ["reads", read],
+    ["writes", write],
+    ["has stored a change before", (session) => session.update(write)],
+    [
+      "has saved before",
+      (session) => {
+        session["a"] = 1;
+        return session.save();
+      },
+    ],
+  ])(
+    "the cookie is not sent again where another request changed the id meanwhile: one that %s",
+    async (_, page) => {
+      const { visitor, clock } = await setUpVisited({}, remembered);
+      clock.advance(2 * DAY);
+      const tab = visitor.clone();
+      const response = await visitor.visit(async (session) => {
+        await page(session);
+        await tab.visit(remembered);
+      });
+      expect(response.status).toBe(200);
+      expect(sessionCookies(response)).toEqual([]);
+      expect(await isAlive(tab)).toBe(true);
+    },
+  );
+
+  test("the cookie is not sent again where the session's time ran out meanwhile", async () => {
+    const { visitor, clock } = await setUpVisited({}, remembered);
+    clock.advance(10 * DAY - 1);
+    const response = await visitor.visit(() => clock.advance(1));
+    expect(sessionCookies(response)).toEqual([]);
+    clock.advance(-1);
+    expect(await isAlive(visitor)).toBe(true);
+  });
+
+  test.each<[string, (store: TappedStore) => unknown]>([
+    ["fails", (store) => store.break("touch")],
+    ["does not answer", (store) => store.hold("touch")],
+  ])("while the store %s, who only reads gets the page without a cookie", async (_, spoil) => {
+    const { visitor, store, clock } = await setUpVisited({ storeTimeout: 20 }, remembered);
+    clock.advance(2 * DAY);
+    spoil(store);
+    const response = await visitor.visit(() => "page");
+    expect(response.status).toBe(200);
+    expect(sessionCookies(response)).toEqual([]);
   });
 
   test("the cookie does not promise more than the absolute lifetime", async () => {
