@@ -34,8 +34,8 @@ export interface RevokeAllOptions {
 
 /**
  * Rows removed in one go. On SQLite 124,000 at once stall every request for 830 ms. During a long sweep
- * by 100, 99 of 100 visits took up to 1.9 times as long as before; by 30, up to 1.2 times, for a sweep
- * that takes a quarter longer (`bun run guarantees G9`).
+ * by 100, 99 of 100 visits took up to 2 times as long as before; by 30, up to 1.3 times, for a sweep that
+ * takes a quarter longer (`bun run guarantees G9`).
  */
 const SWEEP_BATCH = 30;
 

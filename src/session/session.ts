@@ -55,7 +55,7 @@ export interface SessionMethods<Data> {
 
   /**
    * Stores what has changed, now, instead of when the request ends. Gives `false` if the session
-   * has ended meanwhile. Where nothing has changed, the store is not asked and the answer is `true`.
+   * has ended meanwhile. Where nothing has changed there is nothing to store, and the answer is `true`.
    */
   save(): Promise<boolean>;
 
