@@ -1,8 +1,8 @@
 // `bun bench/postgres.ts [url]`: CPU time of this process for each operation of the PostgreSQL backend,
 // beside Bun's own client. Uses a schema of its own in the database, and removes it.
-import { PostgresSessionBackend } from "../src/backends/postgres.ts";
-import type { SessionRecord } from "../src/session/backend.ts";
+import { PostgresSessionBackend } from "../src/backends/postgres/backend.ts";
 import { createId, hashId } from "../src/session/id.ts";
+import type { SessionRecord } from "../src/store/backend.ts";
 
 const SESSIONS = 2_000;
 const OPERATIONS = 40_000;

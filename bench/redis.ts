@@ -2,9 +2,9 @@
 // backend, beside Bun's own client, and for each visit to a counter, beside one that is written by hand on
 // GET and SET. Uses keys of its own, and removes them.
 import { App } from "../src/app/app.ts";
-import { RedisSessionBackend } from "../src/backends/redis.ts";
-import type { SessionRecord } from "../src/session/backend.ts";
+import { RedisSessionBackend } from "../src/backends/redis/backend.ts";
 import { createId, hashId } from "../src/session/id.ts";
+import type { SessionRecord } from "../src/store/backend.ts";
 
 const SESSIONS = 2_000;
 const OPERATIONS = 40_000;

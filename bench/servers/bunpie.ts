@@ -1,7 +1,7 @@
 // The counter as the README has it, a page that only reads the session, and one that leaves it alone.
 //
 // bun bunpie.ts <file> memory|normal|full
-import { SqliteSessionBackend } from "../../src/backends/sqlite.ts";
+import { SqliteSessionBackend } from "../../src/backends/sqlite/backend.ts";
 import { App } from "../../src/index.ts";
 import { ADDRESS, announce, tally } from "./announce.ts";
 

@@ -1,12 +1,12 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 
-import { InMemorySessionBackend } from "../backends/memory.ts";
-import type { SessionBackend } from "../session/backend.ts";
+import { InMemorySessionBackend } from "../backends/memory/backend.ts";
 import { Sessions } from "../session/manager.ts";
-import type { MaybePromise } from "../session/maybe-promise.ts";
-import { isPromise } from "../session/maybe-promise.ts";
 import type { SessionOptions } from "../session/options.ts";
 import type { AnySession, OpenSession, SessionShape } from "../session/session.ts";
+import type { SessionBackend } from "../store/backend.ts";
+import type { MaybePromise } from "../store/maybe-promise.ts";
+import { isPromise } from "../store/maybe-promise.ts";
 import { isSafe, originsOf, refuseCrossOrigin } from "./cross-origin.ts";
 import type { Match } from "./dispatch.ts";
 import { DispatchTable } from "./dispatch.ts";

@@ -1,4 +1,4 @@
-import type { SessionBackend } from "../session/backend.ts";
+import type { SessionBackend } from "../store/backend.ts";
 
 /** A server, as far as it is shut down here. */
 export interface StoppableServer {

@@ -1,5 +1,5 @@
-import { SessionStoreError } from "../session/errors.ts";
 import { unshared, withVary } from "../session/headers.ts";
+import { SessionStoreError } from "../store/errors.ts";
 import { HttpError } from "./errors.ts";
 import { Html } from "./html.ts";
 

@@ -2,12 +2,12 @@ import type { CookieRequest } from "@elysiajs/cookie";
 import { cookie } from "@elysiajs/cookie";
 import { Elysia } from "elysia";
 
-import type { MaybePromise } from "../session/backend.ts";
-import { SessionStoreError } from "../session/errors.ts";
 import { withVary } from "../session/headers.ts";
 import type { Sessions } from "../session/manager.ts";
-import { isPromise } from "../session/maybe-promise.ts";
 import type { AnySession, OpenSession, Session, SessionShape } from "../session/session.ts";
+import type { MaybePromise } from "../store/backend.ts";
+import { SessionStoreError } from "../store/errors.ts";
+import { isPromise } from "../store/maybe-promise.ts";
 import { cookieAfterFailure } from "./after-failure.ts";
 
 /** How the plugin is set up. */

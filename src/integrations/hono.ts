@@ -1,9 +1,9 @@
 import type { Context, MiddlewareHandler } from "hono";
 
-import { SessionStoreError } from "../session/errors.ts";
 import { withVary } from "../session/headers.ts";
 import type { Sessions } from "../session/manager.ts";
 import type { AnySession, OpenSession, Session, SessionShape } from "../session/session.ts";
+import { SessionStoreError } from "../store/errors.ts";
 import { cookieAfterFailure } from "./after-failure.ts";
 
 /** How the middleware is set up. */

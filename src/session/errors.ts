@@ -1,30 +1,3 @@
-/**
- * The session store could not be read or written. A request that meets it is answered with `status`
- * 503 and its cookie is left alone: the visitor keeps the session, and no success is claimed.
- * `cause` holds what the store said.
- */
-export class SessionStoreError extends Error {
-  override readonly name = "SessionStoreError";
-  readonly status = 503;
-
-  /**
-   * What a visitor is told: that, and nothing of the cause. Visitors without a cookie are served
-   * meanwhile, so it varies. Elysia asks an error that nobody has handled for its response, under
-   * this name.
-   */
-  toResponse(): Response {
-    return new Response("Sessions are unavailable. Please try again.", {
-      status: this.status,
-      headers: { "content-type": "text/plain;charset=utf-8", vary: "Cookie" },
-    });
-  }
-
-  /** The same, under the name by which Hono asks. */
-  getResponse(): Response {
-    return this.toResponse();
-  }
-}
-
 /** A session could not be written because of what the handler put into it: a mistake in the app. */
 export class SessionDataError extends Error {
   override readonly name = "SessionDataError";

@@ -1,4 +1,4 @@
-import { isPromise } from "./maybe-promise.ts";
+import { isPromise } from "../store/maybe-promise.ts";
 
 /**
  * What happens to sessions, for logs and metrics. `handle` names a session towards

@@ -1,3 +1,4 @@
+import { parseData } from "../store/backend.ts";
 import { SessionDataError } from "./errors.ts";
 
 /** Deeper than any sensible session, and far from where a recursion would run out of stack. */
@@ -27,13 +28,8 @@ export function encode(dictionary: object, name: string): string {
  * `1e999` is a number in JSON, and Infinity once it is read.
  */
 export function decode(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
-    return findFault(value, "") === undefined ? (value as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = parseData(text);
+  return value !== undefined && findFault(value, "") === undefined ? value : undefined;
 }
 
 /**

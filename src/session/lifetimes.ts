@@ -1,4 +1,4 @@
-import type { SessionRecord } from "./backend.ts";
+import type { SessionRecord } from "../store/backend.ts";
 import type { Settings } from "./options.ts";
 import type { Contents } from "./session.ts";
 

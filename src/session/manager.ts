@@ -1,16 +1,18 @@
-import type { MaybePromise, SessionData, SessionInfo, SessionRecord } from "./backend.ts";
-import { isRecord, NEW_RECORD } from "./backend.ts";
+import type { MaybePromise, SessionData, SessionInfo, SessionRecord } from "../store/backend.ts";
+import { isRecord, NEW_RECORD } from "../store/backend.ts";
+import { SessionStoreError } from "../store/errors.ts";
+import { GuardedStore } from "../store/guarded-store.ts";
+import { KeyedQueue } from "../store/keyed-queue.ts";
+import { andThen, isPromise } from "../store/maybe-promise.ts";
+import { startSweeping } from "../store/sweeper.ts";
 import { SessionCookie } from "./cookie.ts";
-import { SessionDataError, SessionStoreError } from "./errors.ts";
+import { SessionDataError } from "./errors.ts";
 import type { SessionStats } from "./events.ts";
 import { EventLog } from "./events.ts";
-import { GuardedStore } from "./guarded-store.ts";
 import { withCookie, withVary } from "./headers.ts";
 import { createId, hashId, isId } from "./id.ts";
 import { decode, dictionaryOf, encode } from "./json.ts";
-import { KeyedQueue } from "./keyed-queue.ts";
 import { Lifetimes } from "./lifetimes.ts";
-import { andThen, isPromise } from "./maybe-promise.ts";
 import type { SessionsOptions, Settings } from "./options.ts";
 import { settingsOf } from "./options.ts";
 import type {
@@ -24,7 +26,6 @@ import type {
   StoredSession,
 } from "./session.ts";
 import { EMPTY, mergeContents, OpenSession, openSessionOf, refuseReservedKeys } from "./session.ts";
-import { startSweeping } from "./sweeper.ts";
 
 /** What may be said when a user's sessions are revoked. */
 export interface RevokeAllOptions {
@@ -71,7 +72,11 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
     this.#lifetimes = new Lifetimes(settings);
     this.#cookie = new SessionCookie(options.cookie);
     this.#events = new EventLog(options.onEvent);
-    this.#store = new GuardedStore(settings.store, this.#events, settings.storeTimeout);
+    this.#store = new GuardedStore(
+      settings.store,
+      (operation, error) => this.#events.emit({ type: "failed", operation, error }),
+      settings.storeTimeout,
+    );
     this.#io = {
       now: settings.now,
       checkRemember: (seconds) => this.#lifetimes.checkRemember(seconds),

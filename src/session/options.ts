@@ -1,9 +1,9 @@
-import type { SessionBackend } from "./backend.ts";
-import { SESSION_TIMEOUT, SessionStore } from "./backend.ts";
+import type { SessionBackend } from "../store/backend.ts";
+import { SESSION_TIMEOUT, SessionStore } from "../store/backend.ts";
+import { LoadSaveStore } from "../store/load-save-store.ts";
+import { LONGEST_TIMER } from "../store/sweeper.ts";
 import type { CookieOptions } from "./cookie.ts";
 import type { SessionEvent } from "./events.ts";
-import { LoadSaveStore } from "./load-save-store.ts";
-import { LONGEST_TIMER } from "./sweeper.ts";
 
 /** How sessions live, where not said otherwise in seconds. */
 export interface SessionOptions {

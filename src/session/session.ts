@@ -1,4 +1,5 @@
-import type { SessionData, SessionRecord } from "./backend.ts";
+import type { SessionData, SessionRecord } from "../store/backend.ts";
+import { FACTS_KEY } from "../store/load-save-store.ts";
 import { SessionDataError } from "./errors.ts";
 import { decode, dictionaryOf, encode, merge } from "./json.ts";
 
@@ -72,9 +73,6 @@ const RESERVED_NAMES = [
   "save",
   "meta",
 ] as const satisfies readonly (keyof SessionMethods<unknown>)[];
-
-/** Two-method backends keep the session's own facts under this key of the data. */
-export const FACTS_KEY = "$";
 
 /** Any dictionary whose keys leave the session's own names alone. */
 export type SessionShape<Data> = {

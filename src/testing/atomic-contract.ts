@@ -1,6 +1,6 @@
 import { expect } from "bun:test";
 
-import type { MaybePromise, SessionStore } from "../session/backend.ts";
+import type { MaybePromise, SessionStore } from "../store/backend.ts";
 import type { Contract } from "./contract.ts";
 import { checksOf, eachOf } from "./contract.ts";
 import { isSoWithin } from "./patience.ts";

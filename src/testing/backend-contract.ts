@@ -1,7 +1,7 @@
 import { expect } from "bun:test";
 
-import type { SessionData } from "../session/backend.ts";
-import { LoadSaveStore } from "../session/load-save-store.ts";
+import type { SessionData } from "../store/backend.ts";
+import { LoadSaveStore } from "../store/load-save-store.ts";
 import type { Contract } from "./contract.ts";
 import { eachOf } from "./contract.ts";
 import { isSoWithin } from "./patience.ts";

@@ -1,6 +1,6 @@
 import { expect } from "bun:test";
 
-import type { SessionRecord } from "../session/backend.ts";
+import type { SessionRecord } from "../store/backend.ts";
 import type { Check, Contract } from "./contract.ts";
 import { eachOf } from "./contract.ts";
 import { randomId } from "./records.ts";

@@ -1,6 +1,6 @@
-import type { SessionRecord } from "../session/backend.ts";
-import { NEW_RECORD } from "../session/backend.ts";
 import { createId, hashId } from "../session/id.ts";
+import type { SessionRecord } from "../store/backend.ts";
+import { NEW_RECORD } from "../store/backend.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;

@@ -1,7 +1,7 @@
 import { describe } from "bun:test";
 
-import type { MaybePromise, SessionBackend } from "../session/backend.ts";
-import { SessionStore } from "../session/backend.ts";
+import type { MaybePromise, SessionBackend } from "../store/backend.ts";
+import { SessionStore } from "../store/backend.ts";
 import { LOAD_SAVE_STORE, SESSION_BACKEND } from "./backend-contract.ts";
 import { describeContract } from "./contract.ts";
 import { SESSION_STORE } from "./store-contract.ts";

@@ -1,6 +1,6 @@
 import { expect } from "bun:test";
 
-import type { MaybePromise, SessionInfo, SessionRecord, SessionStore } from "../session/backend.ts";
+import type { MaybePromise, SessionInfo, SessionRecord, SessionStore } from "../store/backend.ts";
 import { expiredRecord, recordOf } from "./records.ts";
 import type { Trial } from "./trial.ts";
 

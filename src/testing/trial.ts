@@ -1,5 +1,5 @@
-import type { MaybePromise, SessionBackend, SessionData } from "../session/backend.ts";
-import { SessionStore } from "../session/backend.ts";
+import type { MaybePromise, SessionBackend, SessionData } from "../store/backend.ts";
+import { SessionStore } from "../store/backend.ts";
 import { MovableClock } from "./clock.ts";
 import { randomId } from "./records.ts";
 

@@ -7,7 +7,7 @@ import { priced } from "../../examples/shop/cart.ts";
 import { deviceOf } from "../../examples/shop/device.ts";
 import { Shop } from "../../examples/shop/shop.ts";
 import { formatDistance } from "../../examples/shop/views/format.ts";
-import { SqliteSessionBackend } from "../../src/backends/sqlite.ts";
+import { SqliteSessionBackend } from "../../src/backends/sqlite/backend.ts";
 import { InMemorySessionBackend } from "../../src/index.ts";
 import { TestClient } from "../../src/testing/client.ts";
 import { FakeClock } from "../support/clock.ts";

@@ -2,10 +2,10 @@ import { describe, expect } from "bun:test";
 
 import * as fc from "fast-check";
 
-import type { SessionBackend } from "../../src/session/backend.ts";
-import { SessionStore } from "../../src/session/backend.ts";
 import { Sessions } from "../../src/session/manager.ts";
 import type { Session } from "../../src/session/session.ts";
+import type { SessionBackend } from "../../src/store/backend.ts";
+import { SessionStore } from "../../src/store/backend.ts";
 import { BACKENDS, SWEPT_STORES } from "../support/backends.ts";
 import { FakeClock } from "../support/clock.ts";
 import type { CookieNews, Deed } from "../support/lifetime-model.ts";

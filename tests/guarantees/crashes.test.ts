@@ -1,7 +1,7 @@
 import { Database } from "bun:sqlite";
 import { describe, expect } from "bun:test";
 
-import { SqliteSessionBackend } from "../../src/backends/sqlite.ts";
+import { SqliteSessionBackend } from "../../src/backends/sqlite/backend.ts";
 import { Child } from "../support/child.ts";
 import type { Disk } from "../support/disk.ts";
 import { UnsyncedDisk, writeDisk } from "../support/disk.ts";

@@ -4,13 +4,13 @@ import { describe, expect } from "bun:test";
 import * as fc from "fast-check";
 
 import { App } from "../../src/app/app.ts";
-import { InMemorySessionBackend } from "../../src/backends/memory.ts";
-import { SqliteSessionBackend } from "../../src/backends/sqlite.ts";
-import type { MaybePromise, SessionData } from "../../src/session/backend.ts";
+import { InMemorySessionBackend } from "../../src/backends/memory/backend.ts";
+import { SqliteSessionBackend } from "../../src/backends/sqlite/backend.ts";
 import type { SessionEvent } from "../../src/session/events.ts";
 import { createId, hashId } from "../../src/session/id.ts";
 import { Sessions } from "../../src/session/manager.ts";
 import type { OpenSession } from "../../src/session/session.ts";
+import type { MaybePromise, SessionData } from "../../src/store/backend.ts";
 import { TestClient } from "../../src/testing/client.ts";
 import { BACKENDS, MapBackend } from "../support/backends.ts";
 import { damage, damagedData } from "../support/damage.ts";

@@ -1,7 +1,7 @@
 import { describe, expect } from "bun:test";
 
 import { App } from "../../src/app/app.ts";
-import { InMemorySessionBackend } from "../../src/backends/memory.ts";
+import { InMemorySessionBackend } from "../../src/backends/memory/backend.ts";
 import { TestClient } from "../../src/testing/client.ts";
 import { MapBackend } from "../support/backends.ts";
 import { quiet } from "../support/quiet.ts";

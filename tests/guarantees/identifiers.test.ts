@@ -2,10 +2,10 @@ import { Database } from "bun:sqlite";
 import { describe, expect } from "bun:test";
 
 import { App } from "../../src/app/app.ts";
-import { InMemorySessionBackend } from "../../src/backends/memory.ts";
-import { SqliteSessionBackend } from "../../src/backends/sqlite.ts";
-import type { SessionStore } from "../../src/session/backend.ts";
+import { InMemorySessionBackend } from "../../src/backends/memory/backend.ts";
+import { SqliteSessionBackend } from "../../src/backends/sqlite/backend.ts";
 import { Sessions } from "../../src/session/manager.ts";
+import type { SessionStore } from "../../src/store/backend.ts";
 import { hostileCookies } from "../support/hostile-cookies.ts";
 import { idFrom, idsFrom, keyOf, plant, variantsOf } from "../support/ids.ts";
 import { LONG_COOKIES } from "../support/long-cookies.ts";

@@ -2,10 +2,10 @@ import { afterAll, describe, expect, test } from "bun:test";
 
 import * as fc from "fast-check";
 
-import { InMemorySessionBackend } from "../../src/backends/memory.ts";
-import { SqliteSessionBackend } from "../../src/backends/sqlite.ts";
-import type { SessionBackend, SessionRecord } from "../../src/session/backend.ts";
-import { SessionStore } from "../../src/session/backend.ts";
+import { InMemorySessionBackend } from "../../src/backends/memory/backend.ts";
+import { SqliteSessionBackend } from "../../src/backends/sqlite/backend.ts";
+import type { SessionBackend, SessionRecord } from "../../src/store/backend.ts";
+import { SessionStore } from "../../src/store/backend.ts";
 import { PAIRS } from "../support/backends.ts";
 import { FakeClock } from "../support/clock.ts";
 import { Folder } from "../support/folder.ts";

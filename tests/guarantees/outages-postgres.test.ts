@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect } from "bun:test";
 
 import { App } from "../../src/app/app.ts";
-import { PostgresSessionBackend } from "../../src/backends/postgres.ts";
+import { PostgresSessionBackend } from "../../src/backends/postgres/backend.ts";
 import { TestClient } from "../../src/testing/client.ts";
 import { canStartPostgres, PostgresServer } from "../support/postgres-server.ts";
 import { portOf, postgres, Schema } from "../support/postgres.ts";

@@ -1,6 +1,6 @@
 import { describe } from "bun:test";
 
-import { RedisSessionBackend } from "../../src/backends/redis.ts";
+import { RedisSessionBackend } from "../../src/backends/redis/backend.ts";
 import { hasRedisServer, RedisServer } from "../support/redis-server.ts";
 import { brittle, Keyspace, redis } from "../support/redis.ts";
 import type { TcpProxy } from "../support/tcp-proxy.ts";

@@ -1,7 +1,7 @@
 import { expect } from "bun:test";
 
 import { App } from "../../src/app/app.ts";
-import type { SessionBackend } from "../../src/session/backend.ts";
+import type { SessionBackend } from "../../src/store/backend.ts";
 import { TestClient } from "../../src/testing/client.ts";
 import { quiet } from "../support/quiet.ts";
 import type { Trial } from "./figure.ts";

@@ -1,9 +1,9 @@
 import { afterAll, describe, expect } from "bun:test";
 
-import type { SessionBackend } from "../../src/session/backend.ts";
-import { SESSION_TIMEOUT } from "../../src/session/backend.ts";
 import { createId, hashId } from "../../src/session/id.ts";
 import { Sessions } from "../../src/session/manager.ts";
+import type { SessionBackend } from "../../src/store/backend.ts";
+import { SESSION_TIMEOUT } from "../../src/store/backend.ts";
 import { BACKENDS } from "../support/backends.ts";
 import { Child } from "../support/child.ts";
 import { Folder } from "../support/folder.ts";

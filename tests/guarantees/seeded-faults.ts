@@ -52,7 +52,7 @@ export const FAULTS: readonly Fault[] = [
   {
     rule: "I3",
     what: "To destroy a session in memory empties it, and its id goes on.",
-    file: "src/backends/memory.ts",
+    file: "src/backends/memory/backend.ts",
     find: `    if (entry !== undefined) this.#remove(entry);`,
     replace: `    if (entry !== undefined) this.#put(entry, { ...entry.record, data: "{}", flash: null });`,
     in: "tests/session/manager.test.ts",
@@ -110,7 +110,7 @@ export const FAULTS: readonly Fault[] = [
   {
     rule: "I8",
     what: "A new row takes the place of one with the same id, on SQLite.",
-    file: "src/backends/sqlite-statements.ts",
+    file: "src/backends/sqlite/statements.ts",
     find: `        set: contents,
         setWhere: lte(sessions.expiresAt, value("now")),`,
     replace: `        set: contents,`,
@@ -206,7 +206,7 @@ export const FAULTS: readonly Fault[] = [
   {
     rule: "L1",
     what: "The former row stays beside the one with the new id, in memory.",
-    file: "src/backends/memory.ts",
+    file: "src/backends/memory/backend.ts",
     find: `    this.#remove(entry);
     this.#add(new Entry(newId, record));`,
     replace: `    this.#add(new Entry(newId, record));`,
@@ -216,7 +216,7 @@ export const FAULTS: readonly Fault[] = [
   {
     rule: "L1",
     what: "The former row stays beside the one with the new id, on a backend of two methods.",
-    file: "src/session/load-save-store.ts",
+    file: "src/store/load-save-store.ts",
     find: `          created ? andThen(this.#erase(turn, oldId), () => true) : false,`,
     replace: `          created,`,
     in: "tests/session/manager.test.ts",
@@ -245,7 +245,7 @@ export const FAULTS: readonly Fault[] = [
   {
     rule: "L3",
     what: "A touch writes when the session was used, and not when it ends.",
-    file: "src/backends/sqlite-statements.ts",
+    file: "src/backends/sqlite/statements.ts",
     find: `        touchedAt: sql\`\${value("now")}\`,
         expiresAt: sql\`\${value("expiresAt")}\`,
         version:`,
@@ -309,16 +309,16 @@ export const FAULTS: readonly Fault[] = [
   {
     rule: "L6",
     what: "What a backend of two methods still has is taken for alive, destroyed or not.",
-    file: "src/session/load-save-store.ts",
+    file: "src/store/load-save-store.ts",
     find: `    if (this.#destroyed.has(id)) return undefined;`,
     replace: ``,
-    in: "tests/session/load-save-store.test.ts",
+    in: "tests/store/load-save-store.test.ts",
     test: "L6: keeps a destroyed session destroyed, even where something else saves it again",
   },
   {
     rule: "L7",
     what: "A user's sessions in memory are removed from the list that is being walked.",
-    file: "src/backends/memory.ts",
+    file: "src/backends/memory/backend.ts",
     find: `    const entries = [...(this.#users.get(userId) ?? [])];
     let count = 0;`,
     replace: `    const entries = this.#users.get(userId) ?? [];
@@ -329,7 +329,7 @@ export const FAULTS: readonly Fault[] = [
   {
     rule: "L7",
     what: "All of a user's rows are deleted, the one to be left alone with them.",
-    file: "src/backends/sqlite-statements.ts",
+    file: "src/backends/sqlite/statements.ts",
     find: `    removeAll: db.delete(sessions).where(and(isUsers, isOther)).prepare(),`,
     replace: `    removeAll: db.delete(sessions).where(isUsers).prepare(),`,
     in: "tests/session/manager.test.ts",
@@ -345,7 +345,7 @@ export const FAULTS: readonly Fault[] = [
     }
 `,
     replace: ``,
-    in: "tests/backends/sqlite.test.ts",
+    in: "tests/backends/sqlite/backend.test.ts",
     test: "L9: a row that has expired is rejected while nothing sweeps",
   },
   {
@@ -489,20 +489,20 @@ export const FAULTS: readonly Fault[] = [
   {
     rule: "S2",
     what: "A list in place of a dictionary passes for an empty one.",
-    file: "src/session/json.ts",
-    find: `    if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;`,
-    replace: `    if (typeof value !== "object" || value === null) return undefined;`,
+    file: "src/store/backend.ts",
+    find: `    return typeof value === "object" && value !== null && !Array.isArray(value)`,
+    replace: `    return typeof value === "object" && value !== null`,
     in: "tests/session/json.test.ts",
     test: 'S2: gives undefined for "[]", which is no dictionary',
   },
   {
     rule: "S2",
     what: "A row that is no JSON is an error.",
-    file: "src/session/json.ts",
+    file: "src/store/backend.ts",
     find: `  } catch {
     return undefined;`,
     replace: `  } catch (cause) {
-    throw new SessionDataError("The stored session cannot be read.", { cause });`,
+    throw new Error("The stored session cannot be read.", { cause });`,
     in: "tests/session/json.test.ts",
     test: 'S2: gives undefined for "{", which is no dictionary',
   },
@@ -528,7 +528,7 @@ export const FAULTS: readonly Fault[] = [
   {
     rule: "S5",
     what: "A user's name is pasted into SQL.",
-    file: "src/backends/sqlite.ts",
+    file: "src/backends/sqlite/backend.ts",
     find: `    return this.#commits.read(() => this.#statements.list.all({ userId, now: this.now() }));`,
     replace: `    const columns =
       "id AS handle, user_id AS userId, created_at AS createdAt, touched_at AS touchedAt, " +
@@ -536,13 +536,13 @@ export const FAULTS: readonly Fault[] = [
     const where = "user_id = '" + userId + "' AND expires_at > " + this.now();
     const query = "SELECT " + columns + " FROM bunpie_sessions WHERE " + where;
     return this.#commits.read(() => this.#client.query(query).all() as SessionInfo[]);`,
-    in: "tests/backends/sqlite.test.ts",
+    in: "tests/backends/sqlite/backend.test.ts",
     test: `S5: takes text that looks like SQL for text: "' OR 1=1 --"`,
   },
   {
     rule: "S7",
     what: "A store that does not answer counts as one that has found nothing.",
-    file: "src/session/guarded-store.ts",
+    file: "src/store/guarded-store.ts",
     find: `        () => fail(new Error(\`No answer after \${this.#timeout} ms.\`)),`,
     replace: `        () => resolve(undefined as T),`,
     in: "tests/session/manager-failure.test.ts",
@@ -551,7 +551,7 @@ export const FAULTS: readonly Fault[] = [
   {
     rule: "G11",
     what: "A destroy() does not wait until its row is deleted.",
-    file: "src/backends/sqlite.ts",
+    file: "src/backends/sqlite/backend.ts",
     find: `    return this.#write([id], ["delete", id]);`,
     replace: `    this.#write([id], ["delete", id]).catch(console.error);
     return Promise.resolve();`,
@@ -645,7 +645,7 @@ export const FAULTS: readonly Fault[] = [
   {
     rule: "rack-session CVE-2025-46336 and others",
     what: "A write that finds its row gone puts it back, in memory.",
-    file: "src/backends/memory.ts",
+    file: "src/backends/memory/backend.ts",
     find: `    const entry = this.#current(id, version);
     if (entry === undefined) return false;`,
     replace: `    const entry = this.#current(id, version);
@@ -656,7 +656,7 @@ export const FAULTS: readonly Fault[] = [
   {
     rule: "rack-session CVE-2025-46336 and others",
     what: "A write that finds its row gone inserts it, on SQLite.",
-    file: "src/backends/sqlite-writes.ts",
+    file: "src/backends/sqlite/writes.ts",
     find: `    return changes(replace.run({ ...record, id, was: version, now: this.#now() })) === 1;`,
     replace: `    const isDone = changes(replace.run({ ...record, id, was: version, now: this.#now() })) === 1;
     return isDone || this.create(id, record);`,
@@ -666,7 +666,7 @@ export const FAULTS: readonly Fault[] = [
   {
     rule: "express-session and others",
     what: "A write replaces whatever has been written meanwhile.",
-    file: "src/backends/sqlite-statements.ts",
+    file: "src/backends/sqlite/statements.ts",
     find: `      .set(contents)
       .where(and(isId, isVersion, isLive))`,
     replace: `      .set(contents)
@@ -707,7 +707,7 @@ export const FAULTS: readonly Fault[] = [
   {
     rule: "hono-sessions",
     what: "A store that fails is reported, and counts as one that has found nothing.",
-    file: "src/session/guarded-store.ts",
+    file: "src/store/guarded-store.ts",
     find: `      return isPromise(answer) ? this.#await(operation, answer) : answer;
     } catch (cause) {
       throw this.fail(operation, cause);
@@ -741,7 +741,7 @@ export const FAULTS: readonly Fault[] = [
   {
     rule: "tower-sessions 0.12",
     what: "A new session takes the place of one with the same id, in memory.",
-    file: "src/backends/memory.ts",
+    file: "src/backends/memory/backend.ts",
     find: `      if (this.#isLive(taken)) return false;
       this.#remove(taken);`,
     replace: `      this.#remove(taken);`,
@@ -751,7 +751,7 @@ export const FAULTS: readonly Fault[] = [
   {
     rule: "tower-sessions 0.12",
     what: "A new id is not looked up before a session gets it, on SQLite.",
-    file: "src/backends/sqlite-writes.ts",
+    file: "src/backends/sqlite/writes.ts",
     find: `    const { isTaken, remove, rotate } = this.#statements;
     if (isTaken.get({ id: newId, now }) !== undefined) return false;`,
     replace: `    const { remove, rotate } = this.#statements;`,
@@ -848,7 +848,7 @@ export const FAULTS: readonly Fault[] = [
   {
     rule: "govuk-prototype-kit #2399",
     what: "The sweeper goes by when a session was to end before it was used again.",
-    file: "src/backends/expiry-heap.ts",
+    file: "src/backends/memory/expiry-heap.ts",
     find: `      if (first.record.expiresAt <= now) return first;
       first.dueAt = first.record.expiresAt;
       this.#sink(first, 0);`,
@@ -916,7 +916,7 @@ export const FAULTS: readonly Fault[] = [
   {
     rule: "G2",
     what: "SQLite compares the beginnings of ids.",
-    file: "src/backends/sqlite-statements.ts",
+    file: "src/backends/sqlite/statements.ts",
     find: `  const isId = eq(sessions.id, value("id"));`,
     replace: `  const isId = sql\`substr(\${sessions.id}, 1, 2) = substr(\${value("id")}, 1, 2)\`;`,
     in: "tests/guarantees/identifiers.test.ts",
@@ -925,20 +925,20 @@ export const FAULTS: readonly Fault[] = [
   {
     rule: "G4",
     what: "A commit is put off for a moment, so that more writes fit into it.",
-    file: "src/backends/group-commit.ts",
+    file: "src/backends/sqlite/group-commit.ts",
     find: `      this.#client.run("COMMIT");`,
     replace: `      setTimeout(() => this.#client.run("COMMIT"), 5);`,
-    in: "tests/backends/group-commit.test.ts",
+    in: "tests/backends/sqlite/group-commit.test.ts",
     test: "acknowledges each write after the commit",
   },
   {
     rule: "G4",
     what: "One write that cannot be done fails those beside it.",
-    file: "src/backends/group-commit.ts",
+    file: "src/backends/sqlite/group-commit.ts",
     find: `      if (writes.length === 1) writes[0]?.reject(error);
       else for (const write of writes) this.#transactAlone(write);`,
     replace: `      for (const write of writes) write.reject(error);`,
-    in: "tests/backends/group-commit.test.ts",
+    in: "tests/backends/sqlite/group-commit.test.ts",
     test: "does not fail a write because of a bad one beside it",
   },
   {
@@ -954,16 +954,16 @@ export const FAULTS: readonly Fault[] = [
   {
     rule: "G6",
     what: "What is done to one session is not done one after the other.",
-    file: "src/session/keyed-queue.ts",
+    file: "src/store/keyed-queue.ts",
     find: `    const running = tail.then(`,
     replace: `    const running = Promise.resolve().then(`,
-    in: "tests/session/load-save-store.test.ts",
+    in: "tests/store/load-save-store.test.ts",
     test: "lets one of many replacements of one version through",
   },
   {
     rule: "G6",
     what: "A write on SQLite does not ask for the version that it was made from.",
-    file: "src/backends/sqlite-statements.ts",
+    file: "src/backends/sqlite/statements.ts",
     find: `      .set(contents)
       .where(and(isId, isVersion, isLive))`,
     replace: `      .set(contents)
@@ -983,7 +983,7 @@ export const FAULTS: readonly Fault[] = [
   {
     rule: "G7",
     what: "A new id is one more id.",
-    file: "src/backends/memory.ts",
+    file: "src/backends/memory/backend.ts",
     find: `    this.#remove(entry);
     this.#add(new Entry(newId, record));`,
     replace: `    this.#add(new Entry(newId, record));`,
@@ -993,7 +993,7 @@ export const FAULTS: readonly Fault[] = [
   {
     rule: "G7",
     what: "A write on SQLite is acknowledged while it waits for its transaction.",
-    file: "src/backends/group-commit.ts",
+    file: "src/backends/sqlite/group-commit.ts",
     find: `    this.#writes.push(write);`,
     replace: `    this.#writes.push(write);
     write.resolve(true);`,
@@ -1068,7 +1068,7 @@ export const FAULTS: readonly Fault[] = [
   {
     rule: "G8",
     what: "Anonymous sessions are given up only when there are twice as many as allowed.",
-    file: "src/backends/memory.ts",
+    file: "src/backends/memory/backend.ts",
     find: `    if (this.#entries.size >= this.#maxSessions) this.#makeRoom();`,
     replace: `    if (this.#entries.size >= this.#maxSessions * 2) this.#makeRoom();`,
     in: "tests/guarantees/floods.test.ts",
@@ -1086,37 +1086,37 @@ export const FAULTS: readonly Fault[] = [
   {
     rule: "G9",
     what: "A long sweep of an SQLite file stays on the event loop.",
-    file: "src/backends/sqlite.ts",
+    file: "src/backends/sqlite/backend.ts",
     find: `    else if (!this.#isSweepLong) await this.#startThread();`,
     replace: ``,
-    in: "tests/backends/sqlite-thread.test.ts",
+    in: "tests/backends/sqlite/thread.test.ts",
     test: "goes on on a thread, which ends with it",
   },
   {
     rule: "G9",
     what: "During a long sweep, a read does not wait for the write before it.",
-    file: "src/backends/sqlite.ts",
+    file: "src/backends/sqlite/backend.ts",
     find: `this.#commits.settled(id) ?? this.#thread?.settled(id)`,
     replace: `this.#commits.settled(id)`,
-    in: "tests/backends/sqlite-thread.test.ts",
+    in: "tests/backends/sqlite/thread.test.ts",
     test: "lets a read wait for the write before it, and a list for them all",
   },
   {
     rule: "G9",
     what: "The writes of a thread that broke off count as done.",
-    file: "src/backends/sqlite-thread.ts",
+    file: "src/backends/sqlite/thread.ts",
     find: `      waiting.done.reject(new Error("The thread that writes to the session database has ended."));`,
     replace: `      waiting.done.resolve(true);`,
-    in: "tests/backends/sqlite-thread.test.ts",
+    in: "tests/backends/sqlite/thread.test.ts",
     test: "goes on without the thread if it breaks off, and says of no write that it was done",
   },
   {
     rule: "G11",
     what: "SQLite waits for the lock inside the call, and everybody with it.",
-    file: "src/backends/sqlite-database.ts",
+    file: "src/backends/sqlite/database.ts",
     find: `    client.run("PRAGMA busy_timeout = 0");`,
     replace: ``,
-    in: "tests/backends/sqlite-faults.test.ts",
+    in: "tests/backends/sqlite/faults.test.ts",
     test: "never stops the event loop while another process holds the lock",
   },
   {
@@ -1141,7 +1141,7 @@ export const FAULTS: readonly Fault[] = [
   {
     rule: "G4",
     what: "A new id and the end of the old one are two commits.",
-    file: "src/backends/sqlite-writes.ts",
+    file: "src/backends/sqlite/writes.ts",
     find: `    remove.run({ id: newId });
     return changes(rotate.run({ ...record, id: oldId, newId, was: version, now })) === 1;`,
     replace: `    setTimeout(() => remove.run({ id: oldId }), 20);
@@ -1152,7 +1152,7 @@ export const FAULTS: readonly Fault[] = [
   {
     rule: "G5",
     what: "Each write of a turn is a commit of its own.",
-    file: "src/backends/group-commit.ts",
+    file: "src/backends/sqlite/group-commit.ts",
     find: `    const results = this.#inTransaction(() => writes.map((write) => write.run()));`,
     replace: `    const results = writes.map((write) => this.#inTransaction(write.run));`,
     in: "tests/guarantees/crashes.test.ts",
@@ -1161,19 +1161,19 @@ export const FAULTS: readonly Fault[] = [
   {
     rule: "G11",
     what: "Pages of the database are kept in memory, damaged or not.",
-    file: "src/backends/group-commit.ts",
+    file: "src/backends/sqlite/group-commit.ts",
     find: `  if (isDamage) client.run("PRAGMA shrink_memory");`,
     replace: ``,
-    in: "tests/backends/sqlite-faults.test.ts",
+    in: "tests/backends/sqlite/faults.test.ts",
     test: "S7: a page that was damaged is read anew, and no longer from memory, once it is restored",
   },
   {
     rule: "S7",
     what: "A write goes on when its load has come after all, however late.",
-    file: "src/session/keyed-queue.ts",
+    file: "src/store/keyed-queue.ts",
     find: `    if (this.#isLate) throw`,
     replace: `    if (this.#isLate && this.#patience === 0) throw`,
-    in: "tests/session/load-save-store.test.ts",
+    in: "tests/store/load-save-store.test.ts",
     test: "S7: changes nothing that was acknowledged since",
   },
   {
@@ -1188,7 +1188,7 @@ export const FAULTS: readonly Fault[] = [
   {
     rule: "G13",
     what: "A session ends by its row, whatever stands there.",
-    file: "src/session/backend.ts",
+    file: "src/store/backend.ts",
     find: `    Number.isFinite(expiresAt) &&
 `,
     replace: ``,
@@ -1236,7 +1236,7 @@ export const FAULTS: readonly Fault[] = [
   {
     rule: "G16",
     what: "A session is stored for the whole seconds that it has left.",
-    file: "src/session/load-save-store.ts",
+    file: "src/store/load-save-store.ts",
     find: `Math.ceil((record.expiresAt - this.now()) / 1000)`,
     replace: `Math.floor((record.expiresAt - this.now()) / 1000)`,
     in: "tests/guarantees/clocks.test.ts",
@@ -1245,16 +1245,16 @@ export const FAULTS: readonly Fault[] = [
   {
     rule: "G20",
     what: "A failure on one session holds up what comes after it.",
-    file: "src/session/keyed-queue.ts",
+    file: "src/store/keyed-queue.ts",
     find: `    running.then(settle, settle);`,
     replace: `    running.then(settle).catch(() => undefined);`,
-    in: "tests/session/keyed-queue.test.ts",
+    in: "tests/store/keyed-queue.test.ts",
     test: "goes on after a task that failed, whose error only its own caller sees",
   },
   {
     rule: "G21",
     what: "Expired sessions count among those that a user was logged out of.",
-    file: "src/backends/memory.ts",
+    file: "src/backends/memory/backend.ts",
     find: `      if (this.#isLive(entry)) count++;`,
     replace: `      count++;`,
     in: "tests/guarantees/contract.test.ts",
@@ -1263,7 +1263,7 @@ export const FAULTS: readonly Fault[] = [
   {
     rule: "G21",
     what: "A session that changes hands on SQLite leaves its messages behind.",
-    file: "src/backends/sqlite-statements.ts",
+    file: "src/backends/sqlite/statements.ts",
     find: `    flash: sql\`\${value("flash")}\`,`,
     replace: `    flash: sql\`NULL\`,`,
     in: "tests/guarantees/contract.test.ts",
@@ -1272,7 +1272,7 @@ export const FAULTS: readonly Fault[] = [
   {
     rule: "G21",
     what: "An id that was destroyed stays so, even for who creates it anew.",
-    file: "src/session/load-save-store.ts",
+    file: "src/store/load-save-store.ts",
     find: `        this.#destroyed.delete(id);`,
     replace: ``,
     in: "tests/guarantees/contract.test.ts",

@@ -9,9 +9,9 @@ import type { AppOptions } from "bunpie";
 import { App, HttpError, SESSION_TIMEOUT } from "bunpie";
 import { SqliteSessionBackend } from "bunpie/sqlite";
 
-import type { SessionBackend } from "../../src/session/backend.ts";
 import type { CookieOptions } from "../../src/session/cookie.ts";
 import { createId, hashId } from "../../src/session/id.ts";
+import type { SessionBackend } from "../../src/store/backend.ts";
 import type { Fetcher } from "../../src/testing/client.ts";
 import { TestClient } from "../../src/testing/client.ts";
 import { BACKENDS, SWEPT_STORES } from "../support/backends.ts";

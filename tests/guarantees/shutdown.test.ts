@@ -1,7 +1,7 @@
 import { describe, expect } from "bun:test";
 import { readdirSync } from "node:fs";
 
-import { SqliteSessionBackend } from "../../src/backends/sqlite.ts";
+import { SqliteSessionBackend } from "../../src/backends/sqlite/backend.ts";
 import { Sessions } from "../../src/session/manager.ts";
 import { Connection } from "../support/connection.ts";
 import { Folder } from "../support/folder.ts";

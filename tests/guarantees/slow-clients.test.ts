@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 
-import type { SessionBackend } from "../../src/session/backend.ts";
 import { Sessions } from "../../src/session/manager.ts";
 import type { Session } from "../../src/session/session.ts";
+import type { SessionBackend } from "../../src/store/backend.ts";
 import { TestClient } from "../../src/testing/client.ts";
 import { BACKENDS } from "../support/backends.ts";
 import { Child } from "../support/child.ts";

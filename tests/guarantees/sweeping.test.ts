@@ -1,7 +1,7 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 
-import { SqliteSessionBackend } from "../../src/backends/sqlite.ts";
+import { SqliteSessionBackend } from "../../src/backends/sqlite/backend.ts";
 import { createId, hashId } from "../../src/session/id.ts";
 import { Child } from "../support/child.ts";
 import { Folder } from "../support/folder.ts";

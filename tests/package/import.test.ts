@@ -38,7 +38,9 @@ describe('import "bunpie/sqlite"', () => {
 describe('import "bunpie/redis"', () => {
   test("loads nothing of other packages", async () => {
     const { modules } = await load("bunpie/redis");
-    expect(modules.filter((path) => path.includes("/src/backends/redis.ts"))).toHaveLength(1);
+    expect(modules.filter((path) => path.includes("/src/backends/redis/backend.ts"))).toHaveLength(
+      1,
+    );
     expect(modules.filter((path) => /node_modules|sqlite/.test(path))).toEqual([]);
   });
 });

@@ -34,7 +34,7 @@ test.each([
         join(ROOT, "node_modules/drizzle-kit/bin.cjs"),
         "generate",
         `--dialect=${dialect}`,
-        `--schema=${join(ROOT, `src/backends/${name}-schema.ts`)}`,
+        `--schema=${join(ROOT, `src/backends/${name}/schema.ts`)}`,
         `--out=${name}`,
       ],
       { cwd: directory, stdin: "ignore", stdout: "pipe", stderr: "pipe" },

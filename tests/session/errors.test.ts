@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 
-import { SessionDataError, SessionStoreError } from "../../src/session/errors.ts";
+import { SessionDataError } from "../../src/session/errors.ts";
+import { SessionStoreError } from "../../src/store/errors.ts";
 
 describe.each([
   ["SessionStoreError", SessionStoreError, 503],

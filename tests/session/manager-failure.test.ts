@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, describe, expect, jest, mock, spyOn, test } from "bun:test";
 
-import type { SessionBackend } from "../../src/session/backend.ts";
-import { SessionDataError, SessionStoreError } from "../../src/session/errors.ts";
+import { SessionDataError } from "../../src/session/errors.ts";
 import type { SessionEvent } from "../../src/session/events.ts";
 import { hashId } from "../../src/session/id.ts";
 import { Sessions } from "../../src/session/manager.ts";
+import type { SessionBackend } from "../../src/store/backend.ts";
+import { SessionStoreError } from "../../src/store/errors.ts";
 import { AsyncMapBackend, MapBackend } from "../support/backends.ts";
 import type { Operation } from "../support/tapped-store.ts";
 import { TappedStore } from "../support/tapped-store.ts";

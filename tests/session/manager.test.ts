@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, expectTypeOf, jest, mock, spyOn, test } from "bun:test";
 
-import type { SessionBackend } from "../../src/session/backend.ts";
 import type { SessionEvent } from "../../src/session/events.ts";
 import { createId, hashId } from "../../src/session/id.ts";
 import { Sessions } from "../../src/session/manager.ts";
 import type { SessionsOptions } from "../../src/session/options.ts";
+import type { SessionBackend } from "../../src/store/backend.ts";
 import {
   BACKENDS,
   LiveObjectBackend,

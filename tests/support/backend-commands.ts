@@ -2,7 +2,7 @@ import { expect } from "bun:test";
 
 import * as fc from "fast-check";
 
-import type { SessionBackend, SessionData } from "../../src/session/backend.ts";
+import type { SessionBackend, SessionData } from "../../src/store/backend.ts";
 import { randomId } from "../../src/testing/records.ts";
 import type { FakeClock } from "./clock.ts";
 

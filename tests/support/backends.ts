@@ -1,11 +1,11 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { InMemorySessionBackend } from "../../src/backends/memory.ts";
-import { RedisSessionBackend } from "../../src/backends/redis.ts";
-import { SqliteSessionBackend } from "../../src/backends/sqlite.ts";
-import type { SessionBackend, SessionData, SessionStore } from "../../src/session/backend.ts";
-import { SESSION_TIMEOUT } from "../../src/session/backend.ts";
+import { InMemorySessionBackend } from "../../src/backends/memory/backend.ts";
+import { RedisSessionBackend } from "../../src/backends/redis/backend.ts";
+import { SqliteSessionBackend } from "../../src/backends/sqlite/backend.ts";
+import type { SessionBackend, SessionData, SessionStore } from "../../src/store/backend.ts";
+import { SESSION_TIMEOUT } from "../../src/store/backend.ts";
 import { randomPrefix, redis, redisClient } from "./redis.ts";
 
 type Clock = () => number;

@@ -1,5 +1,5 @@
-import type { SessionStore } from "../../src/session/backend.ts";
-import { NEW_RECORD } from "../../src/session/backend.ts";
+import type { SessionStore } from "../../src/store/backend.ts";
+import { NEW_RECORD } from "../../src/store/backend.ts";
 import type { Random } from "./random.ts";
 
 /** An id of the form that Bunpie's have, from random numbers that can be had again. */

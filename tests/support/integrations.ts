@@ -8,8 +8,8 @@ import { setCookie } from "hono/cookie";
 import { HTTPException } from "hono/http-exception";
 import { stream } from "hono/streaming";
 
-import type { MaybePromise } from "../../src/session/maybe-promise.ts";
 import type { Session } from "../../src/session/session.ts";
+import type { MaybePromise } from "../../src/store/maybe-promise.ts";
 
 /** What a page answers with. Each integration says it in its own way. */
 export type Answer =

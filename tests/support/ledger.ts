@@ -1,5 +1,5 @@
-import type { SessionStore } from "../../src/session/backend.ts";
 import { Sessions } from "../../src/session/manager.ts";
+import type { SessionStore } from "../../src/store/backend.ts";
 import { Visitor } from "./visitor.ts";
 
 type Random = (limit: number) => number;

@@ -1,5 +1,5 @@
-import type { SessionInfo, SessionRecord } from "../../src/session/backend.ts";
-import { SessionStore } from "../../src/session/backend.ts";
+import type { SessionInfo, SessionRecord } from "../../src/store/backend.ts";
+import { SessionStore } from "../../src/store/backend.ts";
 
 /** The least that a store can be: records in a `Map`, which several can share. */
 export class MapStore extends SessionStore {

@@ -1,6 +1,6 @@
-import type { SessionBackend, SessionData } from "../../src/session/backend.ts";
-import { SESSION_TIMEOUT, SessionStore } from "../../src/session/backend.ts";
 import { hashId } from "../../src/session/id.ts";
+import type { SessionBackend, SessionData } from "../../src/store/backend.ts";
+import { SESSION_TIMEOUT, SessionStore } from "../../src/store/backend.ts";
 
 /** What a handler gets from either layer, as far as a race needs it. */
 export interface SharedSession {

@@ -1,6 +1,6 @@
-import { PostgresSessionBackend } from "../../src/backends/postgres.ts";
-import type { SessionInfo, SessionRecord } from "../../src/session/backend.ts";
-import { SessionStore } from "../../src/session/backend.ts";
+import { PostgresSessionBackend } from "../../src/backends/postgres/backend.ts";
+import type { SessionInfo, SessionRecord } from "../../src/store/backend.ts";
+import { SessionStore } from "../../src/store/backend.ts";
 import { postgres, Schema } from "./postgres.ts";
 
 /** The PostgreSQL backend in a schema of its own, which goes when the store is closed. */

@@ -1,4 +1,4 @@
-import type { SessionBackend, SessionData } from "../../src/session/backend.ts";
+import type { SessionBackend, SessionData } from "../../src/store/backend.ts";
 import { TcpProxy } from "./tcp-proxy.ts";
 
 /** A store that listens on a port of this machine, behind a network that can be made to fail. */

@@ -2,8 +2,8 @@ import { expect } from "bun:test";
 
 import * as fc from "fast-check";
 
-import type { SessionData, SessionRecord, SessionStore } from "../../src/session/backend.ts";
-import { NEW_RECORD } from "../../src/session/backend.ts";
+import type { SessionData, SessionRecord, SessionStore } from "../../src/store/backend.ts";
+import { NEW_RECORD } from "../../src/store/backend.ts";
 import { randomId } from "../../src/testing/records.ts";
 import type { FakeClock } from "./clock.ts";
 

@@ -1,7 +1,7 @@
-import { InMemorySessionBackend } from "../../src/backends/memory.ts";
-import type { MaybePromise, SessionInfo, SessionRecord } from "../../src/session/backend.ts";
-import { SessionStore } from "../../src/session/backend.ts";
-import { andThen } from "../../src/session/maybe-promise.ts";
+import { InMemorySessionBackend } from "../../src/backends/memory/backend.ts";
+import type { MaybePromise, SessionInfo, SessionRecord } from "../../src/store/backend.ts";
+import { SessionStore } from "../../src/store/backend.ts";
+import { andThen } from "../../src/store/maybe-promise.ts";
 
 export type Operation = Exclude<keyof SessionStore, "load" | "save">;
 

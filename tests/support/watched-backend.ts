@@ -1,6 +1,6 @@
-import type { SessionBackend } from "../../src/session/backend.ts";
-import type { MaybePromise } from "../../src/session/maybe-promise.ts";
-import { andThen } from "../../src/session/maybe-promise.ts";
+import type { SessionBackend } from "../../src/store/backend.ts";
+import type { MaybePromise } from "../../src/store/maybe-promise.ts";
+import { andThen } from "../../src/store/maybe-promise.ts";
 
 /** What a backend was asked: a method, and what for. */
 export type Call = readonly [method: string, ...args: unknown[]];

@@ -5,7 +5,7 @@ import { LOAD_SAVE_STORE, SESSION_BACKEND } from "../../src/testing/backend-cont
 import { SESSION_STORE } from "../../src/testing/store-contract.ts";
 import { docComments, sentencesOf } from "../support/doc-comments.ts";
 
-const SESSION = join(import.meta.dir, "../../src/session");
+const STORE = join(import.meta.dir, "../../src/store");
 
 /** What the doc comments say that shows in no call of a backend. */
 const SAID_IN_PASSING = new Set([
@@ -26,8 +26,8 @@ const SAID_IN_PASSING = new Set([
 const TYPES = /^(?:Session(?:Data|Backend|Record|Info|Store)|LoadSaveStore$)/;
 
 const [backend, loadSaveStore] = await Promise.all([
-  Bun.file(join(SESSION, "backend.ts")).text(),
-  Bun.file(join(SESSION, "load-save-store.ts")).text(),
+  Bun.file(join(STORE, "backend.ts")).text(),
+  Bun.file(join(STORE, "load-save-store.ts")).text(),
 ]);
 
 const docs = [

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect } from "bun:test";
 
-import type { SessionRecord } from "../../src/session/backend.ts";
+import type { SessionRecord } from "../../src/store/backend.ts";
 import { expiredRecord, randomId, recordOf } from "../../src/testing/records.ts";
 import { testSessionBackend } from "../../src/testing/session-backend.ts";
 import { MapBackend } from "../support/backends.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
-import type { SessionRecord } from "../../src/session/backend.ts";
+import type { SessionRecord } from "../../src/store/backend.ts";
 import { recordOf } from "../../src/testing/records.ts";
 import { beginTrial, neverTwice } from "../../src/testing/trial.ts";
 import { MapBackend } from "../support/backends.ts";

@@ -1,4 +1,4 @@
-import type { SessionBackend } from "../../../src/session/backend.ts";
+import type { SessionBackend } from "../../../src/store/backend.ts";
 
 /** A backend with one fault, and the tests that have to tell of it. */
 export interface Broken {

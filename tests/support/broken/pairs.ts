@@ -1,4 +1,4 @@
-import type { SessionBackend, SessionData } from "../../../src/session/backend.ts";
+import type { SessionBackend, SessionData } from "../../../src/store/backend.ts";
 import { LiveObjectBackend, MapBackend } from "../backends.ts";
 import type { Broken } from "./broken.ts";
 import { DELETES, IDS, KEEPS, latin1, turn, VALUES } from "./broken.ts";

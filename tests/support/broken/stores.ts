@@ -3,9 +3,9 @@ import type {
   SessionInfo,
   SessionRecord,
   SessionStore,
-} from "../../../src/session/backend.ts";
-import { NEW_RECORD } from "../../../src/session/backend.ts";
-import { KeyedQueue } from "../../../src/session/keyed-queue.ts";
+} from "../../../src/store/backend.ts";
+import { NEW_RECORD } from "../../../src/store/backend.ts";
+import { KeyedQueue } from "../../../src/store/keyed-queue.ts";
 import { MapBackend } from "../backends.ts";
 import { MapStore } from "../map-store.ts";
 import type { Broken } from "./broken.ts";

@@ -1,6 +1,6 @@
 // Serves guests from a database, on a port that it tells. Told to be full, it lets no file of its own grow
 // any more, until it is told otherwise.
-import { SqliteSessionBackend } from "../../../src/backends/sqlite.ts";
+import { SqliteSessionBackend } from "../../../src/backends/sqlite/backend.ts";
 import { GuestHouse } from "../guests.ts";
 
 const [, , path = ""] = process.argv;

@@ -1,6 +1,6 @@
 // Serves sessions from a database, on a port that it tells, until it is killed.
 import { App } from "../../../src/app/app.ts";
-import { SqliteSessionBackend } from "../../../src/backends/sqlite.ts";
+import { SqliteSessionBackend } from "../../../src/backends/sqlite/backend.ts";
 
 class Site extends App {
   index(): object {

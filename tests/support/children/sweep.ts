@@ -1,7 +1,7 @@
 // Serves counters from a database, and sweeps it when it is told to. Says how long its event loop
 // stood still at most, without a sweep and with one.
 import { App } from "../../../src/app/app.ts";
-import { SqliteSessionBackend } from "../../../src/backends/sqlite.ts";
+import { SqliteSessionBackend } from "../../../src/backends/sqlite/backend.ts";
 import { longestStall } from "../stall.ts";
 
 class Counter extends App<{ visits: number }> {

@@ -4,8 +4,8 @@ import type {
   SessionData,
   SessionInfo,
   SessionRecord,
-} from "../../../src/session/backend.ts";
-import { SessionStore } from "../../../src/session/backend.ts";
+} from "../../../src/store/backend.ts";
+import { SessionStore } from "../../../src/store/backend.ts";
 
 /** Settles when it is the turn of whoever asks. Somebody else decides on the order. */
 export type Turn = (what: string) => Promise<unknown>;

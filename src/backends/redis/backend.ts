@@ -1,0 +1,258 @@
+import type { SessionInfo, SessionRecord } from "../../store/backend.ts";
+import { SessionStore } from "../../store/backend.ts";
+import type { RedisLike } from "./connection.ts";
+import { isReply, RedisConnection } from "./connection.ts";
+import { expiryOf, recordOf, textOf, unreadable, userOf } from "./record.ts";
+import type { Script } from "./scripts.ts";
+import { CREATE, DELETE, DELETE_ALL, REPLACE, ROTATE, TOUCH } from "./scripts.ts";
+import { RedisWriter } from "./writer.ts";
+
+export type { RedisLike } from "./connection.ts";
+
+/** How the Redis backend is set up. */
+export interface RedisSessionBackendOptions {
+  /**
+   * What all keys begin with; `"bunpie:"` by default. Apps that share a server need one each. On a
+   * cluster it has to hold a hash tag, such as `"{bunpie}:"`: what one script changes must lie in
+   * one slot.
+   */
+  readonly prefix?: string;
+  /**
+   * How long to wait for the server, in milliseconds, until the connection counts as lost; 750 by
+   * default. Only for a URL: a client of yours waits as it does.
+   */
+  readonly replyTimeout?: number;
+  /** The clock, in Unix milliseconds; `Date.now` by default. */
+  readonly now?: () => number;
+}
+
+const DEFAULT_PREFIX = "bunpie:";
+const DEFAULT_REPLY_TIMEOUT = 750;
+const LONGEST_REPLY_TIMEOUT = 60_000;
+
+/**
+ * So long, in milliseconds, Redis keeps a session that has ended. What has ended is for the app's
+ * clock to say: Redis only clears up behind it, and must not be early.
+ */
+const KEPT_FOR = 60_000;
+
+/**
+ * Keeps sessions in Redis 7.0 or newer, for any number of processes and machines. Every write is one
+ * script, and so one step.
+ *
+ * ```ts
+ * new RedisSessionBackend("redis://localhost:6379");
+ * new RedisSessionBackend(client); // a Bun.RedisClient that you already have
+ * ```
+ */
+export class RedisSessionBackend extends SessionStore {
+  readonly #redis: RedisLike;
+  readonly #own: RedisConnection | undefined;
+  readonly #prefix: string;
+  readonly #writer: RedisWriter;
+  #underWay = 0;
+  #onIdle = (): void => undefined;
+  #closed: Promise<void> | undefined;
+
+  /**
+   * `source` is a URL, or a client of yours. That one stays open when the backend closes, and should
+   * neither keep commands for later nor send one twice:
+   * `new Bun.RedisClient(url, { enableOfflineQueue: false })`. Nothing is connected before it is
+   * needed.
+   *
+   * @throws TypeError for a source or an option that makes no sense, with the remedy.
+   */
+  constructor(source: string | RedisLike, options: RedisSessionBackendOptions = {}) {
+    super(options.now);
+    const { prefix = DEFAULT_PREFIX, replyTimeout = DEFAULT_REPLY_TIMEOUT } = options;
+    checkOptions(source, options);
+    this.#prefix = prefix;
+    if (typeof source === "string") {
+      this.#own = new RedisConnection(source, replyTimeout);
+      this.#redis = this.#own;
+    } else {
+      this.#redis = source;
+    }
+    this.#writer = new RedisWriter(this.#redis, replyTimeout);
+  }
+
+  read(id: string): Promise<SessionRecord | undefined> {
+    return this.#begin(async () => {
+      const record = await this.#find(id);
+      return record !== undefined && record.expiresAt > this.now() ? record : undefined;
+    });
+  }
+
+  create(id: string, record: SessionRecord): Promise<boolean> {
+    return this.#write(CREATE, [id], record);
+  }
+
+  replace(id: string, record: SessionRecord, version: number): Promise<boolean> {
+    return this.#write(REPLACE, [id], record, version);
+  }
+
+  rotate(oldId: string, newId: string, record: SessionRecord, version: number): Promise<boolean> {
+    return this.#write(ROTATE, [oldId, newId], record, version);
+  }
+
+  async touch(id: string, expiresAt: number): Promise<boolean> {
+    return (await this.#run(TOUCH, [this.#sessionKey(id)], this.#expiry({ expiresAt }))) === 1;
+  }
+
+  async delete(id: string): Promise<void> {
+    await this.#run(DELETE, [this.#sessionKey(id)], []);
+  }
+
+  list(userId: string): Promise<readonly SessionInfo[]> {
+    return this.#begin(async () => {
+      const ids = listOf(await this.#redis.send("ZRANGE", [this.#userKey(userId), "0", "-1"]));
+      if (ids.length === 0) return [];
+      const keys = ids.map((id) => this.#sessionKey(String(id)));
+      const texts = listOf(await this.#redis.send("MGET", keys));
+      const now = this.now();
+      return ids
+        .flatMap((handle, index) => {
+          const record = recordOf(textOrNull(texts[index]) ?? "", now);
+          const isTheirs = record.userId === userId && record.expiresAt > now;
+          return isTheirs ? [infoOf(String(handle), userId, record)] : [];
+        })
+        .toSorted((one, other) => one.createdAt - other.createdAt);
+    });
+  }
+
+  deleteAll(userId: string, exceptId = ""): Promise<number> {
+    return this.#run(DELETE_ALL, [this.#userKey(userId)], [userOf(userId), exceptId]);
+  }
+
+  /** Has nothing to do: Redis removes a session by itself, a minute after its end. */
+  sweep(): number {
+    return 0;
+  }
+
+  /** Waits for what was begun. The connection that was made for a URL is then closed. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    if (this.#underWay > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+    }
+    this.#own?.close();
+  }
+
+  async #find(id: string): Promise<SessionRecord | undefined> {
+    try {
+      const text = textOrNull(await this.#redis.send("GET", [this.#sessionKey(id)]));
+      return text === null ? undefined : recordOf(text, this.now());
+    } catch (error) {
+      // What is kept under the key is no text at all.
+      if (isReply(error, "WRONGTYPE")) return unreadable(this.now());
+      throw error;
+    }
+  }
+
+  async #write(
+    script: Script,
+    ids: readonly string[],
+    record: SessionRecord,
+    version = 0,
+  ): Promise<boolean> {
+    const keys = ids.map((id) => this.#sessionKey(id));
+    // The scripts know it anyway. A cluster has to be told, so that it can refuse two slots.
+    if (record.userId !== null) keys.push(this.#userKey(record.userId));
+    const contents = [userOf(record.userId), textOf(record), String(version)];
+    return (await this.#run(script, keys, [...this.#expiry(record), ...contents])) === 1;
+  }
+
+  #run(script: Script, keys: readonly string[], args: readonly string[]): Promise<number> {
+    return this.#begin(async () => {
+      const common = [String(this.now()), this.#prefix];
+      return numberIn(await this.#writer.run(script, keys, [...common, ...args]));
+    });
+  }
+
+  async #begin<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#closed !== undefined) throw new Error("The session store is closed.");
+    this.#underWay++;
+    try {
+      return await work();
+    } finally {
+      this.#underWay--;
+      if (this.#underWay === 0) this.#onIdle();
+    }
+  }
+
+  #sessionKey(id: string): string {
+    return `${this.#prefix}session:${id}`;
+  }
+
+  #userKey(userId: string): string {
+    return `${this.#prefix}user:${userOf(userId)}`;
+  }
+
+  /**
+   * When a record expires, and for how long Redis is to keep it; 0 for one that is over. Redis is told
+   * a duration and no time, so that its clock may show what it likes.
+   */
+  #expiry(record: Pick<SessionRecord, "expiresAt">): [expiresAt: string, ttl: string] {
+    const expiresAt = expiryOf(record);
+    const left = expiresAt - this.now();
+    return [String(expiresAt), left > 0 ? String(Math.ceil(left) + KEPT_FOR) : "0"];
+  }
+}
+
+function infoOf(handle: string, userId: string, record: SessionRecord): SessionInfo {
+  const { createdAt, touchedAt, expiresAt, authenticatedAt } = record;
+  return { handle, userId, createdAt, touchedAt, expiresAt, authenticatedAt };
+}
+
+function textOrNull(reply: unknown): string | null {
+  if (typeof reply !== "string" && reply !== null) throw unexpected(reply);
+  return reply;
+}
+
+function numberIn(reply: unknown): number {
+  if (typeof reply !== "number") throw unexpected(reply);
+  return reply;
+}
+
+function listOf(reply: unknown): readonly unknown[] {
+  if (!Array.isArray(reply)) throw unexpected(reply);
+  return reply;
+}
+
+function unexpected(reply: unknown): TypeError {
+  return new TypeError(
+    `The Redis client gave ${Bun.inspect(reply).slice(0, 40)}. It has to give texts as strings, integers as ` +
+      "numbers, lists as arrays and nothing as null, as Bun.RedisClient does.",
+  );
+}
+
+function checkOptions(source: unknown, options: RedisSessionBackendOptions): void {
+  const { prefix = DEFAULT_PREFIX, replyTimeout = DEFAULT_REPLY_TIMEOUT } = options;
+  if (typeof source !== "string" && typeof (source as RedisLike | null)?.send !== "function") {
+    throw new TypeError(
+      'RedisSessionBackend needs a URL such as "redis://localhost:6379", a Bun.RedisClient, or ' +
+        "anything else that has a method send(command, args).",
+    );
+  }
+  if (typeof prefix !== "string") {
+    throw new TypeError(
+      `\`prefix\` is ${String(prefix)}; it has to be a string. Leave it out for "${DEFAULT_PREFIX}".`,
+    );
+  }
+  if (typeof source !== "string" && options.replyTimeout !== undefined) {
+    throw new TypeError(
+      "`replyTimeout` is for a connection that is made for a URL. A client of yours has options of its own.",
+    );
+  }
+  if (!(replyTimeout >= 1 && replyTimeout <= LONGEST_REPLY_TIMEOUT)) {
+    throw new TypeError(
+      `\`replyTimeout\` is ${replyTimeout}; it has to be milliseconds, from 1 to ${LONGEST_REPLY_TIMEOUT}.`,
+    );
+  }
+}

@@ -1,0 +1,149 @@
+import type { RedisLike } from "./connection.ts";
+import { isReply } from "./connection.ts";
+
+/** A Lua script, which Redis runs as one step. */
+export class Script {
+  readonly #text: string;
+  readonly #hash: string;
+
+  constructor(body: string) {
+    this.#text = COMMON + body;
+    this.#hash = Bun.SHA1.hash(this.#text, "hex");
+  }
+
+  /** Runs the script by its hash; where the server does not know it, after a restart, by its text. */
+  async run(redis: RedisLike, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+    const rest = [String(keys.length), ...keys, ...args];
+    try {
+      return await redis.send("EVALSHA", [this.#hash, ...rest]);
+    } catch (error) {
+      if (!isReply(error, "NOSCRIPT")) throw error;
+      return await redis.send("EVAL", [this.#text, ...rest]);
+    }
+  }
+}
+
+/**
+ * What the scripts have in common. A session is a text under a key of its own (redis-record.ts). A
+ * user has a sorted set: the ids of the sessions, by when they expire.
+ *
+ * Nothing is done once the server's clock shows more than ARGV[1]. What has expired is for the app's
+ * clock to say, and that shows ARGV[2]. All keys begin with ARGV[3].
+ *
+ * Redis undoes nothing when a script fails on its way. So what may be refused, for want of memory for
+ * instance, comes first, and is nothing but an id too many in a set.
+ */
+const COMMON = String.raw`
+local time = redis.call("TIME")
+if time[1] * 1000 + time[2] / 1000 > tonumber(ARGV[1]) then
+  return redis.error_reply("LATE It reached the server too late, and was not carried out.")
+end
+local now, sessions, users = tonumber(ARGV[2]), ARGV[3] .. "session:", ARGV[3] .. "user:"
+
+-- The session under a key, expired or not. One that cannot be read has the version 0.
+local function find(key)
+  local text = redis.pcall("GET", key)
+  if not text then return nil end
+  if type(text) == "table" then
+    if not string.find(text.err, "^WRONGTYPE") then error(text) end
+    text = ""
+  end
+  local version, expiresAt, rest, user =
+    string.match(text, "^%[(%d+),(%-?%d+%.?%d*),%-?%d+%.?%d*,()[^\n]*,\n([^\n]*)%]\n")
+  if not version then return { version = 0, expiresAt = math.huge, user = "null" } end
+  return {
+    version = tonumber(version), expiresAt = tonumber(expiresAt), user = user,
+    text = text, rest = rest,
+  }
+end
+
+local function isLive(session)
+  return session and session.expiresAt > now
+end
+
+local function idOf(key)
+  return string.sub(key, #sessions + 1)
+end
+
+-- Adds a session to its user's set, and takes out a few that are gone.
+local function enlist(user, key, expiresAt, ttl)
+  local set = users .. user
+  redis.call("ZADD", set, expiresAt, idOf(key))
+  for _, id in ipairs(redis.call("ZRANGE", set, "-inf", now, "BYSCORE", "LIMIT", 0, 10)) do
+    if redis.call("EXISTS", sessions .. id) == 0 then redis.call("ZREM", set, id) end
+  end
+  if redis.call("PTTL", set) < tonumber(ttl) then redis.call("PEXPIRE", set, ttl) end
+end
+
+local function delist(user, key)
+  if user ~= "null" then redis.call("ZREM", users .. user, idOf(key)) end
+end
+
+local function remove(key, session)
+  redis.call("DEL", key)
+  if session then delist(session.user, key) end
+end
+
+-- Keeps a text for ttl milliseconds, in the place of the session that was under the key.
+local function put(key, old, expiresAt, ttl, user, text)
+  if ttl == "0" then return remove(key, old) end
+  local isListed = old and old.user == user and old.expiresAt == tonumber(expiresAt)
+  if user ~= "null" and not isListed then enlist(user, key, expiresAt, ttl) end
+  redis.call("SET", key, text, "PX", ttl)
+  if old and old.user ~= user then delist(old.user, key) end
+end
+`;
+
+/** KEYS[1]: the session. ARGV[4] to [7]: expiresAt, ttl, user, text. Gives 0 if the id is taken. */
+export const CREATE = new Script(String.raw`
+local old = find(KEYS[1])
+if isLive(old) then return 0 end
+put(KEYS[1], old, ARGV[4], ARGV[5], ARGV[6], ARGV[7])
+return 1
+`);
+
+/** As CREATE, and ARGV[8]: the version. Gives 0 if that is not what is there. */
+export const REPLACE = new Script(String.raw`
+local old = find(KEYS[1])
+if not isLive(old) or old.version ~= tonumber(ARGV[8]) then return 0 end
+put(KEYS[1], old, ARGV[4], ARGV[5], ARGV[6], ARGV[7])
+return 1
+`);
+
+/** As REPLACE, and KEYS[2]: the session under its new id. Gives 0 if that is taken, too. */
+export const ROTATE = new Script(String.raw`
+local old, taken = find(KEYS[1]), find(KEYS[2])
+if not isLive(old) or old.version ~= tonumber(ARGV[8]) or isLive(taken) then return 0 end
+put(KEYS[2], taken, ARGV[4], ARGV[5], ARGV[6], ARGV[7])
+remove(KEYS[1], old)
+return 1
+`);
+
+/** KEYS[1]: the session. ARGV[4] and [5]: expiresAt, ttl. Gives 0 if there is nothing to touch. */
+export const TOUCH = new Script(String.raw`
+local old = find(KEYS[1])
+if not isLive(old) or not old.text then return 0 end
+local head = string.format("[%.0f,%s,%s,", old.version + 1, ARGV[4], ARGV[2])
+put(KEYS[1], old, ARGV[4], ARGV[5], old.user, head .. string.sub(old.text, old.rest))
+return 1
+`);
+
+/** KEYS[1]: the session. */
+export const DELETE = new Script(String.raw`
+remove(KEYS[1], find(KEYS[1]))
+return 1
+`);
+
+/** KEYS[1]: the user's set. ARGV[4] and [5]: the user, the id to keep. Gives how many live ones went. */
+export const DELETE_ALL = new Script(String.raw`
+local live = 0
+for _, id in ipairs(redis.call("ZRANGE", KEYS[1], 0, -1)) do
+  local key = sessions .. id
+  local session = find(key)
+  if id ~= ARGV[5] and session and session.user == ARGV[4] then
+    if isLive(session) then live = live + 1 end
+    remove(key, session)
+  end
+end
+return live
+`);

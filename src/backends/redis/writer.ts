@@ -1,0 +1,54 @@
+import { RedisClock } from "./clock.ts";
+import type { RedisLike } from "./connection.ts";
+import { isReply, NotSent } from "./connection.ts";
+import type { Script } from "./scripts.ts";
+
+/**
+ * Runs scripts that change something, and none of them late: what is reported as failed has been
+ * carried out by then, or never will be.
+ *
+ * A network may hold a command back and deliver it when everybody has long gone on: a logout, say,
+ * that failed, and then ends the session in which the user has bought something meanwhile. So each
+ * script is told the time from which on it must do nothing, and where it is open whether it was
+ * carried out, its failure is not reported before that.
+ */
+export class RedisWriter {
+  readonly #redis: RedisLike;
+  readonly #clock: RedisClock;
+  readonly #patience: number;
+
+  /** `patience` is how long, in milliseconds, a script may take to reach the server. */
+  constructor(redis: RedisLike, patience: number) {
+    this.#redis = redis;
+    this.#clock = new RedisClock(redis);
+    this.#patience = patience;
+  }
+
+  async run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+    const deadline = performance.now() + this.#patience;
+    try {
+      return await this.#runBefore(deadline, script, keys, args);
+    } catch (error) {
+      if (!isReply(error, "LATE")) throw error;
+      // Unless it is late by our clock too, the server's was set, or the server is another.
+      this.#clock.forget();
+      return this.#runBefore(deadline, script, keys, args);
+    }
+  }
+
+  async #runBefore(
+    deadline: number,
+    script: Script,
+    keys: readonly string[],
+    args: readonly string[],
+  ): Promise<unknown> {
+    const latest = String(await this.#clock.at(deadline));
+    try {
+      return await script.run(this.#redis, keys, [latest, ...args]);
+    } catch (error) {
+      const isSettled = isReply(error) || error instanceof NotSent;
+      if (!isSettled) await Bun.sleep(Math.max(0, deadline - performance.now()));
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,180 @@
+import type { SessionBackend, SessionData, SessionInfo, SessionRecord } from "./backend.ts";
+import { parseData, SessionStore } from "./backend.ts";
+import type { Turn } from "./keyed-queue.ts";
+import { KeyedQueue } from "./keyed-queue.ts";
+import type { MaybePromise } from "./maybe-promise.ts";
+import { andThen, orUndo } from "./maybe-promise.ts";
+import { Tombstones } from "./tombstones.ts";
+
+/** Two-method backends keep the session's own facts under this key of the data. */
+export const FACTS_KEY = "$";
+
+/** The session's own facts, as they travel in the data of a two-method backend. */
+type Facts = Omit<SessionRecord, "data">;
+
+/**
+ * Makes a store of a two-method backend. Inside this process it gives every guarantee: what is done
+ * to one session is done one after the other, and what was destroyed stays destroyed. Between
+ * processes a small window stays open, between `load` and `save`; and nothing can be done about a
+ * `save` that takes effect after its time, in the place of what others have saved since.
+ */
+export class LoadSaveStore extends SessionStore {
+  readonly #backend: SessionBackend;
+  readonly #queue: KeyedQueue;
+  readonly #destroyed = new Tombstones();
+
+  /** `patience` is how long, in milliseconds, one call may keep others of its session waiting. */
+  constructor(backend: SessionBackend, now?: () => number, patience?: number) {
+    super(now);
+    this.#backend = backend;
+    this.#queue = new KeyedQueue(patience);
+  }
+
+  read(id: string): MaybePromise<SessionRecord | undefined> {
+    return this.#queue.run(id, () => this.#read(id));
+  }
+
+  create(id: string, record: SessionRecord): MaybePromise<boolean> {
+    return this.#queue.run(id, (turn) =>
+      andThen(this.#readLive(id), (found) => {
+        if (found !== undefined) return false;
+        this.#destroyed.delete(id);
+        return this.#write(turn, id, record);
+      }),
+    );
+  }
+
+  replace(id: string, record: SessionRecord, version: number): MaybePromise<boolean> {
+    return this.#queue.run(id, (turn) =>
+      andThen(this.#readLive(id), (found) =>
+        found?.version === version ? this.#write(turn, id, record) : false,
+      ),
+    );
+  }
+
+  rotate(
+    oldId: string,
+    newId: string,
+    record: SessionRecord,
+    version: number,
+  ): MaybePromise<boolean> {
+    // Taken by the old one; and a task of an id would wait for ever for another of the same id.
+    if (newId === oldId) return false;
+    return this.#queue.run(oldId, (turn) =>
+      andThen(this.#readLive(oldId), (found) => {
+        if (found?.version !== version) return false;
+        turn.hold();
+        return andThen(this.create(newId, record), (created) =>
+          created ? andThen(this.#erase(turn, oldId), () => true) : false,
+        );
+      }),
+    );
+  }
+
+  touch(id: string, expiresAt: number): MaybePromise<boolean> {
+    return this.#queue.run(id, (turn) =>
+      andThen(this.#readLive(id), (found) => {
+        if (found === undefined) return false;
+        const touchedAt = this.now();
+        return this.#write(turn, id, {
+          ...found,
+          touchedAt,
+          expiresAt,
+          version: found.version + 1,
+        });
+      }),
+    );
+  }
+
+  delete(id: string): MaybePromise<void> {
+    return this.#queue.run(id, (turn) => this.#erase(turn, id));
+  }
+
+  list(): readonly SessionInfo[] {
+    throw needsSessionStore("list a user's sessions");
+  }
+
+  deleteAll(): number {
+    throw needsSessionStore("revoke all of a user's sessions");
+  }
+
+  /** A two-method backend expires its sessions by itself, after the timeout it was given. */
+  sweep(): number {
+    return 0;
+  }
+
+  /** Does nothing: the backend is the caller's. */
+  close(): void {}
+
+  #read(id: string): MaybePromise<SessionRecord | undefined> {
+    if (this.#destroyed.has(id)) return undefined;
+    return andThen(this.#backend.load(id), (data) => this.#recordOf(data));
+  }
+
+  #readLive(id: string): MaybePromise<SessionRecord | undefined> {
+    return andThen(this.#read(id), (found) =>
+      found === undefined || found.expiresAt <= this.now() ? undefined : found,
+    );
+  }
+
+  /** A load that took too long may have given what others have changed or destroyed since. */
+  #write(turn: Turn, id: string, record: SessionRecord): MaybePromise<true> {
+    turn.hold();
+    const { data, ...facts } = record;
+    const seconds = Math.ceil((record.expiresAt - this.now()) / 1000);
+    const kept = { ...parseData(data), [FACTS_KEY]: facts };
+    return andThen(this.#backend.save(id, kept, seconds), () => true as const);
+  }
+
+  #erase(turn: Turn, id: string): MaybePromise<void> {
+    turn.hold();
+    this.#destroyed.add(id);
+    const erased = orUndo(
+      () => this.#backend.save(id, {}, 0),
+      () => this.#destroyed.delete(id),
+    );
+    return andThen(erased, () => undefined);
+  }
+
+  #recordOf(loaded: SessionData | null | undefined): SessionRecord | undefined {
+    if (loaded === null || loaded === undefined) return undefined;
+    // What is no dictionary becomes a text that holds none: the session cannot be read.
+    if (typeof loaded !== "object" || Array.isArray(loaded)) {
+      return { ...this.#foreignFacts(), data: textOf(loaded) };
+    }
+    if (Object.keys(loaded).length === 0) return undefined;
+    const { [FACTS_KEY]: facts = this.#foreignFacts(), ...data } = loaded;
+    return { ...NO_FACTS, ...(facts as Facts), data: textOf(data) };
+  }
+
+  /** What is known of a session that something else than Bunpie saved: the backend says it lives. */
+  #foreignFacts(): Facts {
+    const now = this.now();
+    return {
+      ...NO_FACTS,
+      version: 0,
+      createdAt: now,
+      touchedAt: 0,
+      expiresAt: Number.MAX_SAFE_INTEGER,
+    };
+  }
+}
+
+/** Some databases do not keep a `null`. */
+const NO_FACTS = { flash: null, userId: null, authenticatedAt: null, remember: null } as const;
+
+/** The JSON text of whatever a backend gave, or a text that is none. */
+function textOf(loaded: unknown): string {
+  try {
+    return JSON.stringify(loaded) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+function needsSessionStore(purpose: string): Error {
+  return new Error(
+    `A backend with only load() and save() cannot ${purpose}: it does not know whose they are. ` +
+      "Extend SessionStore, or use a built-in backend such as SqliteSessionBackend.",
+  );
+}

@@ -1,0 +1,342 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { join } from "node:path";
+
+import { getTableName } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/bun-sql";
+import { migrate } from "drizzle-orm/bun-sql/migrator";
+import { readMigrationFiles } from "drizzle-orm/migrator";
+import { getTableConfig } from "drizzle-orm/pg-core";
+
+import { App } from "../../../src/app/app.ts";
+import type { PostgresSessionBackendOptions } from "../../../src/backends/postgres/backend.ts";
+import { PostgresSessionBackend, sessions } from "../../../src/backends/postgres/backend.ts";
+import { TestClient } from "../../../src/testing/client.ts";
+import { recordOf } from "../../../src/testing/records.ts";
+import { Child } from "../../support/child.ts";
+import { Folder } from "../../support/folder.ts";
+import { portOf, postgres, Schema } from "../../support/postgres.ts";
+import { quiet } from "../../support/quiet.ts";
+import { TcpProxy } from "../../support/tcp-proxy.ts";
+
+const MIGRATIONS = readMigrationFiles({
+  migrationsFolder: join(import.meta.dir, "../../../drizzle/postgres"),
+});
+
+describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", () => {
+  let schema: Schema;
+  const backends: PostgresSessionBackend[] = [];
+
+  beforeEach(async () => {
+    schema = await Schema.create();
+  });
+  afterEach(async () => {
+    await Promise.all(backends.splice(0).map((backend) => backend.close()));
+    await schema.drop();
+  });
+
+  function open(url = schema.url, options?: PostgresSessionBackendOptions): PostgresSessionBackend {
+    const backend = new PostgresSessionBackend(url, options);
+    backends.push(backend);
+    return backend;
+  }
+
+  async function tables(): Promise<unknown[]> {
+    const rows = await schema.sql`
+      SELECT tablename FROM pg_tables WHERE schemaname = ${schema.name} ORDER BY 1`.values();
+    return rows.flat();
+  }
+
+  const OWN_TABLES = ["bunpie_migrations", "bunpie_sessions"];
+
+  test("makes the table and its indexes as the schema has them, at the first request", async () => {
+    const backend = open();
+    expect(await tables()).toEqual([]);
+    expect(await backend.read("id")).toBeUndefined();
+    expect(await tables()).toEqual(OWN_TABLES);
+    const { columns, indexes } = getTableConfig(sessions);
+    const there = await schema.sql`
+      SELECT column_name FROM information_schema.columns
+      WHERE table_schema = ${schema.name} AND table_name = ${getTableName(sessions)}
+      ORDER BY ordinal_position`.values();
+    expect(there.flat()).toEqual(columns.map(({ name }) => name));
+    const indexed = await schema.sql`
+      SELECT indexname FROM pg_indexes
+      WHERE schemaname = ${schema.name} AND tablename = ${getTableName(sessions)}
+      ORDER BY 1`.values();
+    const names = indexes.map(({ config }) => config.name);
+    expect(indexed.flat()).toEqual([...names, "bunpie_sessions_pkey"].toSorted());
+  });
+
+  test("leaves room for updates beside the rows", async () => {
+    await open().ready();
+    const [row] = await schema.sql`
+      SELECT reloptions FROM pg_class WHERE oid = 'bunpie_sessions'::regclass`;
+    expect(row.reloptions).toEqual(["fillfactor=70"]);
+  });
+
+  test("finds everything as it was when it comes again", async () => {
+    const record = recordOf({ userId: "Ann" });
+    const first = open();
+    await first.create("id", record);
+    await first.close();
+    expect(await open().read("id")).toMatchObject(record);
+    const applied = await schema.sql`SELECT hash FROM bunpie_migrations ORDER BY id`.values();
+    expect(applied.flat()).toEqual(MIGRATIONS.map(({ hash }) => hash));
+  });
+
+  test("brings a table from before up to date", async () => {
+    const [first] = MIGRATIONS;
+    await schema.sql`CREATE TABLE bunpie_migrations (id serial, hash text, created_at bigint)`;
+    for (const statement of first?.sql ?? []) await schema.sql.unsafe(statement);
+    await schema.sql`INSERT INTO bunpie_migrations (created_at) VALUES (${first?.folderMillis})`;
+    await open().ready();
+    const applied = await schema.sql`SELECT hash FROM bunpie_migrations ORDER BY id`.values();
+    expect(applied.flat()).toEqual([null, ...MIGRATIONS.slice(1).map(({ hash }) => hash)]);
+  });
+
+  test("takes the table of a later release as it is", async () => {
+    await open().ready();
+    await schema.sql`INSERT INTO bunpie_migrations (hash, created_at) VALUES ('later', 4e12)`;
+    expect(await open().create("id", recordOf())).toBe(true);
+  });
+
+  test.each([
+    ["as it is by default", ""],
+    ["on isolation that the app has raised", "&default_transaction_isolation=serializable"],
+  ])(
+    "succeeds in each of eight processes that start at once: %s",
+    async (_, setting) => {
+      const children = Array.from(
+        { length: 8 },
+        () => new Child("open-database", "PostgreSQL", schema.url + setting),
+      );
+      for (const child of children) expect(await child.next()).toBe("ready");
+      for (const child of children) child.send("go");
+      const ids = await Promise.all(children.map((child) => child.next()));
+      await Promise.all(children.map((child) => child.exited));
+      expect((await schema.rows()).map(({ id }) => id).toSorted()).toEqual(ids.toSorted());
+      expect(await schema.sql`SELECT id FROM bunpie_migrations`).toHaveLength(MIGRATIONS.length);
+    },
+    30_000,
+  );
+
+  describe("keeps its migrations apart from the app's own", () => {
+    const own = { migrationsFolder: "" };
+    let folder: Folder;
+
+    beforeEach(async () => {
+      folder = new Folder();
+      own.migrationsFolder = folder.path;
+      // Newer than any of ours: one common table would make Drizzle take ours for done.
+      const entries = [{ idx: 0, version: "7", when: 4e12, tag: "0000_own", breakpoints: true }];
+      const journal = { version: "7", dialect: "postgresql", entries };
+      await Bun.write(folder.file("meta/_journal.json"), JSON.stringify(journal));
+      await Bun.write(folder.file("0000_own.sql"), "CREATE TABLE own (n integer)");
+    });
+    afterEach(() => folder.remove());
+
+    test.each([
+      ["before", ["own", "ours"]],
+      ["after", ["ours", "own"]],
+      ["before and after, again and again", ["own", "ours", "ours", "own", "ours", "own"]],
+    ])("applied %s", async (_, order) => {
+      for (const whose of order) {
+        if (whose === "ours") await open().ready();
+        else {
+          await migrate(drizzle(schema.sql), { ...own, migrationsSchema: schema.name });
+        }
+      }
+      expect(await tables()).toEqual(["__drizzle_migrations", ...OWN_TABLES, "own"]);
+    });
+  });
+
+  describe("as a user who may do little", () => {
+    let user: string;
+    let url: string;
+
+    beforeEach(async () => {
+      user = `${schema.name}_user`;
+      const place = new URL(schema.url);
+      place.username = user;
+      url = place.href;
+      await schema.sql.unsafe(`CREATE ROLE ${user} LOGIN`);
+      await allow("USAGE", `SCHEMA ${schema.name}`);
+    });
+    afterEach(async () => {
+      await schema.sql.unsafe(`DROP OWNED BY ${user}; DROP ROLE ${user}`);
+    });
+
+    async function allow(rights: string, on: string): Promise<void> {
+      await schema.sql.unsafe(`GRANT ${rights} ON ${on} TO ${user}`);
+    }
+
+    test("makes the table with no more than CREATE on the schema", async () => {
+      await allow("CREATE", `SCHEMA ${schema.name}`);
+      expect(await open(url).create("id", recordOf())).toBe(true);
+    });
+
+    test("works with a table that somebody else has made, and no right to make one", async () => {
+      await open().ready();
+      await allow("SELECT", "bunpie_migrations");
+      await allow("SELECT, INSERT, UPDATE, DELETE", "bunpie_sessions");
+      const backend = open(url);
+      expect(await backend.create("id", recordOf({ userId: "Ann" }))).toBe(true);
+      expect(await backend.deleteAll("Ann")).toBe(1);
+    });
+
+    test.each([
+      ["CREATE on the schema", "permission denied for schema", false],
+      ["the table of migrations", "permission denied for table bunpie_migrations", true],
+    ])("says what is missing: %s", async (_, message, isThere) => {
+      if (isThere) await open().ready();
+      const told = await open(url).ready().then(String, String);
+      expect(told).toContain(message);
+      expect(told).toEndWith(
+        "Allow the user CREATE on the schema. Or start once as somebody who may do that, and then allow the " +
+          "user SELECT on bunpie_migrations and SELECT, INSERT, UPDATE, DELETE on bunpie_sessions.",
+      );
+    });
+
+    test.each(["SELECT", "INSERT", "UPDATE", "DELETE"])(
+      "says what is missing: %s",
+      async (right) => {
+        await open().ready();
+        await allow("SELECT", "bunpie_migrations");
+        const others = ["SELECT", "INSERT", "UPDATE", "DELETE"].filter((each) => each !== right);
+        await allow(others.join(), "bunpie_sessions");
+        expect(await open(url).ready().then(String, String)).toContain(
+          "The user may not read and write bunpie_sessions. Allow the user",
+        );
+      },
+    );
+  });
+
+  describe("says what to do", () => {
+    test.each<[string, () => string | Promise<string>, string]>([
+      [
+        "nobody listens there",
+        () => changed(schema, (url) => (url.port = "1")),
+        "Failed to connect. The server has to be running, reachable from here, and the one that the URL names.",
+      ],
+      [
+        "there is no such host",
+        () => changed(schema, (url) => (url.hostname = "no.such.host.invalid")),
+        "Failed to connect. The server has to be running,",
+      ],
+      [
+        "there is no such database",
+        () => changed(schema, (url) => (url.pathname = "/no_such_database")),
+        'database "no_such_database" does not exist. Create the database, or name another one in the URL.',
+      ],
+      [
+        "there is no such user",
+        () => changed(schema, (url) => (url.username = "nobody_at_all")),
+        'role "nobody_at_all" does not exist. Name a user in the URL',
+      ],
+      [
+        "there is no such schema",
+        () => changed(schema, (url) => url.searchParams.set("search_path", "no_such_schema")),
+        "no schema has been selected to create in. Its search_path has to name a schema that exists.",
+      ],
+      [
+        "it may only be read",
+        () => changed(schema, (url) => url.searchParams.set("default_transaction_read_only", "on")),
+        "in a read-only transaction. It is a standby, or set to be read only: name the primary.",
+      ],
+      [
+        "the table's name is taken by something else",
+        async () => {
+          await schema.sql`CREATE TABLE bunpie_sessions (n integer)`;
+          return schema.url;
+        },
+        'relation "bunpie_sessions" already exists. No table of your own may be called bunpie_sessions.',
+      ],
+      [
+        "only one of the tables was dropped",
+        async () => {
+          await open().ready();
+          await schema.sql`DROP TABLE bunpie_sessions`;
+          return schema.url;
+        },
+        'relation "bunpie_sessions" does not exist. Drop bunpie_migrations too: then both are made anew.',
+      ],
+    ])("when %s", async (_, spoil, message) => {
+      const url = new URL(await spoil());
+      url.password = "secret";
+      const error = await open(url.href)
+        .ready()
+        .then(String, (caught: unknown) => caught);
+      expect(error).toBeInstanceOf(Error);
+      expect((error as Error).message).toStartWith("Cannot keep sessions in PostgreSQL at ");
+      expect((error as Error).message).toContain(message);
+      expect((error as Error).message).not.toContain("secret");
+      expect((error as Error).cause).toBeInstanceOf(Error);
+    });
+
+    test.each([
+      [
+        "08P01",
+        "unsupported startup parameter: statement_timeout",
+        "If there is a pooler such as PgBouncer in between, give the option `pooler: true`.",
+      ],
+      ["28P01", "password authentication failed", "Give the user's password in the URL."],
+      ["53300", "too many clients", "Raise the server's max_connections, or lower"],
+      ["XX000", "something else", "The server has to be running, reachable from here,"],
+    ])("when the server answers with %s", async (code, message, remedy) => {
+      using server = refusingServer(code, message);
+      const url = schema.urlAt(server.port);
+      expect(await open(url).ready().then(String, String)).toContain(`${message}. ${remedy}`);
+    });
+  });
+
+  test("waits for another process that is at it", async () => {
+    await using rival = await schema.begin("SELECT pg_advisory_xact_lock(7120530925046)");
+    const ready = open(schema.url, { queryTimeout: 400 }).ready();
+    await schema.waiting(1);
+    await Bun.sleep(500);
+    expect(await tables()).toEqual([]);
+    await rival.commit();
+    await ready;
+    expect(await tables()).toEqual(OWN_TABLES);
+  });
+
+  test("answers 503 while the database is down, and is well as soon as it is up", async () => {
+    class Site extends App<{ visits: number }> {
+      index(): string {
+        this.request.session.visits = 1;
+        return "visited";
+      }
+    }
+    using log = quiet("error");
+    await using proxy = await TcpProxy.to(portOf(postgres.url));
+    proxy.refuse();
+    const app = new Site({ sessionBackend: open(schema.urlAt(proxy.port)) });
+    const visits = Array.from({ length: 20 }, () => new TestClient(app).send("/"));
+    for (const { status } of await Promise.all(visits)) expect(status).toBe(503);
+    expect(Bun.inspect(log.mock.calls)).toContain("Cannot keep sessions in PostgreSQL at ");
+    await proxy.pass();
+    expect(await new TestClient(app).text("/")).toBe("visited");
+  });
+});
+
+function changed(schema: Schema, change: (url: URL) => void): string {
+  const url = new URL(schema.url);
+  change(url);
+  return url.href;
+}
+
+/** A server that says no to everybody, with this code and message. */
+function refusingServer(code: string, message: string): Bun.TCPSocketListener {
+  const fields = Buffer.from(`SFATAL\0VFATAL\0C${code}\0M${message}\0\0`);
+  const head = Buffer.from("E\0\0\0\0");
+  head.writeUInt32BE(fields.length + 4, 1);
+  return Bun.listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: {
+      data(socket) {
+        socket.end(Buffer.concat([head, fields]));
+      },
+    },
+  });
+}

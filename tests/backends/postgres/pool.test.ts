@@ -1,0 +1,231 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+
+import type {
+  BoundStatement,
+  PoolOptions,
+  PostgresPool,
+} from "../../../src/backends/postgres/pool.ts";
+import { adoptPool, openPool } from "../../../src/backends/postgres/pool.ts";
+import { portOf, postgres, Schema } from "../../support/postgres.ts";
+import { TcpProxy } from "../../support/tcp-proxy.ts";
+
+/** Long enough for a busy machine, and short enough to wait for. */
+const TIMEOUT = 500;
+
+const OPTIONS: PoolOptions = {
+  connections: 2,
+  connectionTimeout: 400,
+  queryTimeout: TIMEOUT,
+  pooler: false,
+};
+
+const ONE = { text: "SELECT 1", params: [] };
+
+function count(name: string): BoundStatement {
+  return { text: "UPDATE counters SET count = count + 1 WHERE name = $1", params: [name] };
+}
+
+async function askOnce(transaction: Bun.TransactionSQL): Promise<void> {
+  await transaction`SELECT 1`;
+}
+
+describe.skipIf(!postgres.isThere)("PostgresPool", () => {
+  let schema: Schema;
+  const pools: PostgresPool[] = [];
+
+  beforeAll(async () => {
+    schema = await Schema.create();
+    await schema.sql`CREATE TABLE counters (name text PRIMARY KEY, count integer)`;
+    await schema.sql`INSERT INTO counters VALUES ('a', 0), ('b', 0)`;
+  });
+  afterEach(async () => {
+    await Promise.all(pools.splice(0).map((pool) => pool.close()));
+    await schema.sql`UPDATE counters SET count = 0`;
+  });
+  afterAll(() => schema.drop());
+
+  function open(options: Partial<PoolOptions> = {}, url = schema.url): PostgresPool {
+    const pool = openPool(url, { ...OPTIONS, ...options });
+    pools.push(pool);
+    return pool;
+  }
+
+  async function counted(name: string): Promise<number> {
+    const [row] = await schema.sql`SELECT count FROM counters WHERE name = ${name}`;
+    return row.count;
+  }
+
+  test("gives rows as values, and how many were written", async () => {
+    const pool = open();
+    const rows = await pool.run({ text: "SELECT $1::text, 2", params: ["one"] });
+    expect([...rows]).toEqual([["one", 2]]);
+    expect((await pool.run(count("a"))).affectedRows).toBe(1);
+    expect((await pool.run(count("nobody"))).affectedRows).toBe(0);
+  });
+
+  test("tells where the database is, and no password", () => {
+    const pool = open({}, "postgres://user:secret@db.example:6543/shop");
+    expect(pool.address).toBe("db.example:6543/shop");
+  });
+
+  describe("a statement that waits for somebody else's lock", () => {
+    const appsOwn: Bun.SQL[] = [];
+    afterEach(async () => {
+      await Promise.all(appsOwn.splice(0).map((sql) => sql.close()));
+    });
+
+    test.each<[string, () => PostgresPool]>([
+      ["directly", () => open()],
+      ["through a pooler", () => open({ pooler: true })],
+      [
+        "with a pool of the app's",
+        () => {
+          const sql = new Bun.SQL(schema.url, { max: 2 });
+          appsOwn.push(sql);
+          return adoptPool(sql, TIMEOUT);
+        },
+      ],
+    ])(
+      "S7: fails in time, is given up by the server too, and keeps no other: %s",
+      async (_, make) => {
+        const pool = make();
+        await pool.run(ONE);
+        await using rival = await schema.begin("UPDATE counters SET count = 7 WHERE name = 'a'");
+        const begun = performance.now();
+        const waiting = pool.run(count("a")).then(String, String);
+        await schema.waiting(1);
+        expect((await pool.run(count("b"))).affectedRows).toBe(1);
+        expect(await waiting).toMatch(/gave no answer within 500 ms|due to statement timeout/);
+        expect(performance.now() - begun).toBeLessThan(TIMEOUT * 2);
+        await schema.waiting(0);
+        await rival.commit();
+        expect([await counted("a"), await counted("b")]).toEqual([7, 1]);
+      },
+    );
+  });
+
+  test("tries again after a deadlock, which the server has undone", async () => {
+    // The server looks for a deadlock once a statement has waited for so long, and ends that one.
+    const pool = open({ queryTimeout: 10_000 }, `${schema.url}&deadlock_timeout=300`);
+    await using rival = await schema.begin("UPDATE counters SET count = 7 WHERE name = 'b'");
+    const counting = pool.run({
+      text: `WITH first AS (UPDATE counters SET count = count + 1 WHERE name = 'a' RETURNING 1)
+             UPDATE counters SET count = count + 1 WHERE name = 'b' AND EXISTS (SELECT FROM first)`,
+      params: [],
+    });
+    await schema.waiting(1);
+    await rival.run("UPDATE counters SET count = 7 WHERE name = 'a'");
+    await rival.commit();
+    expect((await counting).affectedRows).toBe(1);
+    expect([await counted("a"), await counted("b")]).toEqual([8, 8]);
+  });
+
+  test("never runs what was given up while it waited for a connection", async () => {
+    const sql = new Bun.SQL(schema.url, { max: 1 });
+    const held = await sql.reserve();
+    const late = adoptPool(sql, 100).run(count("a")).then(String, String);
+    expect(await late).toBe("Error: PostgreSQL gave no answer within 100 ms.");
+    await held.release();
+    await sql`SELECT 1`;
+    expect(await counted("a")).toBe(0);
+    await sql.close();
+  });
+
+  describe("on a network that fails", () => {
+    let proxy: TcpProxy;
+    let pool: PostgresPool;
+
+    async function connect(options?: Partial<PoolOptions>): Promise<void> {
+      proxy = await TcpProxy.to(portOf(postgres.url));
+      pool = open(options, schema.urlAt(proxy.port));
+      // Bun opens them all at once, and begins as soon as the first is there.
+      const slow = { text: "SELECT pg_backend_pid(), pg_sleep(0.02)", params: [] };
+      const used = new Set<unknown>();
+      while (used.size < OPTIONS.connections) {
+        const answers = await Promise.all([pool.run(slow), pool.run(slow)]);
+        for (const [[pid] = []] of answers) used.add(pid);
+      }
+    }
+    afterEach(() => proxy[Symbol.asyncDispose]());
+
+    const answers = (): Promise<boolean> =>
+      pool.run(ONE).then(
+        () => true,
+        () => false,
+      );
+
+    test("reports a write as failed whose reply is lost, and does not make it again", async () => {
+      await connect();
+      await pool.run(count("a"));
+      proxy.cut(5);
+      expect(await pool.run(count("a")).then(String, String)).toContain("Connection closed");
+      await proxy.pass();
+      expect(await answers()).toBe(true);
+      expect(await counted("a")).toBe(2);
+    });
+
+    test("keeps its connections when an answer is only late", async () => {
+      await connect();
+      const { connections } = proxy;
+      proxy.hold();
+      expect(await pool.run(ONE).then(String, String)).toContain("no answer within 500 ms");
+      await Bun.sleep(50);
+      await proxy.pass();
+      await Bun.sleep(TIMEOUT * 1.5);
+      expect(await answers()).toBe(true);
+      expect(proxy.connections).toBe(connections);
+    });
+
+    test.each([
+      ["directly", false],
+      ["through a pooler", true],
+    ])("replaces connections on which nothing comes back: %s", async (_, pooler) => {
+      await connect({ pooler });
+      proxy.swallow();
+      const asked = Array.from({ length: 10 }, () => pool.run(ONE).then(String, String));
+      for (const answer of await Promise.all(asked)) expect(answer).toContain("no answer within");
+      await proxy.pass();
+      const begun = performance.now();
+      while (!(await answers())) await Bun.sleep(1);
+      expect(performance.now() - begun).toBeLessThan(1_000);
+    });
+
+    test("replaces a single dead one of them too, and lets the others finish", async () => {
+      await connect();
+      const { connections } = proxy;
+      proxy.swallow();
+      const lost = pool.run(ONE).then(String, String);
+      await Bun.sleep(20);
+      await proxy.pass();
+      let failed = 0;
+      const begun = performance.now();
+      while (proxy.connections === connections && performance.now() - begun < 10 * TIMEOUT) {
+        if (!(await answers())) failed++;
+        await Bun.sleep(1);
+      }
+      expect(proxy.connections).toBeGreaterThan(connections);
+      // As long as others are answered, it might only be waiting for somebody's lock.
+      expect(performance.now() - begun).toBeGreaterThan(TIMEOUT * 1.8);
+      expect(await lost).toContain("no answer within 500 ms");
+      expect(failed).toBe(0);
+    });
+
+    test("gives up a transaction that is not answered in time", async () => {
+      await connect();
+      proxy.swallow();
+      const late = pool.transact(askOnce, 100).then(String, String);
+      expect(await late).toBe("Error: PostgreSQL gave no answer within 100 ms.");
+      await proxy.pass();
+      await pool.transact(askOnce, TIMEOUT);
+    });
+
+    test("closes all the same", async () => {
+      await connect();
+      proxy.swallow();
+      void answers();
+      const begun = performance.now();
+      await pool.close();
+      expect(performance.now() - begun).toBeLessThan(3_000);
+    });
+  });
+});

@@ -1,0 +1,473 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+
+import { App } from "../../../src/app/app.ts";
+import type { RedisLike, RedisSessionBackendOptions } from "../../../src/backends/redis/backend.ts";
+import { RedisSessionBackend } from "../../../src/backends/redis/backend.ts";
+import { hashId } from "../../../src/session/id.ts";
+import type { SessionStore } from "../../../src/store/backend.ts";
+import { TestClient } from "../../../src/testing/client.ts";
+import { randomId, recordOf } from "../../../src/testing/records.ts";
+import { testSessionBackend } from "../../../src/testing/session-backend.ts";
+import { FakeClock } from "../../support/clock.ts";
+import { brittle, Keyspace, randomPrefix, redis, redisClient } from "../../support/redis.ts";
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+class Site extends App<{ visits: number; secret: string }> {
+  index(): string {
+    const { session } = this.request;
+    session.visits = (session.visits ?? 0) + 1;
+    return String(session.visits);
+  }
+  read(): string {
+    return String(this.request.session.visits ?? "nobody");
+  }
+  login(): string {
+    this.request.session.secret = "the data";
+    this.request.session.login("Ann");
+    return "in";
+  }
+}
+
+/** A client that answers all commands alike, but for the time, and notes them. */
+class Stub implements RedisLike {
+  readonly sent: (readonly string[])[] = [];
+  readonly #reply: unknown;
+
+  constructor(reply: unknown) {
+    this.#reply = reply;
+  }
+
+  async send(command: string, args: string[]): Promise<unknown> {
+    this.sent.push([command, ...args]);
+    return command === "TIME" ? ["1", "0"] : this.#reply;
+  }
+}
+
+function refusal(write: Promise<boolean>): Promise<string> {
+  return write.then(String, String);
+}
+
+describe("new RedisSessionBackend()", () => {
+  const SOURCE =
+    'RedisSessionBackend needs a URL such as "redis://localhost:6379", a Bun.RedisClient, or ' +
+    "anything else that has a method send(command, args).";
+  const REMEDY = 'Give one such as "redis://user:password@localhost:6379/0".';
+
+  test.each([
+    [undefined, {}, SOURCE],
+    [null, {}, SOURCE],
+    [{ get: () => null }, {}, SOURCE],
+    ["", {}, `That is no URL. ${REMEDY}`],
+    ["localhost", {}, `That is no URL. ${REMEDY}`],
+    ["redis://:secret@localhost:99999", {}, `That is no URL. ${REMEDY}`],
+    ["http://:secret@localhost", {}, /^Expected url protocol to be one of redis, .*\. Give one/],
+    ["redis://localhost/first", {}, /^Invalid database number in Redis URL: "first"\. Give one/],
+    [
+      "redis://localhost",
+      { prefix: 5 },
+      '`prefix` is 5; it has to be a string. Leave it out for "bunpie:".',
+    ],
+    [
+      new Stub(null),
+      { replyTimeout: 500 },
+      "`replyTimeout` is for a connection that is made for a URL. A client of yours has options of its own.",
+    ],
+    ...[0, -1, Number.NaN, 60_001, "soon"].map(
+      (value) =>
+        [
+          "redis://localhost",
+          { replyTimeout: value },
+          `\`replyTimeout\` is ${value}; it has to be milliseconds, from 1 to 60000.`,
+        ] as const,
+    ),
+  ] as [unknown, unknown, string | RegExp][])(
+    "refuses %j with %j, and says what it takes",
+    (source, options, message) => {
+      const make = (): unknown =>
+        new RedisSessionBackend(source as string, options as RedisSessionBackendOptions);
+      expect(make).toThrow(TypeError);
+      expect(make).toThrow(message);
+      expect(make).not.toThrow("secret");
+    },
+  );
+
+  test.each(["redis://localhost", "rediss://user:secret@localhost:1", "redis+unix:///tmp/no.sock"])(
+    "connects to nothing yet: %s",
+    async (url) => {
+      await new RedisSessionBackend(url, { prefix: "", replyTimeout: 1 }).close();
+    },
+  );
+
+  test.each([
+    ["read", 1, (store: RedisSessionBackend) => store.read("id")],
+    ["read", Buffer.from("bytes"), (store: RedisSessionBackend) => store.read("id")],
+    ["create", "1", (store: RedisSessionBackend) => store.create("id", recordOf())],
+    ["deleteAll", null, (store: RedisSessionBackend) => store.deleteAll("Ann")],
+    ["list", "id", (store: RedisSessionBackend) => store.list("Ann")],
+  ])("says so if a client's replies are of another kind: %s, %p", async (_, reply, ask) => {
+    const answer = Promise.resolve(ask(new RedisSessionBackend(new Stub(reply))));
+    expect(answer).rejects.toThrow(TypeError);
+    expect(answer).rejects.toThrow("It has to give texts as strings, integers as numbers");
+  });
+
+  test("has keys begin with `bunpie:`, if nothing else is said", async () => {
+    const client = new Stub(null);
+    await new RedisSessionBackend(client).read("id");
+    expect(client.sent).toEqual([["GET", "bunpie:session:id"]]);
+  });
+});
+
+if (redis.isThere) {
+  testSessionBackend("RedisSessionBackend", (now) => {
+    return new RedisSessionBackend(redis.url, { prefix: randomPrefix(), now });
+  });
+  testSessionBackend("RedisSessionBackend on a client of the app's", (now) => {
+    return new RedisSessionBackend(redisClient, { prefix: randomPrefix(), now });
+  });
+}
+
+describe.skipIf(!redis.isThere)("RedisSessionBackend", () => {
+  let space: Keyspace;
+  let backends: RedisSessionBackend[];
+
+  beforeEach(() => {
+    space = new Keyspace();
+    backends = [];
+  });
+  afterEach(async () => {
+    await Promise.all(backends.map((backend) => backend.close()));
+    await space.drop();
+  });
+
+  function open(options: RedisSessionBackendOptions = {}): RedisSessionBackend {
+    const backend = new RedisSessionBackend(redis.url, { prefix: space.prefix, ...options });
+    backends.push(backend);
+    return backend;
+  }
+
+  describe("keys", () => {
+    test("are a text for each session and a set for each user", async () => {
+      const backend = open();
+      await backend.create("one", recordOf());
+      await backend.create("two", recordOf({ userId: "Ann" }));
+      expect(await space.keys()).toEqual(["session:one", "session:two", 'user:"Ann"']);
+    });
+
+    test("of one prefix are not seen under another", async () => {
+      const [one, other] = [open(), open({ prefix: `${space.prefix}other:` })];
+      await one.create("id", recordOf({ userId: "Ann" }));
+      expect(await other.read("id")).toBeUndefined();
+      expect(await other.list("Ann")).toEqual([]);
+      expect(await other.deleteAll("Ann")).toBe(0);
+      expect(await one.list("Ann")).toHaveLength(1);
+    });
+
+    test("of a user are out of reach for whoever names a session", async () => {
+      const backend = open();
+      await backend.create("id", recordOf({ userId: "Ann" }));
+      for (const handle of ['user:"Ann"', '../user:"Ann"', "*"]) await backend.delete(handle);
+      expect(await backend.list("Ann")).toHaveLength(1);
+    });
+
+    test("go when their session goes", async () => {
+      const backend = open();
+      for (const id of ["one", "two"]) await backend.create(id, recordOf({ userId: "Ann" }));
+      await backend.rotate("one", "three", recordOf({ userId: "Ben", version: 2 }), 1);
+      expect(await space.keys()).toEqual([
+        "session:three",
+        "session:two",
+        'user:"Ann"',
+        'user:"Ben"',
+      ]);
+      await backend.replace("two", recordOf({ version: 2 }), 1);
+      expect(await space.keys()).toEqual(["session:three", "session:two", 'user:"Ben"']);
+      await backend.delete("two");
+      await backend.deleteAll("Ben");
+      expect(await space.keys()).toEqual([]);
+    });
+  });
+
+  test("asks the server once for a read, and once for a write", async () => {
+    const asked: string[] = [];
+    const client: RedisLike = {
+      send(command, args) {
+        asked.push(command);
+        return space.client.send(command, args);
+      },
+    };
+    const backend = new RedisSessionBackend(client, { prefix: space.prefix });
+    const life = async (id: string): Promise<void> => {
+      const record = recordOf({ userId: "Ann", version: 2 });
+      await backend.create(id, recordOf());
+      await backend.read(id);
+      await backend.replace(id, record, 1);
+      await backend.rotate(id, `${id}2`, { ...record, version: 3 }, 2);
+      await backend.touch(`${id}2`, record.expiresAt + 1);
+      await backend.delete(`${id}2`);
+      await backend.deleteAll("Ann");
+    };
+    await life("first");
+    asked.length = 0;
+    await life("second");
+    expect(asked).toEqual(["EVALSHA", "GET", ...Array<string>(5).fill("EVALSHA")]);
+  });
+
+  async function timeLeft(key: string): Promise<number> {
+    return Number(await space.send("PTTL", key));
+  }
+
+  describe("expiry", () => {
+    const clock = new FakeClock();
+    const record = (facts = {}): ReturnType<typeof recordOf> =>
+      recordOf({ expiresAt: clock.now() + HOUR, ...facts });
+
+    test.each([
+      ["create", HOUR, (store: RedisSessionBackend) => store.read("id")],
+      [
+        "replace",
+        2 * HOUR,
+        (store: RedisSessionBackend) =>
+          store.replace("id", record({ expiresAt: clock.now() + 2 * HOUR, version: 2 }), 1),
+      ],
+      [
+        "touch",
+        3 * HOUR,
+        (store: RedisSessionBackend) => store.touch("id", clock.now() + 3 * HOUR),
+      ],
+      [
+        "rotate",
+        HOUR,
+        async (store: RedisSessionBackend) => {
+          await store.rotate("id", "new", record({ version: 2 }), 1);
+          await store.rotate("new", "id", record({ version: 3 }), 2);
+        },
+      ],
+    ])(
+      "after a %s Redis keeps a session one minute longer than it lives",
+      async (_, left, write) => {
+        const backend = open({ now: clock.now });
+        await backend.create("id", record());
+        await write(backend);
+        const ttl = Number(await space.send("PTTL", "session:id"));
+        expect(ttl).toBeWithin(left + MINUTE - 5_000, left + MINUTE + 1);
+      },
+    );
+
+    test("what has ended when it is stored is not kept at all", async () => {
+      const backend = open({ now: clock.now });
+      const over = record({ userId: "Ann", expiresAt: clock.now() });
+      expect(await backend.create("id", over)).toBe(true);
+      expect(await space.keys()).toEqual([]);
+      await backend.create("id", record({ userId: "Ann" }));
+      expect(await backend.replace("id", { ...over, version: 2 }, 1)).toBe(true);
+      expect(await space.keys()).toEqual([]);
+      await backend.create("id", record({ userId: "Ann" }));
+      expect(await backend.touch("id", clock.now())).toBe(true);
+      expect(await space.keys()).toEqual([]);
+    });
+
+    test("what has ended is gone for everybody, while Redis still keeps it", async () => {
+      const backend = open({ now: clock.now });
+      for (const id of ["id", "another", "third"]) {
+        await backend.create(id, record({ userId: "Ann" }));
+      }
+      clock.advance(HOUR);
+      expect(await space.keys()).toHaveLength(4);
+      expect(await backend.read("id")).toBeUndefined();
+      expect(await backend.list("Ann")).toEqual([]);
+      expect(await backend.touch("id", clock.now() + HOUR)).toBe(false);
+      expect(await backend.replace("id", record({ version: 2 }), 1)).toBe(false);
+      expect(await backend.rotate("id", "new", record({ version: 2 }), 1)).toBe(false);
+      expect(await backend.create("id", record())).toBe(true);
+      expect(await backend.rotate("id", "another", record({ version: 2 }), 1)).toBe(true);
+      expect(await backend.deleteAll("Ann")).toBe(0);
+      expect(await space.keys()).toEqual(["session:another"]);
+    });
+
+    test("a session that ends in a future beyond all dates is kept", async () => {
+      const backend = open();
+      const far = Number.MAX_VALUE;
+      expect(await backend.create("id", recordOf({ userId: "Ann", expiresAt: far }))).toBe(true);
+      expect(await backend.touch("id", far)).toBe(true);
+      const next = recordOf({ userId: "Ann", expiresAt: far, version: 3, data: '{"a":1}' });
+      expect(await backend.replace("id", next, 2)).toBe(true);
+      expect(await backend.load("id")).toEqual({ a: 1 });
+      expect(await backend.list("Ann")).toHaveLength(1);
+    });
+
+    test("L9: the app's clock says what has ended, while Redis still keeps it", async () => {
+      const app = new Site({
+        sessionBackend: open({ now: clock.now }),
+        session: { now: clock.now, timeout: 60 },
+      });
+      const client = new TestClient(app);
+      await client.send("/");
+      const { sessionId: id = "" } = client;
+      clock.advance(59_999);
+      expect(await client.clone().text("/read")).toBe("1");
+      clock.advance(60_000);
+      expect(await space.send("EXISTS", `session:${hashId(id)}`)).toBeTruthy();
+      expect(await client.clone().text("/read")).toBe("nobody");
+      expect(await client.text("/")).toBe("1");
+      expect(client.sessionId).not.toBe(id);
+      expect(app.sessions.stats()).toMatchObject({ rejected: 2 });
+    });
+
+    test("L7: a user's set lives as long as the session that lives longest", async () => {
+      const backend = open({ now: clock.now });
+      await backend.create("long", record({ userId: "Ann", expiresAt: clock.now() + 5 * HOUR }));
+      await backend.create("short", record({ userId: "Ann" }));
+      expect(await timeLeft('user:"Ann"')).toBeWithin(5 * HOUR, 5 * HOUR + MINUTE + 1);
+      await backend.touch("short", clock.now() + 9 * HOUR);
+      expect(await timeLeft('user:"Ann"')).toBeWithin(9 * HOUR, 9 * HOUR + MINUTE + 1);
+    });
+
+    test("a user's set forgets what Redis has removed, and does not grow", async () => {
+      const backend = open({ now: clock.now });
+      for (let login = 0; login < 30; login++) {
+        const id = `login ${login}`;
+        await backend.create(id, record({ userId: "Ann", expiresAt: clock.now() + MINUTE }));
+        clock.advance(2 * MINUTE);
+        await space.send("DEL", `session:${id}`);
+      }
+      expect(await space.send("ZCARD", 'user:"Ann"')).toBe(1);
+    });
+
+    test("L7: a user's set forgets nothing because of a process whose clock is fast", async () => {
+      const [sound, fast] = [open({ now: clock.now }), open({ now: () => clock.now() + HOUR })];
+      await sound.create("id", record({ userId: "Ann", expiresAt: clock.now() + MINUTE }));
+      await fast.create("another", record({ userId: "Ann", expiresAt: clock.now() + 2 * HOUR }));
+      expect(await sound.list("Ann")).toHaveLength(2);
+      expect(await sound.deleteAll("Ann")).toBe(2);
+      expect(await space.keys()).toEqual([]);
+    });
+
+    test("sweep() leaves all of that to Redis", async () => {
+      const client = new Stub(null);
+      const backend: SessionStore = new RedisSessionBackend(client);
+      expect(await backend.sweep(500)).toBe(0);
+      expect(client.sent).toEqual([]);
+    });
+  });
+
+  test("changes nothing if it cannot note whose session it is", async () => {
+    const backend = open();
+    await space.send("SET", 'user:"Ann"', "something else");
+    const record = recordOf({ userId: "Ann", version: 2 });
+    expect(await refusal(backend.create("id", record))).toContain("WRONGTYPE");
+    expect(await backend.read("id")).toBeUndefined();
+    const anonymous = recordOf();
+    await backend.create("id", anonymous);
+    expect(await refusal(backend.replace("id", record, 1))).toContain("WRONGTYPE");
+    expect(await refusal(backend.rotate("id", "new", record, 1))).toContain("WRONGTYPE");
+    expect(await backend.read("id")).toEqual(anonymous);
+    expect(await backend.read("new")).toBeUndefined();
+  });
+
+  describe("a user's id", () => {
+    test.each([
+      'Ann"s',
+      "]\n",
+      '"]\n{"visits":9}',
+      "null",
+      "",
+      "\ud800",
+      "\u0000",
+      "\u2028",
+      "{tag}",
+      "*",
+      "user:Ann",
+      "'; redis.call('FLUSHALL') --",
+      "x".repeat(10_000),
+    ])("S5: is taken as it is: %j", async (userId) => {
+      const backend = open();
+      const bystanders = ["Ann", "\ud801", `${userId}2`];
+      for (const name of bystanders) await backend.create(name, recordOf({ userId: name }));
+      await backend.create("anonymous", recordOf());
+      const record = recordOf({ userId });
+      expect(await backend.create("id", record)).toBe(true);
+      expect(await backend.read("id")).toEqual(record);
+      expect(await backend.touch("id", record.expiresAt + 1)).toBe(true);
+      expect(await backend.rotate("id", "new", { ...record, version: 3 }, 2)).toBe(true);
+      expect(await backend.list(userId)).toMatchObject([{ handle: "new", userId }]);
+      expect(await backend.deleteAll(userId)).toBe(1);
+      for (const name of bystanders)
+        expect(await backend.list(name)).toMatchObject([{ userId: name }]);
+      expect(await backend.read("anonymous")).toBeDefined();
+    });
+  });
+
+  describe("close", () => {
+    const later: [string, (store: RedisSessionBackend) => unknown][] = [
+      ["read", (store) => store.read("id")],
+      ["create", (store) => store.create("id", recordOf())],
+      ["touch", (store) => store.touch("id", 0)],
+      ["delete", (store) => store.delete("id")],
+      ["list", (store) => store.list("Ann")],
+      ["deleteAll", (store) => store.deleteAll("Ann")],
+    ];
+
+    test.each(later)("makes a %s that comes later fail, and say why", async (_, ask) => {
+      const backend = open();
+      const closing = backend.close();
+      const message = "Error: The session store is closed.";
+      expect(await Promise.resolve(ask(backend)).then(String, String)).toBe(message);
+      await closing;
+      expect(await Promise.resolve(ask(backend)).then(String, String)).toBe(message);
+    });
+
+    test("waits for everything that was begun", async () => {
+      const backend = open();
+      const ids = Array.from({ length: 50 }, randomId);
+      const begun = ids.map((id) => backend.create(id, recordOf()));
+      await backend.close();
+      expect(await space.keys()).toHaveLength(50);
+      expect(await Promise.all(begun)).not.toContain(false);
+    });
+
+    test("closes the connection that was made for a URL", async () => {
+      const { proxy, url } = await brittle(redis.url);
+      await using _ = proxy;
+      const backend = new RedisSessionBackend(url, { prefix: space.prefix });
+      await backend.create("id", recordOf());
+      expect(proxy.open).toBe(1);
+      await backend.close();
+      while (proxy.open > 0) await Bun.sleep(1);
+    });
+
+    test("leaves a client of the app's open", async () => {
+      const backend = new RedisSessionBackend(space.client, { prefix: space.prefix });
+      await backend.create("id", recordOf());
+      await backend.close();
+      expect(await space.client.ping()).toBe("PONG");
+    });
+  });
+
+  describe("I7", () => {
+    test("I7: no key and no value holds the value of a cookie", async () => {
+      const client = new TestClient(new Site({ sessionBackend: open() }));
+      await client.send("/");
+      const anonymous = client.sessionId ?? "";
+      await client.send("/login");
+      const signedIn = client.sessionId ?? "";
+      const key = `session:${hashId(signedIn)}`;
+      expect(await space.keys()).toEqual([key, 'user:"Ann"']);
+      const members = await space.send("ZRANGE", 'user:"Ann"', "0", "-1");
+      const dump = JSON.stringify([await space.keys(), await space.send("GET", key), members]);
+      expect(dump).toContain("the data");
+      for (const id of [anonymous, signedIn]) expect(dump).not.toContain(id);
+    });
+
+    test("I7: a stored key, presented as a cookie, opens nothing", async () => {
+      const app = new Site({ sessionBackend: open() });
+      const client = new TestClient(app);
+      await client.send("/");
+      const thief = new TestClient(app);
+      thief.cookies.set("session_id", hashId(client.sessionId ?? ""));
+      expect(await thief.text("/read")).toBe("nobody");
+      expect(app.sessions.stats().rejected).toBe(1);
+    });
+  });
+});

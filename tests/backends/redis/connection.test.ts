@@ -1,0 +1,241 @@
+import { afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test";
+import { join } from "node:path";
+
+import { RedisConnection } from "../../../src/backends/redis/connection.ts";
+import { hasRedisServer, RedisServer } from "../../support/redis-server.ts";
+import { brittle, Keyspace, redis } from "../../support/redis.ts";
+import { TcpProxy } from "../../support/tcp-proxy.ts";
+
+const REPLY_TIMEOUT = 200;
+
+/** How long a lost connection may go unnoticed, in milliseconds, and what a busy machine adds. */
+const NOTICED = REPLY_TIMEOUT * 1.25 + 500;
+
+const LOST = /^Error: Redis at [\w.:]+ (.*)\. What it was asked may be done or not\.$/;
+
+/** How a command ends, and after how many milliseconds. */
+async function outcome(reply: Promise<unknown>): Promise<{ text: string; after: number }> {
+  const begun = performance.now();
+  const text = await reply.then(String, String);
+  return { text, after: performance.now() - begun };
+}
+
+describe.skipIf(!redis.isThere)("a connection to Redis", () => {
+  let space: Keyspace;
+  let proxy: TcpProxy;
+  let url: string;
+  let connection: RedisConnection;
+
+  beforeEach(async () => {
+    space = new Keyspace();
+    ({ proxy, url } = await brittle(redis.url));
+    connection = new RedisConnection(url, REPLY_TIMEOUT);
+  });
+  afterEach(async () => {
+    connection.close();
+    await proxy[Symbol.asyncDispose]();
+    await space.drop();
+  });
+
+  const ping = (): Promise<unknown> => connection.send("PING", []);
+  const count = (): Promise<unknown> => connection.send("INCR", [`${space.prefix}count`]);
+
+  test("is made when it is needed, and one for all who need it", async () => {
+    await Bun.sleep(1);
+    expect(proxy.connections).toBe(0);
+    const pings = Array.from({ length: 50 }, ping);
+    expect(await Promise.all(pings)).toEqual(Array<string>(50).fill("PONG"));
+    expect(await ping()).toBe("PONG");
+    expect(proxy.connections).toBe(1);
+  });
+
+  test("gives an error of the server as it is, and stays", async () => {
+    await connection.send("SET", [`${space.prefix}text`, "a"]);
+    const { text } = await outcome(connection.send("INCR", [`${space.prefix}text`]));
+    expect(text).toEndWith(": ERR value is not an integer or out of range");
+    expect(await ping()).toBe("PONG");
+    expect(proxy.connections).toBe(1);
+  });
+
+  describe("while nobody listens", () => {
+    test("fails at once, and is there again with the server", async () => {
+      await ping();
+      proxy.refuse();
+      const { text, after } = await outcome(Promise.any(Array.from({ length: 1000 }, ping)));
+      expect(text).toContain("AggregateError");
+      expect(after).toBeLessThan(REPLY_TIMEOUT);
+      await proxy.pass();
+      await Bun.sleep(100);
+      expect(await ping()).toBe("PONG");
+    });
+
+    test("is tried for ten times a second at most", async () => {
+      proxy.target = 1;
+      const until = performance.now() + 350;
+      let failures = 0;
+      while (performance.now() < until) {
+        expect((await outcome(ping())).text).toContain("cannot be reached");
+        failures++;
+        await Bun.sleep(1);
+      }
+      expect(failures).toBeGreaterThan(20);
+      expect(proxy.connections).toBeWithin(2, 5);
+    });
+
+    test("sends nothing later that was asked before", async () => {
+      await count();
+      proxy.refuse();
+      await Promise.allSettled(Array.from({ length: 10 }, count));
+      await proxy.pass();
+      await Bun.sleep(100);
+      expect(await count()).toBe(2);
+    });
+  });
+
+  test("is given up when it does not come about", async () => {
+    proxy.swallow();
+    const { text, after } = await outcome(ping());
+    expect(text).toContain(`does not answer within ${REPLY_TIMEOUT} ms`);
+    expect(after).toBeWithin(REPLY_TIMEOUT - 20, NOTICED);
+    await proxy.pass();
+    await Bun.sleep(100);
+    expect(await ping()).toBe("PONG");
+  });
+
+  test("is given up when no reply comes, and another is made", async () => {
+    await ping();
+    proxy.swallow();
+    const lost = await Promise.all([outcome(count()), outcome(ping())]);
+    await proxy.pass();
+    for (const { text, after } of lost) {
+      expect(LOST.exec(text)?.[1]).toBe(`did not answer for ${REPLY_TIMEOUT} ms`);
+      expect(after).toBeWithin(REPLY_TIMEOUT - 20, NOTICED);
+    }
+    expect(await ping()).toBe("PONG");
+    expect(proxy.connections).toBe(2);
+  });
+
+  test("is kept when this process stands still", async () => {
+    await ping();
+    const reply = ping();
+    const until = performance.now() + REPLY_TIMEOUT * 3;
+    while (performance.now() < until);
+    expect(await reply).toBe("PONG");
+    expect(proxy.connections).toBe(1);
+  });
+
+  test.each([0, 1, 2])(
+    "cut after %d bytes of a reply, fails and sends nothing twice",
+    async (after) => {
+      expect(await count()).toBe(1);
+      proxy.cut(after);
+      const { text } = await outcome(count());
+      await proxy.pass();
+      expect(LOST.exec(text)?.[1]).toBe("closed the connection before it answered");
+      expect(await space.send("GET", "count")).toBe("2");
+      expect(await count()).toBe(3);
+    },
+  );
+
+  test("is replaced after a minute of silence, which firewalls do not forgive", async () => {
+    let now = 0;
+    using _ = spyOn(performance, "now").mockImplementation(() => now);
+    await ping();
+    now += 59_999;
+    await ping();
+    expect(proxy.connections).toBe(1);
+    now += 60_000;
+    await Promise.all([ping(), ping()]);
+    expect(proxy.connections).toBe(2);
+    const waiting = connection.send("BLPOP", [`${space.prefix}nothing`, "0.05"]);
+    now += 60_000;
+    await Promise.all([ping(), waiting]);
+    expect(proxy.connections).toBe(2);
+  });
+
+  test("tells the server's name and never the password", async () => {
+    const { host } = new URL(url);
+    const secret = new RedisConnection(`redis://user:secret@${host}/3`, REPLY_TIMEOUT);
+    const error: unknown = await secret.send("PING", []).catch((reason: unknown) => reason);
+    expect(String(error)).toBe(
+      `Error: Redis at ${host} cannot be reached: it is not there, does not answer within ` +
+        `${REPLY_TIMEOUT} ms, or does not take the URL's user name and password.`,
+    );
+    expect(Bun.inspect(error)).not.toContain("secret");
+    expect((error as Error).cause).toBeInstanceOf(Error);
+  });
+
+  test("to a database that the server does not have is no connection", async () => {
+    const wrong = new RedisConnection(new URL("/9999", url).href, REPLY_TIMEOUT);
+    for (let attempt = 0; attempt < 2; attempt++) {
+      expect((await outcome(wrong.send("PING", []))).text).toContain("DB index is out of range");
+    }
+  });
+
+  test("does not keep its process alive", async () => {
+    const code = `
+      import { RedisConnection } from ${JSON.stringify(join(import.meta.dir, "../../../src/backends/redis/connection.ts"))};
+      console.log(await new RedisConnection("${redis.url}", 60_000).send("PING", []));
+    `;
+    const child = Bun.spawn([process.execPath, "-e", code]);
+    expect(await child.stdout.text()).toBe("PONG\n");
+    expect(await child.exited).toBe(0);
+  });
+});
+
+describe.skipIf(!hasRedisServer)("a connection to a Redis of one's own", () => {
+  test("is closed by close(), once what was asked is answered", async () => {
+    await using server = await RedisServer.start();
+    const connection = new RedisConnection(server.url, 10 * REPLY_TIMEOUT);
+    await connection.send("CLIENT", ["SETNAME", "ours"]);
+    const slow = connection.send("BLPOP", ["nothing", "0.1"]);
+    connection.close();
+    expect(String(await server.command("CLIENT", "LIST"))).toContain("name=ours");
+    expect(await slow).toBeNull();
+    await Bun.sleep(10);
+    expect(String(await server.command("CLIENT", "LIST"))).not.toContain("name=ours");
+  });
+
+  test("is kept while replies come, however long the last one takes", async () => {
+    await using server = await RedisServer.start();
+    const connection = new RedisConnection(server.url, 800);
+    await connection.send("PING", []);
+    const replies: Promise<unknown>[] = [];
+    // Each is sent while the server is busy with the one before it, so that something is awaited
+    // for longer than the timeout. What the server reads at once, it answers at once.
+    for (let index = 0; index < 3; index++) {
+      await replies[index - 2];
+      await Bun.sleep(100);
+      replies.push(connection.send("DEBUG", ["SLEEP", "0.5"]));
+    }
+    expect(await Promise.all(replies)).toEqual(["OK", "OK", "OK"]);
+    connection.close();
+  });
+
+  test("is made anew when the server has been restarted", async () => {
+    await using server = await RedisServer.start();
+    const connection = new RedisConnection(server.url, REPLY_TIMEOUT);
+    expect(await connection.send("PING", [])).toBe("PONG");
+    await server.kill();
+    await server.start();
+    expect(await connection.send("PING", [])).toBe("PONG");
+    connection.close();
+  });
+
+  test("leads to the new primary once the old one has been demoted", async () => {
+    await using old = await RedisServer.start();
+    await using fresh = await RedisServer.start();
+    await using proxy = await TcpProxy.to(old.port);
+    const connection = new RedisConnection(`redis://127.0.0.1:${proxy.port}`, REPLY_TIMEOUT);
+    await connection.send("SET", ["key", "old"]);
+    await old.command("REPLICAOF", "127.0.0.1", "1");
+    proxy.target = fresh.port;
+    const refused = connection.send("SET", ["key", "new"]);
+    const slow = connection.send("XREAD", ["BLOCK", "100", "STREAMS", "nothing", "$"]);
+    expect(await refused.then(String, String)).toContain("READONLY You can't write");
+    expect(await connection.send("SET", ["key", "new"])).toBe("OK");
+    expect(await fresh.command("GET", "key")).toBe("new");
+    expect(await slow).toBeNull();
+    connection.close();
+  });
+});

@@ -1,0 +1,323 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdirSync, rmdirSync } from "node:fs";
+
+import { App } from "../../../src/app/app.ts";
+import { RedisSessionBackend } from "../../../src/backends/redis/backend.ts";
+import { TestClient } from "../../../src/testing/client.ts";
+import { randomId, recordOf } from "../../../src/testing/records.ts";
+import { testSessionBackend } from "../../../src/testing/session-backend.ts";
+import { quiet } from "../../support/quiet.ts";
+import { hasRedisServer, RedisServer } from "../../support/redis-server.ts";
+
+const REPLY_TIMEOUT = 400;
+/** What a visitor may wait for at most, in milliseconds: the timeout, and what a busy machine adds. */
+const DEADLINE = 1_500;
+
+class Site extends App<{ text: string }> {
+  write(text: string): string {
+    this.request.session.text = text.repeat(2000);
+    return "written";
+  }
+  read(): string {
+    return String(this.request.session.text?.[0] ?? "nobody");
+  }
+  login(): string {
+    this.request.session.text = "what nobody should know";
+    this.request.session.login("Ann");
+    return "in";
+  }
+  end(): string {
+    this.request.session.destroy();
+    return "ended";
+  }
+  about(): string {
+    return "About us";
+  }
+}
+
+/** What befalls a server. Gives what mends it. */
+type Fault = (server: RedisServer) => Promise<() => unknown>;
+
+/** Commands that break it, and such that mend it. */
+function commands(broken: readonly string[][], mended: readonly string[][]): Fault {
+  return async (server) => {
+    for (const [command = "", ...args] of broken) await server.command(command, ...args);
+    return async () => {
+      for (const [command = "", ...args] of mended) await server.command(command, ...args);
+    };
+  };
+}
+
+function setting(name: string, broken: string, mended: string): Fault {
+  return commands([["CONFIG", "SET", name, broken]], [["CONFIG", "SET", name, mended]]);
+}
+
+/** A folder stands where the file is to be written. */
+const diskFails: Fault = async (server) => {
+  const obstacle = server.folder.file("dump.rdb");
+  mkdirSync(obstacle);
+  await server.command("CONFIG", "SET", "save", "3600 1");
+  await save(server, "err");
+  return async () => {
+    rmdirSync(obstacle);
+    await save(server, "ok");
+  };
+};
+
+async function save(server: RedisServer, status: string): Promise<void> {
+  await server.command("BGSAVE");
+  const done = ["rdb_bgsave_in_progress:0", `rdb_last_bgsave_status:${status}`];
+  for (let info = ""; !done.every((part) => info.includes(part)); await Bun.sleep(5)) {
+    info = String(await server.command("INFO", "persistence"));
+  }
+}
+
+const runsAScript: Fault = async (server) => {
+  await server.command("CONFIG", "SET", "busy-reply-threshold", "1");
+  const script = server.command("EVAL", "while true do end", "0").catch(() => undefined);
+  await until(() => refuses(server));
+  return async () => {
+    await server.command("SCRIPT", "KILL");
+    await script;
+  };
+};
+
+const loadsItsData: Fault = async (server) => {
+  await server.command("DEBUG", "POPULATE", "500", "filler", "100");
+  // Two milliseconds for each of them.
+  await server.command("CONFIG", "SET", "key-load-delay", "2000");
+  const reload = server.command("DEBUG", "RELOAD");
+  await until(() => refuses(server));
+  return () => reload;
+};
+
+/** The one client that it takes is another. */
+const hasNoRoom: Fault = async (server) => {
+  const other = new Bun.RedisClient(server.url);
+  await other.send("CONFIG", ["SET", "maxclients", "1"]);
+  await other.send("CLIENT", ["KILL", "TYPE", "normal"]);
+  return () => other.close();
+};
+
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await Bun.sleep(1);
+}
+
+function refuses(server: RedisServer): Promise<boolean> {
+  return server.command("DBSIZE").then(
+    () => false,
+    () => true,
+  );
+}
+
+/** Whether the connection was there until now is a matter of moments. */
+const GONE = /cannot be reached|closed the connection/;
+
+const NOBODY = { reads: "refused", ends: "refused" };
+const READERS = { ...NOBODY, reads: "fine" };
+const READERS_AND_LEAVERS = { ...READERS, ends: "fine" };
+
+describe.skipIf(!hasRedisServer)("RedisSessionBackend behind an App", () => {
+  test.each<[string, Fault, typeof NOBODY, RegExp]>([
+    ["has no memory left", setting("maxmemory", "1", "0"), READERS_AND_LEAVERS, /^OOM/],
+    ["cannot write to its disk", diskFails, READERS, /^MISCONF/],
+    [
+      "has become a replica",
+      commands([["REPLICAOF", "127.0.0.1", "1"]], [["REPLICAOF", "NO", "ONE"]]),
+      READERS,
+      /^READONLY/,
+    ],
+    [
+      "is a replica that has lost its primary",
+      commands(
+        [
+          ["CONFIG", "SET", "replica-serve-stale-data", "no"],
+          ["REPLICAOF", "127.0.0.1", "1"],
+        ],
+        [["REPLICAOF", "NO", "ONE"]],
+      ),
+      NOBODY,
+      /^MASTERDOWN/,
+    ],
+    ["has lost its replicas", setting("min-replicas-to-write", "1", "0"), READERS, /^NOREPLICAS/],
+    ["is loading its data", loadsItsData, NOBODY, /^LOADING/],
+    ["is busy with a script", runsAScript, NOBODY, /^BUSY/],
+    [
+      "allows no scripts",
+      commands(
+        [["ACL", "SETUSER", "default", "-@scripting"]],
+        [["ACL", "SETUSER", "default", "+@scripting"]],
+      ),
+      READERS,
+      /^NOPERM/,
+    ],
+    [
+      "allows no reads",
+      commands([["ACL", "SETUSER", "default", "-get"]], [["ACL", "SETUSER", "default", "+get"]]),
+      NOBODY,
+      /^NOPERM|can't run this command/,
+    ],
+    [
+      "wants a password all of a sudden",
+      commands(
+        [
+          ["CONFIG", "SET", "requirepass", "secret"],
+          ["CLIENT", "KILL", "TYPE", "normal"],
+        ],
+        [["CONFIG", "SET", "requirepass", ""]],
+      ),
+      NOBODY,
+      GONE,
+    ],
+    ["takes no more clients", hasNoRoom, NOBODY, GONE],
+    [
+      "stands still",
+      async (server) => {
+        server.freeze();
+        return () => server.thaw();
+      },
+      NOBODY,
+      /did not answer for 400 ms/,
+    ],
+    [
+      "is gone",
+      async (server) => {
+        await server.kill();
+        return () => server.start();
+      },
+      NOBODY,
+      GONE,
+    ],
+  ])(
+    "S7: while the server %s, it is 503 and cookies stay, and all is well afterwards",
+    async (_name, fault, who, reason) => {
+      using _ = quiet("error");
+      await using server = await RedisServer.start(
+        "--appendonly",
+        "yes",
+        "--appendfsync",
+        "always",
+      );
+      const reasons: string[] = [];
+      const app = new Site({
+        sessionBackend: new RedisSessionBackend(server.url, { replyTimeout: REPLY_TIMEOUT }),
+        session: {
+          onEvent: (event) => {
+            if (event.type === "failed") reasons.push((event.error as Error).message);
+          },
+        },
+      });
+      const [visitor, leaver] = [new TestClient(app), new TestClient(app)];
+      for (const each of [visitor, leaver]) expect(await each.text("/write/a")).toBe("written");
+
+      const mend = await fault(server);
+      const begun = performance.now();
+      const refused = [visitor.send("/write/b"), new TestClient(app).send("/write/c")];
+      const read = visitor.clone().send("/read");
+      const end = leaver.clone().send("/end");
+      if (who.reads === "refused") refused.push(read);
+      else expect(await (await read).text()).toBe("a");
+      if (who.ends === "refused") refused.push(end);
+      else expect(await (await end).text()).toBe("ended");
+      for (const response of await Promise.all(refused)) {
+        expect(response.status).toBe(503);
+        expect(response.headers.getSetCookie()).toEqual([]);
+        expect(await response.text()).toBe("Sessions are unavailable. Please try again.");
+      }
+      expect(performance.now() - begun).toBeLessThan(DEADLINE);
+      expect(await new TestClient(app).text("/about")).toBe("About us");
+      expect(await new TestClient(app).text("/read")).toBe("nobody");
+      for (const each of reasons) expect(each).toMatch(reason);
+      expect(reasons.length).toBeGreaterThanOrEqual(refused.length);
+      await mend();
+
+      const mended = performance.now();
+      while ((await visitor.send("/read")).status === 503) {
+        expect(performance.now() - mended).toBeLessThan(DEADLINE);
+        await Bun.sleep(10);
+      }
+      // A server that stood still may have carried out what it was asked.
+      expect(await visitor.text("/read")).toBeOneOf(["a", "b"]);
+      expect(await visitor.text("/write/d")).toBe("written");
+      expect(await visitor.text("/read")).toBe("d");
+      expect(await leaver.text("/end")).toBe("ended");
+      expect(await leaver.text("/read")).toBe("nobody");
+      await app.sessions.close();
+    },
+  );
+
+  test("I7: neither the log nor the answer of a failed request tells an id or a session's data", async () => {
+    using log = quiet("error");
+    await using server = await RedisServer.start();
+    const events: unknown[] = [];
+    const app = new Site({
+      sessionBackend: new RedisSessionBackend(server.url.replace("//", "//default:secret@")),
+      session: { onEvent: (event) => events.push(event) },
+    });
+    const client = new TestClient(app);
+    await client.send("/login");
+    const answers: string[] = [];
+    for (const command of ["-evalsha", "-eval", "-get"]) {
+      await server.command("ACL", "SETUSER", "default", command);
+      answers.push(await client.text("/login"));
+    }
+    await server.kill();
+    answers.push(await client.text("/login"));
+    const told = Bun.inspect([log.mock.calls, events, answers], { depth: 20 });
+    expect(app.sessions.stats().failed).toBe(4);
+    expect(told).toContain("NOPERM");
+    expect(told).toMatch(GONE);
+    for (const part of [client.sessionId ?? "", "nobody should know", "secret"]) {
+      expect(told).not.toContain(part);
+    }
+  });
+
+  test("is of no consequence to anybody when the server forgets its scripts", async () => {
+    await using server = await RedisServer.start();
+    const app = new Site({ sessionBackend: new RedisSessionBackend(server.url) });
+    const [visitor, other] = [new TestClient(app), new TestClient(app)];
+    for (const [page, answer] of [
+      ["/write/a", "written"],
+      ["/write/b", "written"],
+      ["/login", "in"],
+      ["/read", "w"],
+      ["/end", "ended"],
+    ] as const) {
+      await server.command("SCRIPT", "FLUSH");
+      expect(await Promise.all([visitor.text(page), other.text(page)])).toEqual([answer, answer]);
+    }
+    await other.send("/login");
+    await server.command("SCRIPT", "FLUSH");
+    expect(await app.sessions.revokeAll("Ann")).toBe(1);
+    expect(await server.calls("eval")).toBeGreaterThanOrEqual(6);
+    await app.sessions.close();
+  });
+});
+
+if (hasRedisServer) {
+  describe("on a cluster", async () => {
+    const server = await RedisServer.prepare("--cluster-enabled", "yes");
+    beforeAll(async () => {
+      await server.start();
+      await server.command("CLUSTER", "ADDSLOTSRANGE", "0", "16383");
+      await until(async () => String(await server.command("CLUSTER", "INFO")).includes("state:ok"));
+    });
+    afterAll(() => server[Symbol.asyncDispose]());
+
+    testSessionBackend("RedisSessionBackend with a hash tag", (now) => {
+      return new RedisSessionBackend(server.url, { prefix: `{${randomId()}}:`, now });
+    });
+
+    test("refuses a write of two slots, where there is no hash tag, and keeps what was there", async () => {
+      const backend = new RedisSessionBackend(server.url);
+      await backend.create("one", recordOf());
+      const refused = backend.rotate("one", "two", recordOf({ version: 2 }), 1);
+      expect(await refused.then(String, String)).toContain("CROSSSLOT");
+      const signedIn = backend.create("three", recordOf({ userId: "Ann" }));
+      expect(await signedIn.then(String, String)).toContain("CROSSSLOT");
+      expect(await backend.read("one")).toMatchObject({ version: 1 });
+      expect(await backend.read("three")).toBeUndefined();
+      await backend.close();
+    });
+  });
+}

@@ -1,0 +1,150 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+
+import {
+  assert,
+  asyncProperty,
+  constantFrom,
+  nat,
+  oneof,
+  property,
+  record as recordFrom,
+  string,
+} from "fast-check";
+
+import { App } from "../../../src/app/app.ts";
+import { RedisSessionBackend } from "../../../src/backends/redis/backend.ts";
+import { recordOf as decoded, textOf } from "../../../src/backends/redis/record.ts";
+import type { SessionEvent } from "../../../src/session/events.ts";
+import { hashId } from "../../../src/session/id.ts";
+import { TestClient } from "../../../src/testing/client.ts";
+import { expiredRecord, recordOf } from "../../../src/testing/records.ts";
+import { Keyspace, redis } from "../../support/redis.ts";
+
+const HOUR = 60 * 60_000;
+
+class Site extends App<{ visits: number }> {
+  index(): string {
+    const { session } = this.request;
+    session.visits = (session.visits ?? 0) + 1;
+    return String(session.visits);
+  }
+  read(): string {
+    return String(this.request.session.visits ?? "nobody");
+  }
+}
+
+describe("a record's text", () => {
+  test("says what the record says", () => {
+    const record = recordOf({ version: 3, createdAt: 1, touchedAt: 2, expiresAt: 4, remember: 5 });
+    expect(textOf(record)).toBe('[3,4,2,1,null,5,null,\nnull]\n{"visits":1}');
+    const text = textOf({ ...record, userId: "Ann", authenticatedAt: 6, flash: '{"a":"b"}' });
+    expect(text).toBe('[3,4,2,1,6,5,"{\\"a\\":\\"b\\"}",\n"Ann"]\n{"visits":1}');
+  });
+
+  test("gives the record back, whatever its texts are", () => {
+    const text = string({ unit: "binary" });
+    const texts = recordFrom({ data: text, flash: text, userId: text });
+    assert(
+      property(texts, (facts) => {
+        const record = recordOf(facts);
+        expect(decoded(textOf(record), 0)).toEqual(record);
+      }),
+      { seed: 1 },
+    );
+  }, 30_000);
+});
+
+describe.skipIf(!redis.isThere)("a text that holds no record", () => {
+  let space: Keyspace;
+  let backend: RedisSessionBackend;
+
+  beforeEach(() => {
+    space = new Keyspace();
+    backend = new RedisSessionBackend(space.client, { prefix: space.prefix });
+  });
+  afterEach(() => space.drop());
+
+  test.each([
+    ["an empty text", ["SET", ""]],
+    ["a text of somebody else's", ["SET", '{"visits":5}']],
+    [
+      "a record of which a fact is no JSON",
+      ["SET", "[1,9999999999999,1,x,null,null,null,\nnull]\n{}"],
+    ],
+    ["a hash", ["HSET", "visits", "5"]],
+    ["a list", ["LPUSH", "5"]],
+  ])("S2: is no session, and an event, never an error: %s", async (_, [command = "", ...args]) => {
+    const events: SessionEvent[] = [];
+    const onEvent = (event: SessionEvent): void => void events.push(event);
+    const app = new Site({ sessionBackend: backend, session: { onEvent } });
+    const client = new TestClient(app);
+    await client.send("/");
+    const { sessionId: spoilt = "" } = client;
+    await space.send("DEL", `session:${hashId(spoilt)}`);
+    await space.send(command, `session:${hashId(spoilt)}`, ...args);
+    events.length = 0;
+    expect(await client.text("/read")).toBe("nobody");
+    expect(events).toMatchObject([{ type: "failed", operation: "decode" }]);
+    expect(await client.text("/")).toBe("1");
+    expect(client.sessionId).not.toBe(spoilt);
+    expect(await client.text("/read")).toBe("1");
+  });
+
+  test.each(["SET", "LPUSH"])(
+    "can be saved over and deleted, and is in no list: %s",
+    async (command) => {
+      for (const id of ["saved", "deleted", "listed"]) {
+        await backend.create(id, recordOf({ userId: "Ann" }));
+        await space.send("DEL", `session:${id}`);
+        await space.send(command, `session:${id}`, "spoilt");
+      }
+      await backend.save("saved", { visits: 2 }, 60);
+      expect(await backend.load("saved")).toEqual({ visits: 2 });
+      await backend.delete("deleted");
+      expect(await backend.read("deleted")).toBeUndefined();
+      expect(await backend.touch("listed", Date.now() + HOUR)).toBe(false);
+      expect(await backend.create("listed", recordOf())).toBe(false);
+      expect(await backend.list("Ann")).toEqual([]);
+      expect(await backend.deleteAll("Ann")).toBe(0);
+    },
+  );
+
+  /** Stores a text, and asks and writes the session that is in it, if there is one. */
+  async function check(text: string): Promise<void> {
+    await space.send("SET", "session:id", text);
+    const { version, expiresAt } = decoded(text, Date.now());
+    const isLive = expiresAt > Date.now();
+    expect((await backend.read("id"))?.version).toBe(isLive ? version : undefined);
+    const next = recordOf({ version: version + 1 });
+    expect(await backend.replace("id", next, version + 1)).toBe(false);
+    expect(await backend.replace("id", next, version)).toBe(isLive);
+    expect(await backend.create("id", expiredRecord())).toBe(!isLive);
+  }
+
+  describe("has the same version for a read as for a write, so that it can be replaced", () => {
+    const facts = { userId: 'A"\n]', flash: '{"a":"b"}', remember: 60, authenticatedAt: 5 };
+    const record = recordOf({ ...facts, expiresAt: 9_000_000_000_000 });
+    const whole = textOf(record);
+
+    test.each(["", " 1", "01", "-1", "+1", "1.5", "1e0", "0x1", "123456789012345", '"1"', "null"])(
+      "a version of %j",
+      (version) => check(whole.replace("[1,", `[${version},`)),
+    );
+
+    test.each(["", " 9", "9.", ".9", "-9", "9e12", "9000000000000.5", "9 ", "Infinity", "null"])(
+      "an expiry of %j",
+      (expiresAt) => check(whole.replace("9000000000000", expiresAt)),
+    );
+
+    test("whatever else has become of it", async () => {
+      const part = oneof(
+        string({ unit: "binary" }),
+        string({ unit: constantFrom(...'0123456789[],.-+e"\\n\n{}nul ') }),
+      );
+      const spoilt = asyncProperty(nat(whole.length), nat(5), part, (start, length, text) =>
+        check(whole.slice(0, start) + text + whole.slice(start + length)),
+      );
+      await assert(spoilt, { numRuns: 300, seed: 1 });
+    });
+  });
+});

@@ -1,0 +1,158 @@
+import { afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test";
+
+import { RedisSessionBackend } from "../../../src/backends/redis/backend.ts";
+import type { RedisLike } from "../../../src/backends/redis/connection.ts";
+import { RedisConnection } from "../../../src/backends/redis/connection.ts";
+import { Script } from "../../../src/backends/redis/scripts.ts";
+import { RedisWriter } from "../../../src/backends/redis/writer.ts";
+import { recordOf } from "../../../src/testing/records.ts";
+import { hasRedisServer, RedisServer } from "../../support/redis-server.ts";
+import { brittle, Keyspace, redis } from "../../support/redis.ts";
+import type { TcpProxy } from "../../support/tcp-proxy.ts";
+
+/** How long a write may take to reach the server, in milliseconds. */
+const PATIENCE = 300;
+
+const COUNT = new Script('return redis.call("INCR", KEYS[1])');
+
+describe.skipIf(!redis.isThere)("a write to Redis", () => {
+  let space: Keyspace;
+  let proxy: TcpProxy;
+  let url: string;
+  let connection: RedisConnection;
+  let writer: RedisWriter;
+
+  beforeEach(async () => {
+    space = new Keyspace();
+    ({ proxy, url } = await brittle(redis.url));
+    connection = new RedisConnection(url, PATIENCE);
+    writer = new RedisWriter(connection, PATIENCE);
+  });
+  afterEach(async () => {
+    connection.close();
+    await proxy[Symbol.asyncDispose]();
+    await space.drop();
+  });
+
+  /** Counts by a script, and gives what came out, and after how many milliseconds. */
+  async function count(by = writer): Promise<{ text: string; after: number }> {
+    const begun = performance.now();
+    const text = await by.run(COUNT, [`${space.prefix}count`], ["0", ""]).then(String, String);
+    return { text, after: performance.now() - begun };
+  }
+
+  test("is carried out", async () => {
+    expect(await count()).toMatchObject({ text: "1" });
+    expect(await count()).toMatchObject({ text: "2" });
+  });
+
+  test("fails at once if there is no connection: nothing can come of it any more", async () => {
+    await count();
+    proxy.refuse();
+    while (!String(await connection.send("PING", []).catch(String)).includes("cannot be reached"));
+    const { text, after } = await count();
+    expect(text).toContain("cannot be reached");
+    expect(after).toBeLessThan(PATIENCE / 2);
+  });
+
+  test("fails at once if the server refuses it", async () => {
+    await count();
+    await space.send("SET", "count", "many");
+    const { text, after } = await count();
+    expect(text).toContain("ERR value is not an integer");
+    expect(after).toBeLessThan(PATIENCE / 2);
+  });
+
+  test("does not fail before it is sure that nothing will come of it any more", async () => {
+    await count();
+    proxy.hold();
+    const counting = count();
+    await Bun.sleep(10);
+    proxy.refuse();
+    const { text, after } = await counting;
+    expect(text).toContain("closed the connection before it answered");
+    expect(after).toBeGreaterThanOrEqual(PATIENCE - 1);
+  });
+
+  test("is carried out if the server's clock was set", async () => {
+    await count();
+    let lag = 3_600;
+    const asked: string[] = [];
+    const server: RedisLike = {
+      async send(command, args) {
+        asked.push(command);
+        const reply = await connection.send(command, args);
+        if (command !== "TIME") return reply;
+        const [seconds, microseconds] = reply as [string, string];
+        return [String(Number(seconds) - lag), microseconds];
+      },
+    };
+    const one = new RedisWriter(server, PATIENCE);
+    expect((await count(one)).text).toContain("LATE It reached the server too late");
+    expect(asked).toEqual(["TIME", "EVALSHA", "TIME", "EVALSHA"]);
+    lag = 0;
+    expect(await count(one)).toMatchObject({ text: "2" });
+    expect(asked).toHaveLength(7);
+    expect(await count(one)).toMatchObject({ text: "3" });
+    expect(asked).toHaveLength(8);
+  });
+
+  test("asks for the server's time once a minute", async () => {
+    let now = 0;
+    using _ = spyOn(performance, "now").mockImplementation(() => now);
+    const send = spyOn(connection, "send");
+    const times = (): number => send.mock.calls.filter(([command]) => command === "TIME").length;
+    await count();
+    now += 59_999;
+    await count();
+    expect(times()).toBe(1);
+    now += 1;
+    expect(await count()).toMatchObject({ text: "3" });
+    expect(times()).toBe(2);
+  });
+
+  test("is not carried out late, even if a client keeps it until the server is back", async () => {
+    const client = new Bun.RedisClient(url);
+    const backend = new RedisSessionBackend(client, { prefix: space.prefix });
+    await backend.create("id", recordOf());
+    proxy.refuse();
+    while (client.connected) await Bun.sleep(1);
+    const begun = performance.now();
+    const ending = backend.delete("id").then(String, String);
+    await Bun.sleep(800);
+    await proxy.pass();
+    expect(await ending).toContain("LATE It reached the server too late");
+    expect(performance.now() - begun).toBeGreaterThan(800);
+    expect(await backend.read("id")).toMatchObject({ version: 1 });
+    client.close();
+  });
+});
+
+describe.skipIf(!hasRedisServer)("a write that a network holds back", () => {
+  test.each<[string, (backend: RedisSessionBackend) => Promise<unknown>]>([
+    ["create", (backend) => backend.create("new", recordOf({ userId: "Ann" }))],
+    ["replace", (backend) => backend.replace("id", recordOf({ version: 2 }), 1)],
+    ["rotate", (backend) => backend.rotate("id", "new", recordOf({ version: 2 }), 1)],
+    ["touch", (backend) => backend.touch("id", Date.now() + 60_000)],
+    ["delete", (backend) => backend.delete("id")],
+    ["deleteAll", (backend) => backend.deleteAll("Ann")],
+  ])("does nothing any more once it is known to have failed: %s", async (_, write) => {
+    await using server = await RedisServer.start();
+    await using line = (await brittle(server.url)).proxy;
+    const url = `redis://127.0.0.1:${line.port}`;
+    const backend = new RedisSessionBackend(url, { replyTimeout: PATIENCE });
+    const record = recordOf({ userId: "Ann" });
+    await backend.create("id", record);
+    await write(backend);
+    for (const id of ["id", "new"]) await backend.delete(id);
+    await backend.create("id", record);
+    line.hold();
+    expect(await write(backend).then(String, String)).toContain("may be done or not");
+    const calls = await server.calls("evalsha");
+    await line.pass();
+    while ((await server.calls("evalsha")) === calls) await Bun.sleep(1);
+    expect(await backend.read("id")).toEqual(record);
+    expect(await backend.read("new")).toBeUndefined();
+    await backend.close();
+  });
+});

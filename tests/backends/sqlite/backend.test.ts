@@ -1,0 +1,345 @@
+import { Database } from "bun:sqlite";
+import { afterAll, afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test";
+import { existsSync, readdirSync, statSync } from "node:fs";
+
+import { App } from "../../../src/app/app.ts";
+import type { SqliteSessionBackendOptions } from "../../../src/backends/sqlite/backend.ts";
+import { SqliteSessionBackend } from "../../../src/backends/sqlite/backend.ts";
+import { hashId } from "../../../src/session/id.ts";
+import { TestClient } from "../../../src/testing/client.ts";
+import { expiredRecord, recordOf } from "../../../src/testing/records.ts";
+import { testSessionBackend } from "../../../src/testing/session-backend.ts";
+import { FakeClock } from "../../support/clock.ts";
+import { Folder } from "../../support/folder.ts";
+
+const contractFolder = new Folder();
+afterAll(() => contractFolder.remove());
+testSessionBackend(
+  "SqliteSessionBackend",
+  (now) => new SqliteSessionBackend(contractFolder.file("sessions.db"), { now }),
+);
+
+class Site extends App<{ visits: number; secret: string }> {
+  index(): string {
+    const { session } = this.request;
+    session.visits = (session.visits ?? 0) + 1;
+    return String(session.visits);
+  }
+  read(): string {
+    return String(this.request.session.visits ?? "nobody");
+  }
+  login(): string {
+    this.request.session.secret = "the data";
+    this.request.session.login("Ann");
+    return "in";
+  }
+}
+
+let folder: Folder;
+let path: string;
+const backends: SqliteSessionBackend[] = [];
+
+beforeEach(() => {
+  folder = new Folder();
+  path = folder.file("sessions.db");
+});
+afterEach(async () => {
+  await Promise.all(backends.splice(0).map((backend) => backend.close()));
+  folder.remove();
+});
+
+function open(options?: SqliteSessionBackendOptions): SqliteSessionBackend {
+  const backend = new SqliteSessionBackend(path, options);
+  backends.push(backend);
+  return backend;
+}
+
+/** What another process sees in the file. */
+function rows(): Record<string, unknown>[] {
+  using database = new Database(path, { readonly: true });
+  return database.query<Record<string, unknown>, []>("SELECT * FROM bunpie_sessions").all();
+}
+
+/** How long the write-ahead log gets, in bytes, while 20,000 rows are swept. */
+async function logOf(backend: SqliteSessionBackend): Promise<number> {
+  using database = new Database(path);
+  database.run(
+    `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+     INSERT INTO bunpie_sessions (id, data, version, created_at, touched_at, expires_at)
+     SELECT hex(randomblob(20)), '{}', 1, 0, 0, i FROM n`,
+  );
+  database.run("PRAGMA wal_checkpoint(TRUNCATE)");
+  while ((await backend.sweep(100)) > 0);
+  return statSync(`${path}-wal`).size;
+}
+
+describe("SqliteSessionBackend", () => {
+  test("gives a record of a megabyte back whole", async () => {
+    const data = JSON.stringify({ text: "naïve 🙂 ".repeat(100_000) });
+    const backend = open();
+    await backend.create("id", recordOf({ data }));
+    expect((await backend.read("id"))?.data).toBe(data);
+  });
+
+  test.each([
+    ["synchronous", "off", '`synchronous` is "off"; it has to be "normal" or "full".'],
+    ["synchronous", null, '`synchronous` is "null"; it has to be "normal" or "full".'],
+    ["busyTimeout", -1, "`busyTimeout` is -1; it has to be milliseconds, 0 or more."],
+    ["busyTimeout", Number.NaN, "`busyTimeout` is NaN; it has to be milliseconds, 0 or more."],
+    ["busyTimeout", "9", "`busyTimeout` is 9; it has to be milliseconds, 0 or more."],
+  ])("refuses `%s` of %p, and says what it takes", (name, value, message) => {
+    const options: unknown = { [name]: value };
+    expect(() => open(options as SqliteSessionBackendOptions)).toThrow(new TypeError(message));
+    expect(existsSync(path)).toBe(false);
+  });
+
+  test("refuses an empty path, which is a database that nobody finds again", () => {
+    expect(() => new SqliteSessionBackend("")).toThrow(
+      new TypeError(
+        'An empty path is a database that SQLite throws away. Name a file, or ":memory:" for one that is not kept.',
+      ),
+    );
+  });
+
+  test.each(["normal", "full"] as const)(
+    "refuses `synchronous` for a connection of the app's: %s",
+    (synchronous) => {
+      using database = new Database(":memory:");
+      expect(() => new SqliteSessionBackend(database, { synchronous })).toThrow(
+        "`synchronous` is for a database that is opened from a path. On a connection of yours, run " +
+          `\`PRAGMA synchronous = ${synchronous.toUpperCase()}\` yourself.`,
+      );
+    },
+  );
+
+  test("takes `synchronous` and a `busyTimeout` of 0", async () => {
+    const backend = open({ synchronous: "full", busyTimeout: 0 });
+    expect(await backend.create("id", recordOf())).toBe(true);
+  });
+
+  test("answers a read at once, without a promise", async () => {
+    const backend = open();
+    await backend.create("id", recordOf());
+    expect(backend.read("id")).toMatchObject({ data: '{"visits":1}' });
+    expect(backend.read("another")).toBeUndefined();
+  });
+
+  test.each([
+    ["create", (store: SqliteSessionBackend) => store.create("new", recordOf({ version: 9 })), 9],
+    [
+      "replace",
+      (store: SqliteSessionBackend) => store.replace("id", recordOf({ version: 2 }), 1),
+      2,
+    ],
+    [
+      "rotate",
+      (store: SqliteSessionBackend) => store.rotate("id", "new", recordOf({ version: 2 }), 1),
+      2,
+    ],
+    ["touch", (store: SqliteSessionBackend) => store.touch("id", Date.now() + 60_000), 2],
+    ["delete", (store: SqliteSessionBackend) => store.delete("id"), undefined],
+  ])("lets a read see a %s that is still in flight", async (_, write, version) => {
+    const backend = open();
+    await backend.create("id", recordOf());
+    const written = write(backend);
+    const [old, fresh] = await Promise.all([backend.read("id"), backend.read("new")]);
+    expect((fresh ?? old)?.version).toBe(version as number);
+    await written;
+  });
+
+  test("lets a list see writes that are still in flight", async () => {
+    const backend = open();
+    void backend.create("id", recordOf({ userId: "Ann" }));
+    expect(await backend.list("Ann")).toMatchObject([{ handle: "id" }]);
+  });
+
+  test("shares its sessions with another process at once", async () => {
+    const [one, other] = [open(), open()];
+    await one.create("id", recordOf());
+    expect(other.read("id")).toMatchObject({ version: 1 });
+    await other.delete("id");
+    expect(one.read("id")).toBeUndefined();
+    expect(await one.replace("id", recordOf({ version: 2 }), 1)).toBe(false);
+  });
+
+  describe("expiry", () => {
+    test("L9: a row that has expired is rejected while nothing sweeps", async () => {
+      const clock = new FakeClock();
+      const app = new Site({
+        sessionBackend: open({ now: clock.now }),
+        session: { now: clock.now, timeout: 60, sweepInterval: 0 },
+      });
+      const client = new TestClient(app);
+      await client.send("/");
+      const { sessionId } = client;
+      clock.advance(59_999);
+      expect(await client.clone().text("/read")).toBe("1");
+      clock.advance(60_000);
+      expect(await client.clone().text("/read")).toBe("nobody");
+      expect(rows()).toHaveLength(1);
+      expect(await client.text("/")).toBe("1");
+      expect(client.sessionId).not.toBe(sessionId);
+    });
+
+    test("removes what has expired in batches of 30, and serves in between", async () => {
+      const batches: number[] = [];
+      class Watched extends SqliteSessionBackend {
+        override async sweep(limit: number): Promise<number> {
+          const swept = await super.sweep(limit);
+          batches.push(swept);
+          expect(limit).toBe(30);
+          return swept;
+        }
+      }
+      const backend = new Watched(path);
+      backends.push(backend);
+      const live = recordOf();
+      await Promise.all(
+        Array.from({ length: 80 }, (_, n) => backend.create(`expired ${n}`, expiredRecord())),
+      );
+      await backend.create("live", live);
+      const app = new Site({ sessionBackend: backend });
+      let isServed = false;
+      const swept = app.sessions.sweep();
+      setImmediate(() => (isServed = batches.length < 3));
+      expect(await swept).toBe(80);
+      expect(batches).toEqual([30, 30, 20]);
+      expect(isServed).toBe(true);
+      expect(rows()).toMatchObject([{ id: "live" }]);
+      expect(app.sessions.stats()).toMatchObject({ swept: 80, failed: 0 });
+    });
+
+    test("keeps the write-ahead log short, so that no commit has to move a long one", async () => {
+      expect(await logOf(open())).toBeLessThan(2_000_000);
+    });
+
+    test("leaves the log of a connection of the app's to the app: a replicator may need it", async () => {
+      using client = new Database(path);
+      client.run("PRAGMA journal_mode = WAL");
+      client.run("PRAGMA wal_autocheckpoint = 0");
+      const backend = new SqliteSessionBackend(client);
+      backends.push(backend);
+      expect(await logOf(backend)).toBeGreaterThan(5_000_000);
+      await backend.close();
+    });
+  });
+
+  describe("close", () => {
+    test("commits what is waiting, and moves the write-ahead log into the file", async () => {
+      const backend = open();
+      const written = backend.create("id", recordOf());
+      await backend.close();
+      expect(await written).toBe(true);
+      expect(readdirSync(folder.path)).toEqual(["sessions.db"]);
+      expect(rows()).toMatchObject([{ id: "id" }]);
+    });
+
+    test("leaves the write-ahead log to the last process that closes", async () => {
+      const [one, other] = [open(), open()];
+      await one.create("id", recordOf());
+      await one.close();
+      expect(await other.create("another", recordOf())).toBe(true);
+      await other.close();
+      expect(readdirSync(folder.path)).toEqual(["sessions.db"]);
+      expect(rows()).toHaveLength(2);
+    });
+
+    test("commits what is waiting on a connection of the app's, too", async () => {
+      using database = new Database(path);
+      const backend = new SqliteSessionBackend(database);
+      void backend.create("id", recordOf());
+      await backend.close();
+      expect(rows()).toMatchObject([{ id: "id" }]);
+    });
+
+    test.each([
+      ["create", (store: SqliteSessionBackend) => store.create("id", recordOf())],
+      ["touch", (store: SqliteSessionBackend) => store.touch("id", 0)],
+      ["delete", (store: SqliteSessionBackend) => store.delete("id")],
+      ["deleteAll", (store: SqliteSessionBackend) => store.deleteAll("Ann")],
+      ["sweep", (store: SqliteSessionBackend) => store.sweep(1)],
+    ])("makes a %s that comes later fail, and say why", async (_, write) => {
+      const backend = open();
+      const closing = backend.close();
+      const message = "Error: The session database is closed.";
+      expect(await write(backend).then(String, String)).toBe(message);
+      await closing;
+      expect(await write(backend).then(String, String)).toBe(message);
+    });
+
+    test("makes a read that comes later fail, rather than find nothing", async () => {
+      const backend = open();
+      await backend.close();
+      expect(() => backend.read("id")).toThrow("closed");
+      expect(await backend.list("Ann").then(String, String)).toContain("closed");
+    });
+  });
+
+  test.each([
+    "'; DROP TABLE bunpie_sessions; --",
+    "' OR 1=1 --",
+    "?1",
+    ":id",
+    "$id",
+    "\u0000",
+    'Ann"s',
+  ])("S5: takes text that looks like SQL for text: %j", async (text) => {
+    const backend = open();
+    const record = recordOf({ userId: text, data: JSON.stringify({ text }) });
+    await backend.create("bystander", recordOf({ userId: "Ann" }));
+    expect(await backend.create(text, record)).toBe(true);
+    expect(await backend.load(text)).toEqual({ text });
+    expect((await backend.list(text)).map(({ handle }) => handle)).toEqual([text]);
+    expect(await backend.rotate(text, `${text}2`, { ...record, version: 2 }, 1)).toBe(true);
+    expect(await backend.deleteAll(text, text)).toBe(1);
+    expect(rows().map((row) => row["id"])).toEqual(["bystander"]);
+  });
+
+  describe("I7", () => {
+    test("I7: neither the rows nor the files hold the value of a cookie", async () => {
+      const client = new TestClient(new Site({ sessionBackend: open() }));
+      await client.send("/");
+      const anonymous = client.sessionId ?? "";
+      await client.send("/login");
+      const signedIn = client.sessionId ?? "";
+      expect(rows()).toMatchObject([{ id: hashId(signedIn), user_id: "Ann" }]);
+      for (const name of readdirSync(folder.path)) {
+        const bytes = Buffer.from(await Bun.file(folder.file(name)).arrayBuffer());
+        for (const id of [anonymous, signedIn]) expect(bytes.includes(id)).toBe(false);
+      }
+    });
+
+    test("I7: a stored hash, presented as a cookie, opens nothing", async () => {
+      const app = new Site({ sessionBackend: open() });
+      await new TestClient(app).send("/");
+      const [row] = rows();
+      const thief = new TestClient(app);
+      thief.cookies.set("session_id", String(row?.["id"]));
+      expect(await thief.text("/read")).toBe("nobody");
+      expect(app.sessions.stats().rejected).toBe(1);
+    });
+
+    test("I7: neither the log nor the answer of a failed request tells an id or a session's data", async () => {
+      const log = spyOn(console, "error").mockImplementation(() => undefined);
+      const events: unknown[] = [];
+      using database = new Database(path);
+      const app = new Site({
+        sessionBackend: new SqliteSessionBackend(database),
+        session: { onEvent: (event) => events.push(event) },
+      });
+      const client = new TestClient(app);
+      await client.send("/login");
+      database.run("PRAGMA query_only = ON");
+      const answers = [await client.text("/"), await client.text("/login")];
+      database.run("PRAGMA query_only = OFF");
+      database.run("ALTER TABLE bunpie_sessions RENAME TO gone");
+      answers.push(await client.text("/"));
+      const told = Bun.inspect([...log.mock.calls, events, answers], { depth: 20 });
+      log.mockRestore();
+      expect(app.sessions.stats().failed).toBe(3);
+      expect(told).toContain("readonly");
+      expect(told).toContain("no such table");
+      for (const secret of [client.sessionId ?? "", "the data"]) expect(told).not.toContain(secret);
+    });
+  });
+});

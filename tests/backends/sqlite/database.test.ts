@@ -1,0 +1,328 @@
+import { Database } from "bun:sqlite";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { chmodSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+
+import { getTableName } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/bun-sqlite";
+import { migrate } from "drizzle-orm/bun-sqlite/migrator";
+import { getTableConfig, integer, sqliteTable } from "drizzle-orm/sqlite-core";
+
+import { sessions, SqliteSessionBackend } from "../../../src/backends/sqlite/backend.ts";
+import { adoptDatabase, openDatabase } from "../../../src/backends/sqlite/database.ts";
+import { randomId, recordOf } from "../../../src/testing/records.ts";
+import { Child } from "../../support/child.ts";
+import { Folder } from "../../support/folder.ts";
+
+const PRAGMAS = ["journal_mode", "synchronous", "busy_timeout", "foreign_keys", "cache_size"];
+
+let folder: Folder;
+let path: string;
+const opened: Database[] = [];
+
+beforeEach(() => {
+  folder = new Folder();
+  path = folder.file("app.db");
+});
+afterEach(() => {
+  for (const database of opened.splice(0)) database.close();
+  folder.remove();
+});
+
+function connect(...options: ConstructorParameters<typeof Database>): Database {
+  const database = new Database(...options);
+  opened.push(database);
+  return database;
+}
+
+function open(synchronous: "normal" | "full" = "normal"): Database {
+  const database = openDatabase(path, synchronous);
+  opened.push(database);
+  return database;
+}
+
+function pragma(database: Database, name: string): unknown {
+  return Object.values(database.query<object, []>(`PRAGMA ${name}`).get() ?? {})[0];
+}
+
+function names(database: Database, type: "table" | "index"): unknown[] {
+  return database
+    .query("SELECT name FROM sqlite_schema WHERE type = ? AND name NOT LIKE 'sqlite_%' ORDER BY 1")
+    .values(type)
+    .flat();
+}
+
+/** Runs as somebody who is not allowed everything. */
+function unprivileged<T>(work: () => T): T {
+  const uid = process.geteuid?.();
+  if (uid === 0) process.seteuid?.("nobody");
+  try {
+    return work();
+  } finally {
+    if (uid === 0) process.seteuid?.(uid);
+  }
+}
+
+/** Lets `meanwhile` happen, once, right before the connection runs a statement that begins so. */
+function interpose(client: Database, statement: string, meanwhile: () => void): void {
+  const prepare = client.prepare.bind(client);
+  client.prepare = (...args: Parameters<typeof prepare>) => {
+    if (args[0].startsWith(statement)) {
+      client.prepare = prepare;
+      meanwhile();
+    }
+    return prepare(...args);
+  };
+}
+
+const OWN_TABLES = ["bunpie_migrations", "bunpie_sessions"];
+
+describe("openDatabase", () => {
+  test("makes a new file, with the table and its indexes as the schema has them", () => {
+    const database = open();
+    const { columns, indexes } = getTableConfig(sessions);
+    expect(names(database, "table")).toEqual(OWN_TABLES);
+    expect(names(database, "index")).toEqual(indexes.map(({ config }) => config.name).toSorted());
+    const table = database.query(`PRAGMA table_info(${getTableName(sessions)})`).values();
+    expect(table.map(([, name]) => name)).toEqual(columns.map(({ name }) => name));
+  });
+
+  test.each([
+    ["normal", 1],
+    ["full", 2],
+  ] as const)("sets the write-ahead log and synchronous = %s", (synchronous, level) => {
+    const database = open(synchronous);
+    expect(pragma(database, "journal_mode")).toBe("wal");
+    expect(pragma(database, "synchronous")).toBe(level);
+  });
+
+  test("never lets SQLite itself wait for a lock once it is open", () => {
+    expect(pragma(open(), "busy_timeout")).toBe(0);
+  });
+
+  test("waits for another process that has the file at start-up", async () => {
+    open();
+    await using lock = new Child("hold-lock", path);
+    await lock.next();
+    await using second = new Child("open-database", "SQLite", path);
+    await second.next();
+    second.send("go");
+    await Bun.sleep(50);
+    lock.send("let go");
+    expect(await second.next()).toBeString();
+  });
+
+  test("finds everything as it was when it opens a file again", async () => {
+    const id = randomId();
+    const record = recordOf({ userId: "Ann" });
+    const first = new SqliteSessionBackend(path);
+    await first.create(id, record);
+    await first.close();
+    const second = new SqliteSessionBackend(path);
+    expect(await second.read(id)).toMatchObject(record);
+    await second.close();
+  });
+
+  test("succeeds in each of eight processes that open one new file at once", async () => {
+    const children = Array.from({ length: 8 }, () => new Child("open-database", "SQLite", path));
+    for (const child of children) expect(await child.next()).toBe("ready");
+    for (const child of children) child.send("go");
+    const ids = await Promise.all(children.map((child) => child.next()));
+    await Promise.all(children.map((child) => child.exited));
+    const database = open();
+    const there = database.query("SELECT id FROM bunpie_sessions").values().flat();
+    expect(new Set<unknown>(there)).toEqual(new Set(ids));
+    expect(pragma(database, "integrity_check")).toBe("ok");
+  });
+
+  describe("says what to do", () => {
+    const REMEDY =
+      "Its folder has to exist, and this process has to be allowed to write the file, the folder, " +
+      "and the files that end in -wal and -shm beside it.";
+
+    test.each([
+      ["is in a folder that does not exist", () => (path = folder.file("no/such/folder.db"))],
+      ["is a folder", () => mkdirSync(path)],
+      ["is no database", () => Bun.write(path, "Dear diary, ".repeat(100))],
+      ["is too short for a database", () => Bun.write(path, "Dear diary")],
+      ["is in a folder that may not be written", () => chmodSync(folder.path, 0o555)],
+      [
+        "may not be written",
+        () => {
+          openDatabase(path, "normal").close();
+          chmodSync(path, 0o444);
+          chmodSync(folder.path, 0o777);
+        },
+      ],
+    ])("when the file %s", async (_, spoil) => {
+      await spoil();
+      const error = unprivileged(() => {
+        try {
+          return opened.push(openDatabase(path, "normal"));
+        } catch (caught) {
+          return caught;
+        }
+      });
+      expect(error).toBeInstanceOf(Error);
+      const { message, cause } = error as Error;
+      expect(message).toStartWith(`Cannot keep sessions in ${path}: `);
+      expect(message).toEndWith(REMEDY);
+      expect(cause).toBeInstanceOf(Error);
+    });
+  });
+});
+
+describe("adoptDatabase", () => {
+  test("takes a Database, and a database of Drizzle with the app's own settings", async () => {
+    const users = sqliteTable("users", { fullName: integer() });
+    const queries: string[] = [];
+    const client = connect(path);
+    const drizzled = drizzle(client, {
+      schema: { users },
+      casing: "snake_case",
+      logger: { logQuery: (query, params) => queries.push(query + params.join()) },
+    });
+    for (const source of [client, drizzled]) {
+      const backend = new SqliteSessionBackend(source);
+      const id = randomId();
+      const record = recordOf({ userId: "Ann", authenticatedAt: 1 });
+      expect(await backend.create(id, record)).toBe(true);
+      expect(await backend.read(id)).toMatchObject(record);
+      await backend.close();
+    }
+    expect(queries).toEqual([]);
+    expect(client.query("SELECT count(*) FROM bunpie_sessions").values()).toEqual([[2]]);
+  });
+
+  test("gives an app its sessions by the exported table", async () => {
+    const drizzled = drizzle(connect(path));
+    const backend = new SqliteSessionBackend(drizzled);
+    await backend.create("id", recordOf({ userId: "Ann" }));
+    const rows = drizzled.select({ id: sessions.id, userId: sessions.userId }).from(sessions);
+    expect(rows.all()).toEqual([{ id: "id", userId: "Ann" }]);
+  });
+
+  test.each([
+    ["as they are by default", []],
+    [
+      "as the app has set them",
+      ["journal_mode = TRUNCATE", "synchronous = EXTRA", "busy_timeout = 7", "foreign_keys = ON"],
+    ],
+  ])("leaves the connection's pragmas alone: %s", (_, settings) => {
+    const client = connect(path);
+    for (const setting of settings) client.run(`PRAGMA ${setting}`);
+    const before = PRAGMAS.map((name) => pragma(client, name));
+    adoptDatabase(client);
+    expect(PRAGMAS.map((name) => pragma(client, name))).toEqual(before);
+  });
+
+  test("leaves the connection open when the backend is closed", async () => {
+    const client = connect(path);
+    const backend = new SqliteSessionBackend(client);
+    await backend.create("id", recordOf());
+    await backend.close();
+    expect(client.query("SELECT id FROM bunpie_sessions").values()).toEqual([["id"]]);
+  });
+
+  test("works in memory", async () => {
+    const backend = new SqliteSessionBackend(connect(":memory:"));
+    expect(await backend.create("id", recordOf())).toBe(true);
+  });
+
+  test.each([
+    ["undefined", undefined],
+    ["null", null],
+    ["a number", 5],
+    ["an object without a connection", { $client: {} }],
+  ])("refuses %s, and says what it takes", (_, source) => {
+    // @ts-expect-error -- what a caller without types may do
+    expect(() => adoptDatabase(source)).toThrow(
+      new TypeError(
+        'SqliteSessionBackend needs a path such as "sessions.db", a Database of bun:sqlite, or a ' +
+          "database of drizzle-orm/bun-sqlite.",
+      ),
+    );
+  });
+
+  test("refuses a connection that gives BigInts, and says what to do", () => {
+    expect(() => adoptDatabase(connect(path, { safeIntegers: true }))).toThrow(
+      new TypeError(
+        "SqliteSessionBackend needs numbers: open the database without `safeIntegers`.",
+      ),
+    );
+  });
+
+  test.each([
+    ["with the table", true],
+    ["without the table", false],
+  ])("refuses a connection that cannot write, and says what to do: %s", (_, prepared) => {
+    connect(path, { create: true }).run("CREATE TABLE own (n)");
+    if (prepared) adoptDatabase(connect(path));
+    expect(() => adoptDatabase(connect(path, { readonly: true }))).toThrow(
+      "Cannot keep sessions in the given database: ",
+    );
+  });
+});
+
+describe("a database that somebody else is writing to", () => {
+  test.each([
+    ["from a path", () => open()],
+    ["on the app's connection", () => adoptDatabase(connect(path))],
+  ])("is not taken for one that cannot be written: %s", (_, openAgain) => {
+    const rival = open();
+    rival.run("BEGIN IMMEDIATE");
+    expect(names(openAgain(), "table")).toEqual(OWN_TABLES);
+    rival.run("ROLLBACK");
+  });
+});
+
+describe("migrations", () => {
+  test("are found done when another process was faster by a moment", () => {
+    const client = connect(path);
+    interpose(client, "BEGIN", () => open());
+    adoptDatabase(client);
+    expect(names(client, "table")).toEqual(OWN_TABLES);
+  });
+
+  test("wait for another process that holds the database", () => {
+    const rival = connect(path);
+    const client = connect(path);
+    interpose(client, "CREATE TABLE `bunpie_sessions`", () => {
+      rival.run("BEGIN IMMEDIATE");
+      interpose(client, "ROLLBACK", () => rival.run("ROLLBACK"));
+    });
+    adoptDatabase(client);
+    expect(names(client, "table")).toEqual(OWN_TABLES);
+  });
+
+  const own = { migrationsFolder: "" };
+
+  beforeEach(async () => {
+    own.migrationsFolder = folder.file("drizzle");
+    // Newer than any of ours: one common table would make Drizzle take ours for done.
+    const entries = [{ idx: 0, version: "6", when: 4e12, tag: "0000_own", breakpoints: true }];
+    const journal = { version: "7", dialect: "sqlite", entries };
+    await Bun.write(join(own.migrationsFolder, "meta/_journal.json"), JSON.stringify(journal));
+    await Bun.write(join(own.migrationsFolder, "0000_own.sql"), "CREATE TABLE own (n INTEGER)");
+  });
+
+  test.each([
+    ["before", ["own", "ours"]],
+    ["after", ["ours", "own"]],
+    ["before and after, again and again", ["own", "ours", "ours", "own", "ours", "own"]],
+  ])("are applied beside the app's own ones, %s", (_, order) => {
+    const client = connect(path);
+    for (const whose of order) {
+      if (whose === "own") migrate(drizzle(client), own);
+      else adoptDatabase(client);
+    }
+    expect(names(client, "table")).toEqual(["__drizzle_migrations", ...OWN_TABLES, "own"]);
+    expect(client.query("SELECT count(*) FROM bunpie_migrations").values()).toEqual([[1]]);
+  });
+
+  test("fail the construction when the table's name is taken by something else", () => {
+    const client = connect(path);
+    client.run("CREATE TABLE bunpie_sessions (n INTEGER)");
+    expect(() => adoptDatabase(client)).toThrow("Cannot keep sessions in the given database: ");
+  });
+});

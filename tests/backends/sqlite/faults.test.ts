@@ -1,0 +1,76 @@
+import { Database } from "bun:sqlite";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { rmSync } from "node:fs";
+
+import { SqliteSessionBackend } from "../../../src/backends/sqlite/backend.ts";
+import { recordOf } from "../../../src/testing/records.ts";
+import { Child } from "../../support/child.ts";
+import { noise, overwritePage } from "../../support/disk.ts";
+import { Folder } from "../../support/folder.ts";
+import { seededRandom } from "../../support/random.ts";
+import { longestStall } from "../../support/stall.ts";
+
+const BUSY_TIMEOUT = 150;
+
+let folder: Folder;
+let path: string;
+
+beforeEach(() => {
+  folder = new Folder();
+  path = folder.file("sessions.db");
+});
+afterEach(() => folder.remove());
+
+// What visitors get while a database cannot be used: tests/guarantees/outages.test.ts.
+describe("SqliteSessionBackend", () => {
+  test("S7: a page that was damaged is read anew, and no longer from memory, once it is restored", async () => {
+    using client = new Database(path);
+    client.run("PRAGMA journal_mode = WAL");
+    const backend = new SqliteSessionBackend(client);
+    await backend.create("id", recordOf());
+    client.run("PRAGMA wal_checkpoint(TRUNCATE)");
+    const page = Number(
+      client
+        .query("SELECT rootpage - 1 FROM sqlite_schema WHERE name = 'bunpie_sessions'")
+        .values()[0],
+    );
+    for (const use of [
+      async () => backend.read("id"),
+      () => backend.replace("id", recordOf({ version: 2 }), 1),
+    ]) {
+      const restore = overwritePage(path, page, noise(seededRandom(1)));
+      client.run("PRAGMA shrink_memory");
+      expect(await use().then(String, String)).toContain("database disk image is malformed");
+      restore();
+      expect(await use()).toBeTruthy();
+    }
+  });
+
+  test("a file that was deleted is told of at the next write, not at the next start", async () => {
+    const backend = new SqliteSessionBackend(path);
+    await backend.create("id", recordOf());
+    rmSync(path);
+    const message = await backend.create("another", recordOf()).then(String, String);
+    expect(message).toBe(
+      `Error: ${path} was moved, replaced or deleted while sessions were kept in it. ` +
+        "Put it back, or restart this process.",
+    );
+    await backend.close();
+    const restarted = new SqliteSessionBackend(path);
+    expect(await restarted.create("another", recordOf())).toBe(true);
+    await restarted.close();
+  });
+
+  test("never stops the event loop while another process holds the lock", async () => {
+    const backend = new SqliteSessionBackend(path, { busyTimeout: BUSY_TIMEOUT * 2 });
+    await using lock = new Child("hold-lock", path);
+    await lock.next();
+    const refused = backend.create("id", recordOf()).catch(String);
+    expect(await longestStall(refused)).toBeLessThan(BUSY_TIMEOUT);
+    expect(await refused).toContain("database is locked");
+    const patient = backend.create("id", recordOf());
+    lock.send("let go");
+    expect(await patient).toBe(true);
+    await backend.close();
+  });
+});

@@ -1,0 +1,153 @@
+import { afterEach, describe, expect, jest, mock, test } from "bun:test";
+
+import { KeyedQueue } from "../../src/store/keyed-queue.ts";
+
+afterEach(() => {
+  jest.useRealTimers();
+});
+
+describe("KeyedQueue", () => {
+  test("runs a task at once, and without a promise, when its key is free", () => {
+    expect(new KeyedQueue().run("a", () => 1)).toBe(1);
+  });
+
+  test("runs the tasks of one key one after the other, in the order of asking", async () => {
+    const queue = new KeyedQueue();
+    const log: string[] = [];
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const slow = queue.run("a", async () => {
+      log.push("first begins");
+      await promise;
+      log.push("first ends");
+    });
+    const second = queue.run("a", () => log.push("second"));
+    const third = queue.run("a", () => log.push("third"));
+    expect(log).toEqual(["first begins"]);
+    resolve();
+    await Promise.all([slow, second, third]);
+    expect(log).toEqual(["first begins", "first ends", "second", "third"]);
+  });
+
+  test("lets tasks of different keys run side by side", () => {
+    const queue = new KeyedQueue();
+    void queue.run("a", () => new Promise(() => undefined));
+    expect(queue.run("b", () => "done")).toBe("done");
+  });
+
+  test("goes on after a task that failed, whose error only its own caller sees", async () => {
+    const queue = new KeyedQueue();
+    const failing = queue.run("a", () => Promise.reject(new Error("no")));
+    const next = queue.run("a", () => "done");
+    await expect(failing).rejects.toThrow("no");
+    expect(await next).toBe("done");
+  });
+
+  test("throws what a task throws at once, and leaves the key free", () => {
+    const queue = new KeyedQueue();
+    expect(() =>
+      queue.run("a", () => {
+        throw new Error("no");
+      }),
+    ).toThrow("no");
+    expect(queue.run("a", () => "done")).toBe("done");
+  });
+
+  test("forgets a key once its tasks are done, and is synchronous again", async () => {
+    const queue = new KeyedQueue();
+    await queue.run("a", () => Promise.resolve());
+    await Promise.resolve();
+    expect(queue.run("a", () => 1)).toBe(1);
+  });
+
+  describe("with patience", () => {
+    test("waits for a task that never ends until its time is over, and no longer", async () => {
+      jest.useFakeTimers();
+      const queue = new KeyedQueue(1_000);
+      void queue.run("a", never);
+      await pass(1);
+      let isDone = false;
+      const next = queue.run("a", () => (isDone = true));
+      await pass(998);
+      expect(isDone).toBe(false);
+      await pass(1);
+      expect(await next).toBe(true);
+    });
+
+    test("does not begin what nobody waits for any more", async () => {
+      jest.useFakeTimers();
+      const queue = new KeyedQueue(1_000);
+      void queue.run("a", async (turn) => {
+        await Bun.sleep(500);
+        turn.hold();
+        return never();
+      });
+      const task = mock();
+      const second = (queue.run("a", task) as Promise<void>).catch(String);
+      await pass(500);
+      await pass(999);
+      const third = queue.run("a", () => "done");
+      await pass(1);
+      expect(await second).toContain("nobody waits for it any more");
+      expect(task).not.toHaveBeenCalled();
+      expect(await third).toBe("done");
+    });
+
+    test("counts from when a task was asked for, however late it began", async () => {
+      jest.useFakeTimers();
+      const queue = new KeyedQueue(1_000);
+      void queue.run("a", never);
+      await pass(400);
+      void queue.run("a", never);
+      await pass(600);
+      let isDone = false;
+      const next = queue.run("a", () => (isDone = true));
+      await pass(399);
+      expect(isDone).toBe(false);
+      await pass(1);
+      expect(await next).toBe(true);
+    });
+
+    test("tells a task that goes on when its time is over", async () => {
+      jest.useFakeTimers();
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const late = new KeyedQueue(1_000).run("a", async (turn) => {
+        await promise;
+        turn.hold();
+      });
+      await pass(1_000);
+      resolve();
+      await expect(late).rejects.toThrow("nobody waits for it any more");
+    });
+
+    test("keeps a key for as long again, from when a task holds it", async () => {
+      jest.useFakeTimers();
+      const queue = new KeyedQueue(1_000);
+      const { promise, resolve } = Promise.withResolvers<void>();
+      void queue.run("a", async (turn) => {
+        await promise;
+        turn.hold();
+        return never();
+      });
+      await pass(900);
+      resolve();
+      await pass(100);
+      let isDone = false;
+      const next = queue.run("a", () => (isDone = true));
+      await pass(899);
+      expect(isDone).toBe(false);
+      await pass(1);
+      expect(await next).toBe(true);
+    });
+  });
+});
+
+function never(): Promise<never> {
+  return new Promise(() => undefined);
+}
+
+/** Lets time pass, and what waits for settled promises go on before and after. */
+async function pass(milliseconds: number): Promise<void> {
+  for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+  jest.advanceTimersByTime(milliseconds);
+  for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+}

@@ -1,0 +1,106 @@
+import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
+
+import { startSweeping } from "../../src/store/sweeper.ts";
+
+const MINUTE = 60_000;
+
+/** Sweeps when it is told to, and counts. */
+class Sweeper {
+  count = 0;
+  answer: () => Promise<number> = () => Promise.resolve(0);
+
+  sweep(): Promise<number> {
+    this.count++;
+    return this.answer();
+  }
+}
+
+/** Lets what waits for a settled promise go on. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+}
+
+beforeEach(() => {
+  jest.useFakeTimers();
+});
+
+afterEach(() => {
+  jest.useRealTimers();
+});
+
+describe("startSweeping", () => {
+  test("sweeps after the interval, give or take a tenth, and again after the next", async () => {
+    const sweeper = new Sweeper();
+    startSweeping(sweeper, MINUTE);
+    jest.advanceTimersByTime(0.9 * MINUTE - 1);
+    expect(sweeper.count).toBe(0);
+    jest.advanceTimersByTime(0.2 * MINUTE + 1);
+    expect(sweeper.count).toBe(1);
+    await settle();
+    jest.advanceTimersByTime(1.1 * MINUTE);
+    expect(sweeper.count).toBe(2);
+  });
+
+  test("does not keep all processes in step", () => {
+    const sweepers = Array.from({ length: 50 }, () => new Sweeper());
+    for (const sweeper of sweepers) startSweeping(sweeper, MINUTE);
+    jest.advanceTimersByTime(MINUTE);
+    const early = sweepers.filter(({ count }) => count === 1).length;
+    expect(early).toBeWithin(5, 45);
+  });
+
+  test("waits for a sweep to end before it counts down to the next", async () => {
+    const sweeper = new Sweeper();
+    const { promise, resolve } = Promise.withResolvers<number>();
+    sweeper.answer = () => promise;
+    startSweeping(sweeper, MINUTE);
+    jest.advanceTimersByTime(10 * MINUTE);
+    expect(sweeper.count).toBe(1);
+    resolve(0);
+    await settle();
+    jest.advanceTimersByTime(1.1 * MINUTE);
+    expect(sweeper.count).toBe(2);
+  });
+
+  test("goes on after a sweep that failed", async () => {
+    const sweeper = new Sweeper();
+    sweeper.answer = () => Promise.reject(new Error("The disk is gone."));
+    startSweeping(sweeper, MINUTE);
+    jest.advanceTimersByTime(1.1 * MINUTE);
+    await settle();
+    jest.advanceTimersByTime(1.1 * MINUTE);
+    expect(sweeper.count).toBe(2);
+  });
+
+  test("never sweeps for an interval of 0", () => {
+    startSweeping(new Sweeper(), 0)();
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  test("ends when it is stopped", () => {
+    const sweeper = new Sweeper();
+    startSweeping(sweeper, MINUTE)();
+    jest.advanceTimersByTime(10 * MINUTE);
+    expect(sweeper.count).toBe(0);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  test("ends when it is stopped in the middle of a sweep", async () => {
+    const sweeper = new Sweeper();
+    const { promise, resolve } = Promise.withResolvers<number>();
+    sweeper.answer = () => promise;
+    const stop = startSweeping(sweeper, MINUTE);
+    jest.advanceTimersByTime(1.1 * MINUTE);
+    stop();
+    resolve(0);
+    await settle();
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  test("waits for an interval that is longer than a timer can be", () => {
+    const sweeper = new Sweeper();
+    startSweeping(sweeper, 90 * 24 * 60 * MINUTE);
+    jest.advanceTimersByTime(MINUTE);
+    expect(sweeper.count).toBe(0);
+  });
+});
