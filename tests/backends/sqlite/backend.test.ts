@@ -61,10 +61,11 @@ function rows(): Record<string, unknown>[] {
 }
 
 /** How long the write-ahead log gets, in bytes, while 20,000 rows are swept. */
+/** How long the log gets while 40 batches are swept: 0.4 MB, or 4.2 MB where only SQLite shortens it. */
 async function logOf(backend: SqliteSessionBackend): Promise<number> {
   using database = new Database(path);
   database.run(
-    `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+    `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000)
      INSERT INTO bunpie_sessions (id, data, version, created_at, touched_at, expires_at)
      SELECT hex(randomblob(20)), '{}', 1, 0, 0, i FROM n`,
   );
