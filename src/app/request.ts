@@ -11,6 +11,9 @@ const NO_LINES: readonly string[] = [];
 /** What Django, PHP and Express allow. Half a million fit into 1 MiB, and take 70 ms to take apart. */
 const MAX_FIELDS = 1000;
 
+/** How many chunks of a body are read before a pause, in which Bun joins those that arrive. */
+const CHUNKS_PER_TURN = 16;
+
 /** The request that a handler answers: `this.request`. */
 export class AppRequest<Data extends SessionShape<Data>> {
   /** The request as the web platform has it. */
@@ -25,7 +28,7 @@ export class AppRequest<Data extends SessionShape<Data>> {
   readonly #maxBodyBytes: number;
   #query: URLSearchParams | undefined;
   #cookies: Bun.CookieMap | undefined;
-  #body: Promise<Uint8Array<ArrayBuffer>> | undefined;
+  #body: Promise<ArrayBuffer> | undefined;
 
   constructor(
     raw: Request,
@@ -115,7 +118,7 @@ export class AppRequest<Data extends SessionShape<Data>> {
     const kind = type.split(";", 1)[0]?.trim().toLowerCase();
     if (kind === "multipart/form-data") return fieldsOf(await this.#read(), type);
     if (kind === "application/x-www-form-urlencoded") return pairsOf(await this.text());
-    if ((await this.#read()).length === 0) return new URLSearchParams();
+    if ((await this.#read()).byteLength === 0) return new URLSearchParams();
     throw new HttpError(415, "This page expects a form.");
   }
 
@@ -129,27 +132,47 @@ export class AppRequest<Data extends SessionShape<Data>> {
   }
 
   /** The body. Read once, and kept, so that `text()` and `json()` can both be asked. */
-  #read(): Promise<Uint8Array<ArrayBuffer>> {
-    this.#body ??= readBody(this.raw, this.#maxBodyBytes);
+  #read(): Promise<ArrayBuffer> {
+    this.#body ??= readBody(this.raw, this.#maxBodyBytes, this.ip !== null);
     return this.#body;
   }
 }
 
-async function readBody(request: Request, limit: number): Promise<Uint8Array<ArrayBuffer>> {
-  if (Number(request.headers.get("content-length") ?? 0) > limit) throw tooLarge(limit);
-  const chunks: Uint8Array[] = [];
-  let size = 0;
+async function readBody(
+  request: Request,
+  limit: number,
+  isFromSocket: boolean,
+): Promise<ArrayBuffer> {
+  const length = request.headers.get("content-length");
+  if (Number(length ?? 0) > limit) throw tooLarge(limit);
   try {
-    for await (const chunk of request.body ?? []) {
-      size += chunk.length;
-      if (size > limit) break;
-      chunks.push(chunk);
-    }
+    // Bun's server holds clients to their Content-Length. A request that the app has made, from one
+    // whose body it has decompressed for instance, may have a longer body than it says.
+    if (length !== null && isFromSocket) return await request.arrayBuffer();
+    return await readStream(request.body ?? [], limit);
   } catch (error) {
-    throw refusalOf(error, limit);
+    throw toHttpError(error, limit);
   }
-  if (size > limit) throw tooLarge(limit);
-  return Bun.concatArrayBuffers(chunks, limit, true);
+}
+
+/**
+ * A client may send each byte as a chunk of its own. To a reader that always waits for the next chunk,
+ * Bun passes them on one by one, which costs 1 µs each and stops the event loop meanwhile. For a reader
+ * that pauses, Bun joins them: 1 MB takes 2 × what `arrayBuffer()` takes, instead of 30 ×.
+ */
+async function readStream(
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  limit: number,
+): Promise<ArrayBuffer> {
+  const sink = new Bun.ArrayBufferSink();
+  let size = 0;
+  let count = 0;
+  for await (const chunk of chunks) {
+    size += sink.write(chunk);
+    if (size > limit) throw tooLarge(limit);
+    if (++count % CHUNKS_PER_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  return sink.end() as ArrayBuffer;
 }
 
 function tooLarge(limit: number, cause?: unknown): HttpError {
@@ -157,7 +180,7 @@ function tooLarge(limit: number, cause?: unknown): HttpError {
 }
 
 /** Bun's server holds to the limit too, and says so first. What a client leaves unfinished is aborted. */
-function refusalOf(error: unknown, limit: number): unknown {
+function toHttpError(error: unknown, limit: number): unknown {
   if (error instanceof Error && error.message.includes("maxRequestBodySize")) {
     return tooLarge(limit, error);
   }
@@ -175,7 +198,7 @@ function pairsOf(text: string): URLSearchParams {
   return new URLSearchParams(text);
 }
 
-async function fieldsOf(body: Uint8Array<ArrayBuffer>, type: string): Promise<URLSearchParams> {
+async function fieldsOf(body: ArrayBuffer, type: string): Promise<URLSearchParams> {
   const fields = new URLSearchParams();
   let count = 0;
   for (const [name, value] of await partsOf(body, type)) {
@@ -185,10 +208,7 @@ async function fieldsOf(body: Uint8Array<ArrayBuffer>, type: string): Promise<UR
   return fields;
 }
 
-async function partsOf(
-  body: Uint8Array<ArrayBuffer>,
-  type: string,
-): Promise<Iterable<[string, unknown]>> {
+async function partsOf(body: ArrayBuffer, type: string): Promise<Iterable<[string, unknown]>> {
   try {
     return await new Response(body, { headers: { "content-type": type } }).formData();
   } catch (cause) {

@@ -417,8 +417,11 @@ describe("a body over a socket", () => {
     expect(error.mock.calls).toEqual([]);
   });
 
-  test("that breaks off is 400, and logs nothing", async () => {
-    const socket = connect(port, "127.0.0.1", () => socket.write(`${CHUNKED}4\r\n1234\r\n`));
+  test.each([
+    ["in chunks", `${CHUNKED}4\r\n1234\r\n`],
+    ["with a Content-Length", `${withLength(8)}1234`],
+  ])("that breaks off %s is 400, and logs nothing", async (_, part) => {
+    const socket = connect(port, "127.0.0.1", () => socket.write(part));
     await begun.promise;
     socket.destroy();
     expect(await failed.promise).toMatchObject({
@@ -426,5 +429,84 @@ describe("a body over a socket", () => {
       message: "The request's body broke off.",
     });
     expect(error.mock.calls).toEqual([]);
+  });
+});
+
+describe("a body on a server of the app's own", () => {
+  const apps: Probe[] = [];
+  const limited = (): Probe => {
+    const app = new Probe(readLength, { maxBodyBytes: 8 });
+    apps.push(app);
+    return app;
+  };
+  afterEach(async () => {
+    await Promise.all(apps.splice(0).map((app) => app.close()));
+  });
+
+  test.each(["with the server", "without the server"])(
+    "S9: is 413 in chunks beyond the limit where fetch() is called %s",
+    async (how) => {
+      const app = limited();
+      await using server = Bun.serve({
+        port: 0,
+        fetch: (request, own) => app.fetch(request, how === "with the server" ? own : undefined),
+      });
+      // Without a last chunk: whoever waits for the body's end never answers.
+      const part = CHUNKED + "1\r\nx\r\n".repeat(1_000);
+      const socket = connect(server.port ?? 0, "127.0.0.1", () => socket.write(part));
+      const answered = new Promise((resolve) => {
+        socket.on("data", (data) => resolve(data.toString()));
+      });
+      expect(await answered).toStartWith("HTTP/1.1 413");
+      socket.destroy();
+    },
+  );
+
+  test("S9: is 413 where the app replaces it by a longer one than its Content-Length says", async () => {
+    const app = limited();
+    let pulled = 0;
+    const endless = new ReadableStream({
+      pull(controller) {
+        controller.enqueue(Buffer.alloc(4));
+        if (++pulled === 1_000) controller.close();
+      },
+    });
+    await using server = Bun.serve({
+      port: 0,
+      fetch: (request, own) =>
+        app.fetch(new Request(request, { method: "POST", body: endless }), own),
+    });
+    expect(await exchange(server.port ?? 0, withLength(1), "x")).toStartWith("HTTP/1.1 413");
+    expect(pulled).toBeLessThan(8);
+  });
+});
+
+describe("a body in chunks of one byte", () => {
+  const text = "0123456789".repeat(30_000);
+  const request = `${CHUNKED}${text.replaceAll(/./g, "1\r\n$&\r\n")}0\r\n\r\n`;
+
+  /** The least CPU time that an exchange with this server takes, in microseconds, both ends included. */
+  async function measure(port: number): Promise<number> {
+    let least = Infinity;
+    for (let round = 0; round < 5; round++) {
+      const begun = process.cpuUsage();
+      expect(await exchange(port, request)).toEndWith(text);
+      const { user, system } = process.cpuUsage(begun);
+      least = Math.min(least, user + system);
+    }
+    return least;
+  }
+
+  test("N1: arrives whole, and costs at most 3 times what Bun takes to read it", async () => {
+    using _info = quiet("info");
+    await using bare = Bun.serve({
+      port: 0,
+      fetch: async (raw) => new Response(await raw.bytes()),
+    });
+    const app = new Probe((raw) => raw.text());
+    const server = app.listen(0);
+    const byBun = await measure(bare.port ?? 0);
+    expect(await measure(server.port ?? 0)).toBeLessThan(3 * byBun);
+    await app.close();
   });
 });

@@ -35,6 +35,7 @@ export const RULES = {
   S7: "While the store fails or is silent the answer is 503, and no success and no cookie.",
   S8: "A request that fails leaves the stored session as it was.",
   S9: "What a request may take is limited, and a larger one is 413.",
+  N1: "A body costs at most 3 times what Bun takes to read the same bytes, however it is cut into chunks.",
   D1: "A name from the wire reaches pages and nothing else.",
 } as const;
 
