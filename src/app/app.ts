@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 
 import { InMemorySessionBackend } from "../backends/memory/backend.ts";
+import { escapeControls } from "../session/log.ts";
 import { Sessions } from "../session/manager.ts";
 import type { SessionOptions } from "../session/options.ts";
 import type { AnySession, OpenSession, SessionShape } from "../session/session.ts";
@@ -312,7 +313,8 @@ export class App<Data extends SessionShape<Data> = AnySession> {
   /** The response to an error. What the visitor is not told is logged. */
   #report(error: unknown, request: Request, varies: boolean): Response {
     if (!(error instanceof HttpError)) {
-      console.error(`${request.method} ${pathOf(request.url)} failed:`, error);
+      const page = escapeControls(`${request.method} ${pathOf(request.url)}`);
+      console.error("%s failed:", page, error);
     }
     return this.#send(errorResponse(error, varies), undefined);
   }

@@ -60,7 +60,7 @@ export class EventLog {
   emit(event: SessionEvent): void {
     this.#counts[event.type] += "count" in event ? event.count : 1;
     const report = (error: unknown): void => {
-      console.error(`onEvent threw while it was told of "${event.type}":`, error);
+      console.error('onEvent threw while it was told of "%s":', event.type, error);
     };
     try {
       const answer: unknown = this.#onEvent?.(event);

@@ -1,3 +1,5 @@
+import { escapeControls } from "./log.ts";
+
 /** Says on the response that it depends on the visitor's cookie (RFC 9110, 12.5.5). */
 export function withVary(response: Response): Response {
   const { headers } = response;
@@ -37,8 +39,9 @@ function forbidStoring(headers: Headers): void {
   const asked = headers.get("cache-control");
   if (asked !== null && /\bpublic\b/i.test(asked)) {
     console.warn(
-      `A response that sets the session cookie asked for "Cache-Control: ${asked}". ` +
+      'A response that sets the session cookie asked for "Cache-Control: %s". ' +
         'It was sent with "no-store": any cache that kept it would share the session.',
+      escapeControls(asked),
     );
   }
   headers.set("cache-control", "no-store");

@@ -1,5 +1,6 @@
 import { parseData } from "../store/backend.ts";
 import { SessionDataError } from "./errors.ts";
+import { escapeControls } from "./log.ts";
 
 /** Deeper than any sensible session, and far from where a recursion would run out of stack. */
 const MAX_DEPTH = 200;
@@ -169,5 +170,5 @@ function faultOfEntries(
 }
 
 function step(key: string): string {
-  return /^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
+  return /^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${escapeControls(JSON.stringify(key))}]`;
 }

@@ -336,7 +336,7 @@ describe("a request that fails", () => {
       "Something went wrong on this server.",
     ]);
     expect(response.headers.getSetCookie()).toEqual([]);
-    expect(String(error.mock.lastCall?.[1])).toContain("session.value is a function");
+    expect(String(error.mock.lastCall?.[2])).toContain("session.value is a function");
   });
 });
 

@@ -1,10 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
+import { format } from "node:util";
 
 import { App, html, HttpError } from "bunpie";
 
 import { TestClient } from "../../src/testing/client.ts";
 import { quiet } from "../support/quiet.ts";
+import { exchange, head } from "../support/raw.ts";
 
 const FILE = join(import.meta.dir, "../fixtures/hello.txt");
 const TEXT = "text/plain;charset=utf-8";
@@ -29,7 +31,7 @@ class Site extends App {
     this.#make = make;
   }
 
-  plain() {
+  plain(..._segments: string[]) {
     return this.#make();
   }
 
@@ -136,8 +138,8 @@ describe("responseOf", () => {
     const response = await new TestClient(new Site(make)).send("/plain");
     expect(response.status).toBe(500);
     expect(await response.text()).toBe("Something went wrong on this server.");
-    expect(error.mock.calls).toEqual([["GET /plain failed:", expect.any(TypeError)]]);
-    expect(String(error.mock.lastCall?.[1])).toContain(reason);
+    expect(error.mock.calls).toEqual([["%s failed:", "GET /plain", expect.any(TypeError)]]);
+    expect(String(error.mock.lastCall?.[2])).toContain(reason);
   });
 });
 
@@ -177,9 +179,28 @@ describe("errorResponse", () => {
       expect(await response.text()).toBe("Something went wrong on this server.");
     }
     expect(error.mock.calls).toEqual([
-      ["GET /plain failed:", thrown],
-      ["GET /later failed:", thrown],
+      ["%s failed:", "GET /plain", thrown],
+      ["%s failed:", "GET /later", thrown],
     ]);
+  });
+
+  test.each([
+    ["what looks like a format", "/plain/%c3%a9/%da%80", "/plain/%c3%a9/%da%80"],
+    ["a control character", "/plain/\x7f", "/plain/\\u{7f}"],
+    ["an eight-bit escape sequence", "/plain/\u009b31m", "/plain/\\u{9b}31m"],
+    ["what reverses a line", "/plain/\u202e", "/plain/\\u{202e}"],
+  ])("N2: logs why a page failed whose path has %s", async (_, path, logged) => {
+    using error = quiet("error");
+    using _info = quiet("info");
+    const app = new Site(fail(new Error("the cause")));
+    const server = app.listen(0);
+    // Bun percent-encodes the paths of requests that have a host.
+    await exchange(server.port ?? 0, head(`GET ${path} HTTP/1.1`, { host: "" }));
+    await app.close();
+    expect(error).toHaveBeenCalledTimes(1);
+    expect(format(...(error.mock.lastCall ?? []))).toStartWith(
+      `GET ${logged} failed: Error: the cause\n`,
+    );
   });
 
   test.each([

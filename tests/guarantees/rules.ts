@@ -36,6 +36,7 @@ export const RULES = {
   S8: "A request that fails leaves the stored session as it was.",
   S9: "What a request may take is limited, and a larger one is 413.",
   N1: "A body costs at most 3 times what Bun takes to read the same bytes, however it is cut into chunks.",
+  N2: "What comes from the wire is never a format, and what a terminal would obey in it is escaped in the log.",
   D1: "A name from the wire reaches pages and nothing else.",
 } as const;
 

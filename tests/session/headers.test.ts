@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, mock, spyOn, test } from "bun:test";
+import { format } from "node:util";
 
 import { withCookie, withVary } from "../../src/session/headers.ts";
 
@@ -48,6 +49,13 @@ describe("withCookie", () => {
       expect(String(warn.mock.calls[0])).toContain(asked);
     },
   );
+
+  test("N2: escapes what that warning quotes", () => {
+    const asked = "public, %c\x1b[31m";
+    withCookie(new Response("", { headers: { "cache-control": asked } }), LINE, "session_id");
+    const [text = "", ...values] = warn.mock.calls[0] ?? [];
+    expect(format(text, ...values)).toContain('"Cache-Control: public, %c\\u{1b}[31m"');
+  });
 
   test("K1: overrides `private` without a warning", () => {
     const response = new Response("", { headers: { "cache-control": "private, max-age=60" } });

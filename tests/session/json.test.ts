@@ -80,6 +80,7 @@ describe("encode", () => {
       "session.p is a object with a prototype of its own",
     ],
     ["what is nested too deep", { deep: nested(250) }, "is nested deeper than 200 levels."],
+    ["what has a key that moves the cursor", { "\x9b": 1n }, 'session["\\u{9b}"] is a bigint'],
   ])("S4: refuses %s and names its key path", (_, value, message) => {
     expect(messageOf(value)).toContain(message);
   });

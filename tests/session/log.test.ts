@@ -1,0 +1,37 @@
+import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
+
+import { escapeControls } from "../../src/session/log.ts";
+
+const SRC = join(import.meta.dir, "../../src");
+
+describe("escapeControls", () => {
+  test.each([
+    ["a line break", "a\r\nb", "a\\u{d}\\u{a}b"],
+    ["an escape sequence", "\x1b[31m", "\\u{1b}[31m"],
+    ["NUL and DEL", "\0\x7f", "\\u{0}\\u{7f}"],
+    ["an eight-bit escape sequence", "\x9b31m", "\\u{9b}31m"],
+    ["what reverses a line", "\u202e", "\\u{202e}"],
+    ["a line separator", "\u2028\u2029", "\\u{2028}\\u{2029}"],
+    ["an invisible tag", "\u{e0041}", "\\u{e0041}"],
+  ])("escapes %s", (_, text, escaped) => {
+    expect(escapeControls(text)).toBe(escaped);
+  });
+
+  test("leaves all else as it is", () => {
+    const text = "/Grüße/%c3%a9?a=b \\ \"' 日本語 🙂";
+    expect(escapeControls(text)).toBe(text);
+  });
+});
+
+describe("what src tells the console", () => {
+  test("has a text as its first argument wherever there are several: it is a format", async () => {
+    const files = await Array.fromAsync(new Bun.Glob("**/*.ts").scan(SRC));
+    const sources = await Promise.all(files.map((file) => Bun.file(join(SRC, file)).text()));
+    const calls = sources.join("\n").match(/console\.(?:error|info|warn)\([^;]*;/g) ?? [];
+    expect(calls.length).toBeGreaterThan(5);
+    // Text that is put together, by `${}` or by "+", may hold anything.
+    const isUnsafe = /^console\.\w+\(\s*(?:[^"'\s]|"[^"]*"\s*\+\s*[^"'\s])[^;]*,\s*[^)\s]/;
+    expect(calls.filter((call) => isUnsafe.test(call))).toEqual([]);
+  });
+});
