@@ -2,7 +2,7 @@
 // beside Bun's own client. Uses a schema of its own in the database, and removes it.
 import { PostgresSessionBackend } from "../src/backends/postgres/backend.ts";
 import { createId, hashId } from "../src/session/id.ts";
-import type { SessionRecord } from "../src/store/backend.ts";
+import type { SessionRecord } from "../src/store/record.ts";
 
 const SESSIONS = 2_000;
 const OPERATIONS = 40_000;
@@ -42,7 +42,8 @@ await sql.close();
 
 async function replace(backend: PostgresSessionBackend, id: string): Promise<void> {
   const version = versions.get(id) ?? 1;
-  if (await backend.replace(id, record(version + 1), version)) versions.set(id, version + 1);
+  if (await backend.replace(id, record(version + 1), record(version)))
+    versions.set(id, version + 1);
 }
 
 /** The best of three runs: whatever else the machine does only adds to it. */
@@ -80,5 +81,6 @@ function record(version: number): SessionRecord {
     userId: null,
     authenticatedAt: null,
     remember: null,
+    label: null,
   };
 }

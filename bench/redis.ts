@@ -4,7 +4,7 @@
 import { App } from "../src/app/app.ts";
 import { RedisSessionBackend } from "../src/backends/redis/backend.ts";
 import { createId, hashId } from "../src/session/id.ts";
-import type { SessionRecord } from "../src/store/backend.ts";
+import type { SessionRecord } from "../src/store/record.ts";
 
 const SESSIONS = 2_000;
 const OPERATIONS = 40_000;
@@ -49,7 +49,7 @@ client.close();
 
 async function replace(id: string): Promise<void> {
   const version = versions.get(id) ?? 1;
-  if (await backend.replace(hashId(id), record(version + 1), version))
+  if (await backend.replace(hashId(id), record(version + 1), record(version)))
     versions.set(id, version + 1);
 }
 
@@ -117,5 +117,6 @@ function record(version: number): SessionRecord {
     userId: null,
     authenticatedAt: null,
     remember: null,
+    label: null,
   };
 }

@@ -5,19 +5,21 @@ export { html } from "./app/html.ts";
 export type { AppRequest } from "./app/request.ts";
 export type { InMemorySessionBackendOptions } from "./backends/memory/backend.ts";
 export { InMemorySessionBackend } from "./backends/memory/backend.ts";
-export type {
-  MaybePromise,
-  SessionBackend,
-  SessionData,
-  SessionInfo,
-  SessionRecord,
-} from "./store/backend.ts";
-export { SESSION_TIMEOUT, SessionStore } from "./store/backend.ts";
+export type { CrossOriginOptions } from "./http/cross-origin.ts";
+export { CrossOriginError } from "./http/errors.ts";
+export type { SessionsOptions } from "./http/sessions.ts";
+export { Sessions } from "./http/sessions.ts";
 export type { CookieOptions } from "./session/cookie.ts";
 export { SessionDataError } from "./session/errors.ts";
-export { SessionStoreError } from "./store/errors.ts";
 export type { SessionEvent, SessionStats } from "./session/events.ts";
-export type { RevokeAllOptions } from "./session/manager.ts";
-export { Sessions } from "./session/manager.ts";
-export type { SessionOptions, SessionsOptions } from "./session/options.ts";
-export type { OpenSession, Session, SessionMeta } from "./session/session.ts";
+export type { OpenSession } from "./session/open-session.ts";
+export type { SessionOptions } from "./session/options.ts";
+export type { LoginOptions, Session, SessionMeta } from "./session/session.ts";
+export type { ListedSession, ListOptions, RevokeAllOptions } from "./session/users.ts";
+export type { SessionBackend, SessionData } from "./store/backend.ts";
+export { SESSION_TIMEOUT } from "./store/backend.ts";
+export { SessionStoreError } from "./store/errors.ts";
+export type { StoreUse } from "./store/guarded-store.ts";
+export type { MaybePromise } from "./store/maybe-promise.ts";
+export type { ForwardingNote, SessionInfo, SessionRecord } from "./store/record.ts";
+export { SessionStore } from "./store/session-store.ts";

@@ -1,4 +1,5 @@
-import type { OpenSession, Session, SessionShape } from "../session/session.ts";
+import type { OpenSession } from "../session/open-session.ts";
+import type { Session, SessionShape } from "../session/session.ts";
 import { HttpError } from "./errors.ts";
 
 /** Bun's server, as far as a request asks it something. */

@@ -1,4 +1,5 @@
-import { unshared, withVary } from "../session/headers.ts";
+import { CrossOriginError } from "../http/errors.ts";
+import { unshared, withVary } from "../http/headers.ts";
 import { SessionStoreError } from "../store/errors.ts";
 import { HttpError } from "./errors.ts";
 import { Html } from "./html.ts";
@@ -63,8 +64,8 @@ export function withCookies(response: Response, lines: readonly string[]): Respo
 }
 
 /**
- * The response to an error. Only an HttpError says what went wrong, and a SessionStoreError that it
- * may pass; anything else is a bare 500.
+ * The response to an error. An HttpError says what went wrong, and so do a SessionStoreError and a
+ * CrossOriginError as far as the visitor may know; anything else is a bare 500.
  */
 export function errorResponse(error: unknown, varies: boolean): Response {
   const response = responseToError(error);
@@ -73,7 +74,9 @@ export function errorResponse(error: unknown, varies: boolean): Response {
 
 function responseToError(error: unknown): Response {
   if (error instanceof HttpError) return errorText(error.message, error.status, error.headers);
-  if (error instanceof SessionStoreError) return error.toResponse();
+  if (error instanceof SessionStoreError || error instanceof CrossOriginError) {
+    return error.toResponse();
+  }
   return errorText("Something went wrong on this server.", 500, {});
 }
 

@@ -2,13 +2,12 @@ import type { CookieRequest } from "@elysiajs/cookie";
 import { cookie } from "@elysiajs/cookie";
 import { Elysia } from "elysia";
 
-import { withVary } from "../session/headers.ts";
-import type { Sessions } from "../session/manager.ts";
-import type { AnySession, OpenSession, Session, SessionShape } from "../session/session.ts";
-import type { MaybePromise } from "../store/backend.ts";
+import type { Sessions } from "../http/sessions.ts";
+import type { OpenSession } from "../session/open-session.ts";
+import type { AnySession, Session, SessionShape } from "../session/session.ts";
 import { SessionStoreError } from "../store/errors.ts";
+import type { MaybePromise } from "../store/maybe-promise.ts";
 import { isPromise } from "../store/maybe-promise.ts";
-import { cookieAfterFailure } from "./after-failure.ts";
 
 /** How the plugin is set up. */
 export interface SessionsPluginOptions<Key extends string> {
@@ -79,6 +78,8 @@ function createPlugin<Data extends SessionShape<Data>>(
 ): unknown {
   const visits = new WeakMap<Request, Visit<Data>>();
   const around = (answer: (request: Request) => MaybePromise<Response>) => (request: Request) => {
+    const preflight = manager.answerPreflight(request);
+    if (preflight !== undefined) return preflight;
     const visit = new Visit(manager, request);
     visits.set(request, visit);
     const response = answer(request);
@@ -139,7 +140,7 @@ class Visit<Data extends SessionShape<Data>> {
   async begin(context: Context): Promise<void> {
     this.#context = context;
     this.#errorBefore = context.error;
-    this.#open = await this.#manager.open(this.#request);
+    this.#open = await this.#manager.enter(this.#request);
   }
 
   /** Stores what was done to the session, and gives the response its cookie. */
@@ -181,18 +182,18 @@ class Visit<Data extends SessionShape<Data>> {
 
   /** The response, instead of the app's, for a session that cannot be stored. */
   async #refuse(open: OpenSession<Data>, error: unknown): Promise<Response> {
+    return this.#send(open, this.#toResponse(error), await this.#manager.settleFailure(open));
+  }
+
+  #toResponse(error: unknown): Response {
+    if (error instanceof SessionStoreError) return this.#manager.toUnavailable(error);
     console.error(error);
-    const response =
-      error instanceof SessionStoreError
-        ? error.toResponse()
-        : new Response("Internal Server Error", { status: 500 });
-    return this.#send(open, response, await cookieAfterFailure(this.#manager, open));
+    return new Response("Internal Server Error", { status: 500 });
   }
 
   #send(open: OpenSession<Data>, response: Response, setCookie: string | undefined): Response {
-    const varied = open.touched ? withVary(response) : response;
-    if (setCookie === undefined) return varied;
-    return this.#manager.addCookie(varied, carried(this.#request, setCookie));
+    const line = setCookie === undefined ? undefined : carried(this.#request, setCookie);
+    return this.#manager.finish(open, response, line);
   }
 }
 

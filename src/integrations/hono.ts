@@ -1,10 +1,10 @@
 import type { Context, MiddlewareHandler } from "hono";
 
-import { withVary } from "../session/headers.ts";
-import type { Sessions } from "../session/manager.ts";
-import type { AnySession, OpenSession, Session, SessionShape } from "../session/session.ts";
+import { withVary } from "../http/headers.ts";
+import type { Sessions } from "../http/sessions.ts";
+import type { OpenSession } from "../session/open-session.ts";
+import type { AnySession, Session, SessionShape } from "../session/session.ts";
 import { SessionStoreError } from "../store/errors.ts";
-import { cookieAfterFailure } from "./after-failure.ts";
 
 /** How the middleware is set up. */
 export interface SessionsMiddlewareOptions<Key extends string> {
@@ -44,6 +44,8 @@ export function sessions<
   >;
   sessionsUnderWay.set(manager, underWay);
   return async (c, next) => {
+    const preflight = manager.answerPreflight(c.req.raw);
+    if (preflight !== undefined) return preflight;
     const known = underWay.get(c);
     const open = known ?? (await begin(manager, c.req.raw));
     c.set(key, open.session);
@@ -65,9 +67,9 @@ async function begin<Data extends SessionShape<Data>>(
   request: Request,
 ): Promise<OpenSession<Data>> {
   try {
-    return await manager.open(request);
+    return await manager.enter(request);
   } catch (error) {
-    console.error(error);
+    if (error instanceof SessionStoreError) console.error(error);
     throw error;
   }
 }
@@ -82,15 +84,14 @@ async function end<Data extends SessionShape<Data>>(
   try {
     if (isUpgraded(c)) return await manager.settleUpgrade(open);
     const setCookie = await manager.settle(open, c.error === undefined ? c.res.status : 500);
-    replace(c, manager.addCookie(withVary(c.res), setCookie));
+    replace(c, manager.addHeaders(c.req.raw, withVary(c.res), setCookie));
   } catch (error) {
     if (!(error instanceof SessionStoreError)) {
       withdraw(c);
       throw error;
     }
-    console.error(error);
-    const setCookie = await cookieAfterFailure(manager, open);
-    replace(c, manager.addCookie(error.toResponse(), setCookie));
+    const setCookie = await manager.settleFailure(open);
+    replace(c, manager.finish(open, manager.toUnavailable(error), setCookie));
   }
 }
 

@@ -1,4 +1,4 @@
-import { parseData } from "../store/backend.ts";
+import { parseData } from "../store/record.ts";
 import { SessionDataError } from "./errors.ts";
 import { escapeControls } from "./log.ts";
 
@@ -11,17 +11,26 @@ interface Fault {
 }
 
 /**
- * The JSON text of a dictionary.
+ * The JSON text of a dictionary. Of all that JSON holds only `-0` comes back as something else: `0`.
  *
- * @throws SessionDataError naming the key path of the first value that JSON would lose or change:
- *   a function, a symbol, a BigInt, NaN, a hole in an array, a Date, Map or any other class
- *   instance, a cycle. A property that is `undefined` counts as absent.
+ * @throws SessionDataError naming the key path of the first value that JSON would lose or change: a
+ *   function, a symbol, a BigInt, NaN, a hole in an array, a Date, Map or any other class instance, a
+ *   cycle; a symbol for a key, a hidden property, a named property of an array. A property that is
+ *   `undefined` counts as absent.
  */
 export function encode(dictionary: object, name: string): string {
-  const fault = findFault(dictionary, name);
-  if (fault !== undefined) throw new SessionDataError(`${fault.path} ${fault.reason}`);
-  // Of a plain copy: Bun takes twice as long for an object with a prototype of its own.
-  return JSON.stringify({ ...dictionary });
+  const keys = Object.keys(dictionary);
+  if (hasHiddenKeys(dictionary, keys.length)) throw toError(dictionary, name);
+  // A plain copy: Bun takes twice as long for an object with a prototype of its own.
+  const copy: Record<string, unknown> = {};
+  for (const key of keys) {
+    const item = (dictionary as Record<string, unknown>)[key];
+    if (item === undefined) continue;
+    if (!isPlain(item, 1)) throw toError(dictionary, name);
+    if (key === "__proto__") return JSON.stringify({ ...dictionary });
+    copy[key] = item;
+  }
+  return JSON.stringify(copy);
 }
 
 /**
@@ -30,45 +39,64 @@ export function encode(dictionary: object, name: string): string {
  */
 export function decode(text: string): Record<string, unknown> | undefined {
   const value = parseData(text);
-  return value !== undefined && findFault(value, "") === undefined ? value : undefined;
+  return value !== undefined && isSound(value, 0) ? value : undefined;
 }
 
 /**
  * A copy without a prototype: to it, `__proto__` is a key like any other.
  */
-export function dictionaryOf(source: object): Record<string, unknown> {
+export function toDictionary(source: object): Record<string, unknown> {
   return Object.assign(Object.create(null), source) as Record<string, unknown>;
 }
 
 /**
- * Three-way merge of top-level keys: what changed from `base` to `mine` is applied to `theirs`.
- * Where both changed one key, mine is kept. All three stay as they are.
+ * Three-way merge of top-level keys: what changed from `base` to `mine` is applied to `theirs`. Where
+ * both changed one key to different values, mine is kept, and the key is `overwritten`. All three stay
+ * as they are.
  */
-export function merge(base: object, mine: object, theirs: object): Record<string, unknown> {
-  const before = dictionaryOf(base);
-  const after = dictionaryOf(mine);
-  const merged = dictionaryOf(theirs);
-  for (const key of Object.keys(before)) {
+export function merge(
+  base: object,
+  mine: object,
+  theirs: object,
+): { readonly merged: Record<string, unknown>; readonly overwritten: readonly string[] } {
+  const before = toDictionary(base);
+  const after = toDictionary(mine);
+  const merged = toDictionary(theirs);
+  const overwritten: string[] = [];
+  for (const key of Object.keys({ ...before, ...after })) {
+    const [was, is, stored] = [before, after, merged].map((each) => JSON.stringify(each[key]));
+    if (is === was) continue;
+    if (stored !== was && stored !== is) overwritten.push(key);
     if (after[key] === undefined) delete merged[key];
+    else merged[key] = after[key];
   }
-  for (const key of Object.keys(after)) {
-    if (JSON.stringify(after[key]) !== JSON.stringify(before[key])) merged[key] = after[key];
-  }
-  return merged;
+  return { merged, overwritten };
 }
 
-function findFault(dictionary: object, name: string): Fault | undefined {
-  for (const key of Object.keys(dictionary)) {
-    const item = (dictionary as Record<string, unknown>)[key];
-    if (item === undefined || isPlain(item, 1)) continue;
-    return faultOfEntries(dictionary, name, [dictionary]);
+function toError(dictionary: object, name: string): SessionDataError {
+  const fault = faultOfEntries(dictionary, name, [dictionary]);
+  return new SessionDataError(`${fault?.path ?? name} ${fault?.reason ?? "cannot be stored."}`);
+}
+
+/** Whether what `JSON.parse` returned could have been stored: it makes no other faults than these. */
+function isSound(value: unknown, depth: number): boolean {
+  if (typeof value === "number") return Number.isFinite(value);
+  if (typeof value !== "object" || value === null) return true;
+  if (depth > MAX_DEPTH) return false;
+  for (const key in value) {
+    if (!isSound((value as Record<string, unknown>)[key], depth + 1)) return false;
   }
-  return undefined;
+  return true;
+}
+
+/** Whether there are more keys than the enumerable ones: symbols and hidden properties. */
+function hasHiddenKeys(value: object, enumerable: number): boolean {
+  return Reflect.ownKeys(value).length !== enumerable;
 }
 
 /**
- * Whether JSON gives the value back as it is. It is asked of every session twice, and takes half the
- * time that it takes to look for a fault and its path. May say no where there is none.
+ * Whether JSON gives the value back as it is. It is asked of every session, and takes half the time
+ * that it takes to look for a fault and its path. May say no where there is none.
  */
 function isPlain(value: unknown, depth: number): boolean {
   switch (typeof value) {
@@ -85,20 +113,24 @@ function isPlain(value: unknown, depth: number): boolean {
 }
 
 function arePlain(value: object, depth: number): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
   if (Array.isArray(value)) {
+    // Besides its items an array has its length, which is hidden, and nothing else.
+    if (prototype !== Array.prototype || hasHiddenKeys(value, value.length + 1)) return false;
     // Not every(), which leaves holes out.
     for (let index = 0; index < value.length; index++) {
       if (!isPlain(value[index], depth)) return false;
     }
     return true;
   }
-  const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) return false;
+  let count = 0;
   for (const key in value) {
+    count++;
     const item = (value as Record<string, unknown>)[key];
     if (item !== undefined && !isPlain(item, depth)) return false;
   }
-  return true;
+  return !hasHiddenKeys(value, count);
 }
 
 function faultOf(value: unknown, path: string, ancestors: readonly object[]): Fault | undefined {
@@ -130,8 +162,10 @@ function faultOfObject(
   if (ancestors.length > MAX_DEPTH) {
     return { path, reason: `is nested deeper than ${MAX_DEPTH} levels.` };
   }
-  if (Array.isArray(value)) return faultOfItems(value, path, [...ancestors, value]);
   const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype === Array.prototype && Array.isArray(value)) {
+    return faultOfItems(value, path, [...ancestors, value]);
+  }
   if (prototype === Object.prototype || prototype === null) {
     return faultOfEntries(value, path, [...ancestors, value]);
   }
@@ -152,7 +186,17 @@ function faultOfItems(
     const fault = faultOf(items[index], "", ancestors);
     if (fault !== undefined) return { ...fault, path: `${path}[${index}]${fault.path}` };
   }
-  return undefined;
+  const named = Reflect.ownKeys(items).find((key) => key !== "length" && !isIndex(key, items));
+  return named === undefined
+    ? undefined
+    : {
+        path: `${path}${step(named)}`,
+        reason: "is a named property of an array, which JSON drops.",
+      };
+}
+
+function isIndex(key: string | symbol, items: readonly unknown[]): boolean {
+  return typeof key === "string" && String(Number(key)) === key && Number(key) < items.length;
 }
 
 function faultOfEntries(
@@ -166,9 +210,14 @@ function faultOfEntries(
     const fault = faultOf(item, "", ancestors);
     if (fault !== undefined) return { ...fault, path: `${path}${step(key)}${fault.path}` };
   }
-  return undefined;
+  const enumerable = new Set<string | symbol>(Object.keys(value));
+  const lost = Reflect.ownKeys(value).find((key) => !enumerable.has(key));
+  if (lost === undefined) return undefined;
+  const kind = typeof lost === "symbol" ? "has a symbol for a key" : "is a hidden property";
+  return { path: `${path}${step(lost)}`, reason: `${kind}, which JSON drops.` };
 }
 
-function step(key: string): string {
+function step(key: string | symbol): string {
+  if (typeof key === "symbol") return `[${escapeControls(String(key))}]`;
   return /^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${escapeControls(JSON.stringify(key))}]`;
 }

@@ -1,8 +1,9 @@
-import type { SessionRecord } from "../store/backend.ts";
+import type { SessionRecord } from "../store/record.ts";
+import type { Contents } from "./contents.ts";
+import type { Use } from "./life.ts";
 import type { Settings } from "./options.ts";
-import type { Contents } from "./session.ts";
 
-/** An idle timeout is begun anew once this part of it is over: most reads thus write nothing. */
+/** An idle timeout is restarted once this part of it has passed: most reads thus write nothing. */
 const TOUCH_AFTER = 0.1;
 
 /** How long records live: the idle timeout and the absolute lifetime, on the server's clock. */
@@ -17,33 +18,29 @@ export class Lifetimes {
     this.#now = now;
   }
 
-  /** Whether the record's time is over. A lifetime that was shortened since counts as it is now. */
-  isOver(record: SessionRecord, now = this.#now()): boolean {
-    return record.expiresAt <= now || record.createdAt + this.#lifetime <= now;
+  /** Whether the record has expired. A timeout or lifetime that was shortened since counts as it is now. */
+  isExpired(record: SessionRecord, now: number = this.#now()): boolean {
+    return (
+      record.expiresAt <= now ||
+      record.createdAt + this.#lifetime <= now ||
+      record.touchedAt + this.#idleTimeout(record) <= now
+    );
   }
 
-  /** The record with its idle timeout begun anew, within its absolute lifetime. */
-  begin(now: number, record: SessionRecord): SessionRecord {
-    const idle = now + this.#idleTimeout(record);
-    const absolute = record.createdAt + this.#lifetime;
-    return { ...record, touchedAt: now, expiresAt: Math.min(idle, absolute) };
+  /** The record with its idle timeout restarted, within its absolute lifetime. */
+  restart(record: SessionRecord, now: number = this.#now()): SessionRecord {
+    return { ...record, touchedAt: now, expiresAt: this.#expiry(record, now) };
   }
 
-  /**
-   * The same, if it is due; otherwise the record itself. `readAt` spares a look at the clock, 0.04 µs
-   * each, in the many requests where nothing is due.
-   */
-  touched(record: SessionRecord, readAt: number): SessionRecord {
-    const due = readAt - record.touchedAt > this.#idleTimeout(record) * TOUCH_AFTER;
-    return due ? this.begin(this.#now(), record) : record;
+  /** The same, if `use` says so; otherwise the record itself. */
+  touched(record: SessionRecord, use: Use): SessionRecord {
+    return this.#isDue(record, use) ? this.restart(record) : record;
   }
 
   /** The record's successor, with these contents. */
-  next(record: SessionRecord, contents: Contents, readAt: number): SessionRecord {
-    const { createdAt, touchedAt, expiresAt, userId, authenticatedAt, remember } = this.touched(
-      record,
-      readAt,
-    );
+  next(record: SessionRecord, contents: Contents, use: Use): SessionRecord {
+    const { createdAt, touchedAt, expiresAt, userId, authenticatedAt, remember, label } =
+      this.touched(record, use);
     // Spelled out, it takes a quarter of the time that spreading both objects takes.
     return {
       data: contents.data,
@@ -55,6 +52,7 @@ export class Lifetimes {
       userId,
       authenticatedAt,
       remember,
+      label,
     };
   }
 
@@ -74,6 +72,24 @@ export class Lifetimes {
           "Shorten it, or raise the `lifetime` option.",
       );
     }
+  }
+
+  /**
+   * By `expiresAt` as well as by `touchedAt`: a process with another timeout, in a rolling deploy, may
+   * have set an earlier expiry than this one would.
+   */
+  #isDue(record: SessionRecord, { at, restarts }: Use): boolean {
+    if (restarts !== "due") return restarts === "always";
+    const idle = this.#idleTimeout(record);
+    const share = idle * TOUCH_AFTER;
+    if (at - record.touchedAt > share) return true;
+    return (
+      record.expiresAt < at + idle - share && this.#expiry(record, at) - record.expiresAt > share
+    );
+  }
+
+  #expiry(record: SessionRecord, now: number): number {
+    return Math.min(now + this.#idleTimeout(record), record.createdAt + this.#lifetime);
   }
 
   #idleTimeout(record: SessionRecord): number {

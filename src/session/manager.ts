@@ -1,150 +1,180 @@
-import type { MaybePromise, SessionData, SessionInfo, SessionRecord } from "../store/backend.ts";
-import { isRecord, NEW_RECORD } from "../store/backend.ts";
-import { SessionStoreError } from "../store/errors.ts";
+import type { SessionData } from "../store/backend.ts";
 import { GuardedStore } from "../store/guarded-store.ts";
-import { KeyedQueue } from "../store/keyed-queue.ts";
+import type { MaybePromise } from "../store/maybe-promise.ts";
 import { andThen, isPromise } from "../store/maybe-promise.ts";
-import { startSweeping } from "../store/sweeper.ts";
+import { startSweeping, sweepInSteps } from "../store/sweeper.ts";
+import { Arrivals } from "./arrivals.ts";
+import type { Contents } from "./contents.ts";
 import { SessionCookie } from "./cookie.ts";
-import { SessionDataError } from "./errors.ts";
+import { refuseReservedKeys } from "./dictionary.ts";
 import type { SessionStats } from "./events.ts";
 import { EventLog } from "./events.ts";
-import { withCookie, withVary } from "./headers.ts";
-import { createId, hashId, isId } from "./id.ts";
-import { decode, dictionaryOf, encode } from "./json.ts";
+import { decode, encode, toDictionary } from "./json.ts";
+import type { Attempt, Place, Stored, Use } from "./life.ts";
+import { NOWHERE } from "./life.ts";
 import { Lifetimes } from "./lifetimes.ts";
+import { checkText, Names } from "./names.ts";
+import type { SessionIo, SomeOpenSession } from "./open-session.ts";
+import { OpenSession, openSessionOf } from "./open-session.ts";
 import type { SessionsOptions, Settings } from "./options.ts";
-import { settingsOf } from "./options.ts";
-import type {
-  AnySession,
-  Contents,
-  Login,
-  Session,
-  SessionIo,
-  SessionShape,
-  SomeOpenSession,
-  StoredSession,
-} from "./session.ts";
-import { EMPTY, mergeContents, OpenSession, openSessionOf, refuseReservedKeys } from "./session.ts";
+import { toSettings } from "./options.ts";
+import type { AnySession, LoginOptions, Session, SessionShape } from "./session.ts";
+import type { ListedSession, ListOptions, RevokeAllOptions } from "./users.ts";
+import { hasWithheldCookie } from "./visit.ts";
+import { Writer } from "./writer.ts";
 
-/** What may be said when a user's sessions are revoked. */
-export interface RevokeAllOptions {
-  /** The handle of a session to leave alone: `session.meta.handle` for "everywhere else". */
-  readonly except?: string | null;
-}
+/** How many of a user's sessions are ended in one step, between which others are served. */
+const REVOKE_BATCH = 200;
+
+/** How many sessions of one user are listed at most: those that were used last. */
+const MAX_LISTED = 1_000;
 
 /**
- * Rows removed in one go. On SQLite 124,000 at once stall every request for 830 ms. During a long sweep
- * by 100, 99 of 100 visits took up to 2 times as long as before; by 30, up to 1.3 times, and the sweep
- * took 1.3 times as long (`bun run guarantees G9`).
+ * The sessions of a service, in the order of a request's life: opens the session that a request's
+ * cookie names, stores what the handler did to it, and says which cookie the response needs.
  */
-const SWEEP_BATCH = 30;
-
-/** How long a sweep leaves the store to others after each of them, as a part of what it took. */
-const SWEEP_PAUSE = 0.3;
-
-/** A repeat is one chance in 2^256: more of them mean that the random numbers are none. */
-const ID_ATTEMPTS = 4;
-
-/**
- * The sessions of a service: opens the session that a request's cookie names, and stores what the
- * handler did to it before the response leaves.
- *
- * ```ts
- * const sessions = new Sessions<{ visits: number }>({ backend });
- * Bun.serve({ routes: { "/": sessions.wrap((request, session) => new Response("…")) } });
- * ```
- */
-export class Sessions<Data extends SessionShape<Data> = AnySession> {
+export class SessionManager<Data extends SessionShape<Data> = AnySession> {
+  protected readonly cookie: SessionCookie;
   readonly #settings: Settings;
   readonly #store: GuardedStore;
   readonly #lifetimes: Lifetimes;
-  readonly #cookie: SessionCookie;
   readonly #events: EventLog;
-  readonly #conflicts = new KeyedQueue();
+  readonly #names: Names;
+  readonly #arrivals: Arrivals;
+  readonly #writer: Writer;
   readonly #io: SessionIo;
   readonly #stopSweeping: () => void;
 
   /** @throws TypeError for an option that makes no sense, with the remedy. */
   constructor(options: SessionsOptions) {
-    const settings = settingsOf(options);
+    const settings = toSettings(options);
+    this.cookie = new SessionCookie(options.cookie);
     this.#settings = settings;
     this.#lifetimes = new Lifetimes(settings);
-    this.#cookie = new SessionCookie(options.cookie);
     this.#events = new EventLog(options.onEvent);
+    this.#names = new Names(this.cookie.name, settings.namespace);
     this.#store = new GuardedStore(
       settings.store,
       (operation, error) => this.#events.emit({ type: "failed", operation, error }),
       settings.storeTimeout,
     );
+    this.#arrivals = new Arrivals(this.#store, this.#lifetimes, this.#events, this.#names);
+    this.#writer = new Writer(settings, this.#store, this.#lifetimes, this.#events, this.#names);
     this.#io = {
       now: settings.now,
-      checkRemember: (seconds) => this.#lifetimes.checkRemember(seconds),
-      unreadable: (handle) => this.#reportUnreadable(handle),
-      update: (open, change) => this.#inTurn(open, () => this.#update(open, change)),
-      save: (open) => this.#inTurn(open, () => this.#save(open)),
+      checkLogin: (userId, login) => this.#checkLogin(userId, login),
+      toUserId: (stored) => this.#names.toUserId(stored),
+      mayHaveSession: (request) => hasWithheldCookie(request, this.cookie.sameSite),
+      reportUnreadable: (key) => this.#arrivals.reportUnreadable(key),
+      update: async (open, change) => this.#inTurn(open, () => this.#update(open, change)),
+      save: async (open) => this.#inTurn(open, () => this.#save(open)),
     };
     this.#stopSweeping = startSweeping(this, settings.sweepInterval);
   }
 
+  // A request begins.
+
   /**
-   * The session that the request's cookie names, to be ended with {@link commit}. A request without
+   * The session that the request's cookie names, to be ended with {@link settle}. A request without
    * a cookie, or with one that names no session, gets an empty one; an id that a client brought is
-   * never adopted (OWASP Session Management Cheat Sheet, "strict").
+   * never adopted (OWASP Session Management Cheat Sheet, "strict"). Of several cookies of the name, the
+   * one that opens a session counts, and none if several do.
    *
-   * Gives a promise only if the store does.
+   * Returns a promise only if the store does.
    *
    * @throws SessionStoreError (503) if the store fails, or takes longer than `storeTimeout`.
    */
   open(request: Request): MaybePromise<OpenSession<Data>> {
     const header = request.headers.get("cookie");
-    const id = header === null ? undefined : this.#cookie.read(header);
-    if (id === undefined) return new OpenSession(this.#io);
-    if (!isId(id)) {
-      this.#events.emit({ type: "rejected", reason: "malformed" });
-      return new OpenSession(this.#io);
-    }
-    const key = hashId(id);
-    const record = this.#store.ask("read", key);
-    return isPromise(record) ? this.#openedLater(id, key, record) : this.#opened(id, key, record);
+    const value = header === null ? undefined : this.cookie.read(header);
+    if (value === undefined) return new OpenSession(this.#io, request, NOWHERE, 0);
+    const now = this.#settings.now();
+    const place = this.#arrivals.find(value, now);
+    return isPromise(place)
+      ? this.#openLater(request, place, now)
+      : new OpenSession(this.#io, request, place, now);
   }
 
+  async #openLater(
+    request: Request,
+    place: Promise<Place>,
+    now: number,
+  ): Promise<OpenSession<Data>> {
+    return new OpenSession(this.#io, request, await place, now);
+  }
+
+  // Its handler has come to an end.
+
   /**
-   * Stores what the handler did to the session and gives the response its cookie and cache headers.
-   * A response with a status of 500 or more stores nothing, except a `destroy()`. Committing the
-   * same session again does nothing more.
+   * Stores what the handler did, and returns the `Set-Cookie` line that the response needs, if any.
+   * `status` is the response's; 500 for a handler that threw: then nothing is stored, except a
+   * `destroy()`. To settle a session again does nothing more. A response whose handler accessed the
+   * session (`isAccessed`) needs `Vary: Cookie` too.
    *
    * @throws SessionStoreError (503) if the store fails: the response must not be sent then.
    * @throws SessionDataError if the session holds what JSON cannot, or more than `maxBytes`.
    */
-  commit(open: SomeOpenSession, response: Response): MaybePromise<Response> {
-    return andThen(this.settle(open, response.status), (setCookie) =>
-      this.addCookie(open.touched ? withVary(response) : response, setCookie),
-    );
-  }
-
-  /**
-   * The first half of {@link commit}, for whoever builds responses another way: stores what the
-   * handler did, and gives the `Set-Cookie` line that the response needs, if any. `status` is the
-   * response's; 500 for a handler that threw. A response whose handler `touched` the session needs
-   * `Vary: Cookie` too.
-   */
   settle(open: SomeOpenSession, status: number): MaybePromise<string | undefined> {
-    if (open.underWay !== undefined) return this.#settleAfter(open.underWay, open, status);
-    if (open.doomed !== undefined) return this.#settleDoomed(open, open.doomed, status);
-    const committed = status >= 500 ? undefined : this.#commit(open);
-    return isPromise(committed)
-      ? this.#settledLater(committed, open, status)
-      : this.#setCookie(open);
+    return this.#inTurn(open, () => this.#settle(open, status));
   }
 
-  /** The second half of {@link commit}: puts the line that {@link settle} gave on a response. */
-  addCookie(response: Response, setCookie: string | undefined): Response {
-    return setCookie === undefined ? response : withCookie(response, setCookie, this.#cookie.name);
+  #settle(open: SomeOpenSession, status: number): MaybePromise<string | undefined> {
+    const [life] = open.destroyed;
+    if (life !== undefined) {
+      // Once: a door that is told that this failed settles the session again, to answer with 503.
+      open.destroyed = open.destroyed.slice(1);
+      return andThen(this.#writer.end(life.place), () => {
+        open.hasEnded = true;
+        return this.#settle(open, status);
+      });
+    }
+    const { place } = open.life;
+    if (status >= 500) return this.#seal(open, place);
+    const moved = this.#carryOut(open, open.attempt(this.#finalUse(open)));
+    return isPromise(moved)
+      ? this.#settleLater(open, place, moved, status)
+      : this.#settleMoved(open, place, status);
+  }
+
+  async #settleLater(
+    open: SomeOpenSession,
+    before: Place,
+    moved: Promise<void>,
+    status: number,
+  ): Promise<string | undefined> {
+    await moved;
+    return this.#settleMoved(open, before, status);
+  }
+
+  /** Work that the handler has left behind may have destroyed the session meanwhile. */
+  #settleMoved(
+    open: SomeOpenSession,
+    before: Place,
+    status: number,
+  ): MaybePromise<string | undefined> {
+    return open.destroyed.length > 0 ? this.#settle(open, status) : this.#seal(open, before);
+  }
+
+  /** From here on the response's headers are settled. The cookie follows from where the session is. */
+  #seal(open: SomeOpenSession, before: Place): string | undefined {
+    const { arrived, life, hasEnded } = open;
+    const { place } = life;
+    open.isSealed = true;
+    if (place.at === "store") {
+      const isNew = arrived.at !== "store" || arrived.id !== place.id;
+      return isNew || hasRestarted(arrived, before, place) ? this.#issue(place) : undefined;
+    }
+    // One that somebody else has ended: by now the browser may have the cookie of a newer one.
+    return hasEnded && arrived.at !== "nowhere" ? this.cookie.clear() : undefined;
+  }
+
+  #issue({ id, record }: Stored): string {
+    if (record.remember === null) return this.cookie.issue(id);
+    return this.cookie.issue(id, Math.ceil((record.expiresAt - this.#settings.now()) / 1000));
   }
 
   /**
-   * For a handler that answers with a WebSocket: stores the session now, and gives the headers that
+   * For a handler that answers with a WebSocket: stores the session now, and returns the headers that
    * `server.upgrade(request, { headers })` needs to hand out its cookie. There are none, unless the
    * session is new, has a new id or has ended. From then on `save()` and `update()` write it, and it
    * can get no new id.
@@ -157,63 +187,122 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
   }
 
   /**
-   * What {@link commit} is for a response, for a request that has become a WebSocket. Its headers have
-   * left: with what {@link upgradeHeaders} gave, or without.
+   * What {@link settle} is for a response, for a request that has become a WebSocket. Its headers have
+   * left: with what {@link upgradeHeaders} returned, or without.
    *
    * @throws SessionDataError if the session needs a cookie that did not go with them.
    */
   async settleUpgrade(open: SomeOpenSession): Promise<void> {
-    const { answered } = open;
-    open.answered = true;
-    await this.settle(open, 101);
-    const isLost = open.issued && open.cookie === "set" && !answered;
-    if (isLost) refuseLateCookie(open, "A new session");
+    const hasHeaders = open.isSealed;
+    open.isSealed = true;
+    const setCookie = await this.settle(open, 101);
+    const { place } = open.life;
+    if (setCookie !== undefined && place.at === "store" && !hasHeaders) {
+      open.refuseLateCookie("A new session");
+    }
+  }
+
+  // What the handler asks for on its way.
+
+  async #save(open: SomeOpenSession): Promise<boolean> {
+    await this.#endDestroyed(open);
+    await this.#carryOut(open, open.attempt(this.#useNow(open), open.isSealed));
+    return isKept(open.life.place);
+  }
+
+  async #update(open: SomeOpenSession, change: (data: SessionData) => void): Promise<boolean> {
+    await this.#endDestroyed(open);
+    // A new id comes first: what is written now must not be seen under the old one.
+    await this.#carryOut(open, open.attemptRenewal(this.#useNow(open)));
+    if (!open.isOpen) return false;
+    const { place } = open.life;
+    if (place.at !== "store") {
+      runSynchronously(change, open.session as SessionData);
+      return this.#save(open);
+    }
+    const changeStored = (current: Contents): Contents => {
+      const data = toDictionary(decode(current.data) ?? {});
+      runSynchronously(change, data);
+      refuseReservedKeys(data);
+      return { data: encode(data, "session"), flash: current.flash };
+    };
+    await this.#carryOut(open, open.attemptUpdate(place, changeStored, this.#useNow(open)));
+    return isKept(open.life.place);
+  }
+
+  /** Snapshot, perform, apply: does what was asked for by now, and takes over where that led. */
+  #carryOut(open: SomeOpenSession, attempt: Attempt): MaybePromise<void> {
+    if (attempt.kind === "none") return;
+    const { life } = open;
+    const place = this.#writer.perform(attempt);
+    if (isPromise(place)) return this.#applyLater(open, attempt, place);
+    open.apply(life, attempt, place);
+  }
+
+  async #applyLater(open: SomeOpenSession, attempt: Attempt, place: Promise<Place>): Promise<void> {
+    const { life } = open;
+    open.apply(life, attempt, await place);
+  }
+
+  async #endDestroyed(open: SomeOpenSession): Promise<void> {
+    for (const life of open.destroyed) {
+      await this.#writer.end(life.place);
+      open.destroyed = open.destroyed.filter((each) => each !== life);
+      open.hasEnded = true;
+    }
   }
 
   /**
-   * A `Bun.serve` handler with a session, from one that takes it as its second argument. Further
-   * arguments, such as Bun's server, follow behind it. One that upgrades the request to a WebSocket
-   * returns nothing, and passes {@link upgradeHeaders} to `server.upgrade()`.
-   *
-   * While the store is down the answer is 503; an error that the handler throws goes on to whoever
-   * called. What a `destroy()` before it means for the cookie goes out with Bun's response to the
-   * error, if the handler is in `routes`. In `fetch` Bun offers no way: the session has ended all the
-   * same, and its cookie opens nothing.
+   * Whatever is asked for a session is done one after the other, even if nobody waits for it. Otherwise a
+   * `login()` and two `save()` would rotate the session twice, and the second find it gone.
    */
-  wrap<
-    Incoming extends Request,
-    Rest extends unknown[] = [server: Bun.Server<undefined>],
-    Answer extends Response | undefined | void = Response,
-  >(
-    handler: (request: Incoming, session: Session<Data>, ...rest: Rest) => Answer | Promise<Answer>,
-  ): (request: Incoming, ...rest: Rest) => Promise<Answer | Response> {
-    return async (request, ...rest) => {
-      try {
-        const open = await this.open(request);
-        try {
-          const answer = await handler(request, open.session, ...rest);
-          if (answer instanceof Response) return await this.commit(open, answer);
-          await this.settleUpgrade(open);
-          return answer;
-        } catch (error) {
-          const setCookie = await this.settle(open, 500);
-          if (error instanceof SessionStoreError) {
-            // save() may have changed the id before the store failed: then the old one is dead.
-            return this.addCookie(unavailable(error), setCookie);
-          }
-          setCookieOf(request, setCookie);
-          throw error;
-        }
-      } catch (error) {
-        if (error instanceof SessionStoreError) return unavailable(error);
-        throw error;
-      }
+  #inTurn<T>(open: SomeOpenSession, task: () => MaybePromise<T>): MaybePromise<T> {
+    const { turn } = open;
+    const result = turn === undefined ? task() : turn.then(task, task);
+    if (!isPromise(result)) return result;
+    open.turn = result;
+    const release = (): void => {
+      if (open.turn === result) open.turn = undefined;
     };
+    result.then(release, release);
+    return result;
   }
 
-  /** The user's live sessions, oldest first. */
-  async list(userId: string): Promise<readonly SessionInfo[]> {
-    return this.#store.ask("list", userId);
+  /** At the end of a request the session counts as used when it was opened: that spares a look at the clock. */
+  #finalUse(open: SomeOpenSession): Use {
+    if (open.isSealed) return this.#useNow(open);
+    const { arrived, life } = open;
+    if (!this.#isRenewing(open)) return NO_USE;
+    // What the handler has stored on its way says nothing of the session at its end, when the cookie
+    // goes out that lives as long as the session.
+    const isOwed =
+      arrived.at === "store" &&
+      life.place.at === "store" &&
+      arrived.record.remember !== null &&
+      arrived.id === life.place.id &&
+      arrived.record.touchedAt !== life.place.record.touchedAt;
+    return { at: open.openedAt, restarts: isOwed ? "always" : "due" };
+  }
+
+  #useNow(open: SomeOpenSession): Use {
+    return this.#isRenewing(open) ? { at: this.#settings.now(), restarts: "due" } : NO_USE;
+  }
+
+  #isRenewing(open: SomeOpenSession): boolean {
+    const { renews } = this.#settings;
+    return renews === undefined || renews(open.request);
+  }
+
+  // A user's sessions.
+
+  /** The user's live sessions, oldest first: at most 1,000, those that were used last. */
+  async list(userId: string, options: ListOptions = {}): Promise<readonly ListedSession[]> {
+    const user = this.#names.toStoredUser(userId);
+    const sessions = await this.#store.ask("list", user, MAX_LISTED);
+    return sessions
+      .toReversed()
+      .map((info) => Object.assign({}, info, { userId, current: info.handle === options.current }))
+      .toSorted((one, other) => one.createdAt - other.createdAt);
   }
 
   /**
@@ -221,38 +310,41 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
    * `(await sessions.list(userId)).some((session) => session.handle === handle)`.
    */
   async revoke(handle: string): Promise<void> {
-    await this.#store.ask("delete", handle);
-    this.#events.emit({ type: "destroyed", handle, userId: null, count: 1 });
-  }
-
-  /** Ends all of a user's sessions, wherever they are in use. Gives how many there were. */
-  async revokeAll(userId: string, options: RevokeAllOptions = {}): Promise<number> {
-    const except = options.except ?? undefined;
-    const count = await this.#store.ask("deleteAll", userId, except);
-    if (count > 0) this.#events.emit({ type: "destroyed", handle: null, userId, count });
-    return count;
+    await this.#writer.endKey(handle, null);
   }
 
   /**
-   * Removes expired sessions from the store, in small batches between which requests are served.
-   * Happens by itself every `sweepInterval`. Gives how many there were.
+   * Ends all of a user's sessions, wherever they are in use, in steps between which others are served.
+   * Returns how many it ended.
+   */
+  async revokeAll(userId: string, options: RevokeAllOptions = {}): Promise<number> {
+    const user = this.#names.toStoredUser(userId);
+    const except = options.except ?? undefined;
+    let count = 0;
+    for (;;) {
+      const handles = await this.#store.ask("deleteAll", user, except, REVOKE_BATCH);
+      if (handles.length === 0) return count;
+      count += handles.length;
+      this.#events.emit({ type: "destroyed", handles, userId, count: handles.length });
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  // What goes on beside the requests.
+
+  /**
+   * Removes expired sessions from the store, in small steps between which requests are served. Happens
+   * by itself every `sweepInterval`. Returns how many there were.
    */
   async sweep(): Promise<number> {
-    let swept = 0;
-    for (;;) {
-      const begun = performance.now();
-      const count = await this.#store.ask("sweep", SWEEP_BATCH);
-      swept += count;
-      if (count < SWEEP_BATCH) break;
-      await Bun.sleep((performance.now() - begun) * SWEEP_PAUSE);
-    }
+    const swept = await sweepInSteps(async (limit) => this.#store.ask("sweep", limit));
     if (swept > 0) this.#events.emit({ type: "swept", count: swept });
     return swept;
   }
 
-  /** How often each event has happened since this manager was made. */
+  /** How often each event has happened since this manager was made, and how the store was used. */
   stats(): SessionStats {
-    return this.#events.stats();
+    return { ...this.#events.counts, ...this.#store.use };
   }
 
   /** Stops sweeping, finishes writes that have begun, and closes the backend. */
@@ -261,386 +353,32 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> {
     await this.#store.ask("close");
   }
 
-  async #openedLater(
-    id: string,
-    key: string,
-    record: Promise<SessionRecord | undefined>,
-  ): Promise<OpenSession<Data>> {
-    return this.#opened(id, key, await record);
-  }
-
-  /** Work that the handler has left behind may go on meanwhile. What it asks for takes its turn. */
-  async #settledLater(
-    committed: Promise<void>,
-    open: SomeOpenSession,
-    status: number,
-  ): Promise<string | undefined> {
-    open.underWay = committed;
-    try {
-      await committed;
-    } finally {
-      this.#release(open, committed);
+  #checkLogin(userId: string, { remember, label }: LoginOptions): void {
+    checkText("The user's id for session.login()", userId);
+    if (userId === "") {
+      throw new TypeError(
+        "session.login() needs the user's id, such as String(user.id), and not an empty string.",
+      );
     }
-    return open.doomed === undefined ? this.#setCookie(open) : this.settle(open, status);
-  }
-
-  #opened(id: string, key: string, record: SessionRecord | undefined): OpenSession<Data> {
-    if (record === undefined) {
-      this.#events.emit({ type: "rejected", reason: "unknown" });
-      return new OpenSession(this.#io);
-    }
-    if (!isRecord(record)) {
-      this.#reportUnreadable(key);
-      return new OpenSession(this.#io);
-    }
-    const now = this.#settings.now();
-    if (this.#lifetimes.isOver(record, now)) {
-      this.#events.emit({ type: "expired", handle: key });
-      return new OpenSession(this.#io);
-    }
-    return new OpenSession(this.#io, { id, key, record, readAt: now });
-  }
-
-  /** The life cycle: what is stored when a request ends. */
-  #commit(open: SomeOpenSession): MaybePromise<void> {
-    const plan = open.plan();
-    switch (plan.kind) {
-      case "empty":
-        return;
-      case "clean":
-        return this.#touch(open, plan.stored);
-      case "create":
-        return this.#create(open, this.#checked(plan), plan, open.login);
-      case "replace":
-        return this.#replace(open, plan.stored, this.#checked(plan));
-      case "rotate":
-        return this.#rotate(open, plan.stored, this.#checked(plan));
-    }
-  }
-
-  async #settleAfter(
-    underWay: Promise<unknown>,
-    open: SomeOpenSession,
-    status: number,
-  ): Promise<string | undefined> {
-    await underWay.catch(() => undefined);
-    return this.settle(open, status);
-  }
-
-  #settleDoomed(
-    open: SomeOpenSession,
-    doomed: StoredSession,
-    status: number,
-  ): MaybePromise<string | undefined> {
-    // Once: the error that this may end in settles the session again, and the visitor has waited enough.
-    open.doomed = undefined;
-    return andThen(this.#delete(open, doomed), () => this.settle(open, status));
-  }
-
-  #setCookie(open: SomeOpenSession): string | undefined {
-    open.answered = true;
-    if (open.cookie === "keep" || open.cookie === "renew") return undefined;
-    const { stored } = open;
-    if (stored === undefined) return this.#cookie.clear();
-    const { remember, expiresAt } = stored.record;
-    if (remember === null) return this.#cookie.issue(stored.id);
-    return this.#cookie.issue(stored.id, Math.ceil((expiresAt - this.#settings.now()) / 1000));
-  }
-
-  /**
-   * Begins the idle timeout anew. The response does not depend on it, and waits only where its cookie
-   * does: a visitor who only reads is served while the store cannot be written. `failed` reports it.
-   */
-  #touch(open: SomeOpenSession, stored: StoredSession): MaybePromise<void> {
-    const { key, record, readAt } = stored;
-    const touched =
-      open.cookie === "renew"
-        ? this.#lifetimes.begin(this.#settings.now(), record)
-        : this.#lifetimes.touched(record, readAt);
-    if (touched === record) return;
-    // Not with the next version: the touch may fail, or come after another request's write.
-    open.adopt(stored, touched, record);
-    const done = this.#store.tell("touch", key, touched.expiresAt);
-    if (record.remember !== null) return this.#renew(open, done);
-  }
-
-  /**
-   * Sends a cookie that outlives the browser again, unless the session is gone: another request may have
-   * given it a new id, whose cookie this one would take the place of.
-   */
-  async #renew(open: SomeOpenSession, touched: Promise<boolean | undefined>): Promise<void> {
-    open.cookie = (await touched) === true ? "set" : "keep";
-  }
-
-  /** What is stored on a handler's way says nothing of the session at its end, when the cookie goes out. */
-  #putOff(open: SomeOpenSession): void {
-    if (open.cookie === "set" && !open.issued) open.cookie = "renew";
-  }
-
-  /** `base` is what the handler's dictionary holds: `contents`, or more than is to be stored. */
-  #create(
-    open: SomeOpenSession,
-    contents: Contents,
-    base: Contents,
-    login: Login | undefined,
-    attempt = 1,
-  ): MaybePromise<void> {
-    refuseLateCookie(open, "A new session");
-    const now = this.#settings.now();
-    const record = this.#lifetimes.begin(now, {
-      ...NEW_RECORD,
-      ...contents,
-      createdAt: now,
-      touchedAt: now,
-      expiresAt: now,
-      ...factsOf(login),
-    });
-    const id = createId();
-    const key = hashId(id);
-    return andThen(this.#store.ask("create", key, record), (created) => {
-      if (!created) {
-        if (attempt === ID_ATTEMPTS) throw this.#noFreeId();
-        return this.#create(open, contents, base, login, attempt + 1);
-      }
-      open.rotated({ id, key, record, readAt: now }, base, login);
-      this.#events.emit({ type: "created", handle: key, userId: record.userId });
-    });
-  }
-
-  #replace(open: SomeOpenSession, stored: StoredSession, contents: Contents): MaybePromise<void> {
-    const { key, record, readAt } = stored;
-    const next = this.#lifetimes.next(record, contents, readAt);
-    const replaced = this.#store.ask("replace", key, next, record.version);
-    return isPromise(replaced)
-      ? this.#replacedLater(open, stored, next, contents, replaced)
-      : this.#replaced(open, stored, next, contents, replaced);
-  }
-
-  async #replacedLater(
-    open: SomeOpenSession,
-    stored: StoredSession,
-    next: SessionRecord,
-    contents: Contents,
-    done: Promise<boolean>,
-  ): Promise<void> {
-    return this.#replaced(open, stored, next, contents, await done);
-  }
-
-  #replaced(
-    open: SomeOpenSession,
-    stored: StoredSession,
-    next: SessionRecord,
-    contents: Contents,
-    done: boolean,
-  ): MaybePromise<void> {
-    if (!done) return this.#merge(open, stored, contents);
-    this.#adopt(open, stored, next, contents);
-  }
-
-  /**
-   * Somebody else has written the session since it was opened: applies what changed here to what is
-   * stored now.
-   */
-  async #merge(open: SomeOpenSession, stored: StoredSession, mine: Contents): Promise<void> {
-    const next = await this.#rewrite(stored.key, (current) =>
-      mergeContents(stored.record, mine, current),
-    );
-    if (next === undefined) return this.#drop(open, stored.key);
-    this.#adopt(open, stored, next, mine);
-    this.#events.emit({ type: "merged", handle: stored.key });
-  }
-
-  /**
-   * Compare-and-swap until it holds; `undefined` if the session is gone. Those of this process take
-   * turns, so that each needs one attempt and not one for each of the others.
-   */
-  #rewrite(
-    key: string,
-    change: (current: SessionRecord) => Contents,
-  ): MaybePromise<SessionRecord | undefined> {
-    const deadline = performance.now() + this.#settings.storeTimeout;
-    return this.#conflicts.run(key, async () => {
-      while (performance.now() < deadline) {
-        const current = await this.#readLive(key);
-        if (current === undefined) return undefined;
-        const next = this.#lifetimes.next(
-          current,
-          this.#checked(change(current)),
-          this.#settings.now(),
-        );
-        if (await this.#store.ask("replace", key, next, current.version)) return next;
-      }
-      throw this.#store.fail("replace", new Error("Other processes kept changing the session."));
-    });
-  }
-
-  async #rotate(open: SomeOpenSession, stored: StoredSession, mine: Contents): Promise<void> {
-    refuseLateCookie(open, "A new id");
-    // What the handler asks for while this is under way is for the next time.
-    const { login } = open;
-    let current = stored.record;
-    let contents = mine;
-    for (let attempt = 1; attempt <= ID_ATTEMPTS;) {
-      const now = this.#settings.now();
-      const record = this.#lifetimes.begin(now, {
-        ...current,
-        ...contents,
-        version: current.version + 1,
-        ...(login === undefined ? {} : { createdAt: now, ...factsOf(login) }),
-      });
-      const id = createId();
-      const key = hashId(id);
-      if (await this.#store.ask("rotate", stored.key, key, record, current.version)) {
-        open.rotated({ id, key, record, readAt: now }, mine, login);
-        const { userId } = record;
-        this.#events.emit({ type: "rotated", handle: key, from: stored.key, userId });
-        return;
-      }
-      const found = await this.#readLive(stored.key);
-      if (found === undefined) return this.#rotateGone(open, stored, mine, login);
-      // Nobody has changed the session, so it was the new id that did not fit.
-      if (found.version === current.version) attempt++;
-      current = found;
-      contents = this.#checked(mergeContents(stored.record, mine, found));
-    }
-    throw this.#noFreeId();
-  }
-
-  /**
-   * The session ended while it was to get a new id. Who has just logged in has proven who they are:
-   * they get a session of their own, with what this request put into it and nothing from the old
-   * one.
-   */
-  #rotateGone(
-    open: SomeOpenSession,
-    stored: StoredSession,
-    mine: Contents,
-    login: Login | undefined,
-  ): MaybePromise<void> {
-    if (login === undefined) return this.#drop(open, stored.key);
-    return this.#create(open, mergeContents(stored.record, mine, EMPTY), mine, login);
-  }
-
-  #adopt(
-    open: SomeOpenSession,
-    stored: StoredSession,
-    record: SessionRecord,
-    base: Contents,
-  ): void {
-    const isTouched = record.touchedAt !== stored.record.touchedAt;
-    if (record.remember !== null && (isTouched || open.cookie === "renew")) open.cookie = "set";
-    open.adopt(stored, record, base);
-  }
-
-  #delete(open: SomeOpenSession, doomed: StoredSession): MaybePromise<void> {
-    return andThen(this.#store.ask("delete", doomed.key), () => {
-      open.doomed = undefined;
-      open.cookie = "clear";
-      const { userId } = doomed.record;
-      this.#events.emit({ type: "destroyed", handle: doomed.key, userId, count: 1 });
-    });
-  }
-
-  /**
-   * The session ended while this request ran. The cookie is left alone: by now the browser may hold
-   * a newer one, from the login that ended this session, and clearing would take that away.
-   */
-  #drop(open: SomeOpenSession, key: string): void {
-    open.end();
-    this.#events.emit({ type: "dropped", handle: key });
-  }
-
-  /**
-   * What a request asks for twice is done one after the other, even if it does not wait. Otherwise
-   * a `login()` and two `save()` would rotate the session twice, and the second find it gone.
-   */
-  #inTurn<T>(open: SomeOpenSession, task: () => Promise<T>): Promise<T> {
-    const { underWay } = open;
-    const running = underWay === undefined ? task() : underWay.then(task, task);
-    open.underWay = running;
-    const release = (): void => this.#release(open, running);
-    running.then(release, release);
-    return running;
-  }
-
-  #release(open: SomeOpenSession, over: Promise<unknown>): void {
-    open.overtaken = false;
-    if (open.underWay === over) open.underWay = undefined;
-  }
-
-  async #save(open: SomeOpenSession): Promise<boolean> {
-    if (open.doomed !== undefined) await this.#delete(open, open.doomed);
-    await this.#commit(open);
-    this.#putOff(open);
-    return !open.ended;
-  }
-
-  async #update(open: SomeOpenSession, change: (data: SessionData) => void): Promise<boolean> {
-    const { stored } = open;
-    if (stored === undefined) {
-      if (open.ended) return false;
-      runSynchronously(change, open.session as SessionData);
-      return this.#save(open);
-    }
-    const next = await this.#rewrite(stored.key, (current) => {
-      const data = dictionaryOf(decode(current.data) ?? {});
-      runSynchronously(change, data);
-      refuseReservedKeys(data);
-      return { data: encode(data, "session"), flash: current.flash };
-    });
-    if (next === undefined) this.#drop(open, stored.key);
-    else this.#adopt(open, stored, next, stored.record);
-    this.#putOff(open);
-    return next !== undefined;
-  }
-
-  async #readLive(key: string): Promise<SessionRecord | undefined> {
-    const record = await this.#store.ask("read", key);
-    const isLive = record !== undefined && isRecord(record) && !this.#lifetimes.isOver(record);
-    return isLive ? record : undefined;
-  }
-
-  #checked(contents: Contents): Contents {
-    const { data, flash } = contents;
-    const { maxBytes } = this.#settings;
-    const bytes = Buffer.byteLength(data) + (flash === null ? 0 : Buffer.byteLength(flash));
-    if (bytes <= maxBytes) return contents;
-    throw new SessionDataError(
-      `The session takes ${bytes} bytes of JSON, more than the ${maxBytes} that \`maxBytes\` ` +
-        "allows. Keep large things in a database, and their keys in the session.",
-    );
-  }
-
-  #noFreeId(): SessionStoreError {
-    return this.#store.fail(
-      "create",
-      new Error(
-        `${ID_ATTEMPTS} new ids were all taken: the random number generator repeats itself.`,
-      ),
-    );
-  }
-
-  #reportUnreadable(handle: string): void {
-    const error = new Error(
-      `The stored session ${handle} is damaged, or was not written by Bunpie: its data is no dictionary ` +
-        "that could be stored again, or a fact of it has the wrong type. It was left out.",
-    );
-    this.#events.emit({ type: "failed", operation: "decode", error });
+    if (label !== undefined) checkText("`label`", label);
+    if (remember !== undefined) this.#lifetimes.checkRemember(remember);
   }
 }
 
-function refuseLateCookie(open: SomeOpenSession, what: string): void {
-  if (!open.answered) return;
-  throw new SessionDataError(
-    `${what} needs a cookie, and this request's headers are sent. Write to the session, or save() it, before the handler returns. ` +
-      "Before an upgrade to a WebSocket, pass `await sessions.upgradeHeaders(session)` to server.upgrade().",
-  );
+const NO_USE: Use = { at: 0, restarts: "never" };
+
+/**
+ * Whether a cookie that outlives the browser is to be sent again. Only if the store has just confirmed
+ * the session: another request may have given it another id, whose cookie this one would replace.
+ */
+function hasRestarted(arrived: Stored, before: Place, place: Stored): boolean {
+  const { remember, touchedAt } = place.record;
+  return remember !== null && before !== place && touchedAt !== arrived.record.touchedAt;
 }
 
-function factsOf(login: Login | undefined): Partial<SessionRecord> {
-  if (login === undefined) return {};
-  const { userId, at, remember } = login;
-  return { userId, authenticatedAt: at, remember };
+/** Whether what was to be written had somewhere to go. */
+function isKept({ at }: Place): boolean {
+  return at !== "ended" && at !== "superseded";
 }
 
 function runSynchronously(change: (data: SessionData) => unknown, data: SessionData): void {
@@ -649,16 +387,4 @@ function runSynchronously(change: (data: SessionData) => unknown, data: SessionD
       "session.update() needs a synchronous function: it may run again. Fetch what it needs before.",
     );
   }
-}
-
-/** In `routes`, Bun sends what is set on the request's cookies with whatever response there is. */
-function setCookieOf(request: Request, setCookie: string | undefined): void {
-  const { cookies } = request as { readonly cookies?: unknown };
-  if (setCookie === undefined || !(cookies instanceof Bun.CookieMap)) return;
-  cookies.set(Bun.Cookie.parse(setCookie));
-}
-
-function unavailable(error: SessionStoreError): Response {
-  console.error(error);
-  return error.toResponse();
 }

@@ -1,10 +1,19 @@
-import type { SessionStore } from "./backend.ts";
 import { SessionStoreError } from "./errors.ts";
 import type { MaybePromise } from "./maybe-promise.ts";
 import { isPromise } from "./maybe-promise.ts";
+import type { SessionStore } from "./session-store.ts";
 
-type Operation = Exclude<keyof SessionStore, "load" | "save">;
+type Operation = Exclude<keyof SessionStore, "load" | "save" | "isSynchronous">;
 type Answer<Name extends Operation> = Awaited<ReturnType<SessionStore[Name]>>;
+
+/** How often a store was asked, and how long its answers took. Times are in milliseconds. */
+export interface StoreUse {
+  readonly count: number;
+  /** How long all answers together were waited for; those that came at once count as 0. */
+  readonly totalTime: number;
+  /** How long the slowest answer was waited for. */
+  readonly maxTime: number;
+}
 
 /**
  * A store that cannot hang and fails in one way only: whatever goes wrong, a late answer too, is
@@ -14,6 +23,8 @@ export class GuardedStore {
   readonly #store: SessionStore;
   readonly #report: (operation: string, error: unknown) => void;
   readonly #timeout: number;
+  readonly #loads = { count: 0, totalTime: 0, maxTime: 0 };
+  readonly #stores = { count: 0, totalTime: 0, maxTime: 0 };
 
   /** `report` is told of failures; `timeout` is how long to wait for an answer, in milliseconds. */
   constructor(
@@ -26,11 +37,17 @@ export class GuardedStore {
     this.#timeout = timeout;
   }
 
+  /** How often it was asked to read, and how often to write. */
+  get use(): { readonly loads: StoreUse; readonly stores: StoreUse } {
+    return { loads: { ...this.#loads }, stores: { ...this.#stores } };
+  }
+
   /** Calls one of the store's methods. */
   ask<Name extends Operation>(
     operation: Name,
     ...args: Parameters<SessionStore[Name]>
   ): MaybePromise<Answer<Name>> {
+    this.#useOf(operation).count++;
     try {
       const method = this.#store[operation] as (...args: unknown[]) => MaybePromise<Answer<Name>>;
       const answer = method.apply(this.#store, args);
@@ -41,32 +58,45 @@ export class GuardedStore {
   }
 
   /** Calls a method that may fail: that is reported, and the answer is `undefined`. */
-  async tell<Name extends Operation>(
+  tell<Name extends Operation>(
     operation: Name,
     ...args: Parameters<SessionStore[Name]>
-  ): Promise<Answer<Name> | undefined> {
+  ): MaybePromise<Answer<Name> | undefined> {
     try {
-      return await this.ask(operation, ...args);
+      const answer = this.ask(operation, ...args);
+      return isPromise(answer) ? answer.catch(() => undefined) : answer;
     } catch {
       // ask() has reported it.
       return undefined;
     }
   }
 
-  /** Reports a failure, and gives the error to throw. */
+  /** Reports a failure, and returns the error to throw. */
   fail(operation: Operation, cause: unknown): SessionStoreError {
     this.#report(operation, cause);
     return new SessionStoreError(`The session store failed to ${operation}.`, { cause });
   }
 
+  #useOf(operation: Operation): { count: number; totalTime: number; maxTime: number } {
+    return operation === "read" || operation === "list" ? this.#loads : this.#stores;
+  }
+
   #await<T>(operation: Operation, answer: Promise<T>): Promise<T> {
+    const use = this.#useOf(operation);
+    const asked = performance.now();
     return new Promise((resolve, reject) => {
       let isOver = false;
+      const end = (): void => {
+        isOver = true;
+        clearTimeout(timer);
+        const time = performance.now() - asked;
+        use.totalTime += time;
+        use.maxTime = Math.max(use.maxTime, time);
+      };
       const fail = (cause: unknown): void => {
         // The failure of an answer that came too late was reported when it did not come.
         if (isOver) return;
-        isOver = true;
-        clearTimeout(timer);
+        end();
         reject(this.fail(operation, cause));
       };
       const timer = setTimeout(
@@ -74,7 +104,7 @@ export class GuardedStore {
         this.#timeout,
       );
       answer.then((value) => {
-        clearTimeout(timer);
+        if (!isOver) end();
         resolve(value);
       }, fail);
     });

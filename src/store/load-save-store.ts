@@ -1,10 +1,15 @@
-import type { SessionBackend, SessionData, SessionInfo, SessionRecord } from "./backend.ts";
-import { parseData, SessionStore } from "./backend.ts";
+import type { SessionBackend, SessionData } from "./backend.ts";
 import type { Turn } from "./keyed-queue.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
 import type { MaybePromise } from "./maybe-promise.ts";
 import { andThen, orUndo } from "./maybe-promise.ts";
+import type { ForwardingNote, SessionInfo, SessionRecord } from "./record.ts";
+import { isNote, NOTE_LIFETIME, parseData } from "./record.ts";
+import { SessionStore } from "./session-store.ts";
 import { Tombstones } from "./tombstones.ts";
+
+/** For how long, in milliseconds, a session without facts is taken for a live one unless it is used. */
+const FOREIGN_LIFETIME = 60_000;
 
 /** Two-method backends keep the session's own facts under this key of the data. */
 export const FACTS_KEY = "$";
@@ -14,40 +19,41 @@ type Facts = Omit<SessionRecord, "data">;
 
 /**
  * Makes a store of a two-method backend. Inside this process it gives every guarantee: what is done
- * to one session is done one after the other, and what was destroyed stays destroyed. Between
- * processes a small window stays open, between `load` and `save`; and nothing can be done about a
- * `save` that takes effect after its time, in the place of what others have saved since.
+ * to one session is done one after the other, what was destroyed stays destroyed, and forwarding notes
+ * are kept, in memory. Between processes a small window stays open, between `load` and `save`; and
+ * nothing can be done about a `save` that takes effect late, in the place of what others have saved
+ * since.
  */
 export class LoadSaveStore extends SessionStore {
   readonly #backend: SessionBackend;
   readonly #queue: KeyedQueue;
-  readonly #destroyed = new Tombstones();
+  readonly #ended = new Tombstones();
 
-  /** `patience` is how long, in milliseconds, one call may keep others of its session waiting. */
-  constructor(backend: SessionBackend, now?: () => number, patience?: number) {
+  /** `timeout` is how long, in milliseconds, one call may keep others of its session waiting. */
+  constructor(backend: SessionBackend, now?: () => number, timeout?: number) {
     super(now);
     this.#backend = backend;
-    this.#queue = new KeyedQueue(patience);
+    this.#queue = new KeyedQueue(timeout);
   }
 
-  read(id: string): MaybePromise<SessionRecord | undefined> {
+  read(id: string): MaybePromise<SessionRecord | ForwardingNote | undefined> {
     return this.#queue.run(id, () => this.#read(id));
   }
 
   create(id: string, record: SessionRecord): MaybePromise<boolean> {
     return this.#queue.run(id, (turn) =>
       andThen(this.#readLive(id), (found) => {
-        if (found !== undefined) return false;
-        this.#destroyed.delete(id);
+        if (found !== undefined || this.#findNote(id) !== undefined) return false;
+        this.#ended.delete(id);
         return this.#write(turn, id, record);
       }),
     );
   }
 
-  replace(id: string, record: SessionRecord, version: number): MaybePromise<boolean> {
+  replace(id: string, record: SessionRecord, old: SessionRecord): MaybePromise<boolean> {
     return this.#queue.run(id, (turn) =>
       andThen(this.#readLive(id), (found) =>
-        found?.version === version ? this.#write(turn, id, record) : false,
+        found?.version === old.version ? this.#write(turn, id, record) : false,
       ),
     );
   }
@@ -56,17 +62,19 @@ export class LoadSaveStore extends SessionStore {
     oldId: string,
     newId: string,
     record: SessionRecord,
-    version: number,
+    old: SessionRecord,
   ): MaybePromise<boolean> {
     // Taken by the old one; and a task of an id would wait for ever for another of the same id.
     if (newId === oldId) return false;
     return this.#queue.run(oldId, (turn) =>
       andThen(this.#readLive(oldId), (found) => {
-        if (found?.version !== version) return false;
+        if (found?.version !== old.version) return false;
         turn.hold();
-        return andThen(this.create(newId, record), (created) =>
-          created ? andThen(this.#erase(turn, oldId), () => true) : false,
-        );
+        return andThen(this.create(newId, record), (created) => {
+          if (!created) return false;
+          const note = { supersededBy: newId, expiresAt: this.now() + NOTE_LIFETIME };
+          return andThen(this.#erase(turn, oldId, note), () => true);
+        });
       }),
     );
   }
@@ -86,15 +94,18 @@ export class LoadSaveStore extends SessionStore {
     );
   }
 
-  delete(id: string): MaybePromise<void> {
-    return this.#queue.run(id, (turn) => this.#erase(turn, id));
+  delete(id: string): MaybePromise<string | undefined> {
+    return this.#queue.run(id, (turn) => {
+      const note = this.#findNote(id);
+      return andThen(this.#erase(turn, id), () => note?.supersededBy);
+    });
   }
 
   list(): readonly SessionInfo[] {
     throw needsSessionStore("list a user's sessions");
   }
 
-  deleteAll(): number {
+  deleteAll(): readonly string[] {
     throw needsSessionStore("revoke all of a user's sessions");
   }
 
@@ -106,18 +117,23 @@ export class LoadSaveStore extends SessionStore {
   /** Does nothing: the backend is the caller's. */
   close(): void {}
 
-  #read(id: string): MaybePromise<SessionRecord | undefined> {
-    if (this.#destroyed.has(id)) return undefined;
-    return andThen(this.#backend.load(id), (data) => this.#recordOf(data));
+  #read(id: string): MaybePromise<SessionRecord | ForwardingNote | undefined> {
+    if (this.#ended.has(id)) return this.#findNote(id);
+    return andThen(this.#backend.load(id), (data) => this.#toRecord(data));
   }
 
   #readLive(id: string): MaybePromise<SessionRecord | undefined> {
     return andThen(this.#read(id), (found) =>
-      found === undefined || found.expiresAt <= this.now() ? undefined : found,
+      found === undefined || isNote(found) || found.expiresAt <= this.now() ? undefined : found,
     );
   }
 
-  /** A load that took too long may have given what others have changed or destroyed since. */
+  #findNote(id: string): ForwardingNote | undefined {
+    const note = this.#ended.findNote(id);
+    return note !== undefined && note.expiresAt > this.now() ? note : undefined;
+  }
+
+  /** A load that took too long may have returned what others have changed or destroyed since. */
   #write(turn: Turn, id: string, record: SessionRecord): MaybePromise<true> {
     turn.hold();
     const { data, ...facts } = record;
@@ -126,25 +142,26 @@ export class LoadSaveStore extends SessionStore {
     return andThen(this.#backend.save(id, kept, seconds), () => true as const);
   }
 
-  #erase(turn: Turn, id: string): MaybePromise<void> {
+  #erase(turn: Turn, id: string, note?: ForwardingNote): MaybePromise<void> {
     turn.hold();
-    this.#destroyed.add(id);
+    const [wasEnded, noteBefore] = [this.#ended.has(id), this.#ended.findNote(id)];
+    this.#ended.add(id, note);
     const erased = orUndo(
       () => this.#backend.save(id, {}, 0),
-      () => this.#destroyed.delete(id),
+      () => (wasEnded ? this.#ended.add(id, noteBefore) : this.#ended.delete(id)),
     );
     return andThen(erased, () => undefined);
   }
 
-  #recordOf(loaded: SessionData | null | undefined): SessionRecord | undefined {
+  #toRecord(loaded: SessionData | null | undefined): SessionRecord | undefined {
     if (loaded === null || loaded === undefined) return undefined;
     // What is no dictionary becomes a text that holds none: the session cannot be read.
     if (typeof loaded !== "object" || Array.isArray(loaded)) {
-      return { ...this.#foreignFacts(), data: textOf(loaded) };
+      return { ...this.#foreignFacts(), data: toText(loaded) };
     }
     if (Object.keys(loaded).length === 0) return undefined;
     const { [FACTS_KEY]: facts = this.#foreignFacts(), ...data } = loaded;
-    return { ...NO_FACTS, ...(facts as Facts), data: textOf(data) };
+    return { ...NO_FACTS, ...(facts as Facts), data: toText(data) };
   }
 
   /** What is known of a session that something else than Bunpie saved: the backend says it lives. */
@@ -154,17 +171,24 @@ export class LoadSaveStore extends SessionStore {
       ...NO_FACTS,
       version: 0,
       createdAt: now,
-      touchedAt: 0,
-      expiresAt: Number.MAX_SAFE_INTEGER,
+      touchedAt: now,
+      // Soon, so that a touch is due, which stores the facts that are missing.
+      expiresAt: now + FOREIGN_LIFETIME,
     };
   }
 }
 
 /** Some databases do not keep a `null`. */
-const NO_FACTS = { flash: null, userId: null, authenticatedAt: null, remember: null } as const;
+const NO_FACTS = {
+  flash: null,
+  userId: null,
+  authenticatedAt: null,
+  remember: null,
+  label: null,
+} as const;
 
-/** The JSON text of whatever a backend gave, or a text that is none. */
-function textOf(loaded: unknown): string {
+/** Makes JSON text of whatever a backend returned, or a text that is none. */
+function toText(loaded: unknown): string {
   try {
     return JSON.stringify(loaded) ?? "";
   } catch {

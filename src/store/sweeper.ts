@@ -35,3 +35,25 @@ export function startSweeping(sweeper: { sweep(): Promise<number> }, interval: n
     clearTimeout(timer);
   };
 }
+
+/**
+ * Rows removed in one step. On SQLite 124,000 at once stall every request for 830 ms. During a long sweep
+ * by 100, 99 of 100 visits took up to 2 times as long as before; by 30, up to 1.3 times, and the sweep
+ * took 1.3 times as long (`bun run guarantees G9`).
+ */
+const SWEEP_BATCH = 30;
+
+/** How long a sweep leaves the store to others after each step, as a part of what it took. */
+const SWEEP_PAUSE = 0.3;
+
+/** Sweeps until nothing is left, in small steps between which requests are served. Returns how many went. */
+export async function sweepInSteps(sweep: (limit: number) => Promise<number>): Promise<number> {
+  let swept = 0;
+  for (;;) {
+    const begun = performance.now();
+    const count = await sweep(SWEEP_BATCH);
+    swept += count;
+    if (count < SWEEP_BATCH) return swept;
+    await Bun.sleep((performance.now() - begun) * SWEEP_PAUSE);
+  }
+}

@@ -1,15 +1,18 @@
+import type { ForwardingNote } from "./record.ts";
+
 /** So many ids are remembered at least. At a thousand logouts a second that is 50 seconds' worth. */
 const GENERATION = 50_000;
 
 /**
- * The ids that were destroyed of late, for stores that would take a late write for a new session. Of
- * two generations the older one is dropped as a whole when the younger is full: to take the oldest
- * ids out of a Map one by one gets slower with each, because it keeps their places.
+ * The ids under which sessions ended recently, for stores that would take a late write for a new
+ * session, and the notes under those that were rotated. Of two generations the older one is dropped as
+ * a whole when the younger is full: to take the oldest ids out of a Map one by one gets slower with
+ * each, because it keeps their places.
  */
 export class Tombstones {
   readonly #size: number;
-  #recent = new Set<string>();
-  #older = new Set<string>();
+  #recent = new Map<string, ForwardingNote | undefined>();
+  #older = new Map<string, ForwardingNote | undefined>();
 
   /** Remembers the last `size` ids at least, and at most twice as many. */
   constructor(size = GENERATION) {
@@ -20,12 +23,17 @@ export class Tombstones {
     return this.#recent.has(id) || this.#older.has(id);
   }
 
-  add(id: string): void {
+  /** The note that was left under an id, expired or not. */
+  findNote(id: string): ForwardingNote | undefined {
+    return this.#recent.has(id) ? this.#recent.get(id) : this.#older.get(id);
+  }
+
+  add(id: string, note?: ForwardingNote): void {
     if (this.#recent.size >= this.#size) {
       this.#older = this.#recent;
-      this.#recent = new Set();
+      this.#recent = new Map();
     }
-    this.#recent.add(id);
+    this.#recent.set(id, note);
   }
 
   delete(id: string): void {

@@ -1,30 +1,36 @@
 import { expect } from "bun:test";
 
-import type { MaybePromise, SessionStore } from "../store/backend.ts";
+import type { MaybePromise } from "../store/maybe-promise.ts";
+import { isPromise } from "../store/maybe-promise.ts";
+import type { SessionRecord } from "../store/record.ts";
+import type { SessionStore } from "../store/session-store.ts";
 import type { Contract } from "./contract.ts";
-import { checksOf, eachOf } from "./contract.ts";
+import { checkEach, nameChecks } from "./contract.ts";
 import { isSoWithin } from "./patience.ts";
 import { randomId } from "./records.ts";
 import type { StoreTrial } from "./store-trial.ts";
 import {
   AT_ONCE,
-  live,
-  numbered,
+  findWinners,
+  listIds,
+  makeLive,
+  makeNumbered,
+  openSharers,
+  PLENTY,
   readLive,
+  readNote,
   readOne,
-  sharers,
-  stored,
-  winners,
+  storeRecord,
 } from "./store-trial.ts";
 
 /** What is said of a store as a whole. */
 export const ATOMIC_STORE: Contract<StoreTrial> = {
   SessionStore: {
-    ...checksOf("every write is atomic, across all processes that share it", {
+    ...nameChecks("every write is atomic, across all processes that share it", {
       "of many that create one id, one succeeds": async (trial: StoreTrial) => {
         const id = trial.newId();
-        const won = await winners(trial, (store, index) =>
-          store.create(id, numbered(trial, index)),
+        const won = await findWinners(trial, (store, index) =>
+          store.create(id, makeNumbered(trial, index)),
         );
         expect(won, "Not just one create() says that it stored.").toHaveLength(1);
         const { data } = await readOne(trial, id);
@@ -32,9 +38,10 @@ export const ATOMIC_STORE: Contract<StoreTrial> = {
       },
 
       "of many that replace one version, one succeeds": async (trial: StoreTrial) => {
-        const id = await stored(trial);
-        const won = await winners(trial, (store, index) =>
-          store.replace(id, numbered(trial, index), 1),
+        const old = makeLive(trial);
+        const id = await storeRecord(trial, old);
+        const won = await findWinners(trial, (store, index) =>
+          store.replace(id, makeNumbered(trial, index), old),
         );
         expect(won, "Not just one replace() says that it stored.").toHaveLength(1);
         const { data } = await readOne(trial, id);
@@ -42,10 +49,11 @@ export const ATOMIC_STORE: Contract<StoreTrial> = {
       },
 
       "of many that rotate one version, one succeeds": async (trial: StoreTrial) => {
-        const id = await stored(trial);
+        const old = makeLive(trial);
+        const id = await storeRecord(trial, old);
         const newIds = Array.from({ length: AT_ONCE }, () => trial.newId());
-        const won = await winners(trial, (store, index) =>
-          store.rotate(id, newIds[index] ?? "", numbered(trial, index), 1),
+        const won = await findWinners(trial, (store, index) =>
+          store.rotate(id, newIds[index] ?? "", makeNumbered(trial, index), old),
         );
         expect(won, "Not just one rotate() says that it stored.").toHaveLength(1);
         const left = await Promise.all([id, ...newIds].map((each) => readLive(trial, each)));
@@ -53,13 +61,18 @@ export const ATOMIC_STORE: Contract<StoreTrial> = {
           left.flatMap((record) => record?.data ?? []),
           "It is not the one whose record is there, or not the only one.",
         ).toEqual([`{"n":${won[0]}}`]);
+        const { supersededBy } = await readNote(trial, id);
+        expect(supersededBy, "The note does not lead to it.").toBe(newIds[won[0] ?? 0] ?? "");
       },
 
       "of many that rotate to one id, one succeeds": async (trial: StoreTrial) => {
         const newId = trial.newId();
-        const ids = await Promise.all(Array.from({ length: AT_ONCE }, () => stored(trial)));
-        const won = await winners(trial, (store, index) =>
-          store.rotate(ids[index] ?? "", newId, numbered(trial, index), 1),
+        const old = makeLive(trial);
+        const ids = await Promise.all(
+          Array.from({ length: AT_ONCE }, () => storeRecord(trial, old)),
+        );
+        const won = await findWinners(trial, (store, index) =>
+          store.rotate(ids[index] ?? "", newId, makeNumbered(trial, index), old),
         );
         expect(won, "Not just one rotate() says that it stored.").toHaveLength(1);
         const { data } = await readOne(trial, newId);
@@ -72,13 +85,13 @@ export const ATOMIC_STORE: Contract<StoreTrial> = {
       },
 
       "of many that replace and rotate one version, one succeeds": async (trial: StoreTrial) => {
-        const id = await stored(trial);
-        const newId = trial.newId();
+        const old = makeLive(trial);
+        const [id, newId] = [await storeRecord(trial, old), trial.newId()];
         // Both of two processes do both.
-        const won = await winners(trial, (store, index) =>
+        const won = await findWinners(trial, (store, index) =>
           index % 4 < 2
-            ? store.replace(id, numbered(trial, index), 1)
-            : store.rotate(id, newId, numbered(trial, index), 1),
+            ? store.replace(id, makeNumbered(trial, index), old)
+            : store.rotate(id, newId, makeNumbered(trial, index), old),
         );
         expect(won, "Not just one of them says that it stored.").toHaveLength(1);
         const left = await Promise.all([readLive(trial, id), readLive(trial, newId)]);
@@ -89,48 +102,50 @@ export const ATOMIC_STORE: Contract<StoreTrial> = {
       },
 
       "no touch is lost beside others": async (trial: StoreTrial) => {
-        const id = await stored(trial);
-        const { expiresAt } = live(trial);
-        const won = await winners(trial, (store) => store.touch(id, expiresAt));
+        const id = await storeRecord(trial);
+        const { expiresAt } = makeLive(trial);
+        const won = await findWinners(trial, (store) => store.touch(id, expiresAt));
         expect(won, "A touch() of a live session was refused.").toHaveLength(AT_ONCE);
         const { version } = await readOne(trial, id);
         expect(version, "Two of them raised the version from the same one.").toBe(1 + AT_ONCE);
       },
 
       "a delete is not undone by a replace beside it": (trial: StoreTrial) =>
-        deleteBeside(trial, (store, id) => store.replace(id, numbered(trial, 1), 1)),
+        deleteBeside(trial, (store, id, old) => store.replace(id, makeNumbered(trial, 1), old)),
 
       "a delete is not undone by a touch beside it": (trial: StoreTrial) =>
-        deleteBeside(trial, (store, id) => store.touch(id, live(trial).expiresAt)),
+        deleteBeside(trial, (store, id) => store.touch(id, makeLive(trial).expiresAt)),
     }),
 
     "Takes the clock that decides what has expired": async (trial) => {
       const userId = randomId();
-      const isGone = async (): Promise<boolean> => (await trial.backend.list(userId)).length === 0;
-      const endingIn = (milliseconds: number): Promise<string> =>
-        stored(trial, live(trial, { userId, expiresAt: trial.clock.now() + milliseconds }));
-      let id = await endingIn(60_000);
+      const isGone = async (): Promise<boolean> => (await listIds(trial, userId)).length === 0;
+      const makeBrief = (milliseconds: number): SessionRecord =>
+        makeLive(trial, { userId, expiresAt: trial.clock.now() + milliseconds });
+      let old = makeBrief(60_000);
+      let id = await storeRecord(trial, old);
       trial.clock.move(61_000);
       if (!(await isGone())) {
         // It goes by another clock than the one that it was given.
         trial.clock.move(-61_000);
         await trial.backend.delete(id);
-        id = await endingIn(250);
+        old = makeBrief(250);
+        id = await storeRecord(trial, old);
         await isSoWithin(1_000, isGone);
       }
       const answers = [
         await isGone(),
-        await trial.backend.replace(id, live(trial, { version: 2 }), 1),
-        await trial.backend.touch(id, live(trial).expiresAt),
+        await trial.backend.replace(id, { ...old, version: 2 }, old),
+        await trial.backend.touch(id, makeLive(trial).expiresAt),
       ];
       expect(
         answers,
-        "list(), replace() or touch() takes a session for alive whose time has run out meanwhile.",
+        "list(), replace() or touch() takes a session for a live one that has expired meanwhile.",
       ).toEqual([true, false, false]);
     },
 
-    ...eachOf(
-      "One that cannot do its work throws or rejects; it never answers as if there were no session",
+    ...checkEach(
+      "A method that cannot do its work throws or rejects; it never answers as if there were no session",
       {
         "`read`, when the store is closed": async (store: SessionStore, id: string) =>
           (await store.read(id)) !== undefined,
@@ -140,13 +155,13 @@ export const ATOMIC_STORE: Contract<StoreTrial> = {
           store: SessionStore,
           _: string,
           userId: string,
-        ) => (await store.list(userId)).length > 0,
+        ) => (await store.list(userId, PLENTY)).length > 0,
       },
       async (trial: StoreTrial, isThere) => {
         // A second one, which is still open in the end and can remove what is left.
         await trial.another();
         const userId = randomId();
-        const id = await stored(trial, live(trial, { userId }));
+        const id = await storeRecord(trial, makeLive(trial, { userId }));
         await trial.backend.close();
         const answer = await isThere(trial.backend, id, userId).catch(() => "an error");
         expect(
@@ -156,17 +171,42 @@ export const ATOMIC_STORE: Contract<StoreTrial> = {
       },
     ),
   },
+
+  "SessionStore.isSynchronous": {
+    "a store that says `true` never returns a promise from `read`, `create`, `replace`, `rotate`, `touch` or `delete`":
+      async (trial) => {
+        const { backend } = trial;
+        if (!backend.isSynchronous) return;
+        const [id, newId, old] = [trial.newId(), trial.newId(), makeLive(trial)];
+        const record = { ...old, version: 2 };
+        const next = { ...old, version: 3 };
+        // Each waits for the one before, for stores whose word is not to be relied on.
+        const promised: string[] = [];
+        const call = async (name: string, answer: MaybePromise<unknown>): Promise<void> => {
+          if (isPromise(answer)) promised.push(name);
+          await answer;
+        };
+        await call("create", backend.create(id, old));
+        await call("read", backend.read(id));
+        await call("replace", backend.replace(id, record, old));
+        await call("rotate", backend.rotate(id, newId, next, record));
+        await call("touch", backend.touch(newId, next.expiresAt));
+        await call("delete", backend.delete(newId));
+        expect(promised, "These return promises all the same.").toEqual([]);
+      },
+  },
 };
 
 /** Deletes a session while something else is done to it: at first, and as the second thing. */
 async function deleteBeside(
   trial: StoreTrial,
-  write: (store: SessionStore, id: string) => MaybePromise<boolean>,
+  write: (store: SessionStore, id: string, old: SessionRecord) => MaybePromise<boolean>,
 ): Promise<void> {
-  const [one, other] = await sharers(trial);
+  const [one, other] = await openSharers(trial);
   for (const deleteFirst of [true, false]) {
-    const id = await stored(trial);
-    const both = [async () => one.delete(id), async () => write(other, id)];
+    const old = makeLive(trial);
+    const id = await storeRecord(trial, old);
+    const both = [async () => one.delete(id), async () => write(other, id, old)];
     if (!deleteFirst) both.reverse();
     await Promise.all(both.map((begin) => begin()));
     expect(await readLive(trial, id), "The deleted session is back.").toBeUndefined();

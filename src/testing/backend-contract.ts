@@ -3,7 +3,7 @@ import { expect } from "bun:test";
 import type { SessionData } from "../store/backend.ts";
 import { LoadSaveStore } from "../store/load-save-store.ts";
 import type { Contract } from "./contract.ts";
-import { eachOf } from "./contract.ts";
+import { checkEach } from "./contract.ts";
 import { isSoWithin } from "./patience.ts";
 import { recordOf } from "./records.ts";
 import type { Trial } from "./trial.ts";
@@ -41,14 +41,20 @@ const DELETIONS: Record<
 
 /** What every backend has to keep to. */
 export const SESSION_BACKEND: Contract<Trial> = {
-  SessionData: eachOf("values that JSON gives back as they were", VALUES, async (trial, data) => {
-    const id = trial.newId();
-    await trial.backend.save(id, data, 60);
-    const loaded = await trial.load(id);
-    // Not toEqual: to that, a key `__proto__` is none.
-    expect(textOf(loaded), "load() gives something else than was saved.").toBe(textOf(data));
-    expect(Object.hasOwn(Object.prototype, "admin"), "load() has changed all objects.").toBe(false);
-  }),
+  SessionData: checkEach(
+    "values that JSON gives back as they were",
+    VALUES,
+    async (trial, data) => {
+      const id = trial.newId();
+      await trial.backend.save(id, data, 60);
+      const loaded = await trial.load(id);
+      // Not toEqual: to that, a key `__proto__` is none.
+      expect(toText(loaded), "load() returns something else than was saved.").toBe(toText(data));
+      expect(Object.hasOwn(Object.prototype, "admin"), "load() has changed all objects.").toBe(
+        false,
+      );
+    },
+  ),
 
   SessionBackend: {
     "`sessionId` is the SHA-256 of the id in the cookie: two that differ in the case of a letter are two":
@@ -65,7 +71,7 @@ export const SESSION_BACKEND: Contract<Trial> = {
       const ids = Array.from({ length: 20 }, () => trial.newId());
       await Promise.all(ids.map(async (id) => trial.backend.save(id, { of: id }, 60)));
       const loaded = await Promise.all(ids.map((id) => trial.load(id)));
-      expect(loaded, "load() gives one session the data of another.").toEqual(
+      expect(loaded, "load() returns one session the data of another.").toEqual(
         ids.map((id) => ({ of: id })),
       );
     },
@@ -99,8 +105,8 @@ export const SESSION_BACKEND: Contract<Trial> = {
       const [id, other] = [trial.newId(), trial.newId()];
       await trial.backend.save(id, { visits: 1 }, 60);
       await trial.backend.save(other, { another: "session" }, 60);
-      expect(await trial.load(id), "load() does not give what was saved.").toEqual({ visits: 1 });
-      expect(await trial.load(id), "load() gives it only once.").toEqual({ visits: 1 });
+      expect(await trial.load(id), "load() does not return what was saved.").toEqual({ visits: 1 });
+      expect(await trial.load(id), "load() returns it only once.").toEqual({ visits: 1 });
     },
 
     "`{}`, `null` and `undefined` all mean that there is no such session": async (trial) => {
@@ -146,7 +152,7 @@ export const SESSION_BACKEND: Contract<Trial> = {
       });
     },
 
-    ...eachOf(
+    ...checkEach(
       "Empty data, or a timeout of 0, deletes the session",
       DELETIONS,
       async (trial: Trial, [before, data, timeout]) => {
@@ -154,7 +160,7 @@ export const SESSION_BACKEND: Contract<Trial> = {
         await trial.backend.save(other, { another: "session" }, 60);
         if (before !== undefined) await trial.backend.save(id, before, 60);
         await trial.backend.save(id, data, timeout);
-        expect(await trial.load(id), "load() still gives data.").toEqual({});
+        expect(await trial.load(id), "load() still returns data.").toEqual({});
         expect(await trial.load(other), "Another session is gone as well.").toEqual({
           another: "session",
         });
@@ -167,7 +173,7 @@ export const SESSION_BACKEND: Contract<Trial> = {
 export const LOAD_SAVE_STORE: Contract<Trial> = {
   LoadSaveStore: {
     "it gives every guarantee: every fact of a session is kept": async (trial) => {
-      const store = storeOn(trial);
+      const store = makeStore(trial);
       const id = trial.newId();
       const record = recordOf(
         {
@@ -176,6 +182,7 @@ export const LOAD_SAVE_STORE: Contract<Trial> = {
           userId: "Ann",
           authenticatedAt: 1_234_567_890_123,
           remember: 86_400,
+          label: "Ann's phone",
         },
         trial.clock.now(),
       );
@@ -186,11 +193,14 @@ export const LOAD_SAVE_STORE: Contract<Trial> = {
     },
 
     "what is done to one session is done one after the other": async (trial) => {
-      const store = storeOn(trial);
+      const store = makeStore(trial);
       const id = trial.newId();
-      await store.create(id, recordOf({}, trial.clock.now()));
-      const record = recordOf({ version: 2 }, trial.clock.now());
-      const won = await Promise.all(Array.from({ length: 20 }, () => store.replace(id, record, 1)));
+      const old = recordOf({}, trial.clock.now());
+      await store.create(id, old);
+      const record = { ...old, version: 2 };
+      const won = await Promise.all(
+        Array.from({ length: 20 }, () => store.replace(id, record, old)),
+      );
       expect(
         won.filter((one) => one),
         "Of 20 that replaced one version, not just one succeeded.",
@@ -198,28 +208,41 @@ export const LOAD_SAVE_STORE: Contract<Trial> = {
     },
 
     "what was destroyed stays destroyed": async (trial) => {
-      const store = storeOn(trial);
+      const store = makeStore(trial);
       const id = trial.newId();
-      await store.create(id, recordOf({}, trial.clock.now()));
+      const old = recordOf({}, trial.clock.now());
+      await store.create(id, old);
       await Promise.all([
         store.delete(id),
-        store.replace(id, recordOf({ version: 2 }, trial.clock.now()), 1),
-        store.touch(id, recordOf({}, trial.clock.now()).expiresAt),
+        store.replace(id, { ...old, version: 2 }, old),
+        store.touch(id, old.expiresAt),
       ]);
       expect(
         await trial.load(id),
         "The session is still there, or back through a write beside the delete.",
       ).toEqual({});
     },
+
+    "forwarding notes are kept, in memory": async (trial) => {
+      const store = makeStore(trial);
+      const [oldId, newId] = [trial.newId(), trial.newId()];
+      const old = recordOf({}, trial.clock.now());
+      await store.create(oldId, old);
+      await store.rotate(oldId, newId, { ...old, version: 2 }, old);
+      expect(
+        [await store.read(oldId), await makeStore(trial).read(oldId)],
+        "There is no note under the old id, or the backend has not removed the session there.",
+      ).toEqual([{ supersededBy: newId, expiresAt: expect.any(Number) }, undefined]);
+    },
   },
 };
 
-function storeOn(trial: Trial): LoadSaveStore {
+function makeStore(trial: Trial): LoadSaveStore {
   return new LoadSaveStore(trial.backend, trial.clock.now);
 }
 
 /** JSON text, keys in order: some databases give them back in another. */
-function textOf(value: unknown): string {
+function toText(value: unknown): string {
   return JSON.stringify(value, (_, part: unknown) =>
     typeof part === "object" && part !== null && !Array.isArray(part)
       ? Object.entries(part).toSorted(([one], [other]) => (one < other ? -1 : 1))

@@ -1,4 +1,4 @@
-import type { MaybePromise } from "../store/backend.ts";
+import type { MaybePromise } from "../store/maybe-promise.ts";
 
 /** What answers requests: an app of Bunpie, Hono or Elysia, what `Bun.serve` gives, anything of one's own. */
 export interface Fetcher {

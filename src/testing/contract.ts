@@ -10,7 +10,7 @@ export type Check<Trial> = (trial: Trial) => Promise<void>;
 export type Contract<Trial> = Readonly<Record<string, Readonly<Record<string, Check<Trial>>>>>;
 
 /** Several checks of one sentence, each by what sets it apart. */
-export function checksOf<Trial>(
+export function nameChecks<Trial>(
   sentence: string,
   checks: Readonly<Record<string, Check<Trial>>>,
 ): Record<string, Check<Trial>> {
@@ -20,7 +20,7 @@ export function checksOf<Trial>(
 }
 
 /** One check of one sentence for several cases, each by its name. */
-export function eachOf<Trial, Case>(
+export function checkEach<Trial, Case>(
   sentence: string,
   cases: Readonly<Record<string, Case>>,
   check: (trial: Trial, one: Case) => Promise<void>,
@@ -28,12 +28,12 @@ export function eachOf<Trial, Case>(
   const checks = Object.entries(cases).map(
     ([name, one]) => [name, (trial: Trial) => check(trial, one)] as const,
   );
-  return checksOf(sentence, Object.fromEntries(checks));
+  return nameChecks(sentence, Object.fromEntries(checks));
 }
 
 /**
  * Makes a test of every sentence. Each begins a trial of its own, so that they can run side by side.
- * Without `begin` there is nobody to try, and each is skipped.
+ * Without `begin` there is nothing to test, and each is skipped.
  */
 export function describeContract<Trial extends AsyncDisposable>(
   contract: Contract<Trial>,

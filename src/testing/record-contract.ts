@@ -1,11 +1,11 @@
 import { expect } from "bun:test";
 
-import type { SessionRecord } from "../store/backend.ts";
+import type { SessionRecord } from "../store/record.ts";
 import type { Check, Contract } from "./contract.ts";
-import { eachOf } from "./contract.ts";
+import { checkEach } from "./contract.ts";
 import { randomId } from "./records.ts";
 import type { StoreTrial } from "./store-trial.ts";
-import { live, readOne, stored } from "./store-trial.ts";
+import { listIds, makeLive, readOne, storeRecord } from "./store-trial.ts";
 
 const LONG_AGO = 1_234_567_890_123;
 const FAR_AWAY = 4_234_567_890_123;
@@ -22,50 +22,57 @@ export const SESSION_RECORD: Contract<StoreTrial> = {
       };
       const { createdAt, touchedAt, expiresAt, authenticatedAt } = await readOne(
         trial,
-        await stored(trial, live(trial, { ...times, userId: randomId() })),
+        await storeRecord(trial, makeLive(trial, { ...times, userId: randomId() })),
       );
       expect(
         { createdAt, touchedAt, expiresAt, authenticatedAt },
-        "read() gives other times than were stored.",
+        "read() returns other times than were stored.",
       ).toEqual(times);
     },
 
     "A record is a value: it is never changed": async (trial) => {
-      const given = Object.freeze(live(trial));
-      const id = await stored(trial, given);
+      const given = Object.freeze(makeLive(trial));
+      const id = await storeRecord(trial, given);
       const found = await readOne(trial, id);
       const before = { ...found };
       await trial.backend.touch(id, given.expiresAt + 1);
-      await trial.backend.replace(id, Object.freeze(live(trial, { data: "{}", version: 3 })), 2);
-      expect(found, "A later write has changed a record that read() gave.").toEqual(before);
+      const touched = Object.freeze(await readOne(trial, id));
+      await trial.backend.replace(
+        id,
+        Object.freeze({ ...touched, data: "{}", version: 3 }),
+        touched,
+      );
+      expect(found, "A later write has changed a record that read() returned.").toEqual(before);
     },
   },
 
-  "SessionRecord.data": keeps("The session's data, as JSON text", "data", {
+  "SessionRecord.data": checkKept("The session's data, as JSON text", "data", {
     "spaces and order as they are": '{"b": 1,"a":[1,2]}',
     "texts of any characters": '{"text":"naïve 🙂 \u2028 \\u0000 \\ud800 \'\\"\\\\"}',
     "32 KiB of it": JSON.stringify({ text: "naïve 🙂 ".repeat(2_729) }),
   }),
 
   "SessionRecord.flash": {
-    ...keeps("Messages left for the next request, as JSON text by name", "flash", {
+    ...checkKept("Messages left for the next request, as JSON text by name", "flash", {
       "a message": '{"notice":"Saved."}',
     }),
-    ...keeps("`null` for none", "flash", { "no message": null }),
+    ...checkKept("`null` for none", "flash", { "no message": null }),
   },
 
   "SessionRecord.version": {
     "Grows by one with every write": async (trial) => {
-      const id = await stored(trial);
-      const versionOf = async (of: string): Promise<number> => (await readOne(trial, of)).version;
-      expect(await versionOf(id), "create() stores another version than it was given.").toBe(1);
-      await trial.backend.touch(id, live(trial).expiresAt);
-      expect(await versionOf(id), "touch() does not raise the version by one.").toBe(2);
-      await trial.backend.replace(id, live(trial, { version: 3 }), 2);
-      expect(await versionOf(id), "replace() stores another version than it was given.").toBe(3);
-      const newId = trial.newId();
-      await trial.backend.rotate(id, newId, live(trial, { version: 4 }), 3);
-      expect(await versionOf(newId), "rotate() stores another version than it was given.").toBe(4);
+      const [id, newId] = [await storeRecord(trial), trial.newId()];
+      const created = await readOne(trial, id);
+      expect(created.version, "create() stores another version than it was given.").toBe(1);
+      await trial.backend.touch(id, makeLive(trial).expiresAt);
+      const touched = await readOne(trial, id);
+      expect(touched.version, "touch() does not raise the version by one.").toBe(2);
+      await trial.backend.replace(id, { ...touched, version: 3 }, touched);
+      const replaced = await readOne(trial, id);
+      expect(replaced.version, "replace() stores another version than it was given.").toBe(3);
+      await trial.backend.rotate(id, newId, { ...replaced, version: 4 }, replaced);
+      const rotated = await readOne(trial, newId);
+      expect(rotated.version, "rotate() stores another version than it was given.").toBe(4);
     },
 
     "Grows by one with every write: with each `save` of many at once": async (trial) => {
@@ -76,63 +83,80 @@ export const SESSION_RECORD: Contract<StoreTrial> = {
     },
   },
 
-  "SessionRecord.createdAt": keeps("When the session began", "createdAt", {
+  "SessionRecord.createdAt": checkKept("When the session began", "createdAt", {
     "long ago": LONG_AGO,
   }),
 
-  "SessionRecord.touchedAt": keeps("When the session's idle timeout last began anew", "touchedAt", {
-    "long ago": LONG_AGO,
-  }),
+  "SessionRecord.touchedAt": checkKept(
+    "When the session's idle timeout was last restarted",
+    "touchedAt",
+    { "long ago": LONG_AGO },
+  ),
 
   "SessionRecord.expiresAt": {
-    ...keeps("When the session ends if nobody uses it again", "expiresAt", {
+    ...checkKept("When the session expires if nobody uses it again", "expiresAt", {
       "far away": FAR_AWAY,
     }),
 
     "From that moment on it is absent": async (trial) => {
       const now = trial.clock.now();
       const userId = randomId();
-      const id = await stored(trial, live(trial, { userId, expiresAt: now }));
-      expect(await trial.load(id), "load() gives it.").toEqual({});
-      expect(await trial.backend.list(userId), "list() gives it.").toEqual([]);
+      const old = makeLive(trial, { userId, expiresAt: now });
+      const id = await storeRecord(trial, old);
+      expect(await trial.load(id), "load() returns its data.").toEqual({});
+      expect(await listIds(trial, userId), "list() returns it.").toEqual([]);
       const answers = [
-        await trial.backend.replace(id, live(trial, { version: 2 }), 1),
-        await trial.backend.touch(id, live(trial).expiresAt),
+        await trial.backend.replace(id, makeLive(trial, { version: 2 }), old),
+        await trial.backend.touch(id, makeLive(trial).expiresAt),
       ];
       expect(answers, "replace() or touch() takes it for a live one.").toEqual([false, false]);
     },
   },
 
   "SessionRecord.userId": {
-    ...keeps("Whose session it is", "userId", {
+    ...checkKept("Whose session it is", "userId", {
       "a name": `Ann ${randomId()}`,
       "a name that looks like SQL": `Ann'; -- ${randomId()}`,
       "a name of any characters": `naïve 🙂:*/%\\ ${randomId()}`,
     }),
-    ...keeps("`null` while nobody has logged in", "userId", { nobody: null }),
+    ...checkKept("`null` while nobody has logged in", "userId", { nobody: null }),
+    ...checkKept("At most 320 characters", "userId", {
+      "320 of them": randomId().padEnd(320, "naïve漢"),
+    }),
   },
 
-  "SessionRecord.authenticatedAt": keeps("When the user logged in", "authenticatedAt", {
+  "SessionRecord.authenticatedAt": checkKept("When the user logged in", "authenticatedAt", {
     "long ago": LONG_AGO,
     never: null,
   }),
 
-  "SessionRecord.remember": keeps(
+  "SessionRecord.remember": checkKept(
     "The idle timeout, in seconds, of a session that is to outlive the browser",
     "remember",
     { "a week": 604_800, "a century": 3_155_760_000, none: null },
   ),
+
+  "SessionRecord.label": {
+    ...checkKept("What the app calls the session in a user's list", "label", {
+      "a device": "Firefox on Linux",
+      "any characters": 'Ann\'s naïve 🙂 "phone"; -- %\\',
+      "no name": null,
+    }),
+    ...checkKept("at most 255 characters", "label", {
+      "255 of them": "naïve 漢 ".repeat(32).slice(0, 255),
+    }),
+  },
 };
 
 /** What one field of a record can hold has to come back as it was stored. */
-function keeps<Field extends keyof SessionRecord>(
+function checkKept<Field extends keyof SessionRecord>(
   sentence: string,
   field: Field,
   values: Readonly<Record<string, SessionRecord[Field]>>,
 ): Record<string, Check<StoreTrial>> {
-  return eachOf(sentence, values, async (trial: StoreTrial, value) => {
-    const id = await stored(trial, live(trial, { [field]: value }));
+  return checkEach(sentence, values, async (trial: StoreTrial, value) => {
+    const id = await storeRecord(trial, makeLive(trial, { [field]: value }));
     const record = await readOne(trial, id);
-    expect(record[field], `read() gives another \`${field}\` than was stored.`).toBe(value);
+    expect(record[field], `read() returns another \`${field}\` than was stored.`).toBe(value);
   });
 }

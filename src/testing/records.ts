@@ -1,6 +1,6 @@
 import { createId, hashId } from "../session/id.ts";
-import type { SessionRecord } from "../store/backend.ts";
-import { NEW_RECORD } from "../store/backend.ts";
+import type { SessionRecord } from "../store/record.ts";
+import { NEW_RECORD } from "../store/record.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;

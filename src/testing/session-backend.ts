@@ -1,7 +1,8 @@
 import { describe } from "bun:test";
 
-import type { MaybePromise, SessionBackend } from "../store/backend.ts";
-import { SessionStore } from "../store/backend.ts";
+import type { SessionBackend } from "../store/backend.ts";
+import type { MaybePromise } from "../store/maybe-promise.ts";
+import { SessionStore } from "../store/session-store.ts";
 import { LOAD_SAVE_STORE, SESSION_BACKEND } from "./backend-contract.ts";
 import { describeContract } from "./contract.ts";
 import { SESSION_STORE } from "./store-contract.ts";

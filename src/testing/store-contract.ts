@@ -1,13 +1,26 @@
 import { expect } from "bun:test";
 
+import type { SessionRecord } from "../store/record.ts";
+import { isNote, NOTE_LIFETIME } from "../store/record.ts";
 import { ATOMIC_STORE } from "./atomic-contract.ts";
 import type { Contract } from "./contract.ts";
-import { eachOf } from "./contract.ts";
+import { checkEach } from "./contract.ts";
+import { FORWARDING_NOTE, MOVES_FOLLOWED, NOTES_LEFT } from "./note-contract.ts";
 import { firstGood } from "./patience.ts";
 import { SESSION_RECORD } from "./record-contract.ts";
 import { randomId } from "./records.ts";
 import type { StoreTrial } from "./store-trial.ts";
-import { expired, live, readLive, readOne, sharers, stored } from "./store-trial.ts";
+import {
+  makeExpired,
+  makeLive,
+  openSharers,
+  readLive,
+  readNote,
+  readOne,
+  readRow,
+  storeRecord,
+  storeRotated,
+} from "./store-trial.ts";
 import { USERS_SESSIONS } from "./user-contract.ts";
 
 const HOUR = 60 * 60 * 1000;
@@ -15,29 +28,31 @@ const HOUR = 60 * 60 * 1000;
 /** What is to come in the place of a record with version 1. */
 const NEW = { version: 2, data: '{"new":true}' } as const;
 
-/** Puts something under an id, and gives that. */
+/** Puts something under an id, and returns that. */
 type Put = (trial: StoreTrial) => Promise<string>;
 
-const DELETED: Put = async (trial) => {
-  const id = await stored(trial);
+const putDeleted: Put = async (trial) => {
+  const id = await storeRecord(trial);
   await trial.backend.delete(id);
   return id;
 };
 
-const EXPIRED: Put = (trial) => stored(trial, expired(trial));
+const putExpired: Put = (trial) => storeRecord(trial, makeExpired(trial));
+
+const putNote: Put = async (trial) => (await storeRotated(trial)).oldId;
 
 /** Where no live record is. */
 const ABSENT: Record<string, Put> = {
   "it was never there": async (trial) => trial.newId(),
-  "it was deleted": DELETED,
-  "it has expired": EXPIRED,
+  "it was deleted": putDeleted,
+  "it has expired": putExpired,
 };
 
 /** Where no live record with version 1 is. */
 const NOT_VERSION_1: Record<string, Put> = {
   ...ABSENT,
-  "it has a later version": (trial) => stored(trial, live(trial, { version: 2 })),
-  "it has an earlier version": (trial) => stored(trial, live(trial, { version: 0 })),
+  "it has a later version": (trial) => storeRecord(trial, makeLive(trial, { version: 2 })),
+  "it has an earlier version": (trial) => storeRecord(trial, makeLive(trial, { version: 0 })),
 };
 
 /** An old and a new id between which nothing can be rotated from version 1. */
@@ -49,164 +64,235 @@ const UNROTATABLE: Record<string, (trial: StoreTrial) => Promise<[oldId: string,
         async (trial: StoreTrial) => [await put(trial), trial.newId()],
       ]),
     ),
-    "the new id is another's": async (trial) => [await stored(trial), await stored(trial)],
+    "the new id is another's": async (trial) => [
+      await storeRecord(trial),
+      await storeRecord(trial),
+    ],
+    "the new id is a note's": async (trial) => [await storeRecord(trial), await putNote(trial)],
     "the new id is its own": async (trial) => {
-      const id = await stored(trial);
+      const id = await storeRecord(trial);
       return [id, id];
     },
   };
 
+/** What can change in a record, field by field. */
+const CHANGES: Record<string, Partial<SessionRecord>> = {
+  "`data`": { data: '{"visits":2}' },
+  "`flash`": { flash: '{"notice":"Hello"}' },
+  "`createdAt`": { createdAt: 1 },
+  "`touchedAt`": { touchedAt: 2 },
+  "`expiresAt`": { expiresAt: 4_234_567_890_123 },
+  "`userId`": { userId: randomId() },
+  "`authenticatedAt`": { authenticatedAt: 3 },
+  "`remember`": { remember: 60 },
+  "`label`": { label: "Firefox on Linux" },
+};
+
 /** What every store has to keep to, besides what every backend has to. */
 export const SESSION_STORE: Contract<StoreTrial> = {
   ...SESSION_RECORD,
+  ...FORWARDING_NOTE,
   ...ATOMIC_STORE,
   ...USERS_SESSIONS,
 
   "SessionStore.read": {
     "The record: as it was written last": async (trial) => {
-      const id = await stored(trial, live(trial, { data: '{"n":1}' }));
-      const other = await stored(trial, live(trial, { data: '{"n":2}' }));
+      const old = makeLive(trial, { data: '{"n":1}' });
+      const id = await storeRecord(trial, old);
+      const other = await storeRecord(trial, makeLive(trial, { data: '{"n":2}' }));
       const read = async (): Promise<string[]> => [
         (await readOne(trial, id)).data,
         (await readOne(trial, other)).data,
       ];
-      expect(await read(), "read() gives other records than create() stored.").toEqual([
+      expect(await read(), "read() returns other records than create() stored.").toEqual([
         '{"n":1}',
         '{"n":2}',
       ]);
-      await trial.backend.replace(id, live(trial, NEW), 1);
-      expect(await read(), "read() gives other records than replace() left.").toEqual([
+      await trial.backend.replace(id, { ...old, ...NEW }, old);
+      expect(await read(), "read() returns other records than replace() left.").toEqual([
         NEW.data,
         '{"n":2}',
       ]);
     },
 
-    "`undefined` when there is none": async (trial) => {
-      await stored(trial);
-      const found = await trial.backend.read(trial.newId());
-      expect(found, "read() gives something under an id that was never used.").toBeUndefined();
+    "the forwarding note that `rotate` has left in its place": async (trial) => {
+      const { oldId, newId } = await storeRotated(trial);
+      const { expiresAt } = await readNote(trial, oldId);
+      expect(
+        await trial.backend.read(oldId),
+        "read() returns something else than a note, or a note with more to it.",
+      ).toEqual({ supersededBy: newId, expiresAt });
     },
 
-    "May still give one that has expired: as one that has": async (trial) => {
-      const found = await trial.backend.read(await EXPIRED(trial));
+    "`undefined` when there is neither": async (trial) => {
+      await storeRecord(trial);
+      const found = await trial.backend.read(trial.newId());
+      expect(found, "read() returns something under an id that was never used.").toBeUndefined();
+    },
+
+    "May still return one that has expired: as one that has": async (trial) => {
+      const found = await trial.backend.read(await putExpired(trial));
       expect(
         found?.expiresAt ?? 0,
-        "read() gives an expired record, and an end that is still to come.",
+        "read() returns an expired record, and an end that is still to come.",
       ).toBeLessThanOrEqual(trial.clock.now());
     },
   },
 
   "SessionStore.create": {
     "Inserts, and only inserts": async (trial) => {
-      const [id, other] = [trial.newId(), await stored(trial)];
+      const [id, other] = [trial.newId(), await storeRecord(trial)];
       const before = await readOne(trial, other);
-      const created = await trial.backend.create(id, live(trial, NEW));
+      const created = await trial.backend.create(id, makeLive(trial, NEW));
       expect(created, "create() refuses a new id.").toBe(true);
       const { data } = await readOne(trial, id);
       expect(data, "What it stored is not there.").toBe(NEW.data);
       expect(await readOne(trial, other), "Another session has changed.").toEqual(before);
     },
 
-    ...eachOf(
+    ...checkEach(
       "Inserts",
       {
-        "under the id of one that has expired": EXPIRED,
-        "under the id of one that was deleted": DELETED,
+        "under the id of one that has expired": putExpired,
+        "under the id of one that was deleted": putDeleted,
       },
       async (trial: StoreTrial, put) => {
         const id = await put(trial);
-        const created = await trial.backend.create(id, live(trial, NEW));
+        const created = await trial.backend.create(id, makeLive(trial, NEW));
         expect(created, "create() takes an absent session for a live one.").toBe(true);
         const { data } = await readOne(trial, id);
         expect(data, "What it stored is not there.").toBe(NEW.data);
       },
     ),
 
-    ...eachOf(
-      "`false`: a live record has this id, and stays as it was",
+    ...checkEach(
+      "`false`: a live record or note has this id, and stays as it was",
       {
-        "nobody's": {},
-        "a user's": { userId: randomId(), authenticatedAt: 1, remember: 60, version: 7 },
+        "nobody's": (trial: StoreTrial) => storeRecord(trial),
+        "a user's": (trial: StoreTrial) => storeUsers(trial),
+        "a note": putNote,
       },
-      async (trial: StoreTrial, facts) => {
-        const id = await stored(trial, live(trial, facts));
-        const before = await readOne(trial, id);
-        const created = await trial.backend.create(id, live(trial, NEW));
+      async (trial: StoreTrial, put) => {
+        const id = await put(trial);
+        const before = await readRow(trial, id);
+        const created = await trial.backend.create(id, makeLive(trial, NEW));
         expect(created, "create() says that it stored under an id that is taken.").toBe(false);
-        expect(await readOne(trial, id), "create() says no, and stores.").toEqual(before);
+        const after = await readRow(trial, id);
+        expect(after, "create() returns `false`, and stores.").toEqual(before);
       },
     ),
   },
 
   "SessionStore.replace": {
-    ...eachOf(
-      "Puts the record in the place of the one with this version",
+    ...checkEach(
+      "Puts the record in the place of `old`",
       {
         "new data": { data: '{"visits":2}', flash: '{"notice":"Hello"}' },
-        "a new user": { userId: randomId(), authenticatedAt: 1, remember: 60 },
+        "a new user": { userId: randomId(), authenticatedAt: 1, remember: 60, label: "Firefox" },
         "new times": { createdAt: 1, touchedAt: 2, expiresAt: 4_234_567_890_123 },
       },
       async (trial: StoreTrial, facts) => {
-        const id = await stored(trial);
-        const replaced = await trial.backend.replace(id, live(trial, { version: 2, ...facts }), 1);
+        const old = makeLive(trial);
+        const id = await storeRecord(trial, old);
+        const record = { ...old, ...facts, version: 2 };
+        const replaced = await trial.backend.replace(id, record, old);
         expect(replaced, "replace() refuses the version that is there.").toBe(true);
         expect(await readOne(trial, id), "The new record is not there.").toMatchObject(facts);
       },
     ),
 
-    ...eachOf(
-      "`false`: it is gone, has expired or has another version, and nothing was changed",
+    ...checkEach(
+      "`false`: `old` is gone, has expired or has another version, and nothing was changed",
       NOT_VERSION_1,
       async (trial: StoreTrial, put) => {
         const id = await put(trial);
         const before = await readLive(trial, id);
-        const replaced = await trial.backend.replace(id, live(trial, NEW), 1);
+        const old = makeLive(trial);
+        const replaced = await trial.backend.replace(id, { ...old, ...NEW }, old);
         expect(replaced, "replace() says that it stored where version 1 is not.").toBe(false);
-        expect(await readLive(trial, id), "replace() says no, and stores.").toEqual(before);
+        const after = await readLive(trial, id);
+        expect(after, "replace() returns `false`, and stores.").toEqual(before);
+      },
+    ),
+
+    ...checkEach(
+      "A store need not write what it can see from `old` to be unchanged: unlike",
+      CHANGES,
+      async (trial: StoreTrial, change) => {
+        const before = await storeUsers(trial);
+        const old = await readOne(trial, before);
+        const record = { ...old, ...change, version: old.version + 1 };
+        await trial.backend.replace(before, record, old);
+        expect(
+          await readOne(trial, before),
+          "Where only this has changed, replace() does not leave the record that it was given.",
+        ).toEqual(record);
       },
     ),
   },
 
   "SessionStore.rotate": {
     "Puts the record under a new id": async (trial) => {
-      const [oldId, newId] = [await stored(trial), trial.newId()];
-      const rotated = await trial.backend.rotate(oldId, newId, live(trial, NEW), 1);
+      const old = makeLive(trial);
+      const [oldId, newId] = [await storeRecord(trial, old), trial.newId()];
+      const rotated = await trial.backend.rotate(oldId, newId, { ...old, ...NEW }, old);
       expect(rotated, "rotate() refuses the version that is there.").toBe(true);
       expect(await readOne(trial, newId), "The new record is not there.").toMatchObject(NEW);
     },
 
+    "Puts the record under a new id: with every fact that has changed": async (trial) => {
+      const [oldId, newId] = [await storeUsers(trial), trial.newId()];
+      const old = await readOne(trial, oldId);
+      const changes = Object.assign({}, ...Object.values(CHANGES)) as Partial<SessionRecord>;
+      const record = { ...old, ...changes, version: old.version + 1 };
+      await trial.backend.rotate(oldId, newId, record, old);
+      expect(
+        await readOne(trial, newId),
+        "rotate() does not leave the record that it was given.",
+      ).toEqual(record);
+    },
+
     "Puts the record under a new id: that of one that has expired": async (trial) => {
-      const [oldId, newId] = [await stored(trial), await EXPIRED(trial)];
-      const rotated = await trial.backend.rotate(oldId, newId, live(trial, NEW), 1);
+      const old = makeLive(trial);
+      const [oldId, newId] = [await storeRecord(trial, old), await putExpired(trial)];
+      const rotated = await trial.backend.rotate(oldId, newId, { ...old, ...NEW }, old);
       expect(rotated, "rotate() takes an expired session for a live one.").toBe(true);
       expect(await readOne(trial, newId), "The new record is not there.").toMatchObject(NEW);
     },
 
-    "removes the old one": async (trial) => {
-      const oldId = await stored(trial);
-      await trial.backend.rotate(oldId, trial.newId(), live(trial, NEW), 1);
-      expect(await trial.backend.read(oldId), "The old id still opens a session.").toBeUndefined();
+    "removes `old` from its own": async (trial) => {
+      const { oldId } = await storeRotated(trial);
+      const found = await readLive(trial, oldId);
+      expect(found, "The old id still opens a session.").toBeUndefined();
     },
 
-    ...eachOf(
-      "`false`: the old one is gone, has expired or has another version, or the new id is taken; nothing was changed",
+    ...NOTES_LEFT,
+
+    ...checkEach(
+      "`false`: `old` is gone, has expired or has another version, or the new id is taken, and nothing was changed",
       UNROTATABLE,
       async (trial: StoreTrial, put) => {
         const [oldId, newId] = await put(trial);
-        const before = [await readLive(trial, oldId), await readLive(trial, newId)];
-        const rotated = await trial.backend.rotate(oldId, newId, live(trial, NEW), 1);
+        const before = [await readRow(trial, oldId), await readRow(trial, newId)];
+        const old = before[0] === undefined || isNote(before[0]) ? makeLive(trial) : before[0];
+        const rotated = await trial.backend.rotate(
+          oldId,
+          newId,
+          { ...old, ...NEW },
+          { ...old, version: 1 },
+        );
         expect(rotated, "rotate() says that it stored where it must not.").toBe(false);
-        const after = [await readLive(trial, oldId), await readLive(trial, newId)];
-        expect(after, "rotate() says no, and stores or removes.").toEqual(before);
+        const after = [await readRow(trial, oldId), await readRow(trial, newId)];
+        expect(after, "rotate() returns `false`, and stores or removes.").toEqual(before);
       },
     ),
   },
 
   "SessionStore.touch": {
     "sets `touchedAt` to now": async (trial) => {
-      const id = await stored(trial, live(trial, { touchedAt: 0 }));
+      const id = await storeRecord(trial, makeLive(trial, { touchedAt: 0 }));
       const before = trial.clock.now();
-      const touched = await trial.backend.touch(id, live(trial).expiresAt);
+      const touched = await trial.backend.touch(id, makeLive(trial).expiresAt);
       expect(touched, "touch() refuses a live session.").toBe(true);
       const { touchedAt } = await readOne(trial, id);
       // To the second: a server that stores may have a clock of its own.
@@ -216,12 +302,12 @@ export const SESSION_STORE: Contract<StoreTrial> = {
       );
     },
 
-    ...eachOf(
+    ...checkEach(
       "`expiresAt` as given",
       { later: HOUR, earlier: -HOUR / 2 },
       async (trial: StoreTrial, shift) => {
-        const record = live(trial);
-        const id = await stored(trial, record);
+        const record = makeLive(trial);
+        const id = await storeRecord(trial, record);
         await trial.backend.touch(id, record.expiresAt + shift);
         const { expiresAt } = await readOne(trial, id);
         expect(expiresAt, "touch() sets another `expiresAt`.").toBe(record.expiresAt + shift);
@@ -229,52 +315,81 @@ export const SESSION_STORE: Contract<StoreTrial> = {
     ),
 
     "raises the version by one": async (trial) => {
-      const id = await stored(trial, live(trial, { version: 7 }));
-      await trial.backend.touch(id, live(trial).expiresAt);
+      const id = await storeRecord(trial, makeLive(trial, { version: 7 }));
+      await trial.backend.touch(id, makeLive(trial).expiresAt);
       const { version } = await readOne(trial, id);
       expect(version, "touch() leaves the version, or raises it by more.").toBe(8);
     },
 
-    "Begins the idle timeout anew: and changes nothing else": async (trial) => {
-      const id = await stored(trial, live(trial, { userId: randomId(), flash: '{"a":1}' }));
+    "Restarts the idle timeout: and changes nothing else": async (trial) => {
+      const id = await storeUsers(trial);
       const { touchedAt: _touchedAt, version: _version, ...rest } = await readOne(trial, id);
       await trial.backend.touch(id, rest.expiresAt);
       expect(await readOne(trial, id), "touch() changes more than it should.").toMatchObject(rest);
     },
 
-    ...eachOf(
+    ...checkEach(
       "`false`: the record is gone or has expired",
       ABSENT,
       async (trial: StoreTrial, put) => {
         const id = await put(trial);
-        const touched = await trial.backend.touch(id, live(trial).expiresAt);
-        expect(touched, "touch() says that it prolonged an absent session.").toBe(false);
-        expect(await readLive(trial, id), "touch() says no, and stores.").toBeUndefined();
+        const touched = await trial.backend.touch(id, makeLive(trial).expiresAt);
+        expect(touched, "touch() says that it found an absent session.").toBe(false);
+        expect(await readLive(trial, id), "touch() returns `false`, and stores.").toBeUndefined();
       },
     ),
   },
 
   "SessionStore.delete": {
     "Removes the record": async (trial) => {
-      const id = await stored(trial, live(trial, { userId: randomId() }));
-      const other = await stored(trial);
+      const id = await storeUsers(trial);
+      const other = await storeRecord(trial);
       await trial.backend.delete(id);
       expect(await trial.backend.read(id), "The deleted session is still there.").toBeUndefined();
       expect(await readLive(trial, other), "Another session is gone as well.").toBeDefined();
     },
 
-    ...eachOf("One that does not exist is no error", ABSENT, async (trial: StoreTrial, put) => {
+    "Removes the record, expired or not": async (trial) => {
+      const id = await putExpired(trial);
+      await trial.backend.delete(id);
+      expect(await trial.backend.read(id), "The expired session is still there.").toBeUndefined();
+    },
+
+    ...checkEach("it is no error if there is none", ABSENT, async (trial: StoreTrial, put) => {
       const id = await put(trial);
       const answer = (async () => trial.backend.delete(id))();
       expect(
         await answer.catch(String),
-        "delete() fails, or gives something, where there is nothing to delete.",
+        "delete() fails, or returns something, where there is nothing to delete.",
       ).toBeUndefined();
     }),
+
+    "Where a forwarding note is, removes that and returns the id that it names": async (trial) => {
+      const { oldId, newId } = await storeRotated(trial);
+      const answer = await trial.backend.delete(oldId);
+      expect(answer, "delete() does not return the id that the note names.").toBe(newId);
+      expect(await trial.backend.read(oldId), "The note is still there.").toBeUndefined();
+      expect(await readLive(trial, newId), "The session that it led to is gone.").toBeDefined();
+    },
+
+    "otherwise returns `undefined`": async (trial) => {
+      const { oldId, newId } = await storeRotated(trial);
+      const answers = [
+        await trial.backend.delete(newId),
+        (await trial.backend.delete(oldId)) === newId,
+        await trial.backend.delete(oldId),
+      ];
+      expect(
+        answers,
+        "Of a record, a note and nothing, delete() returns an id for more than the note.",
+      ).toEqual([undefined, true, undefined]);
+    },
+
+    ...MOVES_FOLLOWED,
   },
 
   "SessionStore.sweep": {
-    "Removes at most `limit` expired records": async (trial) => {
+    "Removes at most `limit` expired records and notes": async (trial) => {
       const { gone, said } = await firstGood(
         () => sweepThree(trial, 2),
         (swept) => Math.max(swept.gone, swept.said) <= 2,
@@ -283,47 +398,70 @@ export const SESSION_STORE: Contract<StoreTrial> = {
       expect(said, "sweep(2) says that it removed more than two.").toBeLessThanOrEqual(2);
     },
 
-    "Removes at most `limit` expired records: and all of them in the end": async (trial) => {
-      const ids = await Promise.all([1, 2, 3].map(() => EXPIRED(trial)));
-      expect(await leftAfterAll(trial, ids), "sweep() leaves expired records for good.").toBe(0);
-    },
-
-    "Removes at most `limit` expired records: those whose end has come closer too": async (
+    "Removes at most `limit` expired records and notes: and all of them in the end": async (
       trial,
     ) => {
-      const touched = await stored(trial);
-      await trial.backend.touch(touched, trial.clock.now() - 1);
-      const replaced = await stored(trial);
-      await trial.backend.replace(replaced, expired(trial, { version: 2 }), 1);
-      const left = await leftAfterAll(trial, [touched, replaced]);
-      expect(left, "sweep() goes by the end that a record had at first.").toBe(0);
+      const ids = await Promise.all([1, 2, 3].map(() => putExpired(trial)));
+      expect(await countAfterAll(trial, ids), "sweep() leaves expired records for good.").toBe(0);
+    },
+
+    "Removes at most `limit` expired records and notes: those whose end has come closer too":
+      async (trial) => {
+        const touched = await storeRecord(trial);
+        await trial.backend.touch(touched, trial.clock.now() - 1);
+        const old = makeLive(trial);
+        const replaced = await storeRecord(trial, old);
+        await trial.backend.replace(replaced, makeExpired(trial, { version: 2 }), old);
+        const left = await countAfterAll(trial, [touched, replaced]);
+        expect(left, "sweep() goes by the end that a record had at first.").toBe(0);
+      },
+
+    "Removes at most `limit` expired records and notes: a note like any record": async (trial) => {
+      // Back and forth, and not ahead: there it would sweep what others still use.
+      trial.clock.move(-NOTE_LIFETIME - 1_000);
+      const { oldId } = await storeRotated(trial);
+      const { expiresAt } = await readNote(trial, oldId);
+      const twin = await storeRecord(trial, makeLive(trial, { expiresAt }));
+      trial.clock.move(NOTE_LIFETIME + 1_000);
+      // If not, the store goes by another clock than the one that it was given.
+      if (expiresAt > trial.clock.now()) return;
+      const left = await countAfterAll(trial, [oldId]);
+      const isSwept = (await trial.backend.read(twin)) === undefined;
+      expect(isSwept && left > 0, "sweep() removes an expired record, and no such note.").toBe(
+        false,
+      );
     },
 
     "and no others": async (trial) => {
-      const prolonged = await stored(trial, live(trial, { expiresAt: trial.clock.now() + 5_000 }));
+      const prolonged = await storeRecord(
+        trial,
+        makeLive(trial, { expiresAt: trial.clock.now() + 5_000 }),
+      );
       await trial.backend.touch(prolonged, trial.clock.now() + HOUR);
       const ids = [
-        await stored(trial),
-        await stored(trial, live(trial, { userId: randomId() })),
+        await storeRecord(trial),
+        await storeRecord(trial, makeLive(trial, { userId: randomId() })),
         prolonged,
+        await putNote(trial),
       ];
-      await EXPIRED(trial);
+      await putExpired(trial);
       await sweepAll(trial);
-      expect(await countThere(trial, ids), "sweep() removes live sessions.").toBe(ids.length);
+      const left = await countThere(trial, ids);
+      expect(left, "sweep() removes live sessions or notes.").toBe(ids.length);
     },
 
-    "How many it removed": async (trial) => {
+    "Returns how many it removed": async (trial) => {
       await sweepAll(trial);
       const swept = await firstGood(() => sweepThree(trial, 500), countsRight);
-      expect(swept, "sweep() gives another number than are gone.").toSatisfy(countsRight);
+      expect(swept, "sweep() returns another number than are gone.").toSatisfy(countsRight);
     },
   },
 
   "SessionStore.close": {
     "Finishes what was begun": async (trial) => {
-      const [store, other] = await sharers(trial);
+      const [store, other] = await openSharers(trial);
       const id = trial.newId();
-      const begun = store.create(id, live(trial));
+      const begun = store.create(id, makeLive(trial));
       await store.close();
       expect(await begun, "A write that was begun before close() is lost.").toBe(true);
       if (other === store) return;
@@ -336,30 +474,30 @@ export const SESSION_STORE: Contract<StoreTrial> = {
       const again = (async () => trial.backend.close())();
       expect(
         await again.catch(String),
-        "The second close() fails, or gives something.",
+        "The second close() fails, or returns something.",
       ).toBeUndefined();
     },
   },
 
   "SessionStore.load": {
     "The data of a live session": async (trial) => {
-      const id = await stored(trial, live(trial, { data: '{"visits":2}' }));
-      expect(await trial.load(id), "load() gives something else.").toEqual({ visits: 2 });
+      const id = await storeRecord(trial, makeLive(trial, { data: '{"visits":2}' }));
+      expect(await trial.load(id), "load() returns something else.").toEqual({ visits: 2 });
     },
 
-    ...eachOf("`{}` when there is none", ABSENT, async (trial: StoreTrial, put) => {
+    ...checkEach("`{}` when there is none", ABSENT, async (trial: StoreTrial, put) => {
       const loaded = await trial.backend.load(await put(trial));
-      expect(loaded, "load() gives something for an absent session.").toEqual({});
+      expect(loaded, "load() returns something for an absent session.").toEqual({});
     }),
   },
 
   "SessionStore.save": {
-    ...eachOf(
+    ...checkEach(
       "Keeps the data for `timeout` seconds, whatever was kept before",
       {
         ...ABSENT,
-        "it is there, a user's": (trial: StoreTrial) =>
-          stored(trial, live(trial, { userId: randomId() })),
+        "it is there, a user's": (trial: StoreTrial) => storeUsers(trial),
+        "it was rotated": putNote,
       },
       async (trial: StoreTrial, put) => {
         const id = await put(trial);
@@ -367,24 +505,30 @@ export const SESSION_STORE: Contract<StoreTrial> = {
         await trial.backend.save(id, { visits: 2 }, 60);
         expect(await trial.load(id), "What it saved is not there.").toEqual({ visits: 2 });
         const { expiresAt } = await readOne(trial, id);
-        expect(expiresAt, "save() sets another end.").toBeWithin(
+        expect(expiresAt, "save() sets another `expiresAt`.").toBeWithin(
           before + 59_000,
           trial.clock.now() + 61_000,
         );
       },
     ),
 
-    ...eachOf(
+    ...checkEach(
       "Empty data, or a timeout of 0, deletes the session",
       { "empty data": [{}, 60], "a timeout of 0": [{ visits: 2 }, 0] } as const,
       async (trial: StoreTrial, [data, timeout]) => {
-        const id = await stored(trial);
+        const id = await storeRecord(trial);
         await trial.backend.save(id, data, timeout);
         expect(await trial.backend.read(id), "The record is still there.").toBeUndefined();
       },
     ),
   },
 };
+
+/** Stores a session with every fact that one can have. */
+function storeUsers(trial: StoreTrial): Promise<string> {
+  const facts = { userId: randomId(), authenticatedAt: 1, remember: 3_600, label: "Ann's phone" };
+  return storeRecord(trial, makeLive(trial, { ...facts, flash: '{"a":1}', version: 7 }));
+}
 
 /** A sweep with three expired records in the store. */
 interface Swept {
@@ -397,7 +541,7 @@ interface Swept {
 }
 
 async function sweepThree(trial: StoreTrial, limit: number): Promise<Swept> {
-  const ids = await Promise.all([1, 2, 3].map(() => EXPIRED(trial)));
+  const ids = await Promise.all([1, 2, 3].map(() => putExpired(trial)));
   const shown = await countThere(trial, ids);
   const said = await trial.backend.sweep(limit);
   return { shown, gone: shown - (await countThere(trial, ids)), said };
@@ -418,7 +562,7 @@ async function sweepAll(trial: StoreTrial): Promise<void> {
  * How many of these are left after all sweeps. Another sweep on the same server may be about to remove
  * them: then they can be read until it has.
  */
-function leftAfterAll(trial: StoreTrial, ids: readonly string[]): Promise<number> {
+function countAfterAll(trial: StoreTrial, ids: readonly string[]): Promise<number> {
   return firstGood(
     async () => {
       await sweepAll(trial);

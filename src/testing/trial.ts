@@ -1,5 +1,6 @@
-import type { MaybePromise, SessionBackend, SessionData } from "../store/backend.ts";
-import { SessionStore } from "../store/backend.ts";
+import type { SessionBackend, SessionData } from "../store/backend.ts";
+import type { MaybePromise } from "../store/maybe-promise.ts";
+import { SessionStore } from "../store/session-store.ts";
 import { MovableClock } from "./clock.ts";
 import { randomId } from "./records.ts";
 
@@ -7,8 +8,8 @@ import { randomId } from "./records.ts";
 export type Create<Backend> = (now: () => number) => MaybePromise<Backend>;
 
 /**
- * What one test has to itself: a backend, a clock, and ids that nobody else uses. In the end nothing
- * is left of it.
+ * What one test has to itself: a backend, a clock, and ids that nobody else uses. Nothing is
+ * left of it in the end.
  */
 export class Trial<Backend extends SessionBackend = SessionBackend> implements AsyncDisposable {
   readonly backend: Backend;
@@ -37,12 +38,12 @@ export class Trial<Backend extends SessionBackend = SessionBackend> implements A
     return other;
   }
 
-  /** What is kept under an id; `{}` for nothing, in whichever way the backend says so. */
+  /** The data under an id; `{}` for none, however the backend says so. */
   async load(id: string): Promise<SessionData> {
     return (await this.backend.load(id)) ?? {};
   }
 
-  /** Removes what it has kept, and closes. Where that fails, the tests of just that say so. */
+  /** Removes what the test has stored, and closes. Failures of that have tests of their own. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const backend of this.#opened) {
       await Promise.allSettled(this.#ids.map(async (id) => backend.save(id, {}, 0)));
@@ -60,7 +61,7 @@ export async function beginTrial<Backend extends SessionBackend>(
 }
 
 /**
- * The same, with a word to whoever hands out one store again and again.
+ * The same, but refuses to make one store twice.
  *
  * @throws Error for a store that it has made before.
  */
@@ -71,7 +72,7 @@ export function neverTwice(create: Create<SessionBackend>): Create<SessionBacken
     if (!(backend instanceof SessionStore)) return backend;
     if (made.has(backend)) {
       throw new Error(
-        "`create` has given the same store twice. It has to make a new one each time: every test closes its own.",
+        "`create` has returned the same store twice. It has to make a new one each time: every test closes its own.",
       );
     }
     made.add(backend);

@@ -2,10 +2,10 @@ import { describe, expect } from "bun:test";
 
 import * as fc from "fast-check";
 
-import { Sessions } from "../../src/session/manager.ts";
+import { Sessions } from "../../src/http/sessions.ts";
 import type { Session } from "../../src/session/session.ts";
 import type { SessionBackend } from "../../src/store/backend.ts";
-import { SessionStore } from "../../src/store/backend.ts";
+import { SessionStore } from "../../src/store/session-store.ts";
 import { BACKENDS, SWEPT_STORES } from "../support/backends.ts";
 import { FakeClock } from "../support/clock.ts";
 import type { CookieNews, Deed } from "../support/lifetime-model.ts";
@@ -98,6 +98,8 @@ class Life {
       timeout: IDLE / SECOND,
       lifetime: ABSOLUTE / SECOND,
       sweepInterval: 0,
+      // All schedules are one user's.
+      maxPerUser: Infinity,
     });
     this.#visitor = new Visitor(this.#sessions);
   }
@@ -115,8 +117,9 @@ class Life {
     const begun = this.#clock.now();
     const { count, user, beganAt, endsAt, usedAt } = this.#model;
     const isAlive = this.#model.isAliveAt(begun);
+    const { hasCookie } = this.#visitor;
     this.#tally.requests++;
-    if (!isAlive && this.#visitor.hasCookie) this.#tally.expired++;
+    if (!isAlive && hasCookie) this.#tally.expired++;
     const response = await this.#visitor.visit(async (session) => {
       const seen = sightOf(session);
       this.#move(meanwhile);
@@ -127,7 +130,7 @@ class Life {
     await this.#watched.idle();
     const now = this.#clock.now();
     expect(await response.json()).toEqual(isAlive ? { count, user, beganAt, endsAt } : NOTHING);
-    const news = this.#model.serve(deed, begun, now);
+    const news = this.#model.serve(deed, begun, now, hasCookie);
     // Whether a use counts is not to be told where it comes at the very time of the last one.
     if (isAlive && now === usedAt) return;
     expect(newsOf(response)).toEqual([news, ...this.#maxAge(news)]);

@@ -1,7 +1,7 @@
 import { describe, expect } from "bun:test";
 
-import { SessionStore } from "../../src/store/backend.ts";
 import { LoadSaveStore } from "../../src/store/load-save-store.ts";
+import { SessionStore } from "../../src/store/session-store.ts";
 import { SESSION_BACKEND } from "../../src/testing/backend-contract.ts";
 import type { Check, Contract } from "../../src/testing/contract.ts";
 import { SESSION_STORE } from "../../src/testing/store-contract.ts";

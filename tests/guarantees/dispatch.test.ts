@@ -3,7 +3,7 @@ import { describe, expect } from "bun:test";
 import { App } from "../../src/app/app.ts";
 import { READ_BY_BUN } from "../../src/app/dispatch.ts";
 import { AppRequest } from "../../src/app/request.ts";
-import { Sessions } from "../../src/session/manager.ts";
+import { Sessions } from "../../src/http/sessions.ts";
 import { namesIn, nearlyLike, ODD_NAMES, pathsOf } from "../support/hostile-paths.ts";
 import { quiet } from "../support/quiet.ts";
 import { pick } from "../support/random.ts";

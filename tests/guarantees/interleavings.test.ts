@@ -4,8 +4,10 @@ import * as fc from "fast-check";
 
 import { InMemorySessionBackend } from "../../src/backends/memory/backend.ts";
 import { SqliteSessionBackend } from "../../src/backends/sqlite/backend.ts";
-import type { SessionBackend, SessionRecord } from "../../src/store/backend.ts";
-import { SessionStore } from "../../src/store/backend.ts";
+import type { SessionBackend } from "../../src/store/backend.ts";
+import type { ForwardingNote, SessionRecord } from "../../src/store/record.ts";
+import { isNote } from "../../src/store/record.ts";
+import { SessionStore } from "../../src/store/session-store.ts";
 import { PAIRS } from "../support/backends.ts";
 import { FakeClock } from "../support/clock.ts";
 import { Folder } from "../support/folder.ts";
@@ -80,22 +82,23 @@ const MISTAKEN = {
     "lost",
     class extends InMemorySessionBackend {
       override replace(id: string, record: SessionRecord): boolean {
-        return super.replace(id, record, this.read(id)?.version ?? 0);
+        const now = this.read(id);
+        return now !== undefined && !isNote(now) && super.replace(id, record, now);
       }
     },
   ],
   "writes what is gone": [
     "destroyed",
     class extends InMemorySessionBackend {
-      override replace(id: string, record: SessionRecord, version: number): boolean {
-        return super.replace(id, record, version) || super.create(id, record);
+      override replace(id: string, record: SessionRecord, old: SessionRecord): boolean {
+        return super.replace(id, record, old) || super.create(id, record);
       }
     },
   ],
   "deletes after it has said so": [
     "destroyed",
     class extends InMemorySessionBackend {
-      override delete(id: string): void {
+      override delete(id: string): undefined {
         setImmediate(() => super.delete(id));
       }
     },
@@ -103,9 +106,9 @@ const MISTAKEN = {
   "forgets the last of a user's sessions": [
     "destroyed",
     class extends InMemorySessionBackend {
-      override deleteAll(userId: string, exceptId?: string): number {
-        const { length, [length - 1]: last } = this.list(userId);
-        return super.deleteAll(userId, exceptId ?? last?.handle);
+      override deleteAll(userId: string, exceptId: string | undefined, limit: number): string[] {
+        const { length, [length - 1]: last } = this.list(userId, limit);
+        return super.deleteAll(userId, exceptId ?? last?.handle, limit);
       }
     },
   ],
@@ -115,8 +118,9 @@ const MISTAKEN = {
       override rotate(...[oldId, ...rest]: Parameters<InMemorySessionBackend["rotate"]>): boolean {
         const old = this.read(oldId);
         const isDone = super.rotate(oldId, ...rest);
-        if (isDone && old !== undefined) super.create(oldId, old);
-        return isDone;
+        if (!isDone || old === undefined || isNote(old)) return isDone;
+        super.delete(oldId);
+        return super.create(oldId, old);
       }
     },
   ],
@@ -127,17 +131,19 @@ const MISTAKEN = {
         oldId: string,
         newId: string,
         record: SessionRecord,
-        version: number,
+        old: SessionRecord,
       ): boolean {
-        return super.rotate(oldId, newId, record, version) && super.create(oldId, record);
+        if (!super.rotate(oldId, newId, record, old)) return false;
+        super.delete(oldId);
+        return super.create(oldId, record);
       }
     },
   ],
   "reads from a copy that lags behind": [
     "order",
     class extends InMemorySessionBackend {
-      readonly #copies = new Map<string, SessionRecord | undefined>();
-      override read(id: string): SessionRecord | undefined {
+      readonly #copies = new Map<string, SessionRecord | ForwardingNote | undefined>();
+      override read(id: string): SessionRecord | ForwardingNote | undefined {
         const copy = this.#copies.get(id);
         this.#copies.set(id, super.read(id));
         return copy ?? super.read(id);

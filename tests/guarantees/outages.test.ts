@@ -3,7 +3,8 @@ import { afterEach, beforeEach, describe, expect } from "bun:test";
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 
 import { SqliteSessionBackend } from "../../src/backends/sqlite/backend.ts";
-import type { MaybePromise, SessionBackend } from "../../src/store/backend.ts";
+import type { SessionBackend } from "../../src/store/backend.ts";
+import type { MaybePromise } from "../../src/store/maybe-promise.ts";
 import type { Fetcher } from "../../src/testing/client.ts";
 import { FolderBackend } from "../support/backends.ts";
 import { Child } from "../support/child.ts";

@@ -17,6 +17,7 @@ export const REDIS_FAULTS: readonly Fault[] = [
     what: "On Redis the old id stays beside the new one.",
     file: "src/backends/redis/scripts.ts",
     find: `remove(KEYS[1], old)
+redis.call("SET", KEYS[1], ARGV[9], "PX", ARGV[10])
 return 1`,
     replace: `return 1`,
     in: "tests/session/manager.test.ts",
@@ -37,8 +38,8 @@ return 1`,
     rule: "L7",
     what: "What has expired by the clock of one process is taken from the list of a user's sessions.",
     file: "src/backends/redis/scripts.ts",
-    find: `if redis.call("EXISTS", sessions .. id) == 0 then`,
-    replace: `if id then`,
+    find: `if redis.call("EXISTS", sessions .. id) == 0 and sessions .. id ~= key then`,
+    replace: `if sessions .. id ~= key then`,
     in: "tests/backends/redis/backend.test.ts",
     test: "L7: a user's set forgets nothing because of a process whose clock is fast",
   },
@@ -55,7 +56,7 @@ return 1`,
     rule: "S2",
     what: "A key that holds something else than a text is an error.",
     file: "src/backends/redis/backend.ts",
-    find: `      if (isReply(error, "WRONGTYPE")) return unreadable(this.now());
+    find: `      if (isReply(error, "WRONGTYPE")) return toUnreadable(this.now());
 `,
     replace: ``,
     in: "tests/backends/redis/record.test.ts",

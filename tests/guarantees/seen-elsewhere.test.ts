@@ -319,7 +319,9 @@ describe.each(BACKENDS)("seen elsewhere, and not here, on %s", (_, create) => {
       stranger.cookies.set("session_id", id);
       for (const path of ["/", "/logout"]) {
         const response = await stranger.send(path);
-        expect(response.headers.getSetCookie()).toEqual([]);
+        const isCleared = path === "/logout" ? [expect.stringContaining("Max-Age=0")] : [];
+        expect(response.headers.getSetCookie()).toEqual(isCleared);
+        stranger.cookies.set("session_id", id);
       }
       expect(await stored(hashId(id))).toEqual({});
     }

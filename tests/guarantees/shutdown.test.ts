@@ -2,7 +2,7 @@ import { describe, expect } from "bun:test";
 import { readdirSync } from "node:fs";
 
 import { SqliteSessionBackend } from "../../src/backends/sqlite/backend.ts";
-import { Sessions } from "../../src/session/manager.ts";
+import { Sessions } from "../../src/http/sessions.ts";
 import { Connection } from "../support/connection.ts";
 import { Folder } from "../support/folder.ts";
 import { ServedApp } from "../support/served-app.ts";

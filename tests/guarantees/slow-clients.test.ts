@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
-import { Sessions } from "../../src/session/manager.ts";
+import { Sessions } from "../../src/http/sessions.ts";
 import type { Session } from "../../src/session/session.ts";
 import type { SessionBackend } from "../../src/store/backend.ts";
 import { TestClient } from "../../src/testing/client.ts";

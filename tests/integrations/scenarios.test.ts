@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 
-import type { SessionEvent } from "bunpie";
+import type { SessionEvent, SessionsOptions } from "bunpie";
 
 import { createId } from "../../src/session/id.ts";
 import { TestClient } from "../../src/testing/client.ts";
@@ -40,9 +40,9 @@ class Site {
   readonly #fetch: (request: Request) => Response | Promise<Response>;
   readonly #listener: Listener | undefined;
 
-  constructor({ create }: Integration, way: string) {
+  constructor({ create }: Integration, way: string, more: Partial<SessionsOptions> = {}) {
     const onEvent = (event: SessionEvent): void => void this.events.push(event);
-    const options = { backend: this.store, sweepInterval: 0, onEvent };
+    const options = { backend: this.store, sweepInterval: 0, onEvent, ...more };
     const { fetch: call = notFound, listen } = create(options, this.#pages);
     this.#listener = way === "over HTTP" ? listen() : undefined;
     this.#fetch = this.#listener === undefined ? call : (request) => this.#send(request);
@@ -482,5 +482,121 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
     if (integration.refuses)
       expect(Bun.inspect(error.mock.calls)).toContain("session.run is a function");
     expect(await site.look(client)).toEqual({ a: 1 });
+  });
+});
+
+const TRUSTED = "https://admin.example.com";
+const FOREIGN = "https://evil.example";
+const HANDSHAKE = {
+  connection: "Upgrade",
+  upgrade: "websocket",
+  "sec-websocket-version": "13",
+  "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+};
+
+describe.each(SITES)("other sites' pages, $name, $way", ({ integration, way }) => {
+  let site: Site;
+  let calls = 0;
+
+  const page: Page = (session) => {
+    calls++;
+    session["a"] = 1;
+    return "written";
+  };
+
+  /** How the page answers, and how often its handler ran. */
+  async function ask(method: string, headers: Record<string, string>): Promise<unknown[]> {
+    calls = 0;
+    const { status } = await site.visit(site.client(), page, { method, headers });
+    return [status, calls];
+  }
+
+  beforeAll(() => {
+    using _info = quiet("info");
+    site = new Site(integration, way, { trustedOrigins: [TRUSTED] });
+  });
+
+  afterAll(() => site.close());
+
+  test.each([
+    ["a cross-site Sec-Fetch-Site", { "sec-fetch-site": "cross-site" }],
+    ["a sibling subdomain's Sec-Fetch-Site", { "sec-fetch-site": "same-site" }],
+    ["a foreign Origin", { origin: FOREIGN }],
+    ["the Origin null", { origin: "null" }],
+    ["an Origin that begins like a trusted one", { origin: `${TRUSTED}.evil.example` }],
+  ])("X2: a write with %s is refused before the handler", async (_, headers) => {
+    site.events.length = 0;
+    expect(await ask("POST", headers)).toEqual([403, 0]);
+    expect(site.events).toEqual([]);
+  });
+
+  test.each([
+    ["nothing that says where it comes from", {}],
+    ["our own Sec-Fetch-Site", { "sec-fetch-site": "same-origin" }],
+    ["a trusted Origin", { origin: TRUSTED, "sec-fetch-site": "cross-site" }],
+  ])("X2: a write with %s is let in", async (_, headers) => {
+    expect(await ask("POST", headers)).toEqual([200, 1]);
+  });
+
+  test("X2: a page is shown to whoever follows a link from another site", async () => {
+    expect(await ask("GET", { "sec-fetch-site": "cross-site" })).toEqual([200, 1]);
+  });
+
+  test.each([
+    ["a foreign Origin", { origin: FOREIGN }],
+    ["the Origin null", { origin: "null" }],
+    ["a cross-site Sec-Fetch-Site", { "sec-fetch-site": "cross-site" }],
+  ])("X3: a WebSocket handshake with %s is refused before the handler", async (_, headers) => {
+    // Bun's fetch does not send these headers over a network.
+    if (way === "over HTTP") return;
+    expect(await ask("GET", { ...HANDSHAKE, ...headers })).toEqual([403, 0]);
+  });
+
+  test("answers a trusted origin's preflight, and never runs the handler for it", async () => {
+    calls = 0;
+    const headers = {
+      origin: TRUSTED,
+      "access-control-request-method": "PUT",
+      "access-control-request-headers": "content-type",
+    };
+    const response = await site.visit(site.client(), page, { method: "OPTIONS", headers });
+    expect([response.status, calls]).toEqual([204, 0]);
+    expect(Object.fromEntries(response.headers)).toMatchObject({
+      "access-control-allow-origin": TRUSTED,
+      "access-control-allow-credentials": "true",
+      "access-control-allow-methods": "PUT",
+      "access-control-allow-headers": "content-type",
+      vary: expect.stringContaining("Origin"),
+    });
+    expect(response.headers.getSetCookie()).toEqual([]);
+  });
+
+  test("answers the preflight of no other origin", async () => {
+    const headers = { origin: FOREIGN, "access-control-request-method": "PUT" };
+    const response = await site.visit(site.client(), page, { method: "OPTIONS", headers });
+    expect(response.headers.get("access-control-allow-origin")).toBeNull();
+    expect(response.headers.get("access-control-allow-methods")).toBeNull();
+  });
+
+  test("lets a trusted origin's page read the response, and says that it depends on that", async () => {
+    const trusted = await site.visit(site.client(), look, { headers: { origin: TRUSTED } });
+    expect(trusted.headers.get("access-control-allow-origin")).toBe(TRUSTED);
+    expect(trusted.headers.get("access-control-allow-credentials")).toBe("true");
+    const other = await site.visit(site.client(), look, { headers: { origin: FOREIGN } });
+    expect(other.headers.get("access-control-allow-origin")).toBeNull();
+    for (const { headers } of [trusted, other]) {
+      expect(headers.get("vary")?.split(", ").toSorted()).toEqual(["Cookie", "Origin"]);
+    }
+  });
+});
+
+describe.each(SITES)("an API for other sites, $name, $way", ({ integration, way }) => {
+  test('`crossOrigin: "allow"` lets their writes in', async () => {
+    using _info = quiet("info");
+    const site = new Site(integration, way, { crossOrigin: "allow" });
+    const headers = { "sec-fetch-site": "cross-site", origin: FOREIGN };
+    const { status } = await site.visit(site.client(), look, { method: "POST", headers });
+    await site.close();
+    expect(status).toBe(200);
   });
 });

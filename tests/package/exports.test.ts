@@ -10,6 +10,7 @@ const EXPORTS = {
   ".": {
     values: [
       "App",
+      "CrossOriginError",
       "HttpError",
       "InMemorySessionBackend",
       "SESSION_TIMEOUT",
@@ -23,8 +24,13 @@ const EXPORTS = {
       "AppOptions",
       "AppRequest",
       "CookieOptions",
+      "CrossOriginOptions",
+      "ForwardingNote",
       "InMemorySessionBackendOptions",
+      "ListOptions",
+      "ListedSession",
       "ListenOptions",
+      "LoginOptions",
       "MaybePromise",
       "OpenSession",
       "RevokeAllOptions",
@@ -38,15 +44,16 @@ const EXPORTS = {
       "SessionRecord",
       "SessionStats",
       "SessionsOptions",
+      "StoreUse",
     ],
   },
   "./sqlite": {
-    values: ["SqliteSessionBackend", "sessions"],
-    types: ["SqliteSessionBackendOptions"],
+    values: ["SqliteSessionBackend", "sessions", "sessionsTable"],
+    types: ["SessionsTable", "SqliteSessionBackendOptions"],
   },
   "./postgres": {
-    values: ["PostgresSessionBackend", "sessions"],
-    types: ["PostgresSessionBackendOptions"],
+    values: ["PostgresSessionBackend", "sessions", "sessionsTable"],
+    types: ["PostgresSessionBackendOptions", "SessionsTable"],
   },
   "./redis": {
     values: ["RedisSessionBackend"],

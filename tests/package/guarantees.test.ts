@@ -13,7 +13,7 @@ const TESTS = join(import.meta.dir, "..");
 async function claims(): Promise<Set<string>> {
   const files = await Array.fromAsync(new Bun.Glob("**/*.test.ts").scan(TESTS));
   const sources = await Promise.all(files.map((file) => Bun.file(join(TESTS, file)).text()));
-  const names = sources.join("\n").matchAll(/["'`]([ICLKXSND]\d+(?:, [ICLKXSND]\d+)*): /g);
+  const names = sources.join("\n").matchAll(/["'`]([BICLKXSND]\d+(?:, [BICLKXSND]\d+)*): /g);
   return new Set([...names].flatMap(([, letters = ""]) => letters.split(", ")));
 }
 

@@ -41,7 +41,7 @@ test.each([
     );
     const output = await kit.stdout.text();
     expect(await kit.exited).toBe(0);
-    expect(output).toContain("bunpie_sessions 10 columns 2 indexes");
+    expect(output).toContain("bunpie_sessions 12 columns 2 indexes");
     expect(output).toContain("No schema changes, nothing to migrate");
     expect(await filesIn(out)).toEqual(before);
   },

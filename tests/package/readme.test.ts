@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 
 import { TestClient } from "../../src/testing/client.ts";
 import tsconfig from "../../tsconfig.json";
@@ -12,18 +12,36 @@ import { ServedApp } from "../support/served-app.ts";
 const ROOT = join(import.meta.dir, "../..");
 const RUNNER = join(import.meta.dir, "../fixtures/run-example.ts");
 
+/** The pages whose programs are checked; a program's file begins with its page's name. */
+const PAGES = ["README.md", "docs/sessions.md"];
+/** The pages whose links and scripts are checked. */
+const LINKING = [...PAGES, "docs/deploying.md"];
+
+interface Program {
+  readonly page: string;
+  readonly marks: readonly string[];
+  readonly code: string;
+  readonly line: number;
+  readonly file: string;
+}
+
 // A program that cannot run by itself, for what it asks of the world around it, is marked
 // "```ts no-run". Its types are checked all the same. One that others import has its file's name
 // there, and one whose name ends with .test.ts is run by `bun test`.
-const programs = codeBlocks(await Bun.file(join(ROOT, "README.md")).text())
-  .filter(({ language }) => language === "ts")
-  .map(({ marks, code, line }, index) => {
-    const file = marks.find((mark) => mark.endsWith(".ts")) ?? `program-${index + 1}.ts`;
-    return { marks, code, line, file };
-  });
+async function readPrograms(page: string): Promise<Program[]> {
+  return codeBlocks(await Bun.file(join(ROOT, page)).text())
+    .filter(({ language }) => language === "ts")
+    .map(({ marks, code, line }, index) => {
+      const file =
+        marks.find((mark) => mark.endsWith(".ts")) ?? `${basename(page, ".md")}-${index + 1}.ts`;
+      return { page, marks, code, line, file };
+    });
+}
+
+const programs = (await Promise.all(PAGES.map(readPrograms))).flat();
 const tests = programs.filter(({ file }) => file.endsWith(".test.ts"));
 
-/** A project of somebody's own, which depends on Bunpie and has the README's programs in it. */
+/** A project of somebody's own, which depends on Bunpie and has the programs in it. */
 let project: string;
 
 beforeAll(async () => {
@@ -58,22 +76,22 @@ async function bun(...args: readonly string[]): Promise<{ code: number; output: 
   return { code: await child.exited, output: output + errors };
 }
 
-describe("the README's programs", () => {
+describe("the programs of the README and the guide", () => {
   test("type-check in a project that depends on Bunpie", async () => {
     const { code, output } = await bun("check", "--no-script");
-    // A line of the file that is named here is so many lines below the one in README.md.
-    const where = programs.map(({ file, line }) => `${file}: line ${line - 1}`).join("\n");
+    // Line 1 of a file is so many lines below the page's first.
+    const where = programs.map(({ file, page, line }) => `${file}: ${page}:${line}`).join("\n");
     expect(code, `${output}\n${where}`).toBe(0);
   }, 20_000);
 
   test.each(
     programs.filter((program) => !program.marks.includes("no-run") && !tests.includes(program)),
-  )("run: the one at line $line", async ({ file }) => {
+  )("run: the one at $page:$line", async ({ file }) => {
     const { code, output } = await bun(RUNNER, join(project, file));
     expect(code, output).toBe(0);
   });
 
-  test.each(tests)("are tests that pass: the one at line $line", async ({ file }) => {
+  test.each(tests)("are tests that pass: the one at $page:$line", async ({ file }) => {
     const { code, output } = await bun("test", join(project, file));
     expect(code, output).toBe(0);
     expect(output).toMatch(/^ [1-9]\d* pass$/m);
@@ -93,14 +111,22 @@ describe("the README's programs", () => {
   });
 });
 
-describe("the README", () => {
-  const markdown = Bun.file(join(ROOT, "README.md"));
+describe.each(LINKING)("%s", (page) => {
+  const markdown = Bun.file(join(ROOT, page));
 
   test("links to nothing in the repository that is not there", async () => {
     const links = [...(await markdown.text()).matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)];
     for (const [, path = ""] of links) {
-      expect(existsSync(join(ROOT, path)), path).toBeTrue();
+      expect(existsSync(join(ROOT, dirname(page), path)), path).toBeTrue();
     }
+  });
+
+  test("links to no section of its own that is not there", async () => {
+    const text = await markdown.text();
+    const titles = [...text.matchAll(/^#+ (.+)$/gm)].map(([, title = ""]) => title);
+    const sections = new Set(titles.map(toAnchor));
+    const links = [...text.matchAll(/\]\(#([^)]+)\)/g)].map(([, anchor = ""]) => anchor);
+    expect(links.filter((anchor) => !sections.has(anchor))).toEqual([]);
   });
 
   test("names no script that package.json does not have", async () => {
@@ -109,6 +135,14 @@ describe("the README", () => {
     expect(named.map(([, name = ""]) => name).filter((name) => !(name in scripts))).toEqual([]);
   });
 });
+
+/** What GitHub calls a section. */
+function toAnchor(title: string): string {
+  return title
+    .toLowerCase()
+    .replace(/[^\w\- ]/g, "")
+    .replaceAll(" ", "-");
+}
 
 describe("codeBlocks", () => {
   test("gives language, marks, code and line", () => {

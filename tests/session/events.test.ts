@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, mock, spyOn, test } from "bun:test";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 
 import type { SessionEvent } from "../../src/session/events.ts";
 import { EventLog } from "../../src/session/events.ts";
@@ -18,13 +19,15 @@ describe("EventLog", () => {
 
   test("counts each kind of event, and begins with none of any", () => {
     const log = new EventLog(undefined);
-    expect(log.stats()).toEqual({
+    expect(log.counts).toEqual({
       created: 0,
+      updated: 0,
       rotated: 0,
       destroyed: 0,
       expired: 0,
       rejected: 0,
       merged: 0,
+      overwritten: 0,
       dropped: 0,
       swept: 0,
       failed: 0,
@@ -32,20 +35,30 @@ describe("EventLog", () => {
     log.emit(CREATED);
     log.emit(CREATED);
     log.emit({ type: "rejected", reason: "unknown" });
-    expect(log.stats()).toMatchObject({ created: 2, rejected: 1, expired: 0 });
+    expect(log.counts).toMatchObject({ created: 2, rejected: 1, expired: 0 });
   });
 
   test("counts sessions, not calls, where an event is about several", () => {
     const log = new EventLog(undefined);
     log.emit({ type: "swept", count: 500 });
-    log.emit({ type: "destroyed", handle: null, userId: "ann", count: 3 });
-    expect(log.stats()).toMatchObject({ swept: 500, destroyed: 3 });
+    log.emit({ type: "destroyed", handles: ["a", "b", "c"], userId: "ann", count: 3 });
+    expect(log.counts).toMatchObject({ swept: 500, destroyed: 3 });
   });
 
-  test("gives a copy of its counts", () => {
+  test("returns a copy of its counts", () => {
     const log = new EventLog(undefined);
-    log.stats().created = 99;
-    expect(log.stats().created).toBe(0);
+    const before = log.counts;
+    log.emit(CREATED);
+    expect(before.created).toBe(0);
+  });
+
+  test("publishes every event on the channel bunpie:session", () => {
+    const seen: unknown[] = [];
+    const listen = (event: unknown): void => void seen.push(event);
+    subscribe("bunpie:session", listen);
+    new EventLog(undefined).emit(CREATED);
+    unsubscribe("bunpie:session", listen);
+    expect(seen).toEqual([CREATED]);
   });
 
   test.each([
@@ -61,7 +74,7 @@ describe("EventLog", () => {
     spyOn(console, "error").mockImplementation((...args) => reported.resolve(args));
     const log = new EventLog(observer);
     log.emit(CREATED);
-    expect(log.stats().created).toBe(1);
+    expect(log.counts.created).toBe(1);
     expect(await reported.promise).toEqual([
       'onEvent threw while it was told of "%s":',
       "created",

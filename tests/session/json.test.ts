@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 
 import { SessionDataError } from "../../src/session/errors.ts";
-import { decode, dictionaryOf, encode, merge } from "../../src/session/json.ts";
+import { decode, encode, merge, toDictionary } from "../../src/session/json.ts";
 
 class Point {
   readonly x = 1;
@@ -17,6 +17,10 @@ function nested(levels: number): unknown {
   let value: unknown = 1;
   for (let level = 0; level < levels; level++) value = { value };
   return value;
+}
+
+function hidden(): object {
+  return Object.defineProperty({ a: 1 }, "secret", { value: 1, enumerable: false });
 }
 
 function messageOf(value: object): string {
@@ -85,6 +89,21 @@ describe("encode", () => {
     expect(messageOf(value)).toContain(message);
   });
 
+  test.each([
+    ["a symbol for a key", { [Symbol("s")]: 1 }, "session[Symbol(s)] has a symbol for a key"],
+    ["one deep inside", { a: [{ [Symbol("s")]: 1 }] }, "session.a[0][Symbol(s)] has a symbol"],
+    ["a hidden property", hidden(), "session.secret is a hidden property, which JSON drops."],
+    ["one deep inside an array", { a: [hidden()] }, "session.a[0].secret is a hidden property"],
+    ["a named property of an array", { a: Object.assign([1], { total: 1 }) }, "session.a.total is"],
+    ["a subclass of Array", { a: new (class Row extends Array {})() }, "session.a is a Row"],
+  ])("B14: refuses %s and names its key path", (_, value, message) => {
+    expect(messageOf(value)).toContain(message);
+  });
+
+  test("B14: only -0 comes back as something else", () => {
+    expect(encode({ zero: -0 }, "session")).toBe('{"zero":0}');
+  });
+
   test("S4: finds the one fault among much that is none", () => {
     const fine = {
       yes: true,
@@ -107,7 +126,7 @@ describe("encode", () => {
 
   test("S1: writes __proto__, constructor and prototype as keys like any other", () => {
     const text = '{"__proto__":{"admin":true},"constructor":1,"prototype":{"__proto__":2}}';
-    expect(encode(dictionaryOf(JSON.parse(text)), "session")).toBe(text);
+    expect(encode(toDictionary(JSON.parse(text)), "session")).toBe(text);
     expect(Object.prototype).not.toHaveProperty("admin");
   });
 });
@@ -137,9 +156,9 @@ describe("decode", () => {
   });
 });
 
-describe("dictionaryOf", () => {
+describe("toDictionary", () => {
   test("S1: copies __proto__ as a key and inherits nothing", () => {
-    const copy = dictionaryOf(JSON.parse('{"__proto__":{"admin":true}}'));
+    const copy = toDictionary(JSON.parse('{"__proto__":{"admin":true}}'));
     expect(Object.keys(copy)).toEqual(["__proto__"]);
     expect(Object.getPrototypeOf(copy)).toBeNull();
   });
@@ -162,18 +181,28 @@ describe("merge", () => {
       { a: { b: [1, 2] } },
     ],
   ])("%s", (_, base, mine, theirs, expected) => {
-    expect({ ...merge(base, mine, theirs) }).toEqual(expected as Record<string, unknown>);
+    expect({ ...merge(base, mine, theirs).merged }).toEqual(expected as Record<string, unknown>);
   });
 
   test("S1: merges __proto__ and constructor as keys like any other", () => {
     const mine = JSON.parse('{"__proto__":{"admin":true},"constructor":1}');
-    const merged = merge({}, mine, { a: 1 });
+    const { merged } = merge({}, mine, { a: 1 });
     expect(JSON.stringify(merged)).toBe('{"a":1,"__proto__":{"admin":true},"constructor":1}');
     expect(({} as Record<string, unknown>)["admin"]).toBeUndefined();
   });
 
   test("leaves its arguments as they were", () => {
     const [base, mine, theirs] = [{ a: 1 }, {}, { a: 1, b: 2 }].map((each) => Object.freeze(each));
-    expect({ ...merge(base ?? {}, mine ?? {}, theirs ?? {}) }).toEqual({ b: 2 });
+    expect({ ...merge(base ?? {}, mine ?? {}, theirs ?? {}).merged }).toEqual({ b: 2 });
+  });
+
+  test.each([
+    ["which both changed", { a: 0, b: 0 }, { a: 1, b: 1 }, { a: 2, b: 0 }, ["a"]],
+    ["which both changed to the same", { a: 0 }, { a: 1 }, { a: 1 }, []],
+    ["which I removed and they changed", { a: 0 }, {}, { a: 2 }, ["a"]],
+    ["which both added", {}, { a: 1 }, { a: 2 }, ["a"]],
+    ["which only they changed", { a: 0 }, { a: 0 }, { a: 2 }, []],
+  ])("B19: names the keys that it overwrites: one %s", (_, base, mine, theirs, keys) => {
+    expect(merge(base, mine, theirs).overwritten).toEqual(keys);
   });
 });

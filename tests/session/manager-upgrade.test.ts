@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, expectTypeOf, mock, spyOn, test } from "bun:test";
 
+import { Sessions } from "../../src/http/sessions.ts";
 import { SessionDataError } from "../../src/session/errors.ts";
-import { Sessions } from "../../src/session/manager.ts";
 import type { Session } from "../../src/session/session.ts";
+import type { MaybePromise } from "../../src/store/maybe-promise.ts";
 import { exchange, handshake, setCookiesIn } from "../support/raw.ts";
 import { TappedStore } from "../support/tapped-store.ts";
 import { Visitor } from "../support/visitor.ts";
@@ -185,12 +186,12 @@ describe("the type of a wrapped handler", () => {
       expectTypeOf(session.visits).toEqualTypeOf<number | undefined>();
       return new Response("");
     });
-    expectTypeOf(page).toEqualTypeOf<(request: Request) => Promise<Response>>();
+    expectTypeOf(page).toEqualTypeOf<(request: Request) => MaybePromise<Response>>();
     const socket = sessions.wrap((_request: Request, _session, server: Bun.Server<undefined>) =>
       server.pendingRequests > 0 ? new Response("") : undefined,
     );
     expectTypeOf(socket).toEqualTypeOf<
-      (request: Request, server: Bun.Server<undefined>) => Promise<Response | undefined>
+      (request: Request, server: Bun.Server<undefined>) => MaybePromise<Response | undefined>
     >();
   });
 });

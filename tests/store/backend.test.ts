@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 
-import type { SessionRecord } from "../../src/store/backend.ts";
-import { NEW_RECORD, SESSION_TIMEOUT } from "../../src/store/backend.ts";
+import { SESSION_TIMEOUT } from "../../src/store/backend.ts";
+import type { SessionRecord } from "../../src/store/record.ts";
+import { NEW_RECORD } from "../../src/store/record.ts";
 import { STORES } from "../support/backends.ts";
 import { FakeClock } from "../support/clock.ts";
 import { TappedStore } from "../support/tapped-store.ts";
@@ -19,11 +20,11 @@ test("SESSION_TIMEOUT is eight hours, in seconds", () => {
 // What every store inherits: the two methods of a plain backend, on top of its own.
 describe.each(STORES)("%s", (_, create) => {
   describe("load", () => {
-    test("gives {} for an id that was never saved", async () => {
+    test("returns {} for an id that was never saved", async () => {
       expect(await create(Date.now).load("id")).toEqual({});
     });
 
-    test("gives what was saved, and a copy of its own to each caller", async () => {
+    test("returns what was saved, and a copy of its own to each caller", async () => {
       const store = create(Date.now);
       const data = { list: [1] };
       await store.save("id", data, 60);
@@ -32,7 +33,7 @@ describe.each(STORES)("%s", (_, create) => {
       expect(await store.load("id")).not.toBe(await store.load("id"));
     });
 
-    test("S2: gives {} for a record whose data is no dictionary", async () => {
+    test("S2: returns {} for a record whose data is no dictionary", async () => {
       const clock = new FakeClock();
       const store = create(clock.now);
       await store.create("id", record(clock, { data: "{" }));
@@ -51,7 +52,7 @@ describe.each(STORES)("%s", (_, create) => {
       expect(await store.load("id")).toEqual({});
     });
 
-    test("puts the data in place of what was there before, and begins the timeout anew", async () => {
+    test("puts the data in place of what was there before, and restarts the timeout", async () => {
       const clock = new FakeClock();
       const store = create(clock.now);
       await store.save("id", { a: 1, b: 1 }, 60);

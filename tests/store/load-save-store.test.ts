@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, describe, expect, mock, spyOn, test } from "bun:test";
 
+import { Sessions } from "../../src/http/sessions.ts";
 import type { SessionEvent } from "../../src/session/events.ts";
 import { hashId } from "../../src/session/id.ts";
-import { Sessions } from "../../src/session/manager.ts";
-import type { SessionBackend, SessionData, SessionRecord } from "../../src/store/backend.ts";
-import { NEW_RECORD } from "../../src/store/backend.ts";
+import type { SessionBackend, SessionData } from "../../src/store/backend.ts";
 import { LoadSaveStore } from "../../src/store/load-save-store.ts";
+import type { ForwardingNote, SessionRecord } from "../../src/store/record.ts";
+import { NEW_RECORD } from "../../src/store/record.ts";
 import { AsyncMapBackend, MapBackend, PAIRS } from "../support/backends.ts";
 import { FakeClock } from "../support/clock.ts";
 import { quiet } from "../support/quiet.ts";
@@ -19,21 +20,34 @@ function record(clock: FakeClock, changes: Partial<SessionRecord> = {}): Session
   return { ...NEW_RECORD, ...times, data: '{"a":1}', ...changes };
 }
 
+/** The note under an id that was rotated just now. */
+function makeNote(clock: FakeClock): ForwardingNote {
+  return { supersededBy: "new", expiresAt: clock.now() + 30_000 };
+}
+
 describe.each(PAIRS)("LoadSaveStore, on %s", (_, create) => {
   function setUp() {
     const clock = new FakeClock();
     const backend = create(clock.now);
-    return { clock, backend, store: new LoadSaveStore(backend, clock.now) };
+    const store = new LoadSaveStore(backend, clock.now);
+    const rotate = async () => {
+      const [old, next] = [record(clock), record(clock, { version: 2 })];
+      await store.create("old", old);
+      expect(await store.rotate("old", "new", next, old)).toBe(true);
+      return { old, next };
+    };
+    return { clock, backend, store, rotate, note: makeNote(clock) };
   }
 
-  test("gives back every fact of a record", async () => {
+  test("returns every fact of a record", async () => {
     const { clock, store } = setUp();
-    const facts = { userId: "ann", authenticatedAt: 1, remember: 60, flash: '{"n":1}', version: 7 };
+    const times = { authenticatedAt: 1, remember: 60 };
+    const facts = { ...times, userId: "ann", flash: '{"n":1}', label: "Ann's phone", version: 7 };
     expect(await store.create("id", record(clock, facts))).toBe(true);
     expect(await store.read("id")).toEqual(record(clock, facts));
   });
 
-  test("gives undefined for an id that was never saved", async () => {
+  test("returns undefined for an id that was never saved", async () => {
     expect(await setUp().store.read("id")).toBeUndefined();
   });
 
@@ -48,37 +62,97 @@ describe.each(PAIRS)("LoadSaveStore, on %s", (_, create) => {
 
   test("replaces the version that was named and no other", async () => {
     const { clock, store } = setUp();
-    await store.create("id", record(clock));
+    const old = record(clock);
+    await store.create("id", old);
     const next = record(clock, { data: '{"b":1}', version: 2 });
-    expect(await store.replace("id", next, 2)).toBe(false);
-    expect(await store.replace("other", next, 1)).toBe(false);
-    expect(await store.replace("id", next, 1)).toBe(true);
-    expect(await store.replace("id", next, 1)).toBe(false);
+    expect(await store.replace("id", next, next)).toBe(false);
+    expect(await store.replace("other", next, old)).toBe(false);
+    expect(await store.replace("id", next, old)).toBe(true);
+    expect(await store.replace("id", next, old)).toBe(false);
     clock.advance(10 * MINUTE);
-    expect(await store.replace("id", next, 2)).toBe(false);
+    expect(await store.replace("id", next, next)).toBe(false);
   });
 
   test("lets one of many replacements of one version through", async () => {
     const { clock, store } = setUp();
-    await store.create("id", record(clock));
+    const old = record(clock);
+    await store.create("id", old);
     const answers = await Promise.all(
-      Array.from({ length: 20 }, () => store.replace("id", record(clock, { version: 2 }), 1)),
+      Array.from({ length: 20 }, () => store.replace("id", record(clock, { version: 2 }), old)),
     );
     expect(answers.filter(Boolean)).toHaveLength(1);
   });
 
   test("rotates to an id that is free, from the version that was named", async () => {
     const { clock, store } = setUp();
-    await store.create("old", record(clock));
-    await store.create("taken", record(clock));
+    const old = record(clock);
+    await store.create("old", old);
+    await store.create("taken", old);
     const next = record(clock, { data: '{"b":1}', version: 2 });
-    expect(await store.rotate("old", "new", next, 2)).toBe(false);
-    expect(await store.rotate("old", "taken", next, 1)).toBe(false);
-    expect(await store.rotate("old", "old", next, 1)).toBe(false);
-    expect(await store.read("old")).toEqual(record(clock));
-    expect(await store.rotate("old", "new", next, 1)).toBe(true);
-    expect(await store.read("old")).toBeUndefined();
+    expect(await store.rotate("old", "new", next, next)).toBe(false);
+    expect(await store.rotate("old", "taken", next, old)).toBe(false);
+    expect(await store.rotate("old", "old", next, old)).toBe(false);
+    expect(await store.read("old")).toEqual(old);
+    expect(await store.rotate("old", "new", next, old)).toBe(true);
     expect(await store.read("new")).toEqual(next);
+  });
+
+  test("leaves a note under the old id, and no session with the backend", async () => {
+    const { store, rotate, note, backend } = setUp();
+    await rotate();
+    expect(await store.read("old")).toEqual(note);
+    expect((await backend.load("old")) ?? {}).toEqual({});
+  });
+
+  test("opens nothing under a note, and creates nothing in its place", async () => {
+    const { clock, store, rotate, note } = setUp();
+    const { old, next } = await rotate();
+    const later = record(clock, { version: 3 });
+    const answers = [
+      await store.create("old", old),
+      await store.replace("old", later, old),
+      await store.replace("old", later, next),
+      await store.rotate("old", "other", later, old),
+      await store.rotate("new", "old", later, next),
+      await store.touch("old", clock.now() + MINUTE),
+    ];
+    expect(answers).toEqual([false, false, false, false, false, false]);
+    expect(await store.load("old")).toEqual({});
+    expect(await store.read("old")).toEqual(note);
+  });
+
+  test("B3: keeps a note for 30 seconds, and its id ended after that", async () => {
+    const { clock, store, rotate, note, backend } = setUp();
+    await rotate();
+    await backend.save("old", { late: 1 }, 60 * 60);
+    clock.advance(29_999);
+    expect(await store.read("old")).toEqual(note);
+    clock.advance(1);
+    expect(await store.read("old")).toBeUndefined();
+    expect(await store.delete("old")).toBeUndefined();
+    expect(await store.create("old", record(clock))).toBe(true);
+    expect(await store.read("old")).toEqual(record(clock));
+  });
+
+  test("B3: deletes a note, and returns the id that it names, once", async () => {
+    const { store, rotate } = setUp();
+    await rotate();
+    expect(await store.delete("old")).toBe("new");
+    expect(await store.read("old")).toBeUndefined();
+    expect(await store.delete("old")).toBeUndefined();
+    expect(await store.delete("new")).toBeUndefined();
+    expect(await store.read("new")).toBeUndefined();
+  });
+
+  test("follows a session that is rotated while it is deleted", async () => {
+    const { clock, store } = setUp();
+    const old = record(clock);
+    await store.create("old", old);
+    const answers = [
+      store.rotate("old", "new", record(clock, { version: 2 }), old),
+      store.delete("old"),
+    ];
+    expect(await Promise.all(answers)).toEqual([true, "new"]);
   });
 
   test("touches what is there, and raises its version", async () => {
@@ -97,7 +171,7 @@ describe.each(PAIRS)("LoadSaveStore, on %s", (_, create) => {
     const { clock, store, backend } = setUp();
     await store.create("id", record(clock));
     await store.delete("id");
-    expect(await store.replace("id", record(clock, { version: 2 }), 1)).toBe(false);
+    expect(await store.replace("id", record(clock, { version: 2 }), record(clock))).toBe(false);
     expect(await store.touch("id", clock.now() + MINUTE)).toBe(false);
     await backend.save("id", { a: 1 }, 60 * 60);
     expect(await store.read("id")).toBeUndefined();
@@ -115,8 +189,9 @@ describe("LoadSaveStore", () => {
     const clock = new FakeClock();
     const store = new LoadSaveStore(new MapBackend(clock.now), clock.now);
     expect(store.create("id", record(clock))).toBe(true);
-    expect(store.rotate("id", "new", record(clock, { version: 2 }), 1)).toBe(true);
+    expect(store.rotate("id", "new", record(clock, { version: 2 }), record(clock))).toBe(true);
     expect(store.read("new")).toEqual(record(clock, { version: 2 }));
+    expect(store.read("id")).toEqual(makeNote(clock));
   });
 
   test("keeps the facts under `$` in the data, for as long as the session lives", () => {
@@ -136,6 +211,26 @@ describe("LoadSaveStore", () => {
     const backend = { load: mock(), save: mock() };
     new LoadSaveStore(backend).delete("id");
     expect(backend.save.mock.calls).toEqual([["id", {}, 0]]);
+  });
+
+  test.each([
+    ["a note", true],
+    ["a destroyed session", false],
+  ])("leaves %s as it was where a delete fails", (_, isRotated) => {
+    const clock = new FakeClock();
+    const backend = new MapBackend(clock.now);
+    const store = new LoadSaveStore(backend, clock.now);
+    const old = record(clock);
+    store.create("old", old);
+    if (isRotated) store.rotate("old", "new", record(clock, { version: 2 }), old);
+    else store.delete("old");
+    const save = spyOn(backend, "save").mockImplementationOnce(() => {
+      throw new Error("The disk is full.");
+    });
+    expect(() => store.delete("old")).toThrow("The disk is full.");
+    save.mockRestore();
+    backend.save("old", { late: 1 }, 60);
+    expect(store.read("old")).toEqual(isRotated ? makeNote(clock) : undefined);
   });
 
   test.each([{}, null, undefined])("takes %p for no session", (data) => {
@@ -202,7 +297,7 @@ describe("a session that something else than Bunpie has saved", () => {
   });
 });
 
-describe("what a two-method backend gives that is no session", () => {
+describe("what a two-method backend returns that is no session", () => {
   const ring: SessionData = {};
   ring["self"] = ring;
   const now = Date.now();
@@ -250,7 +345,7 @@ async function setUpLate() {
   const visitor = new Visitor(sessions);
   await visitor.visit((session) => (session["a"] = 1));
   const { promise, resolve: answer } = Promise.withResolvers<void>();
-  /** The next load gives what is there now, but only when it is told to answer. */
+  /** The next load returns what is there now, but only when it is told to answer. */
   const delayNextLoad = (): void => {
     const loaded = backend.load(hashId(visitor.id));
     spyOn(backend, "load").mockImplementationOnce(() => promise.then(() => loaded));
@@ -280,7 +375,7 @@ describe("a two-method backend that answers when nobody waits any more", () => {
     answer();
     await Bun.sleep(1);
     expect(await visitor.look()).toEqual({ a: 2 });
-    expect(events).toEqual(["created", "failed"]);
+    expect(events).toEqual(["created", "failed", "updated"]);
   });
 
   test("L6: does not bring back what was destroyed since, not even in another process", async () => {

@@ -47,4 +47,27 @@ describe("Tombstones", () => {
     }
     expect(remembered(tombstones, 15)).toBe(13);
   });
+
+  test("return the note that was added with an id, from either generation", () => {
+    const tombstones = new Tombstones(10);
+    const notes = Array.from({ length: 15 }, (_, index) => ({
+      supersededBy: `new ${index}`,
+      expiresAt: index,
+    }));
+    for (const [index, note] of notes.entries()) tombstones.add(`old ${index}`, note);
+    expect(notes.map((_, index) => tombstones.findNote(`old ${index}`))).toEqual(notes);
+    expect(tombstones.findNote("another")).toBeUndefined();
+  });
+
+  test.each([
+    ["the younger", 5],
+    ["the older", 15],
+  ])("forget the note of an id that is added again without one, from %s generation", (_, count) => {
+    const tombstones = new Tombstones(10);
+    tombstones.add("id", { supersededBy: "new", expiresAt: 1 });
+    for (let index = 0; index < count; index++) tombstones.add(String(index));
+    tombstones.add("id");
+    expect(tombstones.has("id")).toBe(true);
+    expect(tombstones.findNote("id")).toBeUndefined();
+  });
 });

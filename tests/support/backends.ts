@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { InMemorySessionBackend } from "../../src/backends/memory/backend.ts";
 import { RedisSessionBackend } from "../../src/backends/redis/backend.ts";
 import { SqliteSessionBackend } from "../../src/backends/sqlite/backend.ts";
-import type { SessionBackend, SessionData, SessionStore } from "../../src/store/backend.ts";
+import type { SessionBackend, SessionData } from "../../src/store/backend.ts";
 import { SESSION_TIMEOUT } from "../../src/store/backend.ts";
+import type { SessionStore } from "../../src/store/session-store.ts";
 import { randomPrefix, redis, redisClient } from "./redis.ts";
 
 type Clock = () => number;

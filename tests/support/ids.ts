@@ -1,5 +1,5 @@
-import type { SessionStore } from "../../src/store/backend.ts";
-import { NEW_RECORD } from "../../src/store/backend.ts";
+import { NEW_RECORD } from "../../src/store/record.ts";
+import type { SessionStore } from "../../src/store/session-store.ts";
 import type { Random } from "./random.ts";
 
 /** An id of the form that Bunpie's have, from random numbers that can be had again. */
@@ -15,16 +15,21 @@ export function idsFrom(random: Random, count: number): string[] {
 }
 
 /** What a store knows the session by, found without Bunpie's code. */
-export function keyOf(id: string): string {
-  return new Bun.CryptoHasher("sha256").update(id).digest("base64url");
+export function keyOf(id: string, cookieName = "session_id"): string {
+  const realm = cookieName === "session_id" ? "" : `\n${cookieName}\n`;
+  return new Bun.CryptoHasher("sha256").update(id + realm).digest("base64url");
 }
 
 /** Puts a live session into the store for each id, by hand. */
-export async function plant(store: SessionStore, ids: readonly string[]): Promise<void> {
+export async function plant(
+  store: SessionStore,
+  ids: readonly string[],
+  cookieName?: string,
+): Promise<void> {
   const now = Date.now();
   const times = { createdAt: now, touchedAt: now, expiresAt: now + 60 * 60_000 };
   const record = { ...NEW_RECORD, ...times, data: '{"visits":1}' };
-  await Promise.all(ids.map((id) => store.create(keyOf(id), record)));
+  await Promise.all(ids.map((id) => store.create(keyOf(id, cookieName), record)));
 }
 
 /** Every id-like text that differs from this one in one character, of those that ids are made of. */

@@ -60,7 +60,10 @@ export const INTEGRATIONS: readonly Integration[] = [
   { name: "Hono", create: onHono, refuses: true, clearsAfterError: true },
 ];
 
-function onApp({ backend, ...session }: SessionsOptions, pages: readonly Page[]): Service {
+function onApp(
+  { backend, trustedOrigins = [], crossOrigin = "refuse", ...session }: SessionsOptions,
+  pages: readonly Page[],
+): Service {
   class Pages extends App {
     async index(page: string): Promise<unknown> {
       const answer = await ask(
@@ -77,7 +80,7 @@ function onApp({ backend, ...session }: SessionsOptions, pages: readonly Page[])
       return "cookies";
     }
   }
-  const app = new Pages({ sessionBackend: backend, session });
+  const app = new Pages({ sessionBackend: backend, session, trustedOrigins, crossOrigin });
   return { fetch: app.fetch, listen: () => app.listen(0) };
 }
 
@@ -86,7 +89,13 @@ const ERROR = { development: false, error: () => new Response("error", { status:
 function inFetch(options: SessionsOptions, pages: readonly Page[]): Service {
   const handler = wrapped(options, pages);
   return {
-    fetch: (request) => handler(request).catch(ERROR.error),
+    fetch: async (request) => {
+      try {
+        return await handler(request);
+      } catch {
+        return ERROR.error();
+      }
+    },
     listen: () => Bun.serve({ port: 0, ...ERROR, fetch: (request) => handler(request) }),
   };
 }
@@ -116,7 +125,7 @@ function wrapped(options: SessionsOptions, pages: readonly Page[]) {
 function onElysia(options: SessionsOptions, pages: readonly Page[]): Service {
   const app = new Elysia()
     .use(elysiaSessions(new Sessions(options)))
-    .get("/:page", async ({ params, session, redirect, cookie }) => {
+    .all("/:page", async ({ params, session, redirect, cookie }) => {
       const answer = await ask(pages, params.page, session, () => status(409, "Refused."));
       if (typeof answer === "string" || answer instanceof Response) return answer;
       if ("redirect" in answer) return redirect(answer.redirect, 303);
@@ -136,7 +145,7 @@ function onElysia(options: SessionsOptions, pages: readonly Page[]): Service {
 }
 
 function onHono(options: SessionsOptions, pages: readonly Page[]): Service {
-  const app = new Hono().use(honoSessions(new Sessions(options))).get("/:page", async (c) => {
+  const app = new Hono().use(honoSessions(new Sessions(options))).all("/:page", async (c) => {
     const answer = await ask(
       pages,
       c.req.param("page"),

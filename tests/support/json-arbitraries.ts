@@ -45,7 +45,7 @@ const { value } = fc.letrec<{ value: unknown }>((tie) => ({
     { maxDepth: 4, depthSize: "small" },
     { weight: 60, arbitrary: leaf },
     { weight: 15, arbitrary: fc.array(tie("value"), { maxLength: 3 }) },
-    { weight: 15, arbitrary: dictionaryOf([...KEYS, ...RESERVED], tie("value"), 3) },
+    { weight: 15, arbitrary: toDictionary([...KEYS, ...RESERVED], tie("value"), 3) },
     { weight: 1, arbitrary: deep },
   ),
 }));
@@ -54,12 +54,12 @@ const { value } = fc.letrec<{ value: unknown }>((tie) => ({
 export const jsonValue = value;
 
 /** What a session may hold: hostile keys, and whatever JSON can hold below them. */
-export const sessionData: fc.Arbitrary<Dictionary> = dictionaryOf(KEYS, value, 4);
+export const sessionData: fc.Arbitrary<Dictionary> = toDictionary(KEYS, value, 4);
 
 /** What a flash message may be called. */
 export const flashName: fc.Arbitrary<string> = fc.constantFrom(...KEYS, ...RESERVED);
 
-function dictionaryOf(
+function toDictionary(
   keys: readonly string[],
   values: fc.Arbitrary<unknown>,
   maxLength: number,

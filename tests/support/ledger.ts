@@ -1,5 +1,5 @@
-import { Sessions } from "../../src/session/manager.ts";
-import type { SessionStore } from "../../src/store/backend.ts";
+import { Sessions } from "../../src/http/sessions.ts";
+import type { SessionStore } from "../../src/store/session-store.ts";
 import { Visitor } from "./visitor.ts";
 
 type Random = (limit: number) => number;
@@ -53,8 +53,8 @@ export class Ledger {
     const rows: [id: string, values: object][] = [];
     for (const id of this.#ids) {
       const request = new Request("http://localhost/", { headers: { cookie: `session_id=${id}` } });
-      const { stored, session } = await sessions.open(request);
-      if (stored !== undefined) rows.push([id, { ...session }]);
+      const { arrived, session } = await sessions.open(request);
+      if (arrived.at === "store") rows.push([id, { ...session }]);
     }
     await sessions.close();
     return this.#states.get(textOf(rows)) ?? -1;

@@ -57,15 +57,16 @@ export class ModelSession {
     if (!this.isAliveAt(now)) this.#isStored = false;
   }
 
-  /** A request that began at `begun` is answered at `now`. */
-  serve(deed: Deed, begun: number, now: number): CookieNews {
-    if (!this.isAliveAt(begun)) return this.#begin(deed, now);
+  /** A request that began at `begun`, with a cookie or without, is answered at `now`. */
+  serve(deed: Deed, begun: number, now: number, hasCookie: boolean): CookieNews {
+    if (!this.isAliveAt(begun)) return this.#begin(deed, now, hasCookie);
     if (deed === "destroys") {
       this.#isStored = false;
       return "cleared";
     }
     const isLogin = deed.startsWith("logs in");
-    if (isLogin) return this.#logIn(deed, now);
+    // A login of the user whose session it was does not outlive its end.
+    if (isLogin && (this.user === null || this.isAliveAt(now))) return this.#logIn(deed, now);
     // It ended while the request ran: what the request wrote has nowhere to go.
     if (!this.isAliveAt(now)) return "none";
     if (deed !== "reads") this.count++;
@@ -75,9 +76,13 @@ export class ModelSession {
     return isUse && this.#isRemembered ? this.#idNews : "none";
   }
 
-  /** Nothing is there. Who only reads, or destroys what is not there, leaves it at that. */
-  #begin(deed: Deed, now: number): CookieNews {
-    if (deed === "reads" || deed === "destroys") return "none";
+  /** Nothing is there. To read leaves it at that, and to destroy it clears the cookie for good. */
+  #begin(deed: Deed, now: number, hasCookie: boolean): CookieNews {
+    if (deed === "reads") return "none";
+    if (deed === "destroys") {
+      this.#isStored = false;
+      return hasCookie ? "cleared" : "none";
+    }
     this.count = 0;
     this.user = null;
     this.#idle = IDLE;
@@ -89,8 +94,10 @@ export class ModelSession {
 
   #logIn(deed: Deed, now: number): CookieNews {
     this.count++;
+    const isKnown = this.user !== null;
     this.user = "ann";
-    this.#idle = deed === "logs in" ? IDLE : REMEMBERED;
+    if (deed === "logs in, remembered") this.#idle = REMEMBERED;
+    else if (!isKnown) this.#idle = IDLE;
     [this.#beganAt, this.#usedAt, this.#isStored] = [now, now, true];
     return this.#idNews;
   }

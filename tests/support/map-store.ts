@@ -1,66 +1,66 @@
-import type { SessionInfo, SessionRecord } from "../../src/store/backend.ts";
-import { SessionStore } from "../../src/store/backend.ts";
+import type { ForwardingNote, SessionInfo, SessionRecord } from "../../src/store/record.ts";
+import { isNote, NOTE_LIFETIME, toInfo } from "../../src/store/record.ts";
+import { SessionStore } from "../../src/store/session-store.ts";
 
-/** The least that a store can be: records in a `Map`, which several can share. */
+/** What lies under an id. */
+export type Row = SessionRecord | ForwardingNote;
+
+/** The least that a store can be: records and notes in a `Map`, which several can share. */
 export class MapStore extends SessionStore {
-  readonly rows: Map<string, SessionRecord>;
+  override readonly isSynchronous = true;
+  readonly rows: Map<string, Row>;
 
-  constructor(now?: () => number, rows = new Map<string, SessionRecord>()) {
+  constructor(now?: () => number, rows = new Map<string, Row>()) {
     super(now);
     this.rows = rows;
   }
 
-  read(id: string): SessionRecord | undefined {
+  read(id: string): Row | undefined {
     return this.rows.get(id);
   }
 
-  /** The record, unless it has expired. */
-  live(id: string): SessionRecord | undefined {
-    const record = this.rows.get(id);
-    return record === undefined || record.expiresAt <= this.now() ? undefined : record;
-  }
-
   create(id: string, record: SessionRecord): boolean {
-    return this.live(id) === undefined && this.put(id, record);
+    return !this.isTaken(id) && this.put(id, record);
   }
 
-  replace(id: string, record: SessionRecord, version: number): boolean {
-    return this.live(id)?.version === version && this.put(id, record);
+  replace(id: string, record: SessionRecord, old: SessionRecord): boolean {
+    return this.findLive(id)?.version === old.version && this.put(id, record);
   }
 
-  rotate(oldId: string, newId: string, record: SessionRecord, version: number): boolean {
-    if (this.live(oldId)?.version !== version || this.live(newId) !== undefined) return false;
-    this.rows.delete(oldId);
+  rotate(oldId: string, newId: string, record: SessionRecord, old: SessionRecord): boolean {
+    if (this.findLive(oldId)?.version !== old.version || this.isTaken(newId)) return false;
+    this.leaveNote(oldId, newId);
     return this.put(newId, record);
   }
 
   touch(id: string, expiresAt: number): boolean {
-    const record = this.live(id);
+    const record = this.findLive(id);
     if (record === undefined) return false;
     const version = record.version + 1;
     return this.put(id, { ...record, touchedAt: this.now(), expiresAt, version });
   }
 
-  delete(id: string): void {
+  delete(id: string): string | undefined {
+    const successor = this.findNote(id)?.supersededBy;
     this.rows.delete(id);
+    return successor;
   }
 
-  list(userId: string): SessionInfo[] {
-    return this.listOf(
-      userId,
-      this.idsOf(userId).filter((id) => this.live(id) !== undefined),
-    );
+  list(userId: string, limit: number): SessionInfo[] {
+    const ids = this.findIds(userId).filter((id) => this.findLive(id) !== undefined);
+    return this.toInfos(userId, ids).slice(0, limit);
   }
 
-  deleteAll(userId: string, exceptId?: string): number {
-    const ids = this.idsOf(userId).filter((id) => id !== exceptId);
-    const count = ids.filter((id) => this.live(id) !== undefined).length;
+  deleteAll(userId: string, exceptId: string | undefined, limit: number): string[] {
+    const ids = this.findIds(userId)
+      .filter((id) => id !== exceptId)
+      .slice(0, limit);
     for (const id of ids) this.rows.delete(id);
-    return count;
+    return ids;
   }
 
   sweep(limit: number): number {
-    const expired = this.expiredIds().slice(0, limit);
+    const expired = this.findExpired().slice(0, limit);
     for (const id of expired) this.rows.delete(id);
     return expired.length;
   }
@@ -72,33 +72,56 @@ export class MapStore extends SessionStore {
     return this.now();
   }
 
-  /** Stores a record, whatever was there. */
-  put(id: string, record: SessionRecord): true {
-    this.rows.set(id, record);
+  /** Stores a record or a note, whatever was there. */
+  put(id: string, row: Row): true {
+    this.rows.set(id, row);
     return true;
   }
 
-  /** The ids of a user's sessions, of those too that have expired. */
-  idsOf(userId: string): string[] {
-    return [...this.rows].filter(([, record]) => record.userId === userId).map(([id]) => id);
+  /** Puts a note in the place of whatever was there. */
+  leaveNote(id: string, supersededBy: string): true {
+    return this.put(id, { supersededBy, expiresAt: this.now() + NOTE_LIFETIME });
   }
 
-  /** What a list tells of these sessions, oldest first. */
-  listOf(userId: string, ids: readonly string[]): SessionInfo[] {
+  /** Whether a live record or note has this id. */
+  isTaken(id: string): boolean {
+    const row = this.rows.get(id);
+    return row !== undefined && row.expiresAt > this.now();
+  }
+
+  /** The record, expired or not. */
+  findRecord(id: string): SessionRecord | undefined {
+    const row = this.rows.get(id);
+    return row === undefined || isNote(row) ? undefined : row;
+  }
+
+  /** The record, unless it has expired. */
+  findLive(id: string): SessionRecord | undefined {
+    return this.isTaken(id) ? this.findRecord(id) : undefined;
+  }
+
+  /** The note, expired or not. */
+  findNote(id: string): ForwardingNote | undefined {
+    const row = this.rows.get(id);
+    return row !== undefined && isNote(row) ? row : undefined;
+  }
+
+  /** The ids of a user's sessions, expired ones included. */
+  findIds(userId: string): string[] {
+    return [...this.rows.keys()].filter((id) => this.findRecord(id)?.userId === userId);
+  }
+
+  findExpired(): string[] {
+    return [...this.rows.keys()].filter((id) => !this.isTaken(id));
+  }
+
+  /** What a list tells of these sessions, the most recently touched first. */
+  toInfos(userId: string, ids: readonly string[]): SessionInfo[] {
     return ids
-      .map((handle) => {
-        const {
-          createdAt = 0,
-          touchedAt = 0,
-          expiresAt = 0,
-          authenticatedAt = null,
-        } = this.rows.get(handle) ?? {};
-        return { handle, userId, createdAt, touchedAt, expiresAt, authenticatedAt };
+      .flatMap((id) => {
+        const record = this.findRecord(id);
+        return record === undefined ? [] : [toInfo(id, userId, record)];
       })
-      .toSorted((one, other) => one.createdAt - other.createdAt);
-  }
-
-  expiredIds(): string[] {
-    return [...this.rows.keys()].filter((id) => this.live(id) === undefined);
+      .toSorted((one, other) => other.touchedAt - one.touchedAt);
   }
 }

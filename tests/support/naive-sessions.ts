@@ -1,6 +1,8 @@
 import { hashId } from "../../src/session/id.ts";
 import type { SessionBackend, SessionData } from "../../src/store/backend.ts";
-import { SESSION_TIMEOUT, SessionStore } from "../../src/store/backend.ts";
+import { SESSION_TIMEOUT } from "../../src/store/backend.ts";
+import type { MaybePromise } from "../../src/store/maybe-promise.ts";
+import { SessionStore } from "../../src/store/session-store.ts";
 
 /** What a handler gets from either layer, as far as a race needs it. */
 export interface SharedSession {
@@ -12,7 +14,7 @@ export interface SharedSession {
 export interface SessionLayer {
   wrap(
     handler: (request: Request, session: SharedSession) => Promise<Response>,
-  ): (request: Request) => Promise<Response>;
+  ): (request: Request) => MaybePromise<Response>;
   close(): Promise<void>;
 }
 

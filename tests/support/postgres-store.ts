@@ -1,6 +1,6 @@
 import { PostgresSessionBackend } from "../../src/backends/postgres/backend.ts";
-import type { SessionInfo, SessionRecord } from "../../src/store/backend.ts";
-import { SessionStore } from "../../src/store/backend.ts";
+import type { ForwardingNote, SessionInfo, SessionRecord } from "../../src/store/record.ts";
+import { SessionStore } from "../../src/store/session-store.ts";
 import { postgres, Schema } from "./postgres.ts";
 
 /** The PostgreSQL backend in a schema of its own, which goes when the store is closed. */
@@ -17,7 +17,7 @@ export class PostgresStore extends SessionStore {
     );
   }
 
-  async read(id: string): Promise<SessionRecord | undefined> {
+  async read(id: string): Promise<SessionRecord | ForwardingNote | undefined> {
     return (await this.#backend).read(id);
   }
 
@@ -25,33 +25,37 @@ export class PostgresStore extends SessionStore {
     return (await this.#backend).create(id, record);
   }
 
-  async replace(id: string, record: SessionRecord, version: number): Promise<boolean> {
-    return (await this.#backend).replace(id, record, version);
+  async replace(id: string, record: SessionRecord, old: SessionRecord): Promise<boolean> {
+    return (await this.#backend).replace(id, record, old);
   }
 
   async rotate(
     oldId: string,
     newId: string,
     record: SessionRecord,
-    version: number,
+    old: SessionRecord,
   ): Promise<boolean> {
-    return (await this.#backend).rotate(oldId, newId, record, version);
+    return (await this.#backend).rotate(oldId, newId, record, old);
   }
 
   async touch(id: string, expiresAt: number): Promise<boolean> {
     return (await this.#backend).touch(id, expiresAt);
   }
 
-  async delete(id: string): Promise<void> {
+  async delete(id: string): Promise<string | undefined> {
     return (await this.#backend).delete(id);
   }
 
-  async list(userId: string): Promise<readonly SessionInfo[]> {
-    return (await this.#backend).list(userId);
+  async list(userId: string, limit: number): Promise<readonly SessionInfo[]> {
+    return (await this.#backend).list(userId, limit);
   }
 
-  async deleteAll(userId: string, exceptId?: string): Promise<number> {
-    return (await this.#backend).deleteAll(userId, exceptId);
+  async deleteAll(
+    userId: string,
+    exceptId: string | undefined,
+    limit: number,
+  ): Promise<readonly string[]> {
+    return (await this.#backend).deleteAll(userId, exceptId, limit);
   }
 
   async sweep(limit: number): Promise<number> {

@@ -1,12 +1,13 @@
 /**
  * What a header says of a cookie, read as RFC 6265bis has it and without Bunpie's code: pairs stand
  * between semicolons, spaces and tabs around them do not count, and everything else does. Where it
- * is said twice, nothing is said.
+ * is said several times, the first four different values count.
  */
-export function valueIn(header: string, name: string): string | undefined {
+export function valuesIn(header: string, name: string): readonly string[] {
   const pairs = header.split(";").map(withoutBlanks);
   const values = pairs.filter((pair) => pair.startsWith(`${name}=`));
-  return values.length === 1 ? withoutBlanks(values[0]?.slice(name.length + 1) ?? "") : undefined;
+  const trimmed = values.map((pair) => withoutBlanks(pair.slice(name.length + 1)));
+  return [...new Set(trimmed)].slice(0, 4);
 }
 
 function withoutBlanks(text: string): string {

@@ -1,7 +1,7 @@
 import { PostgresSessionBackend } from "../../src/backends/postgres/backend.ts";
 import { RedisSessionBackend } from "../../src/backends/redis/backend.ts";
 import { SqliteSessionBackend } from "../../src/backends/sqlite/backend.ts";
-import type { SessionStore } from "../../src/store/backend.ts";
+import type { SessionStore } from "../../src/store/session-store.ts";
 
 /** What a busy machine may keep a test's processes waiting for, in milliseconds. */
 const PATIENCE = 20_000;

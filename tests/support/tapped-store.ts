@@ -1,9 +1,11 @@
 import { InMemorySessionBackend } from "../../src/backends/memory/backend.ts";
-import type { MaybePromise, SessionInfo, SessionRecord } from "../../src/store/backend.ts";
-import { SessionStore } from "../../src/store/backend.ts";
+import type { MaybePromise } from "../../src/store/maybe-promise.ts";
 import { andThen } from "../../src/store/maybe-promise.ts";
+import type { ForwardingNote, SessionInfo, SessionRecord } from "../../src/store/record.ts";
+import { isNote } from "../../src/store/record.ts";
+import { SessionStore } from "../../src/store/session-store.ts";
 
-export type Operation = Exclude<keyof SessionStore, "load" | "save">;
+export type Operation = Exclude<keyof SessionStore, "load" | "save" | "isSynchronous">;
 
 /** A store in memory that notes every call, and lets a test hold one up or make it fail. */
 export class TappedStore extends SessionStore {
@@ -16,7 +18,14 @@ export class TappedStore extends SessionStore {
     this.inner = new InMemorySessionBackend(now === undefined ? {} : { now });
   }
 
-  /** The next call of `operation` waits for what `tap` gives, or fails with what it throws. */
+  /** The live record under an id: neither a note nor one that has expired. */
+  live(id: string): SessionRecord | undefined {
+    const found = this.inner.read(id);
+    const isLive = found !== undefined && !isNote(found) && found.expiresAt > this.now();
+    return isLive ? found : undefined;
+  }
+
+  /** The next call of `operation` waits for what `tap` returns, or fails with what it throws. */
   once(operation: Operation, tap: () => MaybePromise<unknown>): void {
     this.#taps.set(operation, () => {
       this.#taps.delete(operation);
@@ -46,7 +55,7 @@ export class TappedStore extends SessionStore {
     return { reached: reached.promise, release: released.resolve };
   }
 
-  read(id: string): MaybePromise<SessionRecord | undefined> {
+  read(id: string): MaybePromise<SessionRecord | ForwardingNote | undefined> {
     return this.#tap("read", () => this.inner.read(id));
   }
 
@@ -54,33 +63,37 @@ export class TappedStore extends SessionStore {
     return this.#tap("create", () => this.inner.create(id, record));
   }
 
-  replace(id: string, record: SessionRecord, version: number): MaybePromise<boolean> {
-    return this.#tap("replace", () => this.inner.replace(id, record, version));
+  replace(id: string, record: SessionRecord, old: SessionRecord): MaybePromise<boolean> {
+    return this.#tap("replace", () => this.inner.replace(id, record, old));
   }
 
   rotate(
     oldId: string,
     newId: string,
     record: SessionRecord,
-    version: number,
+    old: SessionRecord,
   ): MaybePromise<boolean> {
-    return this.#tap("rotate", () => this.inner.rotate(oldId, newId, record, version));
+    return this.#tap("rotate", () => this.inner.rotate(oldId, newId, record, old));
   }
 
   touch(id: string, expiresAt: number): MaybePromise<boolean> {
     return this.#tap("touch", () => this.inner.touch(id, expiresAt));
   }
 
-  delete(id: string): MaybePromise<void> {
+  delete(id: string): MaybePromise<string | undefined> {
     return this.#tap("delete", () => this.inner.delete(id));
   }
 
-  list(userId: string): MaybePromise<readonly SessionInfo[]> {
-    return this.#tap("list", () => this.inner.list(userId));
+  list(userId: string, limit: number): MaybePromise<readonly SessionInfo[]> {
+    return this.#tap("list", () => this.inner.list(userId, limit));
   }
 
-  deleteAll(userId: string, exceptId?: string): MaybePromise<number> {
-    return this.#tap("deleteAll", () => this.inner.deleteAll(userId, exceptId));
+  deleteAll(
+    userId: string,
+    exceptId: string | undefined,
+    limit: number,
+  ): MaybePromise<readonly string[]> {
+    return this.#tap("deleteAll", () => this.inner.deleteAll(userId, exceptId, limit));
   }
 
   sweep(limit: number): MaybePromise<number> {

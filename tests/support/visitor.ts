@@ -1,4 +1,4 @@
-import type { Sessions } from "../../src/session/manager.ts";
+import type { Sessions } from "../../src/http/sessions.ts";
 import type { Session } from "../../src/session/session.ts";
 import { TestClient } from "../../src/testing/client.ts";
 
@@ -46,7 +46,7 @@ export class Visitor {
     return copy;
   }
 
-  #answer(request: Request): Promise<Response> {
+  async #answer(request: Request): Promise<Response> {
     const page = this.#pages[Number(new URL(request.url).pathname.slice(1))];
     return this.#sessions.wrap(async (_request, session) => {
       const value = await page?.(session);

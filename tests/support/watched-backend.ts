@@ -36,6 +36,8 @@ export function watch<Backend extends SessionBackend>(inner: Backend): Watched<B
     },
     backend: new Proxy(inner, {
       get(target, name) {
+        // Whatever it is: `before` may take its time.
+        if (name === "isSynchronous") return false;
         // Of the backend itself: a proxy has none of its private fields.
         const value: unknown = Reflect.get(target, name, target);
         if (typeof value !== "function") return value;

@@ -13,9 +13,10 @@ const FIXTURE = join(import.meta.dir, "../fixtures/broken-backends.ts");
 let outcomes: readonly Outcome[];
 
 beforeAll(async () => {
-  // Side by side, so that backends that never let go are waited for together.
-  outcomes = await runTests(FIXTURE, "--concurrent", "--max-concurrency=200");
-}, 30_000);
+  // Side by side, so that backends that never let go are waited for together. On a busy machine each
+  // waits for all the others.
+  outcomes = await runTests(FIXTURE, "--concurrent", "--max-concurrency=200", "--timeout=60000");
+}, 60_000);
 
 /** The names of the tests of one kind of backends, or of one backend, that came to an end so. */
 function namesOf(kind: string, fault?: string, states = ["passed", "failed"]): string[] {

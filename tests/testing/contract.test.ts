@@ -12,28 +12,32 @@ const SAID_IN_PASSING = new Set([
   "Where sessions are kept: two methods, synchronous or not.",
   "Between processes, two requests that write the same session within the same few milliseconds can still overwrite each other: for that, extend SessionStore.",
   "Makes a store of a two-method backend.",
-  "`patience` is how long, in milliseconds, one call may keep others of its session waiting.",
-  "Between processes a small window stays open, between `load` and `save`; and nothing can be done about a `save` that takes effect after its time, in the place of what others have saved since.",
+  "`timeout` is how long, in milliseconds, one call may keep others of its session waiting.",
+  "Between processes a small window stays open, between `load` and `save`; and nothing can be done about a `save` that takes effect late, in the place of what others have saved since.",
   "A stored session.",
   "Its absolute lifetime counts from here.",
   "Opens nothing: it is a hash of the id.",
   "What the built-in backends extend, and the only thing Sessions talks to.",
   "Any method may answer at once or with a promise.",
   "The clock: Unix milliseconds.",
+  "Reads no session's data.",
 ]);
 
 /** The types whose doc comments are the contract. */
-const TYPES = /^(?:Session(?:Data|Backend|Record|Info|Store)|LoadSaveStore$)/;
+const TYPES = /^(?:Session(?:Data|Backend|Record|Info|Store)|ForwardingNote|LoadSaveStore$)/;
 
-const [backend, loadSaveStore] = await Promise.all([
-  Bun.file(join(STORE, "backend.ts")).text(),
-  Bun.file(join(STORE, "load-save-store.ts")).text(),
-]);
+const sources = await Promise.all(
+  ["backend.ts", "record.ts", "session-store.ts", "load-save-store.ts"].map((name) =>
+    Bun.file(join(STORE, name)).text(),
+  ),
+);
 
-const docs = [
-  ...docComments(backend),
-  ...[...docComments(loadSaveStore)].filter(([name]) => name === "LoadSaveStore"),
-].filter(([name]) => TYPES.test(name));
+const docs = sources.flatMap((source) =>
+  docComments(source)
+    .entries()
+    .filter(([name]) => TYPES.test(name))
+    .toArray(),
+);
 
 const checks = [SESSION_BACKEND, LOAD_SAVE_STORE, SESSION_STORE].flatMap((contract) =>
   Object.entries(contract).map(
@@ -56,7 +60,11 @@ describe("testSessionBackend", () => {
   test("reads the doc comments of what it tests", () => {
     expect(docs.length).toBeGreaterThan(30);
     expect(Object.fromEntries(docs)).toMatchObject({
-      "SessionRecord.userId": "Whose session it is; `null` while nobody has logged in.",
+      "ForwardingNote.supersededBy":
+        "The id, as the store knows it, that the session was rotated to.",
+      LoadSaveStore: expect.stringContaining("Makes a store of a two-method backend."),
+      "SessionBackend.load":
+        "The session's data. `{}`, `null` and `undefined` all mean that there is no such session.",
       "SessionStore.close":
         "Finishes what was begun and lets go of files and connections. A second call does nothing.",
     });

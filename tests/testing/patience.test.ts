@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 
 import { firstGood, isSoWithin } from "../../src/testing/patience.ts";
 
-/** Gives one value after the other, and the last one from then on. */
+/** Returns one value after the other, and the last one from then on. */
 function oneByOne<Value>(...values: readonly [Value, ...Value[]]): () => Promise<Value> {
   let next = 0;
   return async () => values[Math.min(next++, values.length - 1)] ?? values[0];
@@ -22,11 +22,11 @@ describe("isSoWithin", () => {
 });
 
 describe("firstGood", () => {
-  test("gives the first result that is good", async () => {
+  test("returns the first result that is good", async () => {
     expect(await firstGood(oneByOne(1, 2, 3), (result) => result === 2)).toBe(2);
   });
 
-  test("gives the last of twenty when none is", async () => {
+  test("returns the last of twenty when none is", async () => {
     let attempts = 0;
     const last = await firstGood(
       async () => ++attempts,

@@ -1,9 +1,9 @@
 import { afterAll, describe, expect } from "bun:test";
 
-import type { SessionRecord } from "../../src/store/backend.ts";
 import { expiredRecord, randomId, recordOf } from "../../src/testing/records.ts";
 import { testSessionBackend } from "../../src/testing/session-backend.ts";
 import { MapBackend } from "../support/backends.ts";
+import type { Row } from "../support/map-store.ts";
 import { MapStore } from "../support/map-store.ts";
 import { seededRandom } from "../support/random.ts";
 
@@ -17,21 +17,21 @@ describe.concurrent("on one database, with a clock of its own", () => {
     save: async (id, data, timeout) => database.save(id, data, timeout),
   }));
 
-  const rows = new Map<string, SessionRecord>();
+  const rows = new Map<string, Row>();
 
   /** Shows nothing that has expired, and after `close` nothing at all. */
   class ClosableStore extends MapStore {
     #isClosed = false;
-    override live(id: string): SessionRecord | undefined {
+    override isTaken(id: string): boolean {
       this.#check();
-      return super.live(id);
+      return super.isTaken(id);
     }
-    override read(id: string): SessionRecord | undefined {
-      return this.live(id);
+    override read(id: string): Row | undefined {
+      return this.isTaken(id) ? super.read(id) : undefined;
     }
-    override delete(id: string): void {
+    override delete(id: string): string | undefined {
       this.#check();
-      super.delete(id);
+      return super.delete(id);
     }
     override close(): void {
       this.#isClosed = true;
@@ -52,7 +52,7 @@ describe.concurrent("on one database, with a clock of its own", () => {
 
 describe("on a server that others use", () => {
   const random = seededRandom(2);
-  const rows = new Map<string, SessionRecord>();
+  const rows = new Map<string, Row>();
   for (let count = 0; count < 1_000; count++) {
     rows.set(randomId(), recordOf({ userId: count % 2 === 0 ? null : randomId() }));
     rows.set(randomId(), expiredRecord());
@@ -61,7 +61,7 @@ describe("on a server that others use", () => {
 
   /** Somebody else sweeps now and then, holds what is to be swept, and has sessions that expire. */
   class BusyStore extends MapStore {
-    override read(id: string): SessionRecord | undefined {
+    override read(id: string): Row | undefined {
       if (random(8) === 0) super.sweep(500);
       if (random(8) === 0) rows.set(randomId(), expiredRecord());
       return super.read(id);

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
 
-import type { SessionRecord } from "../../src/store/backend.ts";
 import { recordOf } from "../../src/testing/records.ts";
 import { beginTrial, neverTwice } from "../../src/testing/trial.ts";
 import { MapBackend } from "../support/backends.ts";
+import type { Row } from "../support/map-store.ts";
 import { MapStore } from "../support/map-store.ts";
 
 describe("a trial", () => {
@@ -17,7 +17,7 @@ describe("a trial", () => {
   });
 
   test("removes what it has stored, and closes all that it has opened", async () => {
-    const rows = new Map<string, SessionRecord>([["another's", recordOf()]]);
+    const rows = new Map<string, Row>([["another's", recordOf()]]);
     let open = 0;
     class Counted extends MapStore {
       override close(): void {
@@ -40,7 +40,7 @@ describe("a trial", () => {
 
   test("says nothing of a backend that cannot remove or close: there are tests of that", async () => {
     class Stuck extends MapStore {
-      override delete(): void {
+      override delete(): string | undefined {
         throw new Error("It cannot be deleted.");
       }
       override close(): void {
@@ -59,7 +59,7 @@ describe("neverTwice", () => {
     const create = neverTwice(() => store);
     expect(await create(Date.now)).toBe(store);
     expect(create(Date.now)).rejects.toThrow(
-      "`create` has given the same store twice. It has to make a new one each time: every test closes its own.",
+      "`create` has returned the same store twice. It has to make a new one each time: every test closes its own.",
     );
   });
 

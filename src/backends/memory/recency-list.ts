@@ -14,16 +14,25 @@ export class RecencyList<Item extends Listed<Item>> {
     return this.#oldest;
   }
 
-  /** From the oldest to the newest. */
-  *[Symbol.iterator](): Generator<Item> {
-    for (let item = this.#oldest; item !== undefined; item = item.newer) yield item;
+  /** The item that was used last. */
+  get newest(): Item | undefined {
+    return this.#newest;
   }
 
+  /** Adds an item as the one used last. */
   add(item: Item): void {
-    item.older = this.#newest;
-    if (this.#newest === undefined) this.#oldest = item;
-    else this.#newest.newer = item;
-    this.#newest = item;
+    this.insert(item, this.#newest);
+  }
+
+  /** Adds an item as the one used next after `older`; without that, as the one used longest ago. */
+  insert(item: Item, older: Item | undefined): void {
+    const newer = older === undefined ? this.#oldest : older.newer;
+    item.older = older;
+    item.newer = newer;
+    if (older === undefined) this.#oldest = item;
+    else older.newer = item;
+    if (newer === undefined) this.#newest = item;
+    else newer.older = item;
   }
 
   remove(item: Item): void {

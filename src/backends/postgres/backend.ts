@@ -1,12 +1,15 @@
-import type { SessionInfo, SessionRecord } from "../../store/backend.ts";
-import { SessionStore } from "../../store/backend.ts";
+import type { ForwardingNote, SessionInfo, SessionRecord } from "../../store/record.ts";
+import { NOTE_LIFETIME } from "../../store/record.ts";
+import { SessionStore } from "../../store/session-store.ts";
+import { hasSameFacts } from "../rows.ts";
+import { checkName, DEFAULT_TABLE } from "../tables.ts";
+import type { TableNames } from "./migrations.ts";
 import { migrate } from "./migrations.ts";
 import type { PostgresPool, Rows } from "./pool.ts";
 import { adoptPool, openPool } from "./pool.ts";
-import type { Statement } from "./statements.ts";
-import { infoOf, recordOf, statements } from "./statements.ts";
-
-export { sessions } from "./schema.ts";
+import { sessionsTable } from "./schema.ts";
+import type { Statement, Statements } from "./statements.ts";
+import { parseInfo, parseRow, prepareStatements } from "./statements.ts";
 
 /** How the PostgreSQL backend is set up. Times are in milliseconds. */
 export interface PostgresSessionBackendOptions {
@@ -21,6 +24,13 @@ export interface PostgresSessionBackendOptions {
    * between; `false` by default. Only for a URL.
    */
   readonly pooler?: boolean;
+  /**
+   * The table's name, `"bunpie_sessions"` by default. Backends with different tables share nothing, in
+   * one database too.
+   */
+  readonly table?: string;
+  /** The schema that the table is in, and which exists. By default, the first in the search_path. */
+  readonly schema?: string;
   /** The clock, in Unix milliseconds; `Date.now` by default. */
   readonly now?: () => number;
 }
@@ -52,6 +62,8 @@ const TAKEN = "23505";
  */
 export class PostgresSessionBackend extends SessionStore {
   readonly #pool: PostgresPool;
+  readonly #names: TableNames;
+  readonly #statements: Statements;
   #migration: Promise<void> | undefined;
   #isMigrated = false;
   #underWay = 0;
@@ -69,6 +81,8 @@ export class PostgresSessionBackend extends SessionStore {
   ) {
     super(options.now);
     const settings = settingsOf(source, options);
+    this.#names = toNames(options);
+    this.#statements = prepareStatements(sessionsTable(this.#names.table, this.#names.schema));
     this.#pool =
       typeof source === "string"
         ? openPool(source, settings)
@@ -90,61 +104,77 @@ export class PostgresSessionBackend extends SessionStore {
     }
   }
 
-  async read(id: string): Promise<SessionRecord | undefined> {
-    const [row] = await this.#run(statements.read, { id });
-    return row === undefined ? undefined : recordOf(row);
+  async read(id: string): Promise<SessionRecord | ForwardingNote | undefined> {
+    const [row] = await this.#run(this.#statements.read, { id });
+    return row === undefined ? undefined : parseRow(row);
   }
 
   async create(id: string, record: SessionRecord): Promise<boolean> {
-    const rows = await this.#run(statements.create, { ...record, id, now: this.now() });
+    const rows = await this.#run(this.#statements.create, { ...record, id, now: this.now() });
     return rows.affectedRows === 1;
   }
 
-  async replace(id: string, record: SessionRecord, version: number): Promise<boolean> {
-    const values = { ...record, id, was: version, now: this.now() };
-    return (await this.#run(statements.replace, values)).affectedRows === 1;
+  async replace(id: string, record: SessionRecord, old: SessionRecord): Promise<boolean> {
+    const { replace, replaceContents } = this.#statements;
+    const statement = hasSameFacts(record, old) ? replaceContents : replace;
+    const values = { ...record, id, was: old.version, now: this.now() };
+    return (await this.#run(statement, values)).affectedRows === 1;
   }
 
   async rotate(
     oldId: string,
     newId: string,
     record: SessionRecord,
-    version: number,
+    old: SessionRecord,
   ): Promise<boolean> {
     const now = this.now();
-    const values = { ...record, id: oldId, newId, was: version, now };
+    const noteExpiresAt = now + NOTE_LIFETIME;
+    const values = { ...record, id: oldId, newId, was: old.version, now, noteExpiresAt };
     for (;;) {
       try {
-        return (await this.#run(statements.rotate, values)).affectedRows === 1;
+        return (await this.#run(this.#statements.rotate, values)).affectedRows === 1;
       } catch (error) {
         if (!(error instanceof Bun.SQL.PostgresError && error.errno === TAKEN)) throw error;
       }
-      const cleared = await this.#run(statements.removeExpired, { id: newId, now });
+      const cleared = await this.#run(this.#statements.removeExpired, { id: newId, now });
       if (cleared.affectedRows === 0) return false;
     }
   }
 
   async touch(id: string, expiresAt: number): Promise<boolean> {
-    const rows = await this.#run(statements.touch, { id, expiresAt, now: this.now() });
+    const rows = await this.#run(this.#statements.touch, { id, expiresAt, now: this.now() });
     return rows.affectedRows === 1;
   }
 
-  async delete(id: string): Promise<void> {
-    await this.#run(statements.remove, { id });
+  async delete(id: string): Promise<string | undefined> {
+    const remove = (): Promise<Rows> => this.#run(this.#statements.remove, { id });
+    let rows = await remove();
+    // If it waited for a rotate, the row has moved, and only a later statement sees the note.
+    if (rows.affectedRows === 0) rows = await remove();
+    return (rows[0]?.[0] as string | null | undefined) ?? undefined;
   }
 
-  async list(userId: string): Promise<readonly SessionInfo[]> {
-    const rows = await this.#run(statements.list, { userId, now: this.now() });
-    return rows.map(infoOf);
+  async list(userId: string, limit: number): Promise<readonly SessionInfo[]> {
+    const rows = await this.#run(this.#statements.list, { userId, limit, now: this.now() });
+    return rows.map(parseInfo);
   }
 
-  async deleteAll(userId: string, exceptId = ""): Promise<number> {
-    const rows = await this.#run(statements.removeAll, { userId, exceptId, now: this.now() });
-    return Number(rows[0]?.[0]);
+  async deleteAll(
+    userId: string,
+    exceptId: string | undefined,
+    limit: number,
+  ): Promise<readonly string[]> {
+    const removed: string[] = [];
+    for (;;) {
+      const values = { userId, exceptId: exceptId ?? "", limit: limit - removed.length };
+      const ids = (await this.#run(this.#statements.removeAll, values)).map(([id]) => id);
+      for (const id of ids) if (typeof id === "string") removed.push(id);
+      if (!ids.includes(null)) return removed;
+    }
   }
 
   async sweep(limit: number): Promise<number> {
-    return (await this.#run(statements.sweep, { now: this.now(), limit })).affectedRows;
+    return (await this.#run(this.#statements.sweep, { now: this.now(), limit })).affectedRows;
   }
 
   /** Waits for what was begun, and closes the connections that were opened from a URL. */
@@ -165,7 +195,7 @@ export class PostgresSessionBackend extends SessionStore {
 
   /** Those who come while it is under way share it. After a failure the next one tries again. */
   #migrate(): Promise<void> {
-    this.#migration ??= migrate(this.#pool).then(
+    this.#migration ??= migrate(this.#pool, this.#names).then(
       () => {
         this.#isMigrated = true;
       },
@@ -208,6 +238,12 @@ function clientOf(source: Bun.SQL | { readonly $client: Bun.SQL }): Bun.SQL {
     'PostgresSessionBackend needs a URL such as "postgres://user@localhost/shop", a Bun.SQL for PostgreSQL, ' +
       "or a database of drizzle-orm/bun-sql; not a transaction or a reserved connection of one.",
   );
+}
+
+function toNames({ table = DEFAULT_TABLE, schema }: PostgresSessionBackendOptions): TableNames {
+  checkName("table", table);
+  if (schema !== undefined) checkName("schema", schema);
+  return { table, schema };
 }
 
 function settingsOf(source: unknown, options: PostgresSessionBackendOptions): typeof DEFAULTS {

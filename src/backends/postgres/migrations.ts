@@ -2,6 +2,7 @@ import type { MigrationMeta } from "drizzle-orm/migrator";
 import { readMigrationFiles } from "drizzle-orm/migrator";
 
 import { migrationsFolder } from "../migrations-folder.ts";
+import { migrationsTable, renameTable } from "../tables.ts";
 import type { PostgresPool } from "./pool.ts";
 
 /** How long making or updating the table may take, in milliseconds, other processes included. */
@@ -10,25 +11,36 @@ const MIGRATION_TIMEOUT = 30_000;
 /** The number of the lock under which it is done; any that nothing else in a database uses. */
 const LOCK = 7_120_530_925_046;
 
-const IS_ALLOWED = ["SELECT", "INSERT", "UPDATE", "DELETE"]
-  .map((right) => `has_table_privilege('bunpie_sessions', '${right}')`)
-  .join(" AND ");
+/** Where the sessions are, by names that were checked: they become part of statements. */
+export interface TableNames {
+  readonly table: string;
+  /** By default, the first in the search_path. */
+  readonly schema: string | undefined;
+}
+
+const RIGHTS = ["SELECT", "INSERT", "UPDATE", "DELETE"];
 
 /** What to do about an error of the server, by its code. */
-const REMEDIES: Readonly<Record<string, string>> = {
-  "08P01": "If there is a pooler such as PgBouncer in between, give the option `pooler: true`.",
-  "25006": "It is a standby, or set to be read only: name the primary.",
-  "28000": "Name a user in the URL whom the server knows and lets in from here.",
-  "28P01": "Give the user's password in the URL.",
-  "3D000": "Create the database, or name another one in the URL.",
-  "3F000": "Its search_path has to name a schema that exists.",
-  "42501":
-    "Allow the user CREATE on the schema. Or start once as somebody who may do that, and then allow the " +
-    "user SELECT on bunpie_migrations and SELECT, INSERT, UPDATE, DELETE on bunpie_sessions.",
-  "42P01": "Drop bunpie_migrations too: then both are made anew.",
-  "42P07": "No table of your own may be called bunpie_sessions.",
-  "53300": "Raise the server's max_connections, or lower the backend's `connections`.",
-};
+function toRemedies({ table, schema }: TableNames): Readonly<Record<string, string>> {
+  const done = migrationsTable(table);
+  return {
+    "08P01": "If there is a pooler such as PgBouncer in between, give the option `pooler: true`.",
+    "25006": "It is a standby, or set to be read only: name the primary.",
+    "28000": "Name a user in the URL whom the server knows and lets in from here.",
+    "28P01": "Give the user's password in the URL.",
+    "3D000": "Create the database, or name another one in the URL.",
+    "3F000":
+      schema === undefined
+        ? "Its search_path has to name a schema that exists."
+        : `Run CREATE SCHEMA ${schema} first, or give the option \`schema\` another name.`,
+    "42501":
+      "Allow the user CREATE on the schema. Or start once as somebody who may do that, and then allow the " +
+      `user SELECT on ${done} and ${RIGHTS.join(", ")} on ${table}.`,
+    "42P01": `Drop ${done} too: then both are made anew.`,
+    "42P07": `No table of your own may be called ${table}. The option \`table\` gives the backend another one.`,
+    "53300": "Raise the server's max_connections, or lower the backend's `connections`.",
+  };
+}
 
 /**
  * Makes the table, or brings it up to date. Processes that start at once take turns. Where there is
@@ -36,16 +48,16 @@ const REMEDIES: Readonly<Record<string, string>> = {
  *
  * @throws Error if sessions cannot be kept there, with the remedy.
  */
-export async function migrate(pool: PostgresPool): Promise<void> {
+export async function migrate(pool: PostgresPool, names: TableNames): Promise<void> {
   const migrations = readMigrationFiles({ migrationsFolder: migrationsFolder("postgres") });
   try {
-    if (await isUpToDate(pool, migrations).catch(falseIfMissing)) return;
-    await pool.transact((transaction) => apply(migrations, transaction), MIGRATION_TIMEOUT);
-    await isUpToDate(pool, migrations);
+    if (await isUpToDate(pool, names, migrations).catch(falseIfMissing)) return;
+    await pool.transact((transaction) => apply(names, migrations, transaction), MIGRATION_TIMEOUT);
+    await isUpToDate(pool, names, migrations);
   } catch (cause) {
     const message = cause instanceof Error ? cause.message.replace(/\.$/, "") : String(cause);
     throw new Error(
-      `Cannot keep sessions in PostgreSQL at ${pool.address}: ${message}. ${remedyFor(cause)}`,
+      `Cannot keep sessions in PostgreSQL at ${pool.address}: ${message}. ${remedyFor(cause, names)}`,
       { cause },
     );
   }
@@ -54,13 +66,17 @@ export async function migrate(pool: PostgresPool): Promise<void> {
 /** Fails if a table is missing, or may not be used. */
 async function isUpToDate(
   pool: PostgresPool,
+  names: TableNames,
   migrations: readonly MigrationMeta[],
 ): Promise<boolean> {
+  const rights = RIGHTS.map(
+    (right) => `has_table_privilege('${quote(names, names.table)}', '${right}')`,
+  );
   const [[last, isAllowed] = []] = await pool.run({
-    text: `SELECT max(created_at), ${IS_ALLOWED} FROM bunpie_migrations`,
+    text: `SELECT max(created_at), ${rights.join(" AND ")} FROM ${quote(names, migrationsTable(names.table))}`,
     params: [],
   });
-  if (isAllowed === false) throw new NotAllowed();
+  if (isAllowed === false) throw new NotAllowed(names.table);
   return migrations.every(({ folderMillis }) => folderMillis <= Number(last));
 }
 
@@ -74,35 +90,48 @@ function falseIfMissing(error: unknown): false {
  * that start at once, and needs the right to create schemas even where there is nothing to do.
  */
 async function apply(
+  names: TableNames,
   migrations: readonly MigrationMeta[],
   transaction: Bun.TransactionSQL,
 ): Promise<void> {
   await transaction.unsafe(`SET LOCAL statement_timeout = ${MIGRATION_TIMEOUT}`);
   await transaction.unsafe(`SELECT pg_advisory_xact_lock(${LOCK})`);
+  // The migrations name no schema.
+  if (names.schema !== undefined) {
+    await transaction.unsafe(`SET LOCAL search_path = "${names.schema}"`);
+  }
+  const done = `"${migrationsTable(names.table)}"`;
   await transaction.unsafe(
-    "CREATE TABLE IF NOT EXISTS bunpie_migrations (id serial PRIMARY KEY, hash text NOT NULL, created_at bigint)",
+    `CREATE TABLE IF NOT EXISTS ${done} (id serial PRIMARY KEY, hash text NOT NULL, created_at bigint)`,
   );
   const [row] = await transaction.unsafe<{ last: string | null }[]>(
-    "SELECT max(created_at) AS last FROM bunpie_migrations",
+    `SELECT max(created_at) AS last FROM ${done}`,
   );
   for (const { sql, hash, folderMillis } of migrations) {
     if (folderMillis <= Number(row?.last)) continue;
-    for (const statement of sql) await transaction.unsafe(statement);
-    await transaction.unsafe("INSERT INTO bunpie_migrations (hash, created_at) VALUES ($1, $2)", [
+    for (const statement of sql) await transaction.unsafe(renameTable(statement, names.table));
+    await transaction.unsafe(`INSERT INTO ${done} (hash, created_at) VALUES ($1, $2)`, [
       hash,
       folderMillis,
     ]);
   }
 }
 
-class NotAllowed extends Error {
-  override readonly message = "The user may not read and write bunpie_sessions";
+/** A table's name as SQL has it. */
+function quote({ schema }: TableNames, table: string): string {
+  return schema === undefined ? `"${table}"` : `"${schema}"."${table}"`;
 }
 
-function remedyFor(error: unknown): string {
+class NotAllowed extends Error {
+  constructor(table: string) {
+    super(`The user may not read and write ${table}`);
+  }
+}
+
+function remedyFor(error: unknown, names: TableNames): string {
   const code = error instanceof NotAllowed ? "42501" : codeOf(error);
   return (
-    REMEDIES[code ?? ""] ??
+    toRemedies(names)[code ?? ""] ??
     "The server has to be running, reachable from here, and the one that the URL names."
   );
 }

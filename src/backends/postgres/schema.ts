@@ -1,5 +1,7 @@
 import { isNotNull } from "drizzle-orm";
-import { bigint, customType, index, pgTable, text } from "drizzle-orm/pg-core";
+import { bigint, customType, index, PgSchema, pgTable, text } from "drizzle-orm/pg-core";
+
+import { checkName, DEFAULT_TABLE } from "../tables.ts";
 
 /**
  * Text that is compared byte by byte: faster than by the rules of a language, and an index on it
@@ -7,28 +9,62 @@ import { bigint, customType, index, pgTable, text } from "drizzle-orm/pg-core";
  */
 const key = customType<{ data: string }>({ dataType: () => 'text COLLATE "C"' });
 
+function makeTable<Name extends string>(name: Name, schema?: string) {
+  // `pgSchema()` would refuse "public", though a search_path may begin with another schema.
+  const make =
+    schema === undefined ? pgTable : (new PgSchema(schema).table as unknown as typeof pgTable);
+  return make(
+    name,
+    {
+      /** SHA-256 of the id in the cookie. */
+      id: key().primaryKey(),
+      /** JSON text. `jsonb` would reorder keys, and cannot hold every string that JSON can. */
+      data: text().notNull(),
+      flash: text(),
+      version: bigint({ mode: "number" }).notNull(),
+      createdAt: bigint("created_at", { mode: "number" }).notNull(),
+      touchedAt: bigint("touched_at", { mode: "number" }).notNull(),
+      expiresAt: bigint("expires_at", { mode: "number" }).notNull(),
+      userId: key("user_id"),
+      authenticatedAt: bigint("authenticated_at", { mode: "number" }),
+      remember: bigint({ mode: "number" }),
+      label: text(),
+      /**
+       * Not null in a forwarding note: the id that the session was rotated to. A note has no data and no
+       * user, and the version -1, which no session has.
+       */
+      supersededBy: text("superseded_by"),
+    },
+    (table) => [
+      index(`${name}_expires_at`).on(table.expiresAt),
+      // `expires_at` so that `list` passes over what no sweep has removed yet without reading its rows.
+      index(`${name}_user_id`)
+        .on(table.userId, table.touchedAt, table.expiresAt)
+        .where(isNotNull(table.userId)),
+    ],
+  );
+}
+
+/** A table of sessions, as Drizzle knows it. */
+export type SessionsTable<Name extends string = string> = ReturnType<typeof makeTable<Name>>;
+
+/**
+ * The table of a backend with the options `table` and `schema`, for queries of your own. Times are Unix
+ * milliseconds.
+ *
+ * @throws TypeError for a name that the backend would refuse.
+ */
+export function sessionsTable<Name extends string>(
+  name: Name,
+  schema?: string,
+): SessionsTable<Name> {
+  checkName("table", name);
+  if (schema !== undefined) checkName("schema", schema);
+  return makeTable(name, schema);
+}
+
 /**
  * The table of sessions, for queries of your own. Its name in the database is `bunpie_sessions`, so
  * that it can live beside an app's own tables. Times are Unix milliseconds.
  */
-export const sessions = pgTable(
-  "bunpie_sessions",
-  {
-    /** SHA-256 of the id in the cookie. */
-    id: key().primaryKey(),
-    /** JSON text. `jsonb` would reorder keys, and cannot hold every string that JSON can. */
-    data: text().notNull(),
-    flash: text(),
-    version: bigint({ mode: "number" }).notNull(),
-    createdAt: bigint("created_at", { mode: "number" }).notNull(),
-    touchedAt: bigint("touched_at", { mode: "number" }).notNull(),
-    expiresAt: bigint("expires_at", { mode: "number" }).notNull(),
-    userId: key("user_id"),
-    authenticatedAt: bigint("authenticated_at", { mode: "number" }),
-    remember: bigint({ mode: "number" }),
-  },
-  (table) => [
-    index("bunpie_sessions_expires_at").on(table.expiresAt),
-    index("bunpie_sessions_user_id").on(table.userId).where(isNotNull(table.userId)),
-  ],
-);
+export const sessions: SessionsTable<typeof DEFAULT_TABLE> = makeTable(DEFAULT_TABLE);

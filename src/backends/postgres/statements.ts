@@ -1,15 +1,16 @@
 import type { Query } from "drizzle-orm";
-import { and, asc, count, eq, fillPlaceholders, gt, lte, ne, sql } from "drizzle-orm";
+import { and, asc, desc, eq, fillPlaceholders, gt, isNull, lte, ne, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/bun-sql";
 
-import type { SessionInfo, SessionRecord } from "../../store/backend.ts";
+import type { ForwardingNote, SessionInfo, SessionRecord } from "../../store/record.ts";
+import { NOTE_VERSION } from "../rows.ts";
 import type { BoundStatement, Rows } from "./pool.ts";
-import { sessions } from "./schema.ts";
+import type { SessionsTable } from "./schema.ts";
 
 type Row = Rows[number];
 
-/** Makes the record of what `read` selects. */
-export function recordOf([
+/** Makes what `read` selects the record or the note that it is. */
+export function parseRow([
   data,
   flash,
   version,
@@ -19,7 +20,12 @@ export function recordOf([
   userId,
   authenticatedAt,
   remember,
-]: Row): SessionRecord {
+  label,
+  supersededBy,
+]: Row): SessionRecord | ForwardingNote {
+  if (supersededBy !== null) {
+    return { supersededBy: supersededBy as string, expiresAt: Number(expiresAt) };
+  }
   return {
     data: data as string,
     flash: flash as string | null,
@@ -28,19 +34,21 @@ export function recordOf([
     touchedAt: Number(touchedAt),
     expiresAt: Number(expiresAt),
     userId: userId as string | null,
-    authenticatedAt: numberOrNull(authenticatedAt),
-    remember: numberOrNull(remember),
+    authenticatedAt: toNumber(authenticatedAt),
+    remember: toNumber(remember),
+    label: label as string | null,
   };
 }
 
 /** Makes the entry of what `list` selects. */
-export function infoOf([
+export function parseInfo([
   handle,
   userId,
   createdAt,
   touchedAt,
   expiresAt,
   authenticatedAt,
+  label,
 ]: Row): SessionInfo {
   return {
     handle: handle as string,
@@ -48,11 +56,12 @@ export function infoOf([
     createdAt: Number(createdAt),
     touchedAt: Number(touchedAt),
     expiresAt: Number(expiresAt),
-    authenticatedAt: numberOrNull(authenticatedAt),
+    authenticatedAt: toNumber(authenticatedAt),
+    label: label as string | null,
   };
 }
 
-function numberOrNull(value: unknown): number | null {
+function toNumber(value: unknown): number | null {
   return value === null ? null : Number(value);
 }
 
@@ -70,12 +79,6 @@ function statement(query: { toSQL(): Query }): Statement {
 
 const db = drizzle.mock();
 const value = sql.placeholder;
-const isId = eq(sessions.id, value("id"));
-const isLive = gt(sessions.expiresAt, value("now"));
-const isExpired = lte(sessions.expiresAt, value("now"));
-const isVersion = eq(sessions.version, value("was"));
-const isUsers = eq(sessions.userId, value("userId"));
-const isOther = ne(sessions.id, value("exceptId"));
 
 const contents = {
   data: sql`${value("data")}`,
@@ -87,6 +90,7 @@ const contents = {
   userId: sql`${value("userId")}`,
   authenticatedAt: sql`${value("authenticatedAt")}`,
   remember: sql`${value("remember")}`,
+  label: sql`${value("label")}`,
 };
 
 /** What an insert that met an expired row puts in its place. */
@@ -100,97 +104,149 @@ const inserted = {
   userId: sql`excluded.user_id`,
   authenticatedAt: sql`excluded.authenticated_at`,
   remember: sql`excluded.remember`,
+  label: sql`excluded.label`,
+  supersededBy: sql`NULL`,
 };
 
-// By the user, and not by ids that were looked up before: a session that gets a new id while this
-// runs would slip through.
-const removed = db
-  .$with("removed")
-  .as(
-    db.delete(sessions).where(and(isUsers, isOther)).returning({ expiresAt: sessions.expiresAt }),
-  );
+/** What the backend asks of the database. */
+export type Statements = ReturnType<typeof prepareStatements>;
 
-const batch = db
-  .select({ place: sql`ctid` })
-  .from(sessions)
-  .where(isExpired)
-  .orderBy(asc(sessions.expiresAt))
-  .limit(value("limit"))
-  .for("update", { skipLocked: true });
+/** Has Drizzle write one statement for each thing that the backend does. */
+export function prepareStatements(sessions: SessionsTable) {
+  const isId = eq(sessions.id, value("id"));
+  const isLive = gt(sessions.expiresAt, value("now"));
+  const isExpired = lte(sessions.expiresAt, value("now"));
+  const isCurrent = and(isId, isLive, eq(sessions.version, value("was")));
+  const isUsers = eq(sessions.userId, value("userId"));
+  const isOther = ne(sessions.id, value("exceptId"));
 
-/** What the backend asks of the database: one statement for each thing it does. */
-export const statements = {
-  /** Gives one row, for {@link recordOf}, or none. */
-  read: statement(
-    db
-      .select({
-        data: sessions.data,
-        flash: sessions.flash,
-        version: sessions.version,
-        createdAt: sessions.createdAt,
-        touchedAt: sessions.touchedAt,
-        expiresAt: sessions.expiresAt,
-        userId: sessions.userId,
-        authenticatedAt: sessions.authenticatedAt,
-        remember: sessions.remember,
-      })
-      .from(sessions)
-      .where(isId),
-  ),
-  create: statement(
-    db
-      .insert(sessions)
-      .values({ id: sql`${value("id")}`, ...contents })
-      .onConflictDoUpdate({ target: sessions.id, set: inserted, setWhere: isExpired }),
-  ),
-  replace: statement(
-    db
-      .update(sessions)
-      .set(contents)
-      .where(and(isId, isVersion, isLive)),
-  ),
-  /** Fails with a unique violation if a row has the new id, even one that has expired. */
-  rotate: statement(
+  const moved = db.$with("moved").as(
     db
       .update(sessions)
       .set({ id: sql`${value("newId")}`, ...contents })
-      .where(and(isId, isVersion, isLive, ne(sessions.id, value("newId")))),
-  ),
-  touch: statement(
+      .where(and(isCurrent, ne(sessions.id, value("newId"))))
+      .returning({ id: sessions.id }),
+  );
+
+  const note = {
+    id: sql<string>`${value("id")}`.as("id"),
+    data: sql<string>`''`.as("data"),
+    flash: sql<null>`NULL`.as("flash"),
+    version: sql<number>`${NOTE_VERSION}::bigint`.as("version"),
+    createdAt: sql<number>`${value("now")}::bigint`.as("created_at"),
+    touchedAt: sql<number>`${value("now")}::bigint`.as("touched_at"),
+    expiresAt: sql<number>`${value("noteExpiresAt")}::bigint`.as("expires_at"),
+    userId: sql<null>`NULL`.as("user_id"),
+    authenticatedAt: sql<null>`NULL::bigint`.as("authenticated_at"),
+    remember: sql<null>`NULL::bigint`.as("remember"),
+    label: sql<null>`NULL`.as("label"),
+    supersededBy: moved.id,
+  };
+
+  const found = db.$with("found").as(
     db
-      .update(sessions)
-      .set({
-        touchedAt: sql`${value("now")}`,
-        expiresAt: sql`${value("expiresAt")}`,
-        version: sql`${sessions.version} + 1`,
-      })
-      .where(and(isId, isLive)),
-  ),
-  remove: statement(db.delete(sessions).where(isId)),
-  removeExpired: statement(db.delete(sessions).where(and(isId, isExpired))),
-  /** Gives rows for {@link infoOf}. */
-  list: statement(
-    db
-      .select({
-        handle: sessions.id,
-        userId: sessions.userId,
-        createdAt: sessions.createdAt,
-        touchedAt: sessions.touchedAt,
-        expiresAt: sessions.expiresAt,
-        authenticatedAt: sessions.authenticatedAt,
-      })
+      .select({ place: sql`ctid`.as("place"), id: sessions.id })
       .from(sessions)
-      .where(and(isUsers, isLive))
-      .orderBy(asc(sessions.createdAt)),
-  ),
-  /** Gives one row: how many of those that it removed were live. */
-  removeAll: statement(
+      .where(and(isUsers, isOther))
+      // In the order of the index, so that PostgreSQL does not read the whole table for it.
+      .orderBy(asc(sessions.touchedAt))
+      .limit(value("limit")),
+  );
+
+  const removed = db.$with("removed").as(
     db
-      .with(removed)
-      .select({ live: count() })
-      .from(removed)
-      .where(gt(removed.expiresAt, value("now"))),
-  ),
-  /** Neither waits for rows that another process is about to sweep, nor sweeps them again. */
-  sweep: statement(db.delete(sessions).where(sql`ctid = any(array(${batch}))`)),
-};
+      .delete(sessions)
+      .where(and(sql`ctid = any(array(${db.select({ place: found.place }).from(found)}))`, isUsers))
+      .returning({ id: sessions.id }),
+  );
+
+  const batch = db
+    .select({ place: sql`ctid` })
+    .from(sessions)
+    .where(isExpired)
+    .orderBy(asc(sessions.expiresAt))
+    .limit(value("limit"))
+    .for("update", { skipLocked: true });
+
+  return {
+    /** Returns one row, for {@link parseRow}, or none. */
+    read: statement(
+      db
+        .select({
+          data: sessions.data,
+          flash: sessions.flash,
+          version: sessions.version,
+          createdAt: sessions.createdAt,
+          touchedAt: sessions.touchedAt,
+          expiresAt: sessions.expiresAt,
+          userId: sessions.userId,
+          authenticatedAt: sessions.authenticatedAt,
+          remember: sessions.remember,
+          label: sessions.label,
+          supersededBy: sessions.supersededBy,
+        })
+        .from(sessions)
+        .where(isId),
+    ),
+    create: statement(
+      db
+        .insert(sessions)
+        .values({ id: sql`${value("id")}`, ...contents })
+        .onConflictDoUpdate({ target: sessions.id, set: inserted, setWhere: isExpired }),
+    ),
+    replace: statement(db.update(sessions).set(contents).where(isCurrent)),
+    replaceContents: statement(
+      db
+        .update(sessions)
+        .set({ data: contents.data, flash: contents.flash, version: contents.version })
+        .where(isCurrent),
+    ),
+    /** Fails with a unique violation if a row has the new id, even one that has expired. */
+    rotate: statement(db.with(moved).insert(sessions).select(db.select(note).from(moved))),
+    touch: statement(
+      db
+        .update(sessions)
+        .set({
+          touchedAt: sql`${value("now")}`,
+          expiresAt: sql`${value("expiresAt")}`,
+          version: sql`${sessions.version} + 1`,
+        })
+        .where(and(isId, isLive, isNull(sessions.supersededBy))),
+    ),
+    /** Returns what the row named, if it was a note. */
+    remove: statement(
+      db.delete(sessions).where(isId).returning({ supersededBy: sessions.supersededBy }),
+    ),
+    removeExpired: statement(db.delete(sessions).where(and(isId, isExpired))),
+    /** Returns rows for {@link parseInfo}. */
+    list: statement(
+      db
+        .select({
+          handle: sessions.id,
+          userId: sessions.userId,
+          createdAt: sessions.createdAt,
+          touchedAt: sessions.touchedAt,
+          expiresAt: sessions.expiresAt,
+          authenticatedAt: sessions.authenticatedAt,
+          label: sessions.label,
+        })
+        .from(sessions)
+        .where(and(isUsers, isLive))
+        .orderBy(desc(sessions.touchedAt))
+        .limit(value("limit")),
+    ),
+    /**
+     * Returns the ids that it removed, and NULL for each row that it saw but did not remove: a rotate was
+     * moving that one.
+     */
+    removeAll: statement(
+      db
+        .with(found, removed)
+        .select({ id: removed.id })
+        .from(found)
+        .fullJoin(removed, eq(removed.id, found.id)),
+    ),
+    /** Neither waits for rows that another process is about to sweep, nor sweeps them again. */
+    sweep: statement(db.delete(sessions).where(sql`ctid = any(array(${batch}))`)),
+  };
+}

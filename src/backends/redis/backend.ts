@@ -1,8 +1,18 @@
-import type { SessionInfo, SessionRecord } from "../../store/backend.ts";
-import { SessionStore } from "../../store/backend.ts";
+import type { ForwardingNote, SessionInfo, SessionRecord } from "../../store/record.ts";
+import { NOTE_LIFETIME, toInfo } from "../../store/record.ts";
+import { SessionStore } from "../../store/session-store.ts";
 import type { RedisLike } from "./connection.ts";
 import { isReply, RedisConnection } from "./connection.ts";
-import { expiryOf, recordOf, textOf, unreadable, userOf } from "./record.ts";
+import {
+  HEAD_BYTES,
+  readFacts,
+  toExpiry,
+  toNoteText,
+  toRecord,
+  toText,
+  toUnreadable,
+  toUser,
+} from "./record.ts";
 import type { Script } from "./scripts.ts";
 import { CREATE, DELETE, DELETE_ALL, REPLACE, ROTATE, TOUCH } from "./scripts.ts";
 import { RedisWriter } from "./writer.ts";
@@ -25,6 +35,9 @@ export interface RedisSessionBackendOptions {
   /** The clock, in Unix milliseconds; `Date.now` by default. */
   readonly now?: () => number;
 }
+
+/** How many of a user's sessions are looked at in one round. */
+const PAGE = 100;
 
 const DEFAULT_PREFIX = "bunpie:";
 const DEFAULT_REPLY_TIMEOUT = 750;
@@ -76,7 +89,7 @@ export class RedisSessionBackend extends SessionStore {
     this.#writer = new RedisWriter(this.#redis, replyTimeout);
   }
 
-  read(id: string): Promise<SessionRecord | undefined> {
+  read(id: string): Promise<SessionRecord | ForwardingNote | undefined> {
     return this.#begin(async () => {
       const record = await this.#find(id);
       return record !== undefined && record.expiresAt > this.now() ? record : undefined;
@@ -87,41 +100,54 @@ export class RedisSessionBackend extends SessionStore {
     return this.#write(CREATE, [id], record);
   }
 
-  replace(id: string, record: SessionRecord, version: number): Promise<boolean> {
-    return this.#write(REPLACE, [id], record, version);
+  replace(id: string, record: SessionRecord, old: SessionRecord): Promise<boolean> {
+    return this.#write(REPLACE, [id], record, old.version);
   }
 
-  rotate(oldId: string, newId: string, record: SessionRecord, version: number): Promise<boolean> {
-    return this.#write(ROTATE, [oldId, newId], record, version);
+  rotate(
+    oldId: string,
+    newId: string,
+    record: SessionRecord,
+    old: SessionRecord,
+  ): Promise<boolean> {
+    const note = { supersededBy: newId, expiresAt: this.now() + NOTE_LIFETIME };
+    const [, ttl] = this.#expiry(note);
+    return this.#write(ROTATE, [oldId, newId], record, old.version, [toNoteText(note), ttl]);
   }
 
   async touch(id: string, expiresAt: number): Promise<boolean> {
-    return (await this.#run(TOUCH, [this.#sessionKey(id)], this.#expiry({ expiresAt }))) === 1;
+    return wasDone(await this.#run(TOUCH, [this.#sessionKey(id)], this.#expiry({ expiresAt })));
   }
 
-  async delete(id: string): Promise<void> {
-    await this.#run(DELETE, [this.#sessionKey(id)], []);
+  async delete(id: string): Promise<string | undefined> {
+    return textOrNull(await this.#run(DELETE, [this.#sessionKey(id)], [])) ?? undefined;
   }
 
-  list(userId: string): Promise<readonly SessionInfo[]> {
+  list(userId: string, limit: number): Promise<readonly SessionInfo[]> {
     return this.#begin(async () => {
-      const ids = listOf(await this.#redis.send("ZRANGE", [this.#userKey(userId), "0", "-1"]));
-      if (ids.length === 0) return [];
-      const keys = ids.map((id) => this.#sessionKey(String(id)));
-      const texts = listOf(await this.#redis.send("MGET", keys));
-      const now = this.now();
-      return ids
-        .flatMap((handle, index) => {
-          const record = recordOf(textOrNull(texts[index]) ?? "", now);
-          const isTheirs = record.userId === userId && record.expiresAt > now;
-          return isTheirs ? [infoOf(String(handle), userId, record)] : [];
-        })
-        .toSorted((one, other) => one.createdAt - other.createdAt);
+      const live: SessionInfo[] = [];
+      for (let start = 0; live.length < limit;) {
+        const page = await this.#listPage(userId, start);
+        if (page.ids === 0) break;
+        live.push(...page.live);
+        start += page.ids - page.gone;
+      }
+      return live.toSorted((one, other) => other.touchedAt - one.touchedAt).slice(0, limit);
     });
   }
 
-  deleteAll(userId: string, exceptId = ""): Promise<number> {
-    return this.#run(DELETE_ALL, [this.#userKey(userId)], [userOf(userId), exceptId]);
+  async deleteAll(
+    userId: string,
+    exceptId: string | undefined,
+    limit: number,
+  ): Promise<readonly string[]> {
+    const args = [toUser(userId), exceptId ?? "", String(limit)];
+    for (;;) {
+      const reply = toList(await this.#run(DELETE_ALL, [this.#userKey(userId)], args));
+      const [count, ...ids] = reply;
+      // Where all that it met was gone already, there may be more behind it.
+      if (ids.length > 0 || count === 0) return ids.map(String);
+    }
   }
 
   /** Has nothing to do: Redis removes a session by itself, a minute after its end. */
@@ -144,13 +170,44 @@ export class RedisSessionBackend extends SessionStore {
     this.#own?.close();
   }
 
-  async #find(id: string): Promise<SessionRecord | undefined> {
+  /** Some of a user's ids, the most recently touched first, and what is known of those that are live. */
+  async #listPage(
+    userId: string,
+    start: number,
+  ): Promise<{ readonly ids: number; readonly gone: number; readonly live: SessionInfo[] }> {
+    const set = this.#userKey(userId);
+    const range = [String(start), String(start + PAGE - 1)];
+    const ids = toList(await this.#redis.send("ZRANGE", [set, ...range, "REV"])).map(String);
+    const heads = await Promise.all(ids.map((id) => this.#readHead(id)));
+    const now = this.now();
+    const gone = ids.filter((_, index) => heads[index] === "");
+    const live = ids.flatMap((id, index) => {
+      const facts = readFacts(heads[index] ?? "");
+      const isTheirs = facts?.userId === userId && facts.expiresAt > now;
+      return isTheirs ? [toInfo(id, userId, facts)] : [];
+    });
+    if (gone.length > 0) await this.#redis.send("ZREM", [set, ...gone]);
+    return { ids: ids.length, gone: gone.length, live };
+  }
+
+  /** The first bytes of a session's text; empty where there is none. */
+  async #readHead(id: string): Promise<string> {
+    try {
+      const args = [this.#sessionKey(id), "0", String(HEAD_BYTES - 1)];
+      return textOrNull(await this.#redis.send("GETRANGE", args)) ?? "";
+    } catch (error) {
+      if (isReply(error, "WRONGTYPE")) return "?";
+      throw error;
+    }
+  }
+
+  async #find(id: string): Promise<SessionRecord | ForwardingNote | undefined> {
     try {
       const text = textOrNull(await this.#redis.send("GET", [this.#sessionKey(id)]));
-      return text === null ? undefined : recordOf(text, this.now());
+      return text === null ? undefined : toRecord(text, this.now());
     } catch (error) {
       // What is kept under the key is no text at all.
-      if (isReply(error, "WRONGTYPE")) return unreadable(this.now());
+      if (isReply(error, "WRONGTYPE")) return toUnreadable(this.now());
       throw error;
     }
   }
@@ -160,19 +217,20 @@ export class RedisSessionBackend extends SessionStore {
     ids: readonly string[],
     record: SessionRecord,
     version = 0,
+    rest: readonly string[] = [],
   ): Promise<boolean> {
     const keys = ids.map((id) => this.#sessionKey(id));
     // The scripts know it anyway. A cluster has to be told, so that it can refuse two slots.
     if (record.userId !== null) keys.push(this.#userKey(record.userId));
-    const contents = [userOf(record.userId), textOf(record), String(version)];
-    return (await this.#run(script, keys, [...this.#expiry(record), ...contents])) === 1;
+    const [, ttl] = this.#expiry(record);
+    const contents = [toUser(record.userId), toText(record), String(version), ...rest];
+    return wasDone(await this.#run(script, keys, [String(record.touchedAt), ttl, ...contents]));
   }
 
-  #run(script: Script, keys: readonly string[], args: readonly string[]): Promise<number> {
-    return this.#begin(async () => {
-      const common = [String(this.now()), this.#prefix];
-      return numberIn(await this.#writer.run(script, keys, [...common, ...args]));
-    });
+  #run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+    return this.#begin(() =>
+      this.#writer.run(script, keys, [String(this.now()), this.#prefix, ...args]),
+    );
   }
 
   async #begin<T>(work: () => Promise<T>): Promise<T> {
@@ -191,7 +249,7 @@ export class RedisSessionBackend extends SessionStore {
   }
 
   #userKey(userId: string): string {
-    return `${this.#prefix}user:${userOf(userId)}`;
+    return `${this.#prefix}user:${toUser(userId)}`;
   }
 
   /**
@@ -199,15 +257,15 @@ export class RedisSessionBackend extends SessionStore {
    * a duration and no time, so that its clock may show what it likes.
    */
   #expiry(record: Pick<SessionRecord, "expiresAt">): [expiresAt: string, ttl: string] {
-    const expiresAt = expiryOf(record);
+    const expiresAt = toExpiry(record);
     const left = expiresAt - this.now();
     return [String(expiresAt), left > 0 ? String(Math.ceil(left) + KEPT_FOR) : "0"];
   }
 }
 
-function infoOf(handle: string, userId: string, record: SessionRecord): SessionInfo {
-  const { createdAt, touchedAt, expiresAt, authenticatedAt } = record;
-  return { handle, userId, createdAt, touchedAt, expiresAt, authenticatedAt };
+function wasDone(reply: unknown): boolean {
+  if (typeof reply !== "number") throw unexpected(reply);
+  return reply === 1;
 }
 
 function textOrNull(reply: unknown): string | null {
@@ -215,12 +273,7 @@ function textOrNull(reply: unknown): string | null {
   return reply;
 }
 
-function numberIn(reply: unknown): number {
-  if (typeof reply !== "number") throw unexpected(reply);
-  return reply;
-}
-
-function listOf(reply: unknown): readonly unknown[] {
+function toList(reply: unknown): readonly unknown[] {
   if (!Array.isArray(reply)) throw unexpected(reply);
   return reply;
 }

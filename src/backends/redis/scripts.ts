@@ -1,5 +1,6 @@
 import type { RedisLike } from "./connection.ts";
 import { isReply } from "./connection.ts";
+import { HEAD_BYTES } from "./record.ts";
 
 /** A Lua script, which Redis runs as one step. */
 export class Script {
@@ -24,8 +25,9 @@ export class Script {
 }
 
 /**
- * What the scripts have in common. A session is a text under a key of its own (redis-record.ts). A
- * user has a sorted set: the ids of the sessions, by when they expire.
+ * What the scripts have in common. A session is a text under a key of its own (record.ts), and so is the
+ * note that a rotation leaves. A user has a sorted set: the ids of the sessions, by when they were
+ * touched.
  *
  * Nothing is done once the server's clock shows more than ARGV[1]. What has expired is for the app's
  * clock to say, and that shows ARGV[2]. All keys begin with ARGV[3].
@@ -40,20 +42,23 @@ if time[1] * 1000 + time[2] / 1000 > tonumber(ARGV[1]) then
 end
 local now, sessions, users = tonumber(ARGV[2]), ARGV[3] .. "session:", ARGV[3] .. "user:"
 
--- The session under a key, expired or not. One that cannot be read has the version 0.
+-- The session or the note under a key, expired or not, by the first bytes of its text. A session that
+-- cannot be read has the version 0, and a note has the version -1.
 local function find(key)
-  local text = redis.pcall("GET", key)
-  if not text then return nil end
+  local text = redis.pcall("GETRANGE", key, 0, ${HEAD_BYTES - 1})
+  if text == "" then return nil end
   if type(text) == "table" then
     if not string.find(text.err, "^WRONGTYPE") then error(text) end
     text = ""
   end
-  local version, expiresAt, rest, user =
-    string.match(text, "^%[(%d+),(%-?%d+%.?%d*),%-?%d+%.?%d*,()[^\n]*,\n([^\n]*)%]\n")
+  local by, till = string.match(text, "^>(%S+) (%-?%d+%.?%d*)$")
+  if by then return { version = -1, expiresAt = tonumber(till), user = "null", by = by } end
+  local version, expiresAt, touchedAt, rest, user =
+    string.match(text, "^%[(%d+),(%-?%d+%.?%d*),(%-?%d+%.?%d*),()[^\n]*,\n([^\n]*)%]\n")
   if not version then return { version = 0, expiresAt = math.huge, user = "null" } end
   return {
-    version = tonumber(version), expiresAt = tonumber(expiresAt), user = user,
-    text = text, rest = rest,
+    version = tonumber(version), expiresAt = tonumber(expiresAt), touchedAt = tonumber(touchedAt),
+    user = user, rest = rest,
   }
 end
 
@@ -66,11 +71,13 @@ local function idOf(key)
 end
 
 -- Adds a session to its user's set, and takes out a few that are gone.
-local function enlist(user, key, expiresAt, ttl)
+local function enlist(user, key, touchedAt, ttl)
   local set = users .. user
-  redis.call("ZADD", set, expiresAt, idOf(key))
-  for _, id in ipairs(redis.call("ZRANGE", set, "-inf", now, "BYSCORE", "LIMIT", 0, 10)) do
-    if redis.call("EXISTS", sessions .. id) == 0 then redis.call("ZREM", set, id) end
+  redis.call("ZADD", set, touchedAt, idOf(key))
+  for _, id in ipairs(redis.call("ZRANGE", set, 0, 9)) do
+    if redis.call("EXISTS", sessions .. id) == 0 and sessions .. id ~= key then
+      redis.call("ZREM", set, id)
+    end
   end
   if redis.call("PTTL", set) < tonumber(ttl) then redis.call("PEXPIRE", set, ttl) end
 end
@@ -80,21 +87,21 @@ local function delist(user, key)
 end
 
 local function remove(key, session)
-  redis.call("DEL", key)
+  redis.call("UNLINK", key)
   if session then delist(session.user, key) end
 end
 
 -- Keeps a text for ttl milliseconds, in the place of the session that was under the key.
-local function put(key, old, expiresAt, ttl, user, text)
+local function put(key, old, touchedAt, ttl, user, text)
   if ttl == "0" then return remove(key, old) end
-  local isListed = old and old.user == user and old.expiresAt == tonumber(expiresAt)
-  if user ~= "null" and not isListed then enlist(user, key, expiresAt, ttl) end
+  local isListed = old and old.user == user and old.touchedAt == tonumber(touchedAt)
+  if user ~= "null" and not isListed then enlist(user, key, touchedAt, ttl) end
   redis.call("SET", key, text, "PX", ttl)
   if old and old.user ~= user then delist(old.user, key) end
 end
 `;
 
-/** KEYS[1]: the session. ARGV[4] to [7]: expiresAt, ttl, user, text. Gives 0 if the id is taken. */
+/** KEYS[1]: the session. ARGV[4] to [7]: touchedAt, ttl, user, text. Returns 0 if the id is taken. */
 export const CREATE = new Script(String.raw`
 local old = find(KEYS[1])
 if isLive(old) then return 0 end
@@ -102,7 +109,7 @@ put(KEYS[1], old, ARGV[4], ARGV[5], ARGV[6], ARGV[7])
 return 1
 `);
 
-/** As CREATE, and ARGV[8]: the version. Gives 0 if that is not what is there. */
+/** As CREATE, and ARGV[8]: the version. Returns 0 if that is not what is there. */
 export const REPLACE = new Script(String.raw`
 local old = find(KEYS[1])
 if not isLive(old) or old.version ~= tonumber(ARGV[8]) then return 0 end
@@ -110,40 +117,54 @@ put(KEYS[1], old, ARGV[4], ARGV[5], ARGV[6], ARGV[7])
 return 1
 `);
 
-/** As REPLACE, and KEYS[2]: the session under its new id. Gives 0 if that is taken, too. */
+/**
+ * As REPLACE, and KEYS[2]: the session under its new id. ARGV[9] and [10]: the note's text and ttl.
+ * Returns 0 if the new id is taken, too.
+ */
 export const ROTATE = new Script(String.raw`
 local old, taken = find(KEYS[1]), find(KEYS[2])
 if not isLive(old) or old.version ~= tonumber(ARGV[8]) or isLive(taken) then return 0 end
 put(KEYS[2], taken, ARGV[4], ARGV[5], ARGV[6], ARGV[7])
 remove(KEYS[1], old)
+redis.call("SET", KEYS[1], ARGV[9], "PX", ARGV[10])
 return 1
 `);
 
-/** KEYS[1]: the session. ARGV[4] and [5]: expiresAt, ttl. Gives 0 if there is nothing to touch. */
+/** KEYS[1]: the session. ARGV[4] and [5]: expiresAt, ttl. Returns 0 if there is nothing to touch. */
 export const TOUCH = new Script(String.raw`
 local old = find(KEYS[1])
-if not isLive(old) or not old.text then return 0 end
+if not isLive(old) or not old.rest then return 0 end
 local head = string.format("[%.0f,%s,%s,", old.version + 1, ARGV[4], ARGV[2])
-put(KEYS[1], old, ARGV[4], ARGV[5], old.user, head .. string.sub(old.text, old.rest))
+local text = redis.call("GET", KEYS[1])
+put(KEYS[1], old, ARGV[2], ARGV[5], old.user, head .. string.sub(text, old.rest))
 return 1
 `);
 
-/** KEYS[1]: the session. */
+/** KEYS[1]: the session or the note. Returns the id that a note names. */
 export const DELETE = new Script(String.raw`
-remove(KEYS[1], find(KEYS[1]))
-return 1
+local old = find(KEYS[1])
+remove(KEYS[1], old)
+return old and old.by
 `);
 
-/** KEYS[1]: the user's set. ARGV[4] and [5]: the user, the id to keep. Gives how many live ones went. */
+/**
+ * KEYS[1]: the user's set. ARGV[4] to [6]: the user, the id to keep, the most ids to look at. Returns how
+ * many ids it took out of the set, and then those of the sessions that it removed.
+ */
 export const DELETE_ALL = new Script(String.raw`
-local live = 0
-for _, id in ipairs(redis.call("ZRANGE", KEYS[1], 0, -1)) do
-  local key = sessions .. id
-  local session = find(key)
-  if id ~= ARGV[5] and session and session.user == ARGV[4] then
-    if isLive(session) then live = live + 1 end
-    remove(key, session)
+local answer = { 0 }
+for _, id in ipairs(redis.call("ZRANGE", KEYS[1], 0, tonumber(ARGV[6]))) do
+  if id ~= ARGV[5] and #answer <= tonumber(ARGV[6]) then
+    local key = sessions .. id
+    local session = find(key)
+    if session and session.user == ARGV[4] then
+      remove(key, session)
+      answer[#answer + 1] = id
+    else
+      redis.call("ZREM", KEYS[1], id)
+    end
+    answer[1] = answer[1] + 1
   end
 end
-return live
+return answer
 `);

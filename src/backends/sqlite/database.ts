@@ -1,39 +1,40 @@
 import { Database } from "bun:sqlite";
 
-import { DrizzleError } from "drizzle-orm";
-import { drizzle } from "drizzle-orm/bun-sqlite";
-import { migrate } from "drizzle-orm/bun-sqlite/migrator";
+import type { MigrationMeta } from "drizzle-orm/migrator";
+import { readMigrationFiles } from "drizzle-orm/migrator";
 
 import { migrationsFolder } from "../migrations-folder.ts";
+import { DEFAULT_TABLE, migrationsTable, renameTable } from "../tables.ts";
 import { isBusy } from "./group-commit.ts";
 
 /** At start-up nobody is served yet: there SQLite may wait for other processes inside the call. */
 const STARTUP_BUSY_TIMEOUT = 5_000;
 const MIGRATION_ATTEMPTS = 10;
 
-/** Drizzle compares dates within one table: sharing the app's would make one side skip its own. */
-const MIGRATIONS_TABLE = "bunpie_migrations";
-
 /**
  * Opens the file, in WAL mode and with an up-to-date table.
  *
  * @throws Error if it cannot be opened or written, with the remedy.
  */
-export function openDatabase(path: string, synchronous: "normal" | "full"): Database {
-  const migrations = migrationsFolder("sqlite");
+export function openDatabase(
+  path: string,
+  synchronous: "normal" | "full",
+  table = DEFAULT_TABLE,
+): Database {
+  const migrations = readMigrations();
   let client: Database | undefined;
   try {
     client = new Database(path, { create: true, readwrite: true });
     client.run(`PRAGMA busy_timeout = ${STARTUP_BUSY_TIMEOUT}`);
     client.run(`PRAGMA synchronous = ${synchronous}`);
-    prepare(client, migrations, "PRAGMA journal_mode = WAL");
+    prepare(client, table, migrations, "PRAGMA journal_mode = WAL");
     client.run("PRAGMA busy_timeout = 0");
-    checkWritable(client);
+    checkWritable(client, table);
     return client;
   } catch (cause) {
     client?.close();
     throw new Error(
-      `Cannot keep sessions in ${path}: ${messageOf(rootOf(cause))}. Its folder has to exist, and this process ` +
+      `Cannot keep sessions in ${path}: ${messageOf(cause)}. Its folder has to exist, and this process ` +
         "has to be allowed to write the file, the folder, and the files that end in -wal and -shm beside it.",
       { cause },
     );
@@ -46,7 +47,10 @@ export function openDatabase(path: string, synchronous: "normal" | "full"): Data
  * @throws TypeError if it is no connection of bun:sqlite.
  * @throws Error if it cannot be written, with the remedy.
  */
-export function adoptDatabase(source: Database | { readonly $client: Database }): Database {
+export function adoptDatabase(
+  source: Database | { readonly $client: Database },
+  table = DEFAULT_TABLE,
+): Database {
   const client: unknown = source instanceof Database ? source : source?.$client;
   if (!(client instanceof Database)) {
     throw new TypeError(
@@ -60,56 +64,85 @@ export function adoptDatabase(source: Database | { readonly $client: Database })
       "SqliteSessionBackend needs numbers: open the database without `safeIntegers`.",
     );
   }
-  const migrations = migrationsFolder("sqlite");
+  const migrations = readMigrations();
   try {
-    prepare(client, migrations);
-    checkWritable(client);
+    prepare(client, table, migrations);
+    checkWritable(client, table);
     return client;
   } catch (cause) {
     throw new Error(
-      `Cannot keep sessions in the given database: ${messageOf(rootOf(cause))}. The connection has to be ` +
-        "open and allowed to write, and no table of your own may be called bunpie_sessions.",
+      `Cannot keep sessions in the given database: ${messageOf(cause)}. The connection has to be ` +
+        `open and allowed to write, and no table of your own may be called ${table}. The option ` +
+        "`table` gives the backend another one.",
       { cause },
     );
   }
 }
 
+function readMigrations(): readonly MigrationMeta[] {
+  return readMigrationFiles({ migrationsFolder: migrationsFolder("sqlite") });
+}
+
 /** Migrations that are done write nothing. Changing no row needs the right to write all the same. */
-function checkWritable(client: Database): void {
+function checkWritable(client: Database, table: string): void {
   try {
-    client.run("DELETE FROM bunpie_sessions WHERE FALSE");
+    client.run(`DELETE FROM "${table}" WHERE FALSE`);
   } catch (error) {
     if (!isBusy(error)) throw error;
   }
 }
 
-/**
- * Several processes may open a new file at once. Drizzle looks first and locks later, so whoever
- * comes second fails on what the first has just made, and finds it done on the next attempt.
- */
-function prepare(client: Database, migrations: string, pragma?: string): void {
-  const config = { migrationsFolder: migrations, migrationsTable: MIGRATIONS_TABLE };
+/** Brings the table up to date, while other processes may be at it too. */
+function prepare(
+  client: Database,
+  table: string,
+  migrations: readonly MigrationMeta[],
+  pragma?: string,
+): void {
   const deadline = performance.now() + STARTUP_BUSY_TIMEOUT;
   for (let attempt = 1; ; attempt++) {
     try {
       if (pragma !== undefined) client.run(pragma);
-      migrate(drizzle(client), config);
+      migrate(client, table, migrations);
       return;
     } catch (error) {
       const isLate = attempt === MIGRATION_ATTEMPTS || performance.now() > deadline;
-      if (isLate || !mayPass(rootOf(error))) throw error;
+      if (isLate || !isBusy(error)) throw error;
       Bun.sleepSync(attempt * 5);
     }
   }
 }
 
-function mayPass(error: unknown): boolean {
-  return isBusy(error) || /already exists/.test(String(error));
-}
-
-/** What SQLite said. Drizzle's own error names the statement only. */
-function rootOf(error: unknown): unknown {
-  return error instanceof DrizzleError ? error.cause : error;
+/**
+ * Does what Drizzle's own migrator does, with the same entries. That one looks first and locks later, so
+ * that of two processes one fails; and it knows one name of a table only.
+ */
+function migrate(client: Database, table: string, migrations: readonly MigrationMeta[]): void {
+  const done = migrationsTable(table);
+  const exists = client.query("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?");
+  const missing = (): readonly MigrationMeta[] => {
+    if (exists.get(done) === null) return migrations;
+    const last = client.query<{ last: number | null }, []>(
+      `SELECT max(created_at) AS last FROM "${done}"`,
+    );
+    return migrations.filter(({ folderMillis }) => folderMillis > Number(last.get()?.last ?? 0));
+  };
+  // Where nothing is to be done, nobody who writes has to be waited for.
+  if (missing().length === 0) return;
+  client.run("BEGIN IMMEDIATE");
+  try {
+    client.run(
+      `CREATE TABLE IF NOT EXISTS "${done}" (id SERIAL PRIMARY KEY, hash text NOT NULL, created_at numeric)`,
+    );
+    for (const { sql, hash, folderMillis } of missing()) {
+      for (const statement of sql) client.run(renameTable(statement, table));
+      client.run(`INSERT INTO "${done}" (hash, created_at) VALUES (?, ?)`, [hash, folderMillis]);
+    }
+    client.run("COMMIT");
+  } catch (error) {
+    if (client.inTransaction) client.run("ROLLBACK");
+    throw error;
+  }
 }
 
 function messageOf(error: unknown): string {

@@ -1,13 +1,14 @@
 import type { Database } from "bun:sqlite";
 
-import { and, asc, count, eq, gt, inArray, lte, ne, sql } from "drizzle-orm";
+import { and, desc, eq, gt, inArray, isNull, lte, ne, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/bun-sqlite";
 
-import type { SessionRecord } from "../../store/backend.ts";
-import { sessions } from "./schema.ts";
+import type { ForwardingNote, SessionRecord } from "../../store/record.ts";
+import { NOTE_VERSION } from "../rows.ts";
+import type { SessionsTable } from "./schema.ts";
 
 /**
- * A session's row as bun:sqlite gives it, in the order in which `read` selects. To have Drizzle make
+ * A session's row as bun:sqlite returns it, in the order in which `read` selects. To have Drizzle make
  * an object of it would take the read from 1.0 to 1.5 µs.
  */
 type Row = [
@@ -20,14 +21,31 @@ type Row = [
   userId: string | null,
   authenticatedAt: number | null,
   remember: number | null,
+  label: string | null,
+  supersededBy: string | null,
 ];
 
-/** The session with this id, if there is one. */
-export function readRecord({ read }: Statements, id: string): SessionRecord | undefined {
+/** The session, or the note, that has this id. */
+export function readRow(
+  { read }: Statements,
+  id: string,
+): SessionRecord | ForwardingNote | undefined {
   const [row] = read.values({ id }) as Row[];
   if (row === undefined) return undefined;
-  const [data, flash, version, createdAt, touchedAt, expiresAt, userId, authenticatedAt, remember] =
-    row;
+  const [
+    data,
+    flash,
+    version,
+    createdAt,
+    touchedAt,
+    expiresAt,
+    userId,
+    authenticatedAt,
+    remember,
+    label,
+    supersededBy,
+  ] = row;
+  if (supersededBy !== null) return { supersededBy, expiresAt };
   return {
     data,
     flash,
@@ -38,6 +56,7 @@ export function readRecord({ read }: Statements, id: string): SessionRecord | un
     userId,
     authenticatedAt,
     remember,
+    label,
   };
 }
 
@@ -45,7 +64,7 @@ export function readRecord({ read }: Statements, id: string): SessionRecord | un
 export type Statements = ReturnType<typeof prepareStatements>;
 
 /** Prepares every statement once: preparing costs many times what running does. */
-export function prepareStatements(client: Database) {
+export function prepareStatements(client: Database, sessions: SessionsTable) {
   const db = drizzle(client);
   const value = sql.placeholder;
   const contents = {
@@ -58,14 +77,16 @@ export function prepareStatements(client: Database) {
     userId: sql`${value("userId")}`,
     authenticatedAt: sql`${value("authenticatedAt")}`,
     remember: sql`${value("remember")}`,
+    label: sql`${value("label")}`,
   };
   const isId = eq(sessions.id, value("id"));
   const isLive = gt(sessions.expiresAt, value("now"));
-  const isVersion = eq(sessions.version, value("was"));
+  const isCurrent = and(isId, isLive, eq(sessions.version, value("was")));
   const isUsers = eq(sessions.userId, value("userId"));
   const isOther = ne(sessions.id, value("exceptId"));
+  const rowid = sql`rowid`;
   return {
-    /** Gives rows as {@link Row}: see there. */
+    /** Returns rows as {@link Row}: see there. */
     read: db
       .select({
         data: sessions.data,
@@ -77,6 +98,8 @@ export function prepareStatements(client: Database) {
         userId: sessions.userId,
         authenticatedAt: sessions.authenticatedAt,
         remember: sessions.remember,
+        label: sessions.label,
+        supersededBy: sessions.supersededBy,
       })
       .from(sessions)
       .where(isId)
@@ -87,19 +110,32 @@ export function prepareStatements(client: Database) {
       .values({ id: sql`${value("id")}`, ...contents })
       .onConflictDoUpdate({
         target: sessions.id,
-        set: contents,
+        set: { ...contents, supersededBy: sql`NULL` },
         setWhere: lte(sessions.expiresAt, value("now")),
       })
       .prepare(),
-    replace: db
+    replace: db.update(sessions).set(contents).where(isCurrent).prepare(),
+    replaceContents: db
       .update(sessions)
-      .set(contents)
-      .where(and(isId, isVersion, isLive))
+      .set({ data: contents.data, flash: contents.flash, version: contents.version })
+      .where(isCurrent)
       .prepare(),
     rotate: db
       .update(sessions)
       .set({ id: sql`${value("newId")}`, ...contents })
-      .where(and(isId, isVersion, isLive))
+      .where(isCurrent)
+      .prepare(),
+    leaveNote: db
+      .insert(sessions)
+      .values({
+        id: sql`${value("id")}`,
+        data: "",
+        version: NOTE_VERSION,
+        createdAt: sql`${value("now")}`,
+        touchedAt: sql`${value("now")}`,
+        expiresAt: sql`${value("expiresAt")}`,
+        supersededBy: sql`${value("newId")}`,
+      })
       .prepare(),
     touch: db
       .update(sessions)
@@ -108,9 +144,13 @@ export function prepareStatements(client: Database) {
         expiresAt: sql`${value("expiresAt")}`,
         version: sql`${sessions.version} + 1`,
       })
-      .where(and(isId, isLive))
+      .where(and(isId, isLive, isNull(sessions.supersededBy)))
       .prepare(),
-    remove: db.delete(sessions).where(isId).prepare(),
+    remove: db
+      .delete(sessions)
+      .where(isId)
+      .returning({ supersededBy: sessions.supersededBy })
+      .prepare(),
     list: db
       .select({
         handle: sessions.id,
@@ -119,24 +159,30 @@ export function prepareStatements(client: Database) {
         touchedAt: sessions.touchedAt,
         expiresAt: sessions.expiresAt,
         authenticatedAt: sessions.authenticatedAt,
+        label: sessions.label,
       })
       .from(sessions)
       .where(and(isUsers, isLive))
-      .orderBy(asc(sessions.createdAt))
+      .orderBy(desc(sessions.touchedAt))
+      .limit(value("limit"))
       .prepare(),
-    countOf: db
-      .select({ live: count() })
-      .from(sessions)
-      .where(and(isUsers, isOther, isLive))
+    removeAll: db
+      .delete(sessions)
+      .where(
+        inArray(
+          rowid,
+          db.select({ rowid }).from(sessions).where(and(isUsers, isOther)).limit(value("limit")),
+        ),
+      )
+      .returning({ id: sessions.id })
       .prepare(),
-    removeAll: db.delete(sessions).where(and(isUsers, isOther)).prepare(),
     sweep: db
       .delete(sessions)
       .where(
         inArray(
-          sessions.id,
+          rowid,
           db
-            .select({ id: sessions.id })
+            .select({ rowid })
             .from(sessions)
             .where(lte(sessions.expiresAt, value("now")))
             .limit(value("limit")),

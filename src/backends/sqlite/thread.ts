@@ -4,6 +4,7 @@ import type { Write, Writes } from "./writes.ts";
 export interface ThreadOptions {
   /** The database's file, as an absolute path. */
   readonly path: string;
+  readonly table: string;
   readonly synchronous: "normal" | "full";
   /** For how long to wait while another process holds the database, in milliseconds. */
   readonly busyTimeout: number;

@@ -2,6 +2,7 @@
 import { Database } from "bun:sqlite";
 
 import { GroupCommit } from "./group-commit.ts";
+import { sessionsTable } from "./schema.ts";
 import { prepareStatements } from "./statements.ts";
 import type { Answer, Job, Outcome, ThreadOptions } from "./thread.ts";
 import type { Write } from "./writes.ts";
@@ -9,13 +10,15 @@ import { perform, Writes } from "./writes.ts";
 
 declare const self: Worker;
 
-const { path, synchronous, busyTimeout } = JSON.parse(process.argv[2] ?? "") as ThreadOptions;
+const { path, table, synchronous, busyTimeout } = JSON.parse(
+  process.argv[2] ?? "",
+) as ThreadOptions;
 const database = new Database(path, { readwrite: true });
 database.run(`PRAGMA synchronous = ${synchronous}`);
 database.run("PRAGMA busy_timeout = 0");
 
 let now = 0;
-const writes = new Writes(prepareStatements(database), () => now);
+const writes = new Writes(prepareStatements(database, sessionsTable(table)), () => now);
 const commits = new GroupCommit(database, busyTimeout);
 
 self.addEventListener("message", async ({ data }: MessageEvent<Job | "close">) => {

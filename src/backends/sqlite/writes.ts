@@ -1,6 +1,8 @@
 import type { Changes } from "bun:sqlite";
 
-import type { SessionRecord } from "../../store/backend.ts";
+import type { SessionRecord } from "../../store/record.ts";
+import { NOTE_LIFETIME } from "../../store/record.ts";
+import { hasSameFacts } from "../rows.ts";
 import type { Statements } from "./statements.ts";
 
 /** What can be done to the table of sessions, each in a transaction that somebody has begun. */
@@ -17,32 +19,33 @@ export class Writes {
     return changes(this.#statements.create.run({ ...record, id, now: this.#now() })) === 1;
   }
 
-  replace(id: string, record: SessionRecord, version: number): boolean {
-    const { replace } = this.#statements;
-    return changes(replace.run({ ...record, id, was: version, now: this.#now() })) === 1;
+  replace(id: string, record: SessionRecord, old: SessionRecord): boolean {
+    const { replace, replaceContents } = this.#statements;
+    const statement = hasSameFacts(record, old) ? replaceContents : replace;
+    return changes(statement.run({ ...record, id, was: old.version, now: this.#now() })) === 1;
   }
 
-  rotate(oldId: string, newId: string, record: SessionRecord, version: number): boolean {
+  rotate(oldId: string, newId: string, record: SessionRecord, old: SessionRecord): boolean {
     const now = this.#now();
-    const { isTaken, remove, rotate } = this.#statements;
+    const { isTaken, remove, rotate, leaveNote } = this.#statements;
     if (isTaken.get({ id: newId, now }) !== undefined) return false;
     remove.run({ id: newId });
-    return changes(rotate.run({ ...record, id: oldId, newId, was: version, now })) === 1;
+    const values = { ...record, id: oldId, newId, was: old.version, now };
+    if (changes(rotate.run(values)) === 0) return false;
+    leaveNote.run({ id: oldId, newId, now, expiresAt: now + NOTE_LIFETIME });
+    return true;
   }
 
   touch(id: string, expiresAt: number): boolean {
     return changes(this.#statements.touch.run({ id, expiresAt, now: this.#now() })) === 1;
   }
 
-  delete(id: string): void {
-    this.#statements.remove.run({ id });
+  delete(id: string): string | undefined {
+    return this.#statements.remove.get({ id })?.supersededBy ?? undefined;
   }
 
-  deleteAll(userId: string, exceptId: string): number {
-    const { countOf, removeAll } = this.#statements;
-    const live = countOf.get({ userId, exceptId, now: this.#now() })?.live ?? 0;
-    removeAll.run({ userId, exceptId });
-    return live;
+  deleteAll(userId: string, exceptId: string, limit: number): string[] {
+    return this.#statements.removeAll.all({ userId, exceptId, limit }).map(({ id }) => id);
   }
 
   sweep(limit: number): number {

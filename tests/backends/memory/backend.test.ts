@@ -2,10 +2,14 @@ import { describe, expect, spyOn, test } from "bun:test";
 
 import { App } from "../../../src/app/app.ts";
 import { InMemorySessionBackend } from "../../../src/backends/memory/backend.ts";
+import { countBytes } from "../../../src/backends/memory/bytes.ts";
+import type { SessionRecord } from "../../../src/store/record.ts";
+import { isNote } from "../../../src/store/record.ts";
 import { TestClient } from "../../../src/testing/client.ts";
 import { expiredRecord, recordOf } from "../../../src/testing/records.ts";
 import { testSessionBackend } from "../../../src/testing/session-backend.ts";
 import { FakeClock } from "../../support/clock.ts";
+import { seededRandom } from "../../support/random.ts";
 
 testSessionBackend("InMemorySessionBackend", (now) => new InMemorySessionBackend({ now }));
 
@@ -16,11 +20,23 @@ function heldBy(store: InMemorySessionBackend, ...ids: string[]): string[] {
   return ids.filter((id) => store.read(id) !== undefined);
 }
 
+/** What Ann's list says, in its order. */
+function handlesIn(store: InMemorySessionBackend, limit = 10): string[] {
+  return store.list("Ann", limit).map(({ handle }) => handle);
+}
+
 describe("InMemorySessionBackend", () => {
-  test.each([0, -1, 1.5, Number.NaN, Infinity])("refuses a `maxSessions` of %p", (maxSessions) => {
-    expect(() => new InMemorySessionBackend({ maxSessions })).toThrow(
-      `\`maxSessions\` is ${maxSessions}; it has to be a whole number above 0. Leave it out for 100000.`,
+  test.each([0, -1, 1.5, Number.NaN, Infinity])("refuses %p as a limit", (limit) => {
+    expect(() => new InMemorySessionBackend({ maxSessions: limit })).toThrow(
+      `\`maxSessions\` is ${limit}; it has to be a whole number above 0. Leave it out for 100000.`,
     );
+    expect(() => new InMemorySessionBackend({ maxBytes: limit })).toThrow(
+      `\`maxBytes\` is ${limit}; it has to be a whole number above 0. Leave it out for 268435456.`,
+    );
+  });
+
+  test("says that it returns synchronously", () => {
+    expect(new InMemorySessionBackend().isSynchronous).toBe(true);
   });
 
   test("holds 100,000 sessions when not told otherwise", () => {
@@ -55,12 +71,15 @@ describe("InMemorySessionBackend", () => {
       store.create("expired", expiredRecord({ userId: "Ann" }));
       store.create("new", recordOf());
       expect(heldBy(store, "anonymous", "expired", "new")).toEqual(["anonymous", "new"]);
-      expect(store.list("Ann")).toEqual([]);
+      expect(store.list("Ann", 10)).toEqual([]);
     });
 
     test.each([
       ["read", (store: InMemorySessionBackend) => store.read("first")],
-      ["replaced", (store: InMemorySessionBackend) => store.replace("first", recordOf(), 1)],
+      [
+        "replaced",
+        (store: InMemorySessionBackend) => store.replace("first", recordOf(), recordOf()),
+      ],
       ["touched", (store: InMemorySessionBackend) => store.touch("first", Date.now() + 60_000)],
     ])("gives up the anonymous session that was used longest ago, not one just %s", (_, use) => {
       const store = new InMemorySessionBackend({ maxSessions: 3 });
@@ -80,7 +99,7 @@ describe("InMemorySessionBackend", () => {
       const store = new InMemorySessionBackend({ maxSessions: 2 });
       store.create("one", signedIn);
       store.create("before the login", recordOf());
-      store.rotate("before the login", "two", recordOf({ userId: "Ben", version: 2 }), 1);
+      store.rotate("before the login", "two", recordOf({ userId: "Ben", version: 2 }), recordOf());
       expect(() => store.create("new", recordOf())).toThrow(
         "All 2 sessions in memory are signed in, and none of them is given up. Raise `maxSessions`, " +
           "or use a backend on disk such as SqliteSessionBackend.",
@@ -91,8 +110,10 @@ describe("InMemorySessionBackend", () => {
     test("still changes, rotates and removes what it holds", () => {
       const store = new InMemorySessionBackend({ maxSessions: 1 });
       store.create("old", signedIn);
-      expect(store.replace("old", { ...signedIn, version: 2 }, 1)).toBe(true);
-      expect(store.rotate("old", "new", { ...signedIn, version: 3 }, 2)).toBe(true);
+      expect(store.replace("old", { ...signedIn, version: 2 }, signedIn)).toBe(true);
+      const next = { ...signedIn, version: 3 };
+      expect(store.rotate("old", "new", next, { ...next, version: 2 })).toBe(true);
+      expect(heldBy(store, "old", "new")).toEqual(["new"]);
       store.delete("new");
       expect(store.create("another", recordOf())).toBe(true);
     });
@@ -123,6 +144,274 @@ describe("InMemorySessionBackend", () => {
       expect(await ann.text("/")).toBe("1");
       expect(log).toHaveBeenCalledTimes(1);
       log.mockRestore();
+    });
+  });
+
+  describe("when its bytes are used up", () => {
+    const BIG = recordOf({ data: JSON.stringify({ text: "x".repeat(10_000) }) });
+    const BIG_SIGNED_IN = { ...BIG, userId: "Ann" };
+    const NEEDED = countBytes("big", BIG);
+
+    /** Room for seven records like {@link BIG}. */
+    const LIMIT = { maxBytes: 100_000 };
+
+    test("gives up the anonymous sessions that were used longest ago, as many as it takes", () => {
+      const store = new InMemorySessionBackend(LIMIT);
+      store.create("signed in", signedIn);
+      for (let index = 0; index < 300; index++) store.create(String(index), recordOf());
+      const { size } = store;
+      const oldest = 300 - (size - 1);
+      store.read(String(oldest));
+      store.create("big", BIG);
+      expect(store.bytes).toBeWithin(100_000 - NEEDED, 100_001);
+      expect(store.size).toBeWithin(size - 40, size);
+      const [used, next] = [String(oldest), String(oldest + 1)];
+      expect(heldBy(store, "signed in", used, next, "299", "big")).toEqual([
+        "signed in",
+        used,
+        "299",
+        "big",
+      ]);
+    });
+
+    test("never holds more, whatever visitors store", () => {
+      const store = new InMemorySessionBackend(LIMIT);
+      for (let index = 0; index < 500; index++) {
+        const text = (index % 2 === 0 ? "x" : "ā").repeat((index * 37) % 15_000);
+        store.create(String(index), recordOf({ data: JSON.stringify({ text }) }));
+        expect(store.bytes).toBeLessThanOrEqual(100_000);
+      }
+      expect(heldBy(store, "0", "499")).toEqual(["499"]);
+    });
+
+    test("gives up expired sessions first, signed-in ones too", () => {
+      const clock = new FakeClock();
+      const store = new InMemorySessionBackend({ ...LIMIT, now: clock.now });
+      store.create("anonymous", recordOf({ expiresAt: clock.now() + 5_000 }));
+      for (let index = 0; index < 7; index++) {
+        store.create(`big ${index}`, { ...BIG_SIGNED_IN, expiresAt: clock.now() + 1_000 });
+      }
+      clock.advance(1_000);
+      store.create("big", { ...BIG, expiresAt: clock.now() + 5_000 });
+      expect(store.size).toBe(8);
+      expect(heldBy(store, "anonymous", "big 0", "big 1", "big")).toEqual([
+        "anonymous",
+        "big 1",
+        "big",
+      ]);
+    });
+
+    test("gives up others, and not the session itself, when one grows", () => {
+      const store = new InMemorySessionBackend(LIMIT);
+      store.create("growing", recordOf());
+      for (let index = 0; index < 7; index++) store.create(`big ${index}`, BIG);
+      expect(store.replace("growing", { ...BIG, version: 2 }, recordOf())).toBe(true);
+      expect(heldBy(store, "growing", "big 0", "big 1")).toEqual(["growing", "big 1"]);
+      store.create("moving", recordOf());
+      expect(store.rotate("moving", "moved", { ...BIG, version: 2 }, recordOf())).toBe(true);
+      expect(heldBy(store, "moved", "big 1", "big 2")).toEqual(["moved", "big 1"]);
+      expect(store.bytes).toBeLessThanOrEqual(100_000);
+    });
+
+    test("gives up none that somebody has logged into, and says what to do", () => {
+      const store = new InMemorySessionBackend(LIMIT);
+      store.create("small", signedIn);
+      store.create("anonymous", recordOf());
+      for (let index = 0; index < 7; index++) store.create(`big ${index}`, BIG_SIGNED_IN);
+      const { bytes } = store;
+      const refusal =
+        /^A session needs \d+ bytes more in memory, where `maxBytes` leaves \d+: signed-in sessions take the rest, and none of them is given up\. Raise `maxBytes`, or use a backend on disk such as SqliteSessionBackend\.$/;
+      const grown = { ...BIG_SIGNED_IN, version: 2 };
+      expect(() => store.create("new", BIG)).toThrow(refusal);
+      expect(() => store.replace("small", grown, signedIn)).toThrow(refusal);
+      expect(() => store.replace("anonymous", grown, recordOf())).toThrow(refusal);
+      expect(() => store.rotate("anonymous", "new", grown, recordOf())).toThrow(refusal);
+      expect(store.bytes).toBe(bytes);
+      expect(store.read("small")).toBe(signedIn);
+      expect(heldBy(store, "anonymous", "big 0", "big 6", "new")).toEqual([
+        "anonymous",
+        "big 0",
+        "big 6",
+      ]);
+    });
+
+    test("refuses an anonymous session that would grow beyond what signed-in ones leave", () => {
+      const store = new InMemorySessionBackend(LIMIT);
+      for (let index = 0; index < 5; index++) store.create(`big ${index}`, BIG_SIGNED_IN);
+      store.create("growing", BIG);
+      const grown = { ...BIG, version: 2, data: BIG.data.repeat(3) };
+      expect(() => store.replace("growing", grown, BIG)).toThrow("Raise `maxBytes`");
+      expect(store.read("growing")).toBe(BIG);
+    });
+
+    test("stays sound when a session expires while room is made for it", () => {
+      let now = 0;
+      const store = new InMemorySessionBackend({ ...LIMIT, now: () => now++ });
+      const record = { ...BIG, expiresAt: 1_000 };
+      for (let index = 0; index < 7; index++) store.create(`big ${index}`, BIG);
+      store.create("growing", record);
+      now = 999;
+      const grown = { ...record, version: 2, data: BIG.data.repeat(2) };
+      expect(store.replace("growing", grown, record)).toBe(true);
+      expect(store.read("growing")).toBe(grown);
+      expect(store.sweep(10)).toBe(1);
+      for (let index = 0; index < 7; index++) store.delete(`big ${index}`);
+      expect([store.size, store.bytes]).toEqual([0, 0]);
+    });
+
+    test("refuses a session that is larger than all that it may hold", () => {
+      const store = new InMemorySessionBackend({ maxBytes: 1_000 });
+      store.create("id", recordOf());
+      expect(() => store.create("big", BIG)).toThrow("Raise `maxBytes`");
+      expect(heldBy(store, "id")).toEqual(["id"]);
+    });
+
+    test.each([1, 2, 3])("counts what is there, whatever was done before (seed %p)", (seed) => {
+      const random = seededRandom(seed);
+      const clock = new FakeClock();
+      const store = new InMemorySessionBackend({ maxBytes: 5_000, now: clock.now });
+      const ids = Array.from({ length: 30 }, (_, index) => `id ${index}`);
+      const anyId = (): string => ids[random(ids.length)] ?? "";
+      const anyText = (): string => (random(2) === 0 ? "x" : "ā").repeat(random(400));
+      const make = (version: number): SessionRecord =>
+        recordOf({
+          version,
+          data: anyText(),
+          flash: random(2) === 0 ? null : anyText(),
+          userId: random(3) > 0 ? "Ann" : null,
+          label: random(2) === 0 ? null : anyText(),
+          touchedAt: clock.now() - random(10),
+          expiresAt: clock.now() + random(60),
+        });
+      const steps = [
+        (id: string) => store.create(id, make(1)),
+        (id: string, old: SessionRecord) => store.replace(id, make(old.version + 1), old),
+        (id: string, old: SessionRecord) => store.rotate(id, anyId(), make(old.version + 1), old),
+        (id: string) => store.touch(id, clock.now() + random(60)),
+        (id: string) => store.delete(id),
+        () => store.deleteAll("Ann", anyId(), 3),
+        () => store.sweep(5),
+      ];
+      let refused = 0;
+      for (let step = 0; step < 3_000; step++) {
+        clock.advance(random(2));
+        const id = anyId();
+        const found = store.read(id);
+        const old = found === undefined || isNote(found) ? recordOf() : found;
+        try {
+          steps[random(steps.length)]?.(id, old);
+        } catch (error) {
+          expect(String(error)).toContain("Raise `maxBytes`");
+          refused++;
+        }
+        const held = ids.flatMap((each) => {
+          const content = store.read(each);
+          return content === undefined ? [] : [countBytes(each, content)];
+        });
+        expect(store.size).toBe(held.length);
+        expect(store.bytes).toBe(held.reduce((sum, bytes) => sum + bytes, 0));
+        expect(store.bytes).toBeLessThanOrEqual(5_000);
+      }
+      expect(refused).toBeWithin(5, 1_000);
+    });
+
+    test("answers a request that would need more with 503, and says why in the log", async () => {
+      class Site extends App<{ text: string }> {
+        write(): string {
+          this.request.session.text = "x".repeat(10_000);
+          this.request.session.login("Ann");
+          return "written";
+        }
+      }
+      const log = spyOn(console, "error").mockImplementation(() => undefined);
+      const app = new Site({ sessionBackend: new InMemorySessionBackend({ maxBytes: 20_000 }) });
+      expect((await new TestClient(app).send("/write")).status).toBe(200);
+      const refused = await new TestClient(app).send("/write");
+      expect(refused.status).toBe(503);
+      expect(Bun.inspect(log.mock.calls)).toContain("Raise `maxBytes`");
+      log.mockRestore();
+    });
+  });
+
+  describe("a forwarding note", () => {
+    const next = { ...signedIn, version: 2 };
+
+    test("is given up like an anonymous session, and before the session that it leads to", () => {
+      const store = new InMemorySessionBackend({ maxSessions: 3 });
+      store.create("old", recordOf());
+      store.create("other", recordOf());
+      store.rotate("old", "new", recordOf({ version: 2 }), recordOf());
+      expect(heldBy(store, "other", "old", "new")).toEqual(["other", "old", "new"]);
+      store.read("other");
+      store.rotate("new", "newer", recordOf({ version: 3 }), recordOf({ version: 2 }));
+      expect(heldBy(store, "other", "old", "new", "newer")).toEqual(["other", "new", "newer"]);
+    });
+
+    test("is not left where signed-in sessions take all the room", () => {
+      const store = new InMemorySessionBackend({ maxSessions: 2 });
+      for (const id of ["one", "old"]) store.create(id, signedIn);
+      expect(store.rotate("old", "new", next, signedIn)).toBe(true);
+      expect(heldBy(store, "one", "old", "new")).toEqual(["one", "new"]);
+      const bytes = countBytes("old", signedIn) + 100;
+      const tight = new InMemorySessionBackend({ maxBytes: bytes });
+      tight.create("old", signedIn);
+      expect(tight.rotate("old", "new", next, signedIn)).toBe(true);
+      expect(heldBy(tight, "old", "new")).toEqual(["new"]);
+    });
+
+    test("is swept once its 30 seconds have passed, and not before", () => {
+      const clock = new FakeClock();
+      const store = new InMemorySessionBackend({ now: clock.now });
+      const record = recordOf({ expiresAt: clock.now() + 60_000 });
+      store.create("old", record);
+      store.rotate("old", "new", { ...record, version: 2 }, record);
+      clock.advance(29_999);
+      expect(store.sweep(10)).toBe(0);
+      clock.advance(1);
+      expect(store.sweep(10)).toBe(1);
+      expect(heldBy(store, "old", "new")).toEqual(["new"]);
+    });
+  });
+
+  describe("a user's sessions", () => {
+    test("are in the order in which they were touched, by their own times", () => {
+      const clock = new FakeClock();
+      const store = new InMemorySessionBackend({ now: clock.now });
+      const at = (ms: number): SessionRecord => ({
+        ...signedIn,
+        touchedAt: clock.now() + ms,
+        expiresAt: clock.now() + 60_000,
+      });
+      store.create("second", at(-20));
+      store.create("fourth", at(-5));
+      store.create("first", at(-30));
+      store.create("third", at(-10));
+      expect(handlesIn(store)).toEqual(["fourth", "third", "second", "first"]);
+      store.touch("second", clock.now() + 60_000);
+      expect(handlesIn(store, 2)).toEqual(["second", "fourth"]);
+      store.replace("third", { ...at(0), version: 2, data: "{}" }, at(-10));
+      expect(handlesIn(store, 2)).toEqual(["third", "second"]);
+      store.replace("first", { ...at(-30), version: 2, data: "{}" }, at(-30));
+      expect(handlesIn(store)).toEqual(["third", "second", "fourth", "first"]);
+    });
+
+    test("are listed and removed without a look at any others, however many there are", () => {
+      const store = new InMemorySessionBackend();
+      let looks = 0;
+      const watched = (time: number): SessionRecord => ({
+        ...signedIn,
+        touchedAt: time,
+        get expiresAt() {
+          looks++;
+          return Date.now() + 60_000;
+        },
+      });
+      for (let index = 0; index < 10_000; index++) store.create(`id ${index}`, watched(index));
+      looks = 0;
+      expect(handlesIn(store, 3)).toEqual(["id 9999", "id 9998", "id 9997"]);
+      expect(store.deleteAll("Ann", "id 1", 3)).toEqual(["id 0", "id 2", "id 3"]);
+      expect(looks).toBeLessThan(200);
+      expect(store.size).toBe(9_997);
     });
   });
 

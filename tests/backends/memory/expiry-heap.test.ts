@@ -15,7 +15,7 @@ class Item implements Expiring {
     this.expiresAt = expiresAt;
   }
 
-  get record(): { readonly expiresAt: number } {
+  get content(): { readonly expiresAt: number } {
     Item.looks++;
     return this;
   }

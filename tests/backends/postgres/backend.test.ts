@@ -7,7 +7,9 @@ import { drizzle as drizzleProxy } from "drizzle-orm/pg-proxy";
 
 import { App } from "../../../src/app/app.ts";
 import type { PostgresSessionBackendOptions } from "../../../src/backends/postgres/backend.ts";
-import { PostgresSessionBackend, sessions } from "../../../src/backends/postgres/backend.ts";
+import { PostgresSessionBackend } from "../../../src/backends/postgres/backend.ts";
+import { sessions, sessionsTable } from "../../../src/backends/postgres/schema.ts";
+import { prepareStatements } from "../../../src/backends/postgres/statements.ts";
 import type { SessionEvent } from "../../../src/session/events.ts";
 import { hashId } from "../../../src/session/id.ts";
 import { TestClient } from "../../../src/testing/client.ts";
@@ -65,6 +67,26 @@ describe("PostgresSessionBackend", () => {
     expect(
       () => new PostgresSessionBackend(URL_OF_NOTHING, options as PostgresSessionBackendOptions),
     ).toThrow(new TypeError(message));
+  });
+
+  test.each([
+    ["table", 41],
+    ["schema", 63],
+  ])("refuses a `%s` that is no plain name", (option, length) => {
+    const tooLong = "a".repeat(length + 1);
+    for (const name of ["", "Sessions", "1st", "shop sessions", 'a"b', "a\n", tooLong, null]) {
+      const message =
+        `\`${option}\` is ${JSON.stringify(name)}; it has to be a name of at most ${length} lower-case ` +
+        'letters, digits and underscores, and no digit first, such as "shop_sessions".';
+      const options = { [option]: name } as PostgresSessionBackendOptions;
+      expect(() => new PostgresSessionBackend(URL_OF_NOTHING, options)).toThrow(
+        new TypeError(message),
+      );
+      const [table, schema] = option === "table" ? [name] : ["sessions", name];
+      expect(() => sessionsTable(table as string, schema as string)).toThrow(
+        new TypeError(message),
+      );
+    }
   });
 
   test.each(["", "sessions.db", "mysql://localhost/shop", "localhost:5432/shop"])(
@@ -150,7 +172,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
       const record = recordOf({ userId: "Ann", authenticatedAt: 1, remember: 60 });
       expect(await backend.create(id, record)).toBe(true);
       expect(await backend.read(id)).toEqual(record);
-      expect(await backend.list("Ann")).toMatchObject([{ handle: id, authenticatedAt: 1 }]);
+      expect(await backend.list("Ann", 9)).toMatchObject([{ handle: id, authenticatedAt: 1 }]);
       await backend.close();
       expect(LOGGED).toEqual([]);
       expect(await pool`SELECT id FROM bunpie_sessions`).toHaveLength(1);
@@ -172,6 +194,45 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
       await drizzle(pool).transaction(async (transaction) => {
         expect(() => open(transaction as unknown as Bun.SQL)).toThrow(NO_SOURCE);
       });
+    });
+  });
+
+  describe("with a table of one's own", () => {
+    afterEach(async () => {
+      await schema.sql`DROP TABLE IF EXISTS shop, shop_migrations`;
+    });
+
+    test.each([
+      ["another name", () => ({ table: "shop" })],
+      ["the same name in another schema", (name: string) => ({ schema: name })],
+    ])(
+      "shares nothing with a backend that has another in the same database: %s",
+      async (_, place) => {
+        await using elsewhere = await Schema.create();
+        const [one, other] = [open(schema.url, place(elsewhere.name)), open()];
+        const record = recordOf({ userId: "Ann" });
+        expect(await one.create("id", record)).toBe(true);
+        expect(await other.read("id")).toBeUndefined();
+        expect(await other.create("id", record)).toBe(true);
+        expect(await one.rotate("id", "new", { ...record, version: 2 }, record)).toBe(true);
+        expect(await one.touch("new", record.expiresAt)).toBe(true);
+        await one.create("expired", expiredRecord());
+        expect(await other.sweep(9)).toBe(0);
+        expect(await other.deleteAll("Ann", undefined, 9)).toEqual(["id"]);
+        expect(await one.list("Ann", 9)).toMatchObject([{ handle: "new" }]);
+        expect(await one.delete("id")).toBe("new");
+        expect(await one.sweep(9)).toBe(1);
+        expect(await one.deleteAll("Ann", undefined, 9)).toEqual(["new"]);
+      },
+    );
+
+    test("is given to an app by sessionsTable()", async () => {
+      await using elsewhere = await Schema.create();
+      const place = { table: "shop", schema: elsewhere.name };
+      await open(schema.url, place).create("id", recordOf({ label: "phone" }));
+      const table = sessionsTable(place.table, place.schema);
+      const rows = await drizzle(schema.sql).select().from(table);
+      expect(rows).toMatchObject([{ id: "id", label: "phone" }]);
     });
   });
 
@@ -220,19 +281,100 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
     });
   });
 
+  test("leaves the columns of facts alone when only the contents are new", async () => {
+    const backend = open();
+    const old = recordOf();
+    const fresh = { ...old, data: "{}", flash: "{}", version: 2 };
+    await backend.create("id", old);
+    await schema.sql`UPDATE bunpie_sessions SET created_at = 5`;
+    expect(await backend.replace("id", fresh, old)).toBe(true);
+    expect(await backend.read("id")).toEqual({ ...fresh, createdAt: 5 });
+    expect(await backend.replace("id", { ...fresh, label: "phone", version: 3 }, fresh)).toBe(true);
+    expect(await backend.read("id")).toEqual({ ...fresh, label: "phone", version: 3 });
+  });
+
+  test.each([
+    ["list", "list"],
+    ["deleteAll", "removeAll"],
+  ] as const)(
+    "%s walks along the index of a user's sessions, and sorts nothing",
+    async (_, name) => {
+      await schema.sql`
+      INSERT INTO bunpie_sessions (id, data, version, created_at, touched_at, expires_at, user_id)
+      SELECT n::text, '', 1, 1, n, 9e12, 'Ann' FROM generate_series(1, 5000) n`;
+      await schema.sql`ANALYZE bunpie_sessions`;
+      const statement = prepareStatements(sessions)[name];
+      const { text, params } = statement({ userId: "Ann", exceptId: "", now: 1, limit: 100 });
+      const plan = (await schema.sql.unsafe(`EXPLAIN ${text}`, params).values()).join("\n");
+      expect(plan).toMatch(/Index Scan .*using bunpie_sessions_user_id/);
+      expect(plan).not.toMatch(/Seq Scan|Sort/);
+    },
+  );
+
   describe("beside somebody else's transaction", () => {
+    const old = recordOf({ userId: "Ann" });
+    const fresh = { ...old, version: 2 };
+
     test("L7: deleteAll ends a session that is just getting a new id", async () => {
       const backend = open();
-      await backend.create("old", recordOf({ userId: "Ann" }));
-      await backend.create("kept", recordOf({ userId: "Ann" }));
-      await using rival = await schema.begin(
-        "UPDATE bunpie_sessions SET id = 'new' WHERE id = 'old'",
+      await backend.create("old", old);
+      await backend.create("kept", old);
+      const [rotated, ended] = await inTurn(
+        schema,
+        () => backend.rotate("old", "new", fresh, old),
+        () => backend.deleteAll("Ann", "kept", 9),
       );
-      const ended = backend.deleteAll("Ann", "kept");
-      await schema.waiting(1);
-      await rival.commit();
-      expect(await ended).toBe(1);
-      expect(await schema.rows()).toMatchObject([{ id: "kept" }]);
+      expect(rotated).toBe(true);
+      expect(ended).toEqual(["new"]);
+      expect(await schema.rows()).toMatchObject([{ id: "kept" }, { id: "old", version: "-1" }]);
+    });
+
+    test("deleteAll spares a session that somebody else is just logging into", async () => {
+      const backend = open();
+      await backend.create("id", old);
+      const [replaced, ended] = await inTurn(
+        schema,
+        () => backend.replace("id", { ...fresh, userId: "Bob" }, old),
+        () => backend.deleteAll("Ann", undefined, 9),
+      );
+      expect([replaced, ended]).toEqual([true, []]);
+      expect(await schema.rows()).toMatchObject([{ id: "id", user_id: "Bob" }]);
+    });
+
+    test("L6: delete says where a session went that is just getting a new id", async () => {
+      const backend = open();
+      await backend.create("old", old);
+      const [rotated, next] = await inTurn(
+        schema,
+        () => backend.rotate("old", "new", fresh, old),
+        () => backend.delete("old"),
+      );
+      expect([rotated, next]).toEqual([true, "new"]);
+      expect(await schema.rows()).toMatchObject([{ id: "new" }]);
+    });
+
+    test("rotate does not bring back a session that is just being deleted", async () => {
+      const backend = open();
+      await backend.create("old", old);
+      const [next, rotated] = await inTurn(
+        schema,
+        () => backend.delete("old"),
+        () => backend.rotate("old", "new", fresh, old),
+      );
+      expect([next, rotated]).toEqual([undefined, false]);
+      expect(await schema.rows()).toEqual([]);
+    });
+
+    test("create waits for a rotate away from its id, and finds the note", async () => {
+      const backend = open();
+      await backend.create("old", old);
+      const [rotated, created] = await inTurn(
+        schema,
+        () => backend.rotate("old", "new", fresh, old),
+        () => backend.create("old", old),
+      );
+      expect([rotated, created]).toEqual([true, false]);
+      expect(await backend.read("old")).toMatchObject({ supersededBy: "new" });
     });
 
     test.each([
@@ -251,26 +393,27 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
     });
 
     test.each([
-      ["commit", false, ["new", "old"]],
-      ["rollback", true, ["new"]],
+      ["commit", false, ["new 1", "old 1"]],
+      ["rollback", true, ["new 2", "old -1"]],
     ] as const)("rotate waits for a create of its new id: %s", async (end, rotated, left) => {
       const backend = open();
-      await backend.create("old", recordOf());
+      await backend.create("old", old);
       await using rival = await schema.begin(
         `INSERT INTO bunpie_sessions VALUES ('new', '{}', NULL, 1, 1, 1, ${Date.now() + 60_000})`,
       );
-      const rotating = backend.rotate("old", "new", recordOf({ version: 2 }), 1);
+      const rotating = backend.rotate("old", "new", fresh, old);
       await schema.waiting(1);
       await rival[end]();
       expect(await rotating).toBe(rotated);
-      expect((await schema.rows()).map(({ id }) => id).toSorted()).toEqual([...left]);
+      const rows = (await schema.rows()).map(({ id, version }) => `${id} ${version}`);
+      expect(rows.toSorted()).toEqual([...left]);
     });
 
     test("replace does not bring back a session that is just being deleted", async () => {
       const backend = open();
       await backend.create("id", recordOf());
       await using rival = await schema.begin("DELETE FROM bunpie_sessions WHERE id = 'id'");
-      const replacing = backend.replace("id", recordOf({ version: 2 }), 1);
+      const replacing = backend.replace("id", recordOf({ version: 2 }), recordOf());
       await schema.waiting(1);
       await rival.commit();
       expect(await replacing).toBe(false);
@@ -313,9 +456,10 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
       await backend.create("bystander", recordOf({ userId: "Ann" }));
       expect(await backend.create(text, record)).toBe(true);
       expect(await backend.load(text)).toEqual({ text });
-      expect((await backend.list(text)).map(({ handle }) => handle)).toEqual([text]);
-      expect(await backend.rotate(text, `${text}2`, { ...record, version: 2 }, 1)).toBe(true);
-      expect(await backend.deleteAll(text, text)).toBe(1);
+      expect((await backend.list(text, 9)).map(({ handle }) => handle)).toEqual([text]);
+      expect(await backend.rotate(text, `${text}2`, { ...record, version: 2 }, record)).toBe(true);
+      expect(await backend.deleteAll(text, text, 9)).toEqual([`${text}2`]);
+      expect(await backend.delete(text)).toBe(`${text}2`);
       expect((await schema.rows()).map(({ id }) => id)).toEqual(["bystander"]);
     },
   );
@@ -336,7 +480,10 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
       await client.send("/login");
       const signedIn = client.sessionId ?? "";
       const rows = await schema.rows();
-      expect(rows).toMatchObject([{ id: hashId(signedIn), user_id: "Ann" }]);
+      const note = { id: hashId(anonymous), user_id: null, superseded_by: hashId(signedIn) };
+      const row = { id: hashId(signedIn), user_id: "Ann", superseded_by: null };
+      expect(rows).toHaveLength(2);
+      for (const each of [note, row]) expect(rows).toContainEqual(expect.objectContaining(each));
       for (const id of [anonymous, signedIn]) expect(JSON.stringify(rows)).not.toContain(id);
       const thief = new TestClient(app);
       thief.cookies.set("session_id", hashId(signedIn));
@@ -402,6 +549,21 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
     });
   });
 });
+
+/** Runs one of the calls after the other while somebody holds all rows, and then lets them go. */
+async function inTurn<T, U>(
+  schema: Schema,
+  one: () => Promise<T>,
+  other: () => Promise<U>,
+): Promise<readonly [T, U]> {
+  await using rival = await schema.begin("SELECT FROM bunpie_sessions FOR UPDATE");
+  const first = one();
+  await schema.waiting(1);
+  const second = other();
+  await schema.waiting(2);
+  await rival.commit();
+  return [await first, await second];
+}
 
 const LOGGED: string[] = [];
 const LOGGER = { logQuery: (query: string) => LOGGED.push(query) };

@@ -9,7 +9,8 @@ import { getTableConfig } from "drizzle-orm/pg-core";
 
 import { App } from "../../../src/app/app.ts";
 import type { PostgresSessionBackendOptions } from "../../../src/backends/postgres/backend.ts";
-import { PostgresSessionBackend, sessions } from "../../../src/backends/postgres/backend.ts";
+import { PostgresSessionBackend } from "../../../src/backends/postgres/backend.ts";
+import { sessions } from "../../../src/backends/postgres/schema.ts";
 import { TestClient } from "../../../src/testing/client.ts";
 import { recordOf } from "../../../src/testing/records.ts";
 import { Child } from "../../support/child.ts";
@@ -40,9 +41,9 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
     return backend;
   }
 
-  async function tables(): Promise<unknown[]> {
+  async function tables(name = schema.name): Promise<unknown[]> {
     const rows = await schema.sql`
-      SELECT tablename FROM pg_tables WHERE schemaname = ${schema.name} ORDER BY 1`.values();
+      SELECT tablename FROM pg_tables WHERE schemaname = ${name} ORDER BY 1`.values();
     return rows.flat();
   }
 
@@ -67,6 +68,25 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
     expect(indexed.flat()).toEqual([...names, "bunpie_sessions_pkey"].toSorted());
   });
 
+  test("makes a table of one's own, with all that belongs to it, where it is told to", async () => {
+    await using elsewhere = await Schema.create();
+    const place = { table: "shop", schema: elsewhere.name };
+    await using pool = new Bun.SQL(schema.url, { max: 1 });
+    for (const source of [pool, schema.url]) {
+      const backend = new PostgresSessionBackend(source, place);
+      await backend.ready();
+      await backend.close();
+    }
+    expect(await tables()).toEqual([]);
+    expect(await tables(elsewhere.name)).toEqual(["shop", "shop_migrations"]);
+    const indexed = await schema.sql`
+      SELECT indexname FROM pg_indexes
+      WHERE schemaname = ${elsewhere.name} AND tablename = 'shop' ORDER BY 1`.values();
+    expect(indexed.flat()).toEqual(["shop_expires_at", "shop_pkey", "shop_user_id"]);
+    const [path] = await pool`SHOW search_path`;
+    expect(path.search_path).toBe(schema.name);
+  });
+
   test("leaves room for updates beside the rows", async () => {
     await open().ready();
     const [row] = await schema.sql`
@@ -84,15 +104,32 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
     expect(applied.flat()).toEqual(MIGRATIONS.map(({ hash }) => hash));
   });
 
-  test("brings a table from before up to date", async () => {
-    const [first] = MIGRATIONS;
-    await schema.sql`CREATE TABLE bunpie_migrations (id serial, hash text, created_at bigint)`;
-    for (const statement of first?.sql ?? []) await schema.sql.unsafe(statement);
-    await schema.sql`INSERT INTO bunpie_migrations (created_at) VALUES (${first?.folderMillis})`;
-    await open().ready();
-    const applied = await schema.sql`SELECT hash FROM bunpie_migrations ORDER BY id`.values();
-    expect(applied.flat()).toEqual([null, ...MIGRATIONS.slice(1).map(({ hash }) => hash)]);
-  });
+  test.each(MIGRATIONS.slice(0, -1).map((_, index) => index + 1))(
+    "brings a table up to date, with the sessions in it, that had %i migrations",
+    async (count) => {
+      const [former, missing] = [MIGRATIONS.slice(0, count), MIGRATIONS.slice(count)];
+      await schema.sql`CREATE TABLE bunpie_migrations (id serial, hash text, created_at bigint)`;
+      for (const { sql, folderMillis } of former) {
+        for (const statement of sql) await schema.sql.unsafe(statement);
+        await schema.sql`INSERT INTO bunpie_migrations (created_at) VALUES (${folderMillis})`;
+      }
+      const record = recordOf({ userId: "Ann", remember: 60 });
+      const { data, createdAt, touchedAt, expiresAt } = record;
+      await schema.sql`
+        INSERT INTO bunpie_sessions
+        (id, data, version, created_at, touched_at, expires_at, user_id, remember)
+        VALUES ('id', ${data}, 1, ${createdAt}, ${touchedAt}, ${expiresAt}, 'Ann', 60)`;
+      const backend = open();
+      expect(await backend.read("id")).toEqual(record);
+      expect(await backend.rotate("id", "new", { ...record, version: 2 }, record)).toBe(true);
+      expect(await backend.list("Ann", 9)).toMatchObject([{ handle: "new", label: null }]);
+      const applied = await schema.sql`SELECT hash FROM bunpie_migrations ORDER BY id`.values();
+      expect(applied.flat()).toEqual([
+        ...former.map(() => null),
+        ...missing.map(({ hash }) => hash),
+      ]);
+    },
+  );
 
   test("takes the table of a later release as it is", async () => {
     await open().ready();
@@ -181,7 +218,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
       await allow("SELECT, INSERT, UPDATE, DELETE", "bunpie_sessions");
       const backend = open(url);
       expect(await backend.create("id", recordOf({ userId: "Ann" }))).toBe(true);
-      expect(await backend.deleteAll("Ann")).toBe(1);
+      expect(await backend.deleteAll("Ann", undefined, 9)).toEqual(["id"]);
     });
 
     test.each([
@@ -249,7 +286,8 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
           await schema.sql`CREATE TABLE bunpie_sessions (n integer)`;
           return schema.url;
         },
-        'relation "bunpie_sessions" already exists. No table of your own may be called bunpie_sessions.',
+        'relation "bunpie_sessions" already exists. No table of your own may be called bunpie_sessions. ' +
+          "The option `table` gives the backend another one.",
       ],
       [
         "only one of the tables was dropped",
@@ -271,6 +309,33 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
       expect((error as Error).message).toContain(message);
       expect((error as Error).message).not.toContain("secret");
       expect((error as Error).cause).toBeInstanceOf(Error);
+    });
+
+    test("when the schema that the option names does not exist", async () => {
+      const place = { table: "shop", schema: "no_such_schema" };
+      expect(await open(schema.url, place).ready().then(String, String)).toEndWith(
+        "Run CREATE SCHEMA no_such_schema first, or give the option `schema` another name.",
+      );
+    });
+
+    test("when the user may not use a table of one's own", async () => {
+      await using elsewhere = await Schema.create();
+      await open(schema.url, { schema: elsewhere.name, table: "shop" }).ready();
+      const user = `${schema.name}_user`;
+      await schema.sql.unsafe(
+        `CREATE ROLE ${user} LOGIN; GRANT USAGE ON SCHEMA ${elsewhere.name} TO ${user};
+         GRANT SELECT ON ${elsewhere.name}.shop_migrations TO ${user}`,
+      );
+      const url = new URL(schema.url);
+      url.username = user;
+      const error = await open(url.href, { schema: elsewhere.name, table: "shop" })
+        .ready()
+        .then(String, String);
+      await schema.sql.unsafe(`DROP OWNED BY ${user}; DROP ROLE ${user}`);
+      expect(error).toContain("The user may not read and write shop. Allow the user");
+      expect(error).toEndWith(
+        "user SELECT on shop_migrations and SELECT, INSERT, UPDATE, DELETE on shop.",
+      );
     });
 
     test.each([

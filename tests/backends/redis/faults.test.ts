@@ -153,7 +153,10 @@ describe.skipIf(!hasRedisServer)("RedisSessionBackend behind an App", () => {
     ],
     [
       "allows no reads",
-      commands([["ACL", "SETUSER", "default", "-get"]], [["ACL", "SETUSER", "default", "+get"]]),
+      commands(
+        [["ACL", "SETUSER", "default", "-get", "-getrange"]],
+        [["ACL", "SETUSER", "default", "+get", "+getrange"]],
+      ),
       NOBODY,
       /^NOPERM|can't run this command/,
     ],
@@ -311,7 +314,12 @@ if (hasRedisServer) {
     test("refuses a write of two slots, where there is no hash tag, and keeps what was there", async () => {
       const backend = new RedisSessionBackend(server.url);
       await backend.create("one", recordOf());
-      const refused = backend.rotate("one", "two", recordOf({ version: 2 }), 1);
+      const refused = backend.rotate(
+        "one",
+        "two",
+        recordOf({ version: 2 }),
+        recordOf({ version: 1 }),
+      );
       expect(await refused.then(String, String)).toContain("CROSSSLOT");
       const signedIn = backend.create("three", recordOf({ userId: "Ann" }));
       expect(await signedIn.then(String, String)).toContain("CROSSSLOT");

@@ -13,9 +13,10 @@ import {
 
 import { App } from "../../../src/app/app.ts";
 import { RedisSessionBackend } from "../../../src/backends/redis/backend.ts";
-import { recordOf as decoded, textOf } from "../../../src/backends/redis/record.ts";
+import { toRecord as decoded, toText } from "../../../src/backends/redis/record.ts";
 import type { SessionEvent } from "../../../src/session/events.ts";
 import { hashId } from "../../../src/session/id.ts";
+import type { SessionRecord } from "../../../src/store/record.ts";
 import { TestClient } from "../../../src/testing/client.ts";
 import { expiredRecord, recordOf } from "../../../src/testing/records.ts";
 import { Keyspace, redis } from "../../support/redis.ts";
@@ -36,18 +37,19 @@ class Site extends App<{ visits: number }> {
 describe("a record's text", () => {
   test("says what the record says", () => {
     const record = recordOf({ version: 3, createdAt: 1, touchedAt: 2, expiresAt: 4, remember: 5 });
-    expect(textOf(record)).toBe('[3,4,2,1,null,5,null,\nnull]\n{"visits":1}');
-    const text = textOf({ ...record, userId: "Ann", authenticatedAt: 6, flash: '{"a":"b"}' });
-    expect(text).toBe('[3,4,2,1,6,5,"{\\"a\\":\\"b\\"}",\n"Ann"]\n{"visits":1}');
+    expect(toText(record)).toBe('[3,4,2,1,null,5,null,\nnull]\nnull\n{"visits":1}');
+    const facts = { userId: "Ann", authenticatedAt: 6, flash: '{"a":"b"}', label: "desk" };
+    const text = toText({ ...record, ...facts });
+    expect(text).toBe('[3,4,2,1,6,5,"desk",\n"Ann"]\n"{\\"a\\":\\"b\\"}"\n{"visits":1}');
   });
 
   test("gives the record back, whatever its texts are", () => {
     const text = string({ unit: "binary" });
-    const texts = recordFrom({ data: text, flash: text, userId: text });
+    const texts = recordFrom({ data: text, flash: text, userId: text, label: text });
     assert(
       property(texts, (facts) => {
         const record = recordOf(facts);
-        expect(decoded(textOf(record), 0)).toEqual(record);
+        expect(decoded(toText(record), 0)).toEqual(record);
       }),
       { seed: 1 },
     );
@@ -104,27 +106,28 @@ describe.skipIf(!redis.isThere)("a text that holds no record", () => {
       expect(await backend.read("deleted")).toBeUndefined();
       expect(await backend.touch("listed", Date.now() + HOUR)).toBe(false);
       expect(await backend.create("listed", recordOf())).toBe(false);
-      expect(await backend.list("Ann")).toEqual([]);
-      expect(await backend.deleteAll("Ann")).toBe(0);
+      expect(await backend.list("Ann", 10)).toEqual([]);
+      expect(await backend.deleteAll("Ann", undefined, 10)).toEqual([]);
     },
   );
 
   /** Stores a text, and asks and writes the session that is in it, if there is one. */
   async function check(text: string): Promise<void> {
     await space.send("SET", "session:id", text);
-    const { version, expiresAt } = decoded(text, Date.now());
+    const { version, expiresAt } = decoded(text, Date.now()) as SessionRecord;
     const isLive = expiresAt > Date.now();
-    expect((await backend.read("id"))?.version).toBe(isLive ? version : undefined);
+    const found = (await backend.read("id")) as SessionRecord | undefined;
+    expect(found?.version).toBe(isLive ? version : undefined);
     const next = recordOf({ version: version + 1 });
-    expect(await backend.replace("id", next, version + 1)).toBe(false);
-    expect(await backend.replace("id", next, version)).toBe(isLive);
+    expect(await backend.replace("id", next, recordOf({ version: version + 1 }))).toBe(false);
+    expect(await backend.replace("id", next, recordOf({ version }))).toBe(isLive);
     expect(await backend.create("id", expiredRecord())).toBe(!isLive);
   }
 
   describe("has the same version for a read as for a write, so that it can be replaced", () => {
     const facts = { userId: 'A"\n]', flash: '{"a":"b"}', remember: 60, authenticatedAt: 5 };
     const record = recordOf({ ...facts, expiresAt: 9_000_000_000_000 });
-    const whole = textOf(record);
+    const whole = toText(record);
 
     test.each(["", " 1", "01", "-1", "+1", "1.5", "1e0", "0x1", "123456789012345", '"1"', "null"])(
       "a version of %j",

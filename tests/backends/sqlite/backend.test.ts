@@ -2,10 +2,15 @@ import { Database } from "bun:sqlite";
 import { afterAll, afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test";
 import { existsSync, readdirSync, statSync } from "node:fs";
 
+import { drizzle } from "drizzle-orm/bun-sqlite";
+
 import { App } from "../../../src/app/app.ts";
 import type { SqliteSessionBackendOptions } from "../../../src/backends/sqlite/backend.ts";
 import { SqliteSessionBackend } from "../../../src/backends/sqlite/backend.ts";
+import { sessions, sessionsTable } from "../../../src/backends/sqlite/schema.ts";
+import { prepareStatements } from "../../../src/backends/sqlite/statements.ts";
 import { hashId } from "../../../src/session/id.ts";
+import { NOTE_LIFETIME } from "../../../src/store/record.ts";
 import { TestClient } from "../../../src/testing/client.ts";
 import { expiredRecord, recordOf } from "../../../src/testing/records.ts";
 import { testSessionBackend } from "../../../src/testing/session-backend.ts";
@@ -79,7 +84,7 @@ describe("SqliteSessionBackend", () => {
     const data = JSON.stringify({ text: "naïve 🙂 ".repeat(100_000) });
     const backend = open();
     await backend.create("id", recordOf({ data }));
-    expect((await backend.read("id"))?.data).toBe(data);
+    expect(await backend.read("id")).toHaveProperty("data", data);
   });
 
   test.each([
@@ -118,6 +123,66 @@ describe("SqliteSessionBackend", () => {
     expect(await backend.create("id", recordOf())).toBe(true);
   });
 
+  test.each(["", "Sessions", "1st", "shop sessions", 'a"b', "a".repeat(42), null, 5])(
+    "refuses `table` of %p, and says what it takes",
+    (table) => {
+      const message =
+        `\`table\` is ${JSON.stringify(table)}; it has to be a name of at most 41 lower-case letters, ` +
+        'digits and underscores, and no digit first, such as "shop_sessions".';
+      const options = { table } as SqliteSessionBackendOptions;
+      expect(() => open(options)).toThrow(new TypeError(message));
+      expect(() => sessionsTable(table as string)).toThrow(new TypeError(message));
+      expect(existsSync(path)).toBe(false);
+    },
+  );
+
+  describe("with a table of one's own", () => {
+    test.each(["shop_sessions", "order", `_${"9".repeat(40)}`])(
+      "%s: shares nothing with a backend that has another in the same file",
+      async (table) => {
+        const [one, other] = [open({ table }), open()];
+        const record = recordOf({ userId: "Ann" });
+        expect(await one.create("id", record)).toBe(true);
+        expect(await other.read("id")).toBeUndefined();
+        expect(await other.create("id", record)).toBe(true);
+        expect(await one.rotate("id", "new", { ...record, version: 2 }, record)).toBe(true);
+        await one.create("expired", expiredRecord());
+        expect(await other.sweep(9)).toBe(0);
+        expect(await other.deleteAll("Ann", undefined, 9)).toEqual(["id"]);
+        expect(await one.list("Ann", 9)).toMatchObject([{ handle: "new" }]);
+        expect(await one.delete("id")).toBe("new");
+        expect(await one.sweep(9)).toBe(1);
+      },
+    );
+
+    test("has the indexes and the migrations under its name, and is found again", async () => {
+      const first = open({ table: "shop_sessions" });
+      await first.create("id", recordOf());
+      await first.close();
+      expect(await open({ table: "shop_sessions" }).read("id")).toBeDefined();
+      using database = new Database(path, { readonly: true });
+      const names = database.query(
+        "SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY 1",
+      );
+      expect(names.values().flat()).toEqual([
+        "shop_sessions",
+        "shop_sessions_expires_at",
+        "shop_sessions_migrations",
+        "shop_sessions_user_id",
+      ]);
+    });
+
+    test("is given to an app by sessionsTable()", async () => {
+      using database = new Database(path);
+      const backend = new SqliteSessionBackend(database, { table: "shop_sessions" });
+      await backend.create("id", recordOf({ label: "phone" }));
+      const table = sessionsTable("shop_sessions");
+      expect(drizzle(database).select().from(table).all()).toMatchObject([
+        { id: "id", label: "phone" },
+      ]);
+    });
+  });
+
   test("answers a read at once, without a promise", async () => {
     const backend = open();
     await backend.create("id", recordOf());
@@ -125,33 +190,42 @@ describe("SqliteSessionBackend", () => {
     expect(backend.read("another")).toBeUndefined();
   });
 
-  test.each([
-    ["create", (store: SqliteSessionBackend) => store.create("new", recordOf({ version: 9 })), 9],
-    [
-      "replace",
-      (store: SqliteSessionBackend) => store.replace("id", recordOf({ version: 2 }), 1),
-      2,
-    ],
-    [
-      "rotate",
-      (store: SqliteSessionBackend) => store.rotate("id", "new", recordOf({ version: 2 }), 1),
-      2,
-    ],
-    ["touch", (store: SqliteSessionBackend) => store.touch("id", Date.now() + 60_000), 2],
-    ["delete", (store: SqliteSessionBackend) => store.delete("id"), undefined],
-  ])("lets a read see a %s that is still in flight", async (_, write, version) => {
-    const backend = open();
-    await backend.create("id", recordOf());
-    const written = write(backend);
-    const [old, fresh] = await Promise.all([backend.read("id"), backend.read("new")]);
-    expect((fresh ?? old)?.version).toBe(version as number);
-    await written;
+  describe("lets a read see, while it is still in flight,", () => {
+    const old = recordOf();
+    const fresh = recordOf({ version: 2 });
+
+    type Found = Awaited<ReturnType<SqliteSessionBackend["read"]>>;
+    test.each<[string, (store: SqliteSessionBackend) => Promise<unknown>, Found, Found]>([
+      ["a create", (store) => store.create("new", fresh), old, fresh],
+      ["a replace", (store) => store.replace("id", fresh, old), fresh, undefined],
+      [
+        "a rotate",
+        (store) => store.rotate("id", "new", fresh, old),
+        { supersededBy: "new", expiresAt: old.touchedAt + NOTE_LIFETIME },
+        fresh,
+      ],
+      [
+        "a touch",
+        (store) => store.touch("id", 9e12),
+        { ...old, version: 2, expiresAt: 9e12 },
+        undefined,
+      ],
+      ["a delete", (store) => store.delete("id"), undefined, undefined],
+    ])("%s", async (_, write, atId, atNew) => {
+      const backend = open({ now: () => old.touchedAt });
+      await backend.create("id", old);
+      const written = write(backend);
+      const [one, other] = await Promise.all([backend.read("id"), backend.read("new")]);
+      expect(one).toEqual(atId);
+      expect(other).toEqual(atNew);
+      await written;
+    });
   });
 
   test("lets a list see writes that are still in flight", async () => {
     const backend = open();
     void backend.create("id", recordOf({ userId: "Ann" }));
-    expect(await backend.list("Ann")).toMatchObject([{ handle: "id" }]);
+    expect(await backend.list("Ann", 9)).toMatchObject([{ handle: "id" }]);
   });
 
   test("shares its sessions with another process at once", async () => {
@@ -160,7 +234,53 @@ describe("SqliteSessionBackend", () => {
     expect(other.read("id")).toMatchObject({ version: 1 });
     await other.delete("id");
     expect(one.read("id")).toBeUndefined();
-    expect(await one.replace("id", recordOf({ version: 2 }), 1)).toBe(false);
+    expect(await one.replace("id", recordOf({ version: 2 }), recordOf())).toBe(false);
+  });
+
+  test("leaves the columns of facts alone when only the contents are new", async () => {
+    const backend = open();
+    const old = recordOf();
+    const fresh = { ...old, data: "{}", flash: "{}", version: 2 };
+    await backend.create("id", old);
+    using database = new Database(path);
+    database.run("UPDATE bunpie_sessions SET created_at = 5");
+    expect(await backend.replace("id", fresh, old)).toBe(true);
+    expect(await backend.read("id")).toEqual({ ...fresh, createdAt: 5 });
+    expect(await backend.replace("id", { ...fresh, label: "phone", version: 3 }, fresh)).toBe(true);
+    expect(await backend.read("id")).toEqual({ ...fresh, label: "phone", version: 3 });
+  });
+
+  describe("of a user with very many sessions", () => {
+    test("deletes no more at a time than it can between two requests", async () => {
+      const backend = open();
+      const record = recordOf({ userId: "Ann" });
+      for (let id = 0; id < 70; id++) void backend.create(`${id}`, record);
+      const steps: number[] = [];
+      while (steps.at(-1) !== 0) steps.push((await backend.deleteAll("Ann", "7", 200)).length);
+      expect(steps).toEqual([30, 30, 9, 0]);
+      expect(rows()).toMatchObject([{ id: "7" }]);
+    });
+
+    test.each([
+      ["list", "select"],
+      ["deleteAll", "delete"],
+    ])("%s walks along their index, and sorts nothing", (_, verb) => {
+      open();
+      using database = new Database(path);
+      const texts: string[] = [];
+      const prepare = database.prepare.bind(database);
+      database.prepare = (...args: Parameters<typeof prepare>) => {
+        texts.push(args[0]);
+        return prepare(...args);
+      };
+      prepareStatements(database, sessions);
+      const text = texts.find((each) => each.startsWith(verb) && /"user_id" = \?/.test(each));
+      const plan = prepare(`EXPLAIN QUERY PLAN ${text}`).values().join("\n");
+      expect(plan).toContain(
+        "SEARCH bunpie_sessions USING INDEX bunpie_sessions_user_id (user_id=?)",
+      );
+      expect(plan).not.toMatch(/SCAN|TEMP B-TREE/);
+    });
   });
 
   describe("expiry", () => {
@@ -257,7 +377,7 @@ describe("SqliteSessionBackend", () => {
       ["create", (store: SqliteSessionBackend) => store.create("id", recordOf())],
       ["touch", (store: SqliteSessionBackend) => store.touch("id", 0)],
       ["delete", (store: SqliteSessionBackend) => store.delete("id")],
-      ["deleteAll", (store: SqliteSessionBackend) => store.deleteAll("Ann")],
+      ["deleteAll", (store: SqliteSessionBackend) => store.deleteAll("Ann", undefined, 9)],
       ["sweep", (store: SqliteSessionBackend) => store.sweep(1)],
     ])("makes a %s that comes later fail, and say why", async (_, write) => {
       const backend = open();
@@ -272,7 +392,7 @@ describe("SqliteSessionBackend", () => {
       const backend = open();
       await backend.close();
       expect(() => backend.read("id")).toThrow("closed");
-      expect(await backend.list("Ann").then(String, String)).toContain("closed");
+      expect(await backend.list("Ann", 9).then(String, String)).toContain("closed");
     });
   });
 
@@ -290,9 +410,10 @@ describe("SqliteSessionBackend", () => {
     await backend.create("bystander", recordOf({ userId: "Ann" }));
     expect(await backend.create(text, record)).toBe(true);
     expect(await backend.load(text)).toEqual({ text });
-    expect((await backend.list(text)).map(({ handle }) => handle)).toEqual([text]);
-    expect(await backend.rotate(text, `${text}2`, { ...record, version: 2 }, 1)).toBe(true);
-    expect(await backend.deleteAll(text, text)).toBe(1);
+    expect((await backend.list(text, 9)).map(({ handle }) => handle)).toEqual([text]);
+    expect(await backend.rotate(text, `${text}2`, { ...record, version: 2 }, record)).toBe(true);
+    expect(await backend.deleteAll(text, text, 9)).toEqual([`${text}2`]);
+    expect(await backend.delete(text)).toBe(`${text}2`);
     expect(rows().map((row) => row["id"])).toEqual(["bystander"]);
   });
 
@@ -303,7 +424,10 @@ describe("SqliteSessionBackend", () => {
       const anonymous = client.sessionId ?? "";
       await client.send("/login");
       const signedIn = client.sessionId ?? "";
-      expect(rows()).toMatchObject([{ id: hashId(signedIn), user_id: "Ann" }]);
+      expect(rows()).toMatchObject([
+        { id: hashId(signedIn), user_id: "Ann", superseded_by: null },
+        { id: hashId(anonymous), user_id: null, superseded_by: hashId(signedIn) },
+      ]);
       for (const name of readdirSync(folder.path)) {
         const bytes = Buffer.from(await Bun.file(folder.file(name)).arrayBuffer());
         for (const id of [anonymous, signedIn]) expect(bytes.includes(id)).toBe(false);

@@ -1,15 +1,17 @@
 import { Database } from "bun:sqlite";
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, mock, test } from "bun:test";
 import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 
 import { getTableName } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/bun-sqlite";
 import { migrate } from "drizzle-orm/bun-sqlite/migrator";
+import { readMigrationFiles } from "drizzle-orm/migrator";
 import { getTableConfig, integer, sqliteTable } from "drizzle-orm/sqlite-core";
 
-import { sessions, SqliteSessionBackend } from "../../../src/backends/sqlite/backend.ts";
+import { SqliteSessionBackend } from "../../../src/backends/sqlite/backend.ts";
 import { adoptDatabase, openDatabase } from "../../../src/backends/sqlite/database.ts";
+import { sessions } from "../../../src/backends/sqlite/schema.ts";
 import { randomId, recordOf } from "../../../src/testing/records.ts";
 import { Child } from "../../support/child.ts";
 import { Folder } from "../../support/folder.ts";
@@ -65,15 +67,19 @@ function unprivileged<T>(work: () => T): T {
 
 /** Lets `meanwhile` happen, once, right before the connection runs a statement that begins so. */
 function interpose(client: Database, statement: string, meanwhile: () => void): void {
-  const prepare = client.prepare.bind(client);
-  client.prepare = (...args: Parameters<typeof prepare>) => {
+  const run = client.run.bind(client);
+  client.run = (...args: Parameters<typeof run>) => {
     if (args[0].startsWith(statement)) {
-      client.prepare = prepare;
+      client.run = run;
       meanwhile();
     }
-    return prepare(...args);
+    return run(...args);
   };
 }
+
+const MIGRATIONS = readMigrationFiles({
+  migrationsFolder: join(import.meta.dir, "../../../drizzle/sqlite"),
+});
 
 const OWN_TABLES = ["bunpie_migrations", "bunpie_sessions"];
 
@@ -279,19 +285,23 @@ describe("a database that somebody else is writing to", () => {
 describe("migrations", () => {
   test("are found done when another process was faster by a moment", () => {
     const client = connect(path);
-    interpose(client, "BEGIN", () => open());
+    const rival = mock(() => open());
+    interpose(client, "BEGIN", rival);
     adoptDatabase(client);
+    expect(rival).toHaveBeenCalledTimes(1);
     expect(names(client, "table")).toEqual(OWN_TABLES);
   });
 
   test("wait for another process that holds the database", () => {
     const rival = connect(path);
     const client = connect(path);
-    interpose(client, "CREATE TABLE `bunpie_sessions`", () => {
+    const letGo = mock(() => rival.run("ROLLBACK"));
+    interpose(client, "BEGIN", () => {
       rival.run("BEGIN IMMEDIATE");
-      interpose(client, "ROLLBACK", () => rival.run("ROLLBACK"));
+      interpose(client, "BEGIN", letGo);
     });
     adoptDatabase(client);
+    expect(letGo).toHaveBeenCalledTimes(1);
     expect(names(client, "table")).toEqual(OWN_TABLES);
   });
 
@@ -317,12 +327,45 @@ describe("migrations", () => {
       else adoptDatabase(client);
     }
     expect(names(client, "table")).toEqual(["__drizzle_migrations", ...OWN_TABLES, "own"]);
-    expect(client.query("SELECT count(*) FROM bunpie_migrations").values()).toEqual([[1]]);
+    const applied = client.query("SELECT hash FROM bunpie_migrations ORDER BY id").values();
+    expect(applied.flat()).toEqual(MIGRATIONS.map(({ hash }) => hash));
   });
+
+  test.each(MIGRATIONS.slice(0, -1).map((_, index) => index + 1))(
+    "bring a table up to date, with the sessions in it, that had %i of them",
+    async (count) => {
+      const client = connect(path);
+      client.run("CREATE TABLE bunpie_migrations (id SERIAL, hash text, created_at numeric)");
+      for (const { sql, folderMillis } of MIGRATIONS.slice(0, count)) {
+        for (const statement of sql) client.run(statement);
+        client.run("INSERT INTO bunpie_migrations (created_at) VALUES (?)", [folderMillis]);
+      }
+      const record = recordOf({ userId: "Ann", remember: 60 });
+      client.run(
+        `INSERT INTO bunpie_sessions
+         (id, data, version, created_at, touched_at, expires_at, user_id, remember)
+         VALUES ('id', ?, 1, ?, ?, ?, 'Ann', 60)`,
+        [record.data, record.createdAt, record.touchedAt, record.expiresAt],
+      );
+      const backend = new SqliteSessionBackend(client);
+      expect(await backend.read("id")).toEqual(record);
+      expect(await backend.rotate("id", "new", { ...record, version: 2 }, record)).toBe(true);
+      expect(await backend.list("Ann", 9)).toMatchObject([{ handle: "new", label: null }]);
+      expect(client.query("SELECT count(*) FROM bunpie_migrations").values()).toEqual([
+        [MIGRATIONS.length],
+      ]);
+    },
+  );
 
   test("fail the construction when the table's name is taken by something else", () => {
     const client = connect(path);
-    client.run("CREATE TABLE bunpie_sessions (n INTEGER)");
-    expect(() => adoptDatabase(client)).toThrow("Cannot keep sessions in the given database: ");
+    client.run("CREATE TABLE shop_sessions (n INTEGER)");
+    expect(() => new SqliteSessionBackend(client, { table: "shop_sessions" })).toThrow(
+      "Cannot keep sessions in the given database: table `shop_sessions` already exists. The connection " +
+        "has to be open and allowed to write, and no table of your own may be called shop_sessions. " +
+        "The option `table` gives the backend another one.",
+    );
+    expect(names(client, "table")).toEqual(["shop_sessions"]);
+    expect(client.inTransaction).toBe(false);
   });
 });

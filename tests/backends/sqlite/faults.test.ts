@@ -36,7 +36,7 @@ describe("SqliteSessionBackend", () => {
     );
     for (const use of [
       async () => backend.read("id"),
-      () => backend.replace("id", recordOf({ version: 2 }), 1),
+      () => backend.replace("id", recordOf({ version: 2 }), recordOf()),
     ]) {
       const restore = overwritePage(path, page, noise(seededRandom(1)));
       client.run("PRAGMA shrink_memory");

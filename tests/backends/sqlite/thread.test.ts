@@ -5,8 +5,9 @@ import { existsSync } from "node:fs";
 import type { SqliteSessionBackendOptions } from "../../../src/backends/sqlite/backend.ts";
 import { SqliteSessionBackend } from "../../../src/backends/sqlite/backend.ts";
 import { SqliteThread } from "../../../src/backends/sqlite/thread.ts";
-import { Sessions } from "../../../src/session/manager.ts";
-import type { SessionRecord } from "../../../src/store/backend.ts";
+import { Sessions } from "../../../src/http/sessions.ts";
+import type { SessionRecord } from "../../../src/store/record.ts";
+import { isNote } from "../../../src/store/record.ts";
 import { recordOf } from "../../../src/testing/records.ts";
 import { FakeClock } from "../../support/clock.ts";
 import { Folder } from "../../support/folder.ts";
@@ -43,11 +44,11 @@ async function sweeping(options: SqliteSessionBackendOptions = {}): Promise<void
   expect(await backend.sweep(BATCH)).toBe(BATCH);
 }
 
-function expire(count: number): void {
+function expire(count: number, table = "bunpie_sessions"): void {
   using database = new Database(path);
   database.run(
     `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
-     INSERT INTO bunpie_sessions (id, data, version, created_at, touched_at, expires_at)
+     INSERT INTO ${table} (id, data, version, created_at, touched_at, expires_at)
      SELECT hex(randomblob(20)), '{}', 1, 0, 0, i FROM n`,
     [count],
   );
@@ -140,17 +141,19 @@ describe("a long sweep of an SQLite file", () => {
     const record = recordOf({ userId: "Ann" });
     expect(await backend.create("a", record)).toBe(true);
     expect(await backend.create("a", record)).toBe(false);
-    expect(await backend.replace("a", next(record), 1)).toBe(true);
-    expect(await backend.replace("a", next(record), 1)).toBe(false);
-    expect(await backend.rotate("a", "b", record, 2)).toBe(true);
-    expect(await backend.rotate("a", "c", record, 2)).toBe(false);
+    expect(await backend.replace("a", next(record), record)).toBe(true);
+    expect(await backend.replace("a", next(record), record)).toBe(false);
+    expect(await backend.rotate("a", "b", next(next(record)), next(record))).toBe(true);
+    expect(await backend.rotate("a", "c", next(next(record)), next(record))).toBe(false);
     expect(await backend.touch("b", record.expiresAt + 1)).toBe(true);
     expect(await backend.touch("a", record.expiresAt + 1)).toBe(false);
-    expect(await backend.read("b")).toMatchObject({ version: 2, expiresAt: record.expiresAt + 1 });
-    await backend.create("c", record);
-    expect(await backend.list("Ann")).toMatchObject([{ handle: "b" }, { handle: "c" }]);
-    expect(await backend.deleteAll("Ann", "c")).toBe(1);
+    expect(await backend.read("a")).toMatchObject({ supersededBy: "b" });
+    expect(await backend.read("b")).toMatchObject({ version: 4, expiresAt: record.expiresAt + 1 });
+    await backend.create("c", { ...record, touchedAt: 1 });
+    expect(await backend.list("Ann", 9)).toMatchObject([{ handle: "b" }, { handle: "c" }]);
+    expect(await backend.deleteAll("Ann", "c", 9)).toEqual(["b"]);
     expect(await backend.delete("c")).toBeUndefined();
+    expect(await backend.delete("a")).toBe("b");
     expect(rows("data <> '{}' OR user_id IS NOT NULL")).toEqual([]);
     expect(workers).toHaveLength(1);
   });
@@ -160,9 +163,9 @@ describe("a long sweep of an SQLite file", () => {
     const record = recordOf({ userId: "Ann" });
     const created = backend.create("a", record);
     expect(await backend.read("a")).toEqual(record);
-    const replaced = backend.replace("a", next(record), 1);
+    const replaced = backend.replace("a", next(record), record);
     const created2 = backend.create("b", record);
-    expect(await backend.list("Ann")).toHaveLength(2);
+    expect(await backend.list("Ann", 9)).toHaveLength(2);
     expect(await Promise.all([created, replaced, created2])).toEqual([true, true, true]);
   });
 
@@ -175,9 +178,9 @@ describe("a long sweep of an SQLite file", () => {
     const count = async (): Promise<number> => {
       for (let done = 0; ;) {
         const record = await backend.read("n");
-        if (record === undefined) throw new Error("It is gone.");
+        if (record === undefined || isNote(record)) throw new Error("It is gone.");
         const data = `${Number(record.data) + 1}`;
-        if (await backend.replace("n", { ...next(record), data }, record.version)) done++;
+        if (await backend.replace("n", { ...next(record), data }, record)) done++;
         if (isOver) return done;
       }
     };
@@ -189,8 +192,19 @@ describe("a long sweep of an SQLite file", () => {
     isOver = true;
     const counts = await Promise.all(counters);
     const sum = counts.reduce((one, other) => one + other, 0);
-    expect((await backend.read("n"))?.data).toBe(`${sum}`);
+    expect(await backend.read("n")).toHaveProperty("data", `${sum}`);
     expect(workers).toHaveLength(3);
+  });
+
+  test("is of the table that the backend has, and of no other", async () => {
+    backend = new SqliteSessionBackend(path);
+    await backend.create("id", recordOf({ expiresAt: 1 }));
+    await backend.close();
+    backend = new SqliteSessionBackend(path, { table: "shop_sessions" });
+    expire(1_000, "shop_sessions");
+    expect(await sweepAll()).toBe(1_000);
+    expect(workers).toHaveLength(1);
+    expect(rows()).toHaveLength(1);
   });
 
   test("passes on why a write has failed", async () => {
@@ -236,6 +250,7 @@ describe("a long sweep of an SQLite file", () => {
     backend = new SqliteSessionBackend(path);
     const options = {
       path: folder.file("none.db"),
+      table: "bunpie_sessions",
       synchronous: "normal",
       busyTimeout: 0,
     } as const;
@@ -268,7 +283,12 @@ describe("a long sweep of an SQLite file", () => {
   test("keeps what its connection was told of durability", async () => {
     const start = spyOn(SqliteThread, "start");
     await sweeping({ synchronous: "full", busyTimeout: 700 });
-    expect(start.mock.calls[0]?.[0]).toEqual({ path, synchronous: "full", busyTimeout: 700 });
+    expect(start.mock.calls[0]?.[0]).toEqual({
+      path,
+      table: "bunpie_sessions",
+      synchronous: "full",
+      busyTimeout: 700,
+    });
     start.mockRestore();
   });
 });

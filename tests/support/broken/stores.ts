@@ -1,52 +1,75 @@
-import type {
-  SessionData,
-  SessionInfo,
-  SessionRecord,
-  SessionStore,
-} from "../../../src/store/backend.ts";
-import { NEW_RECORD } from "../../../src/store/backend.ts";
+import type { SessionData } from "../../../src/store/backend.ts";
 import { KeyedQueue } from "../../../src/store/keyed-queue.ts";
+import type { SessionRecord } from "../../../src/store/record.ts";
+import { isNote, NEW_RECORD } from "../../../src/store/record.ts";
 import { MapBackend } from "../backends.ts";
-import { MapStore } from "../map-store.ts";
+import type { Row } from "../map-store.ts";
 import type { Broken } from "./broken.ts";
 import {
+  AFTER_WRITES,
   ATOMIC,
+  CHANGED,
   CLOCK,
   DELETES,
+  DELETES_ALL,
   IDS,
+  IDS_REMOVED,
   KEEPS,
+  LABEL,
   latin1,
+  LIMITED,
   LISTED,
+  LONG_LABEL,
   MOMENT,
   NEVER,
+  NEVER_THEIRS,
+  NO_ERROR,
+  NO_SUCCESSOR,
+  NONE_LEFT,
   NOT_CREATED,
+  NOT_MISSED,
   NOT_REPLACED,
   NOT_ROTATED,
   NOT_TOUCHED,
+  NOTE,
+  NOTE_DELETED,
+  NOTE_EXPIRES,
+  NOTE_ID,
+  NOTE_LEFT,
+  NOTE_NAMES,
+  NOTE_READ,
+  NOTE_SWEPT,
+  ONE_STEP,
+  ORDER,
   REMEMBER,
   REPLACED,
+  ROTATED_WHOLE,
   SAVES,
   STORE_SAVES,
   SWEPT,
   turn,
   VALUES,
 } from "./broken.ts";
+import { nothing, sharing, store, storing, toData, toSecond, touching } from "./faulty-store.ts";
+import { BROKEN_LISTS } from "./lists.ts";
+import { BROKEN_NOTES } from "./notes.ts";
 
+/** Stores, each with one fault. */
 export const BROKEN_STORES: readonly Broken[] = [
   store(
     "create() takes over a session that is there",
     (good) => ({ create: (id, record) => good.put(id, record) }),
-    [SAVES, `${ATOMIC}: of many that create one id, one succeeds`, NOT_CREATED],
+    [SAVES, `${ATOMIC}: of many that create one id, one succeeds`, NOT_CREATED, NOTE_LEFT],
   ),
   store(
     "create() says that the id is taken, and stores all the same",
     (good) => ({
       create(id, record) {
-        const isFree = good.live(id) === undefined;
+        const isFree = good.findLive(id) === undefined;
         return good.put(id, record) && isFree;
       },
     }),
-    [`${ATOMIC}: of many that create one id, one succeeds`, NOT_CREATED],
+    [`${ATOMIC}: of many that create one id, one succeeds`, NOT_CREATED, NOTE_LEFT],
   ),
   store(
     "create() refuses the id of a session that has expired",
@@ -60,12 +83,17 @@ export const BROKEN_STORES: readonly Broken[] = [
     "create() looks first, and stores later",
     (good) => ({
       async create(id, record) {
-        const isFree = good.live(id) === undefined;
+        const isFree = good.findLive(id) === undefined;
         await turn();
         return isFree && good.put(id, record);
       },
     }),
-    [SAVES, `${ATOMIC}: of many that create one id, one succeeds`],
+    [
+      SAVES,
+      `${ATOMIC}: of many that create one id, one succeeds`,
+      `${NOT_CREATED}: a note`,
+      NOTE_LEFT,
+    ],
   ),
   store(
     "create() never takes an id that was deleted",
@@ -75,19 +103,22 @@ export const BROKEN_STORES: readonly Broken[] = [
         create: (id, record) => !deleted.has(id) && good.create(id, record),
         delete(id) {
           deleted.add(id);
-          good.delete(id);
+          return good.delete(id);
         },
       };
     },
     [
       "SessionStore.create > Inserts: under the id of one that was deleted",
       `${STORE_SAVES}: it was deleted`,
+      `${STORE_SAVES}: it was rotated`,
     ],
   ),
 
   store(
     "replace() takes no notice of the version",
-    (good) => ({ replace: (id, record) => good.live(id) !== undefined && good.put(id, record) }),
+    (good) => ({
+      replace: (id, record) => good.findLive(id) !== undefined && good.put(id, record),
+    }),
     [
       SAVES,
       `${ATOMIC}: of many that replace one version, one succeeds`,
@@ -99,16 +130,16 @@ export const BROKEN_STORES: readonly Broken[] = [
   store(
     "replace() takes an earlier version for the one that was named",
     (good) => ({
-      replace: (id, record, version) =>
-        (good.live(id)?.version ?? Infinity) <= version && good.put(id, record),
+      replace: (id, record, old) =>
+        (good.findLive(id)?.version ?? Infinity) <= old.version && good.put(id, record),
     }),
     [`${NOT_REPLACED}: it has an earlier version`],
   ),
   store(
     "replace() brings a deleted session back",
     (good) => ({
-      replace: (id, record, version) =>
-        good.rows.has(id) ? good.replace(id, record, version) : good.put(id, record),
+      replace: (id, record, old) =>
+        good.rows.has(id) ? good.replace(id, record, old) : good.put(id, record),
     }),
     [
       `${ATOMIC}: a delete is not undone by a replace beside it`,
@@ -119,17 +150,18 @@ export const BROKEN_STORES: readonly Broken[] = [
   store(
     "replace() revives a session that has expired",
     (good) => ({
-      replace: (id, record, version) => good.read(id)?.version === version && good.put(id, record),
+      replace: (id, record, old) =>
+        good.findRecord(id)?.version === old.version && good.put(id, record),
     }),
     [MOMENT, CLOCK, `${NOT_REPLACED}: it has expired`],
   ),
   store(
     "replace() says no, and stores all the same",
     (good) => ({
-      replace(id, record, version) {
-        const there = good.live(id);
+      replace(id, record, old) {
+        const there = good.findLive(id);
         if (there !== undefined) good.put(id, record);
-        return there?.version === version;
+        return there?.version === old.version;
       },
     }),
     [
@@ -142,8 +174,8 @@ export const BROKEN_STORES: readonly Broken[] = [
   store(
     "replace() looks first, and stores later",
     (good) => ({
-      async replace(id, record, version) {
-        const isThere = good.live(id)?.version === version;
+      async replace(id, record, old) {
+        const isThere = good.findLive(id)?.version === old.version;
         await turn();
         return isThere && good.put(id, record);
       },
@@ -158,17 +190,21 @@ export const BROKEN_STORES: readonly Broken[] = [
   store(
     "replace() leaves whose session it is",
     (good) => ({
-      replace: (id, record, version) =>
-        good.replace(id, { ...record, userId: good.read(id)?.userId ?? null }, version),
+      replace: (id, record, old) =>
+        good.replace(id, { ...record, userId: good.findRecord(id)?.userId ?? null }, old),
     }),
-    [`${LISTED}: after somebody else has logged in`, `${REPLACED}: a new user`],
+    [
+      `${LISTED}: after another user has logged in`,
+      `${REPLACED}: a new user`,
+      `${CHANGED}: \`userId\``,
+    ],
   ),
   store(
     "replace() leaves when the session ends",
     (good) => ({
-      replace(id, record, version) {
-        const { expiresAt } = good.read(id) ?? record;
-        return good.replace(id, { ...record, expiresAt }, version);
+      replace(id, record, old) {
+        const { expiresAt } = good.findRecord(id) ?? record;
+        return good.replace(id, { ...record, expiresAt }, old);
       },
     }),
     [
@@ -176,39 +212,68 @@ export const BROKEN_STORES: readonly Broken[] = [
       `${REPLACED}: new times`,
       `${SWEPT}: those whose end has come closer too`,
       `${STORE_SAVES}: it is there, a user's`,
+      `${CHANGED}: \`expiresAt\``,
     ],
   ),
+
+  leaving("data", [
+    "SessionBackend.save > in place of what was kept before",
+    `${ATOMIC}: of many that replace one version, one succeeds`,
+    `${ATOMIC}: of many that replace and rotate one version, one succeeds`,
+    "SessionStore.read > The record: as it was written last",
+    `${CHANGED}: \`data\``,
+    `${REPLACED}: new data`,
+    `${STORE_SAVES}: it is there, a user's`,
+  ]),
+  leaving("flash", [`${CHANGED}: \`flash\``, `${REPLACED}: new data`]),
+  leaving("createdAt", [`${CHANGED}: \`createdAt\``, `${REPLACED}: new times`]),
+  leaving("touchedAt", [`${CHANGED}: \`touchedAt\``, `${REPLACED}: new times`, AFTER_WRITES]),
+  leaving("authenticatedAt", [`${CHANGED}: \`authenticatedAt\``, `${REPLACED}: a new user`]),
+  leaving("remember", [`${CHANGED}: \`remember\``, `${REPLACED}: a new user`]),
+  leaving("label", [`${CHANGED}: \`label\``, `${REPLACED}: a new user`]),
 
   store(
     "rotate() leaves the old id",
     (good) => ({
-      rotate: (oldId, newId, record, version) =>
-        good.live(oldId)?.version === version && good.create(newId, record),
+      rotate: (oldId, newId, record, old) =>
+        good.findLive(oldId)?.version === old.version && good.create(newId, record),
     }),
     [
       `${ATOMIC}: of many that rotate one version, one succeeds`,
       `${ATOMIC}: of many that rotate to one id, one succeeds`,
       `${LISTED}: after a rotate`,
-      "SessionStore.rotate > removes the old one",
+      "SessionStore.rotate > removes `old` from its own",
+      "ForwardingNote > What `rotate` leaves under an old id",
+      NOTE_NAMES,
+      NOTE_EXPIRES,
+      NOTE_ID,
+      NOT_MISSED,
+      NOTE_DELETED,
+      NO_SUCCESSOR,
+      AFTER_WRITES,
+      NOTE_READ,
+      `${NOTE_LEFT}: and no longer`,
+      NOTE_SWEPT,
+      NOTE,
     ],
   ),
   store(
     "rotate() is two steps",
     (good) => ({
-      async rotate(oldId, newId, record, version) {
-        if (good.live(oldId)?.version !== version || !good.create(newId, record)) return false;
+      async rotate(oldId, newId, record, old) {
+        const isThere = good.findLive(oldId)?.version === old.version;
+        if (!isThere || !good.create(newId, record)) return false;
         await turn();
-        good.delete(oldId);
-        return true;
+        return good.leaveNote(oldId, newId);
       },
     }),
-    [`${ATOMIC}: of many that rotate one version, one succeeds`],
+    [`${ATOMIC}: of many that rotate one version, one succeeds`, NOT_MISSED],
   ),
   store(
     "rotate() takes no notice of the version",
     (good) => ({
       rotate: (oldId, newId, record) =>
-        good.rotate(oldId, newId, record, good.live(oldId)?.version ?? 0),
+        good.rotate(oldId, newId, record, good.findLive(oldId) ?? record),
     }),
     [
       `${ATOMIC}: of many that replace and rotate one version, one succeeds`,
@@ -219,22 +284,22 @@ export const BROKEN_STORES: readonly Broken[] = [
   store(
     "rotate() takes over the id of another session",
     (good) => ({
-      rotate(oldId, newId, record, version) {
-        if (oldId === newId || good.live(oldId)?.version !== version) return false;
-        good.delete(oldId);
-        return good.put(newId, record);
+      rotate(oldId, newId, record, old) {
+        if (oldId === newId || good.findLive(oldId)?.version !== old.version) return false;
+        return good.leaveNote(oldId, newId) && good.put(newId, record);
       },
     }),
     [
       `${ATOMIC}: of many that rotate to one id, one succeeds`,
       `${NOT_ROTATED}: the new id is another's`,
+      `${NOT_ROTATED}: the new id is a note's`,
     ],
   ),
   store(
     "rotate() to its own id removes the session",
     (good) => ({
-      rotate(oldId, newId, record, version) {
-        const isRotated = good.rotate(oldId, newId, record, version);
+      rotate(oldId, newId, record, old) {
+        const isRotated = good.rotate(oldId, newId, record, old);
         if (oldId === newId) good.delete(oldId);
         return isRotated;
       },
@@ -244,38 +309,32 @@ export const BROKEN_STORES: readonly Broken[] = [
   store(
     "rotate() removes the old session even where the new id is taken",
     (good) => ({
-      rotate(oldId, newId, record, version) {
-        const isRotated = good.rotate(oldId, newId, record, version);
-        if (oldId !== newId && good.live(oldId)?.version === version) good.delete(oldId);
+      rotate(oldId, newId, record, old) {
+        const isRotated = good.rotate(oldId, newId, record, old);
+        if (oldId !== newId && good.findLive(oldId)?.version === old.version) good.delete(oldId);
         return isRotated;
       },
     }),
     [
       `${ATOMIC}: of many that rotate to one id, one succeeds`,
       `${NOT_ROTATED}: the new id is another's`,
+      `${NOT_ROTATED}: the new id is a note's`,
     ],
   ),
   store(
     "rotate() makes a session where there is none",
     (good) => ({
-      rotate: (oldId, newId, record, version) =>
-        good.rows.has(oldId)
-          ? good.rotate(oldId, newId, record, version)
-          : good.create(newId, record),
+      rotate: (oldId, newId, record, old) =>
+        good.rows.has(oldId) ? good.rotate(oldId, newId, record, old) : good.create(newId, record),
     }),
-    [
-      `${ATOMIC}: of many that rotate one version, one succeeds`,
-      `${NOT_ROTATED}: it was never there`,
-      `${NOT_ROTATED}: it was deleted`,
-    ],
+    [`${NOT_ROTATED}: it was never there`, `${NOT_ROTATED}: it was deleted`, NOT_MISSED],
   ),
   store(
     "rotate() revives a session that has expired",
     (good) => ({
-      rotate(oldId, newId, record, version) {
-        if (good.read(oldId)?.version !== version || !good.create(newId, record)) return false;
-        good.delete(oldId);
-        return true;
+      rotate(oldId, newId, record, old) {
+        const isThere = good.findRecord(oldId)?.version === old.version;
+        return isThere && good.create(newId, record) && good.leaveNote(oldId, newId);
       },
     }),
     [`${NOT_ROTATED}: it has expired`],
@@ -283,8 +342,8 @@ export const BROKEN_STORES: readonly Broken[] = [
   store(
     "rotate() refuses the id of a session that has expired",
     (good) => ({
-      rotate: (oldId, newId, record, version) =>
-        !good.rows.has(newId) && good.rotate(oldId, newId, record, version),
+      rotate: (oldId, newId, record, old) =>
+        !good.rows.has(newId) && good.rotate(oldId, newId, record, old),
     }),
     ["SessionStore.rotate > Puts the record under a new id: that of one that has expired"],
   ),
@@ -312,9 +371,10 @@ export const BROKEN_STORES: readonly Broken[] = [
   ]),
   touching("touch() leaves `touchedAt`", ({ touchedAt }) => ({ touchedAt }), [
     "SessionStore.touch > sets `touchedAt` to now",
+    AFTER_WRITES,
   ]),
   touching("touch() takes the flash messages away", () => ({ flash: null }), [
-    "SessionStore.touch > Begins the idle timeout anew: and changes nothing else",
+    "SessionStore.touch > Restarts the idle timeout: and changes nothing else",
   ]),
   store(
     "touch() never lets a session end later",
@@ -338,7 +398,7 @@ export const BROKEN_STORES: readonly Broken[] = [
     "touch() revives a session that has expired",
     (good) => ({
       touch(id, expiresAt) {
-        const record = good.read(id);
+        const record = good.findRecord(id);
         if (record === undefined) return false;
         const version = record.version + 1;
         return good.put(id, { ...record, touchedAt: good.clock(), expiresAt, version });
@@ -350,7 +410,7 @@ export const BROKEN_STORES: readonly Broken[] = [
     "touch() looks first, and stores later",
     (good) => ({
       async touch(id, expiresAt) {
-        const record = good.live(id);
+        const record = good.findLive(id);
         await turn();
         if (record === undefined) return false;
         const version = record.version + 1;
@@ -367,33 +427,37 @@ export const BROKEN_STORES: readonly Broken[] = [
     "delete() fails where there is nothing",
     (good) => ({
       delete(id) {
-        if (!good.rows.delete(id)) throw Error("There is no such session.");
+        if (!good.rows.has(id)) throw Error("There is no such session.");
+        return good.delete(id);
       },
     }),
     [
       `${DELETES}: both, for one that was never there`,
       `${DELETES}: empty data, for one that was never there`,
       `${DELETES}: a timeout of 0, for one that was never there`,
-      "SessionStore.delete > One that does not exist is no error: it was never there",
-      "SessionStore.delete > One that does not exist is no error: it was deleted",
+      `${NO_ERROR}: it was never there`,
+      `${NO_ERROR}: it was deleted`,
+      NO_SUCCESSOR,
     ],
   ),
   store(
     "delete() fails where a session has expired",
     (good) => ({
       delete(id) {
-        if (good.rows.has(id) && good.live(id) === undefined) throw Error("It has expired.");
-        good.delete(id);
+        if (good.rows.has(id) && !good.isTaken(id)) throw Error("It has expired.");
+        return good.delete(id);
       },
     }),
-    ["SessionStore.delete > One that does not exist is no error: it has expired"],
+    [`${NO_ERROR}: it has expired`, "SessionStore.delete > Removes the record, expired or not"],
   ),
   store(
     "delete() only empties the session",
     (good) => ({
       delete(id) {
-        const record = good.read(id);
-        if (record !== undefined) good.put(id, { ...record, data: "{}" });
+        const record = good.findRecord(id);
+        if (record === undefined) return good.delete(id);
+        good.put(id, { ...record, data: "{}" });
+        return undefined;
       },
     }),
     [
@@ -406,151 +470,21 @@ export const BROKEN_STORES: readonly Broken[] = [
       `${NOT_TOUCHED}: it was deleted`,
       "SessionStore.delete > Removes the record",
       "SessionStore.save > Empty data, or a timeout of 0, deletes the session",
+      NOT_MISSED,
+      "SessionStore.delete > Removes the record, expired or not",
     ],
   ),
   store(
     "delete() removes whatever nobody has logged into",
     (good) => ({
       delete(id) {
-        good.delete(id);
-        for (const [other, { userId }] of good.rows) if (userId === null) good.delete(other);
+        const successor = good.delete(id);
+        for (const other of good.rows.keys())
+          if (good.findRecord(other)?.userId === null) good.delete(other);
+        return successor;
       },
     }),
-    [DELETES, "SessionStore.delete > Removes the record"],
-  ),
-
-  store(
-    "list() gives what has expired",
-    (good) => ({
-      list: (userId) => good.listOf(userId, good.idsOf(userId)),
-    }),
-    [MOMENT, CLOCK, "SessionStore.list > live sessions: none that has expired"],
-  ),
-  store(
-    "list() takes users for one whose names differ in their case",
-    (good) => ({
-      list(userId) {
-        const isTheirs = (id: string): boolean =>
-          good.live(id)?.userId?.toLowerCase() === userId.toLowerCase();
-        return good.listOf(userId, [...good.rows.keys()].filter(isTheirs));
-      },
-    }),
-    [LISTED],
-  ),
-  listing("list() gives the youngest first", (sessions) => sessions.toReversed(), [
-    "SessionStore.list > oldest first",
-  ]),
-  listing(
-    "list() tells more of a session than is asked",
-    (sessions) => sessions.map((info) => ({ ...info, data: "{}" })),
-    ["SessionInfo > One of a user's sessions, as `list` gives it"],
-  ),
-  listing(
-    "list() does not tell when a user logged in",
-    (sessions) => sessions.map((info) => ({ ...info, authenticatedAt: null })),
-    [
-      "SessionInfo > One of a user's sessions, as `list` gives it",
-      "SessionInfo > Times are Unix milliseconds",
-    ],
-  ),
-  listing(
-    "list() numbers the sessions",
-    (sessions) => sessions.map((info, index) => ({ ...info, handle: String(index) })),
-    [
-      "SessionInfo > One of a user's sessions, as `list` gives it",
-      "SessionInfo.handle > Names the session towards `revoke`",
-      LISTED,
-      "SessionStore.list > oldest first",
-      `${LISTED}: after a rotate`,
-      `${LISTED}: after somebody else has logged in`,
-      `${LISTED}: after a delete`,
-    ],
-  ),
-  store(
-    "list() goes by who logged in first",
-    (good) => {
-      const users = new Map<string, string | null>();
-      return {
-        create(id, record) {
-          users.set(id, record.userId);
-          return good.create(id, record);
-        },
-        list: (userId) =>
-          good.listOf(
-            userId,
-            [...users.keys()].filter(
-              (id) => users.get(id) === userId && good.live(id) !== undefined,
-            ),
-          ),
-      };
-    },
-    [`${LISTED}: after a rotate`, `${LISTED}: after somebody else has logged in`],
-  ),
-  store(
-    "list() gives what was deleted",
-    (good) => {
-      const deleted: SessionInfo[] = [];
-      return {
-        delete(id) {
-          const userId = good.read(id)?.userId ?? "";
-          deleted.push(...good.listOf(userId, [id]));
-          good.delete(id);
-        },
-        list: (userId) => [...good.list(userId), ...deleted.filter((one) => one.userId === userId)],
-      };
-    },
-    [`${LISTED}: after a delete`],
-  ),
-  store(
-    "deleteAll() takes no notice of `exceptId`",
-    (good) => ({ deleteAll: (userId) => good.deleteAll(userId) }),
-    [
-      "SessionStore.deleteAll > all but `exceptId`",
-      "SessionStore.deleteAll > How many live ones there were",
-    ],
-  ),
-  store(
-    "deleteAll() counts what has expired",
-    (good) => ({
-      deleteAll(userId, exceptId) {
-        const count = good.idsOf(userId).filter((id) => id !== exceptId).length;
-        good.deleteAll(userId, exceptId);
-        return count;
-      },
-    }),
-    ["SessionStore.deleteAll > How many live ones there were"],
-  ),
-  store(
-    "deleteAll() counts `exceptId`",
-    (good) => ({
-      deleteAll(userId, exceptId) {
-        const { length } = good.list(userId);
-        good.deleteAll(userId, exceptId);
-        return length;
-      },
-    }),
-    ["SessionStore.deleteAll > How many live ones there were"],
-  ),
-  store(
-    "deleteAll() leaves what has expired",
-    (good) => ({
-      deleteAll(userId, exceptId) {
-        const theirs = good.list(userId).filter(({ handle }) => handle !== exceptId);
-        for (const { handle } of theirs) good.delete(handle);
-        return theirs.length;
-      },
-    }),
-    ["SessionStore.deleteAll > Removes the user's sessions"],
-  ),
-  store(
-    "deleteAll() removes whatever nobody has logged into as well",
-    (good) => ({
-      deleteAll(userId, exceptId) {
-        for (const [id, record] of good.rows) if (record.userId === null) good.delete(id);
-        return good.deleteAll(userId, exceptId);
-      },
-    }),
-    ["SessionStore.deleteAll > Removes the user's sessions: and nobody else's"],
+    [DELETES, "SessionStore.delete > Removes the record", NOT_MISSED, NOTE_DELETED],
   ),
 
   store(
@@ -575,7 +509,7 @@ export const BROKEN_STORES: readonly Broken[] = [
         return limit;
       },
     }),
-    ["SessionStore.sweep > How many it removed"],
+    ["SessionStore.sweep > Returns how many it removed"],
   ),
   store("sweep() does nothing", () => ({ sweep: () => 0 }), [
     `${SWEPT}: and all of them in the end`,
@@ -592,15 +526,25 @@ export const BROKEN_STORES: readonly Broken[] = [
         },
         sweep(limit) {
           const isOver = (id: string): boolean => (ends.get(id) ?? 0) <= good.clock();
-          const ids = good.expiredIds().filter(isOver).slice(0, limit);
+          const ids = good.findExpired().filter(isOver).slice(0, limit);
           for (const id of ids) good.delete(id);
           return ids.length;
         },
       };
     },
-    [`${SWEPT}: those whose end has come closer too`],
+    [`${SWEPT}: those whose end has come closer too`, NOTE_SWEPT],
   ),
 
+  store(
+    "it says that it answers at once, and does not",
+    (good) => ({
+      isSynchronous: true,
+      touch: async (id, expiresAt) => good.touch(id, expiresAt),
+    }),
+    [
+      "SessionStore.isSynchronous > a store that says `true` never returns a promise from `read`, `create`, `replace`, `rotate`, `touch` or `delete`",
+    ],
+  ),
   store(
     "close() fails the second time",
     () => {
@@ -650,12 +594,12 @@ export const BROKEN_STORES: readonly Broken[] = [
   store("a closed store is an empty one", (good) => ({ close: () => good.rows.clear() }), [NEVER]),
 
   store(
-    "read() gives one object for good, and changes it",
+    "read() returns one object for good, and changes it",
     (good) => {
       const objects = new Map<string, SessionRecord>();
-      const read = (id: string): SessionRecord | undefined => {
+      const read = (id: string): Row | undefined => {
         const record = good.read(id);
-        if (record === undefined) return undefined;
+        if (record === undefined || isNote(record)) return record;
         const object = Object.assign(objects.get(id) ?? {}, record);
         objects.set(id, object);
         return object;
@@ -668,9 +612,9 @@ export const BROKEN_STORES: readonly Broken[] = [
     ["SessionRecord > A record is a value: it is never changed"],
   ),
   store(
-    "read() gives what it gave the first time",
+    "read() returns what it gave the first time",
     (good) => {
-      const first = new Map<string, SessionRecord>();
+      const first = new Map<string, Row>();
       return {
         read(id) {
           const record = first.get(id) ?? good.read(id);
@@ -685,13 +629,18 @@ export const BROKEN_STORES: readonly Broken[] = [
       "SessionRecord.version > Grows by one with every write",
       SAVES,
       "SessionStore.read > The record: as it was written last",
-      "SessionStore.sweep > How many it removed",
+      "SessionStore.sweep > Returns how many it removed",
       `${STORE_SAVES}: it has expired`,
       `${STORE_SAVES}: it is there, a user's`,
+      NOTE_NAMES,
+      `${NOTE_LEFT}: and no longer`,
+      `${STORE_SAVES}: it was rotated`,
+      NOTE_SWEPT,
+      CHANGED,
     ],
   ),
   store(
-    "read() gives an empty session for none, as one that has expired",
+    "read() returns an empty session for none, as one that has expired",
     (good) => ({
       read: (id) =>
         good.read(id) ?? {
@@ -705,20 +654,22 @@ export const BROKEN_STORES: readonly Broken[] = [
     [
       `${ATOMIC}: of many that create one id, one succeeds`,
       `${ATOMIC}: no touch is lost beside others`,
-      "SessionStore.deleteAll > Removes the user's sessions",
-      "SessionStore.deleteAll > all but `exceptId`",
-      "SessionStore.read > `undefined` when there is none",
-      "SessionStore.rotate > removes the old one",
+      "SessionStore.read > `undefined` when there is neither",
       "SessionStore.delete > Removes the record",
       `${SWEPT}: and all of them in the end`,
       `${SWEPT}: those whose end has come closer too`,
-      "SessionStore.sweep > How many it removed",
+      "SessionStore.sweep > Returns how many it removed",
       "SessionStore.save > Empty data, or a timeout of 0, deletes the session",
+      NOT_MISSED,
+      "SessionStore.delete > Removes the record, expired or not",
+      NOTE_DELETED,
+      `${DELETES_ALL}, expired or not`,
+      ONE_STEP,
     ],
   ),
 
   store(
-    "create() gives up the session that was stored before",
+    "create() returns up the session that was stored before",
     (good) => {
       let last = "";
       return {
@@ -733,21 +684,22 @@ export const BROKEN_STORES: readonly Broken[] = [
   ),
 
   store(
-    "read() gives an expired session another minute",
+    "read() returns an expired session for another minute",
     (good) => ({
       read(id) {
         const record = good.read(id);
-        if (record === undefined || good.live(id) !== undefined) return record;
+        if (record === undefined || good.isTaken(id)) return record;
         return { ...record, expiresAt: good.clock() + 60_000 };
       },
     }),
     [
       KEEPS,
       MOMENT,
-      "SessionStore.read > May still give one that has expired: as one that has",
+      "SessionStore.read > May still return one that has expired: as one that has",
       `${NOT_TOUCHED}: it has expired`,
       "SessionStore.load > `{}` when there is none: it has expired",
       `${STORE_SAVES}: it has expired`,
+      `${NOTE_LEFT}: and no longer`,
     ],
   ),
 
@@ -755,8 +707,8 @@ export const BROKEN_STORES: readonly Broken[] = [
     "load() makes a session where there is none",
     (good) => ({
       async load(id) {
-        const record = good.live(id);
-        return record === undefined ? { isNew: true } : dataIn(record.data);
+        const record = good.findLive(id);
+        return record === undefined ? { isNew: true } : toData(record.data);
       },
     }),
     [
@@ -766,6 +718,7 @@ export const BROKEN_STORES: readonly Broken[] = [
       DELETES,
       MOMENT,
       "SessionStore.load > `{}` when there is none",
+      `${NOTE}: \`load\` returns nothing`,
     ],
   ),
   store(
@@ -785,13 +738,13 @@ export const BROKEN_STORES: readonly Broken[] = [
     ],
   ),
   store(
-    "load() gives the very object that it keeps",
+    "load() returns the very object that it keeps",
     (good) => {
       const objects = new Map<string, SessionData>();
       return {
         async load(id) {
-          const text = good.live(id)?.data ?? "{}";
-          const object = objects.get(text) ?? dataIn(text);
+          const text = good.findLive(id)?.data ?? "{}";
+          const object = objects.get(text) ?? toData(text);
           objects.set(text, object);
           return object;
         },
@@ -800,18 +753,18 @@ export const BROKEN_STORES: readonly Broken[] = [
     ["SessionBackend > Data is handed over as a value: what was loaded can be changed"],
   ),
   store(
-    "load() gives `undefined` for nothing",
+    "load() returns `undefined` for nothing",
     (good) => ({
       async load(id) {
-        const record = good.live(id);
-        return (record && dataIn(record.data)) as SessionData;
+        const record = good.findLive(id);
+        return (record && toData(record.data)) as SessionData;
       },
     }),
     ["SessionStore.load > `{}` when there is none"],
   ),
   store(
-    "load() gives what has expired",
-    (good) => ({ load: async (id) => dataIn(good.read(id)?.data ?? "{}") }),
+    "load() returns what has expired",
+    (good) => ({ load: async (id) => toData(good.findRecord(id)?.data ?? "{}") }),
     [KEEPS, MOMENT, "SessionStore.load > `{}` when there is none: it has expired"],
   ),
 
@@ -829,9 +782,9 @@ export const BROKEN_STORES: readonly Broken[] = [
     "save() leaves the version",
     (good) => ({
       async save(id, data, timeout) {
-        const version = good.live(id)?.version ?? 1;
+        const version = good.findLive(id)?.version ?? 1;
         await good.save(id, data, timeout);
-        const record = good.read(id);
+        const record = good.findRecord(id);
         if (record !== undefined) good.put(id, { ...record, version });
       },
     }),
@@ -862,20 +815,52 @@ export const BROKEN_STORES: readonly Broken[] = [
   ]),
   storing("users are stored as Latin-1", ({ userId }) => ({ userId: userId && latin1(userId) }), [
     "SessionRecord.userId > Whose session it is: a name of any characters",
+    "SessionRecord.userId > At most 320 characters: 320 of them",
   ]),
   storing(
     "users are cut off at a space",
     ({ userId }) => ({ userId: userId && (userId.split(" ")[0] ?? "") }),
     ["SessionRecord.userId > Whose session it is", LISTED],
   ),
+  storing(
+    "users are cut off after 255 characters",
+    ({ userId }) => ({
+      userId: userId && userId.slice(0, 255),
+    }),
+    ["SessionRecord.userId > At most 320 characters: 320 of them"],
+  ),
+  storing("labels are not stored", () => ({ label: null }), [
+    `${LABEL}: a device`,
+    `${LABEL}: any characters`,
+    LONG_LABEL,
+    `${REPLACED}: a new user`,
+    `${CHANGED}: \`label\``,
+    ROTATED_WHOLE,
+  ]),
+  storing("labels are stored as Latin-1", ({ label }) => ({ label: label && latin1(label) }), [
+    `${LABEL}: any characters`,
+    LONG_LABEL,
+  ]),
+  storing(
+    "labels are cut off after 100 characters",
+    ({ label }) => ({ label: label && label.slice(0, 100) }),
+    [LONG_LABEL],
+  ),
+  storing("no label is an empty one", ({ label }) => ({ label: label ?? "" }), [
+    `${LABEL}: no name`,
+  ]),
   storing("flash messages are not stored", () => ({ flash: null }), [
     "SessionRecord.flash > Messages left for the next request, as JSON text by name: a message",
     `${REPLACED}: new data`,
+    `${CHANGED}: \`flash\``,
+    ROTATED_WHOLE,
   ]),
   storing("`remember` is not stored", () => ({ remember: null }), [
     `${REMEMBER}: a week`,
     `${REMEMBER}: a century`,
     `${REPLACED}: a new user`,
+    `${CHANGED}: \`remember\``,
+    ROTATED_WHOLE,
   ]),
   storing(
     "`remember` is a number of 32 bits",
@@ -887,6 +872,8 @@ export const BROKEN_STORES: readonly Broken[] = [
     "SessionRecord.authenticatedAt > When the user logged in: long ago",
     "SessionInfo > Times are Unix milliseconds",
     `${REPLACED}: a new user`,
+    `${CHANGED}: \`authenticatedAt\``,
+    ROTATED_WHOLE,
   ]),
   storing("`userId` of nobody is empty", ({ userId }) => ({ userId: userId ?? "" }), [
     "SessionRecord.userId > `null` while nobody has logged in: nobody",
@@ -896,13 +883,19 @@ export const BROKEN_STORES: readonly Broken[] = [
     ({ userId }) => ({ userId: userId && (userId.split("'")[0] ?? "") }),
     ["SessionRecord.userId > Whose session it is: a name that looks like SQL"],
   ),
-  storing("`createdAt` is when it was written last", () => ({ createdAt: Date.now() }), [
-    "SessionRecord > Times are Unix milliseconds",
-    "SessionRecord.createdAt > When the session began: long ago",
-    "SessionInfo > Times are Unix milliseconds",
-    "SessionStore.list > oldest first",
-    `${REPLACED}: new times`,
-  ]),
+  storing(
+    "`createdAt` is when it was touched last",
+    ({ touchedAt }) => ({ createdAt: touchedAt }),
+    [
+      "SessionRecord > Times are Unix milliseconds",
+      "SessionRecord.createdAt > When the session began: long ago",
+      "SessionInfo > Times are Unix milliseconds",
+      `${REPLACED}: new times`,
+      `${CHANGED}: \`createdAt\``,
+      `${CHANGED}: \`touchedAt\``,
+      ROTATED_WHOLE,
+    ],
+  ),
   storing(
     "times are stored in seconds",
     ({ createdAt, touchedAt, expiresAt, authenticatedAt }) => ({
@@ -914,13 +907,17 @@ export const BROKEN_STORES: readonly Broken[] = [
     [
       "SessionRecord > Times are Unix milliseconds",
       "SessionRecord.createdAt > When the session began: long ago",
-      "SessionRecord.touchedAt > When the session's idle timeout last began anew: long ago",
-      "SessionRecord.expiresAt > When the session ends if nobody uses it again: far away",
+      "SessionRecord.touchedAt > When the session's idle timeout was last restarted: long ago",
+      "SessionRecord.expiresAt > When the session expires if nobody uses it again: far away",
       "SessionRecord.authenticatedAt > When the user logged in: long ago",
       "SessionInfo > Times are Unix milliseconds",
-      "SessionStore.list > oldest first",
       `${REPLACED}: a new user`,
       `${REPLACED}: new times`,
+      `${CHANGED}: \`authenticatedAt\``,
+      `${CHANGED}: \`createdAt\``,
+      `${CHANGED}: \`expiresAt\``,
+      `${CHANGED}: \`touchedAt\``,
+      ROTATED_WHOLE,
     ],
   ),
   storing("every write begins with version 1 again", () => ({ version: 1 }), [
@@ -935,29 +932,41 @@ export const BROKEN_STORES: readonly Broken[] = [
     `${NOT_ROTATED}: it has a later version`,
     `${NOT_ROTATED}: it has an earlier version`,
     "SessionStore.touch > raises the version by one",
+    ROTATED_WHOLE,
+    CHANGED,
   ]),
   store(
     "ids that differ in their case are one",
     (good) => ({
       read: (id) => good.read(id.toLowerCase()),
       create: (id, record) => good.create(id.toLowerCase(), record),
-      replace: (id, record, version) => good.replace(id.toLowerCase(), record, version),
-      rotate: (oldId, newId, record, version) =>
-        good.rotate(oldId.toLowerCase(), newId.toLowerCase(), record, version),
+      replace: (id, record, old) => good.replace(id.toLowerCase(), record, old),
+      rotate: (oldId, newId, record, old) =>
+        good.rotate(oldId.toLowerCase(), newId.toLowerCase(), record, old),
       touch: (id, expiresAt) => good.touch(id.toLowerCase(), expiresAt),
       delete: (id) => good.delete(id.toLowerCase()),
     }),
     [
       IDS,
-      "SessionInfo > One of a user's sessions, as `list` gives it",
+      "SessionInfo > One of a user's sessions, as `list` returns it",
       "SessionInfo.handle > Names the session towards `revoke`",
       LISTED,
-      "SessionStore.list > oldest first",
+      ORDER,
       `${LISTED}: after a rotate`,
-      `${LISTED}: after somebody else has logged in`,
+      `${LISTED}: after another user has logged in`,
       `${LISTED}: after a delete`,
-      "SessionStore.deleteAll > all but `exceptId`",
-      "SessionStore.deleteAll > How many live ones there were",
+      NONE_LEFT,
+      NOTE_NAMES,
+      NOTE_ID,
+      `${ATOMIC}: of many that rotate one version, one succeeds`,
+      NOT_MISSED,
+      NOTE_DELETED,
+      NO_SUCCESSOR,
+      IDS_REMOVED,
+      NEVER_THEIRS,
+      LIMITED,
+      AFTER_WRITES,
+      NOTE_READ,
     ],
   ),
   store(
@@ -965,14 +974,15 @@ export const BROKEN_STORES: readonly Broken[] = [
     (good) => ({
       create: (id, record) =>
         record.expiresAt <= good.clock() || (!good.rows.has(id) && good.put(id, record)),
-      replace: (id, record, version) => good.read(id)?.version === version && good.put(id, record),
+      replace: (id, record, old) =>
+        good.findRecord(id)?.version === old.version && good.put(id, record),
       touch(id, expiresAt) {
-        const record = good.read(id);
+        const record = good.findRecord(id);
         if (record === undefined) return false;
         const version = record.version + 1;
         return good.put(id, { ...record, touchedAt: good.clock(), expiresAt, version });
       },
-      list: (userId) => good.listOf(userId, good.idsOf(userId)),
+      list: (userId, limit) => good.toInfos(userId, good.findIds(userId)).slice(0, limit),
     }),
     [CLOCK],
   ),
@@ -981,9 +991,9 @@ export const BROKEN_STORES: readonly Broken[] = [
     (good) => {
       const queue = new KeyedQueue();
       return {
-        replace: (id, record, version) =>
+        replace: (id, record, old) =>
           queue.run(id, async () => {
-            const isThere = good.live(id)?.version === version;
+            const isThere = good.findLive(id)?.version === old.version;
             await turn();
             return isThere && good.put(id, record);
           }),
@@ -995,93 +1005,21 @@ export const BROKEN_STORES: readonly Broken[] = [
       `${ATOMIC}: a delete is not undone by a replace beside it`,
     ],
   ),
+
+  ...BROKEN_LISTS,
+  ...BROKEN_NOTES,
 ];
 
-/** A good store with some methods in place of its own. */
-function store(
-  fault: string,
-  make: (good: MapStore) => Partial<SessionStore>,
-  red: readonly string[],
-): Broken {
-  return { fault, create: (now) => faulty(new MapStore(now), make), red };
-}
-
-/** The same on records that all that are made share, as processes share a database. */
-function sharing(
-  fault: string,
-  make: (good: MapStore) => Partial<SessionStore>,
-  red: readonly string[],
-): Broken {
-  const rows = new Map<string, SessionRecord>();
-  return { fault, create: (now) => faulty(new MapStore(now, rows), make), red };
-}
-
-function faulty(good: MapStore, make: (good: MapStore) => Partial<SessionStore>): SessionStore {
-  return Object.assign(Object.create(good) as SessionStore, make(good));
-}
-
-/** One that changes records on their way in. */
-function storing(
-  fault: string,
-  change: (record: SessionRecord) => Partial<SessionRecord>,
-  red: readonly string[],
-): Broken {
-  const changed = (record: SessionRecord): SessionRecord => ({ ...record, ...change(record) });
+/** One whose replace() leaves one field as it is. */
+function leaving(field: keyof SessionRecord, red: readonly string[]): Broken {
   return store(
-    fault,
+    `replace() leaves \`${field}\``,
     (good) => ({
-      create: (id, record) => good.create(id, changed(record)),
-      replace: (id, record, version) => good.replace(id, changed(record), version),
-      rotate: (oldId, newId, record, version) =>
-        good.rotate(oldId, newId, changed(record), version),
-    }),
-    red,
-  );
-}
-
-/** One that touches records in a way of its own. */
-function touching(
-  fault: string,
-  change: (record: SessionRecord) => Partial<SessionRecord>,
-  red: readonly string[],
-): Broken {
-  return store(
-    fault,
-    (good) => ({
-      touch(id, expiresAt) {
-        const record = good.live(id);
-        if (record === undefined) return false;
-        const touched = { touchedAt: good.clock(), expiresAt, version: record.version + 1 };
-        return good.put(id, { ...record, ...touched, ...change(record) });
+      replace(id, record, old) {
+        const there = good.findRecord(id) ?? record;
+        return good.replace(id, { ...record, [field]: there[field] }, old);
       },
     }),
     red,
   );
-}
-
-/** One that changes lists on their way out. */
-function listing(
-  fault: string,
-  change: (sessions: readonly SessionInfo[]) => readonly SessionInfo[],
-  red: readonly string[],
-): Broken {
-  return store(fault, (good) => ({ list: (userId) => change(good.list(userId)) }), red);
-}
-
-function nothing(record: SessionRecord): Partial<SessionRecord> {
-  const { flash, userId, authenticatedAt, remember } = record;
-  return {
-    flash: flash ?? "",
-    userId: userId ?? "",
-    authenticatedAt: authenticatedAt ?? 0,
-    remember: remember ?? 0,
-  };
-}
-
-function dataIn(text: string): SessionData {
-  return JSON.parse(text) as SessionData;
-}
-
-function toSecond(time: number): number {
-  return Math.floor(time / 1000) * 1000;
 }

@@ -1,5 +1,5 @@
 // Writes one session many times, 20 requests at once: counts up, and sets a key of its own.
-import { Sessions } from "../../../src/session/manager.ts";
+import { Sessions } from "../../../src/http/sessions.ts";
 import type { SessionLayer } from "../naive-sessions.ts";
 import { NaiveSessions } from "../naive-sessions.ts";
 import { sharedBackend } from "../shared-backends.ts";

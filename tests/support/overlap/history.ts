@@ -15,7 +15,7 @@ export class History {
   /** What was acknowledged of keys that only one request writes, and of the counter. */
   readonly kept: Record<string, unknown> = {};
   readonly #happenings: Happening<SerialSessions>[] = [];
-  readonly #initial: SerialSessions = { rows: {}, open: {} };
+  readonly #initial: SerialSessions = { rows: {}, notes: {}, open: {}, revoking: {}, revoked: {} };
   /** The store may hold sessions of other histories, and of their users. */
   readonly #name = crypto.randomUUID();
   #ticks = 0;

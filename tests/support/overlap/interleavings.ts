@@ -1,8 +1,8 @@
 import * as fc from "fast-check";
 
-import { Sessions } from "../../../src/session/manager.ts";
+import { Sessions } from "../../../src/http/sessions.ts";
 import type { SessionBackend } from "../../../src/store/backend.ts";
-import { SessionStore } from "../../../src/store/backend.ts";
+import { SessionStore } from "../../../src/store/session-store.ts";
 import type { FakeClock } from "../clock.ts";
 import { Overlap } from "./overlap.ts";
 import type { Plan } from "./plan.ts";

@@ -1,5 +1,5 @@
+import type { Sessions } from "../../../src/http/sessions.ts";
 import { hashId } from "../../../src/session/id.ts";
-import type { Sessions } from "../../../src/session/manager.ts";
 import { History } from "./history.ts";
 import { SessionLedger } from "./ledger.ts";
 import type { Plan } from "./plan.ts";
@@ -39,11 +39,13 @@ export class Overlap {
     this.ledger.stored(handle, userId, []);
   }
 
-  /** Serves all requests at once. */
-  async serve(): Promise<void> {
+  /** Serves all requests at once, each as `run` wants it run. */
+  async serve(
+    run: (serve: () => Promise<void>) => Promise<void> = (serve) => serve(),
+  ): Promise<void> {
     const requests = this.#plan.requests.map((plan, number) => {
       const request = new PlannedRequest(this.#history, plan, number);
-      return request.serve(this.#manager(plan.process));
+      return run(() => request.serve(this.#manager(plan.process)));
     });
     await Promise.all(requests);
   }

@@ -66,7 +66,14 @@ const OF_USERS: readonly (readonly [weight: number, step: Step])[] = [
 /** Whether all that the requests do leaves the session alive, under the id that it has. */
 export function isPeaceful(plan: Plan): boolean {
   const peaceful = new Set<string>(PEACEFUL.map(([, { does }]) => does));
-  return plan.requests.every(({ steps }) => steps.every(({ does }) => peaceful.has(does)));
+  return plan.requests.every(({ steps }) =>
+    steps.every(
+      (step) =>
+        peaceful.has(step.does) &&
+        // A session of nobody's that is emptied has ended.
+        (plan.isLoggedIn || step.does !== "remove" || step.key !== "shared"),
+    ),
+  );
 }
 
 /** Plans of two to five requests, a quarter of them peaceful. */

@@ -1,5 +1,5 @@
+import type { Sessions } from "../../../src/http/sessions.ts";
 import { hashId } from "../../../src/session/id.ts";
-import type { Sessions } from "../../../src/session/manager.ts";
 import type { Session } from "../../../src/session/session.ts";
 import type { History } from "./history.ts";
 import type { SessionLedger } from "./ledger.ts";
@@ -7,6 +7,9 @@ import { valueOf } from "./ledger.ts";
 import type { RequestPlan, Step } from "./plan.ts";
 import type { SerialSessions, Sight } from "./serial-sessions.ts";
 import * as serial from "./serial-sessions.ts";
+
+/** So many ids of one session are followed where it is ended by an earlier one. */
+const MOST_IDS = 4;
 
 /** What a handler of a plan throws. */
 class PlannedError extends Error {}
@@ -40,6 +43,7 @@ export class PlannedRequest {
   #values: string[] = [];
   #doomed: string[] = [];
   #hasDestroyed = false;
+  #hasCookie = false;
   /** A save() that the handler did not wait for. */
   #saving: Promise<void> | undefined;
 
@@ -55,6 +59,7 @@ export class PlannedRequest {
     await this.#history.turn(`request ${this.#number} begins`);
     const id = cookie === "first" ? this.#history.firstId : this.#history.newest;
     const request = requestWith(id);
+    this.#hasCookie = id !== undefined;
     const begun = this.#history.tick();
     let opened: Sight | undefined;
     let session: Session | undefined;
@@ -70,7 +75,7 @@ export class PlannedRequest {
       if (ending === "throws") throw new PlannedError();
       return new Response(null, { status: ending === "answers" ? 200 : 500 });
     });
-    const response = await page(request).catch((error: unknown) => {
+    const response = await Promise.resolve(page(request)).catch((error: unknown) => {
       if (error instanceof PlannedError) return new Response(null, { status: 500 });
       throw error;
     });
@@ -174,8 +179,7 @@ export class PlannedRequest {
 
   #dooms(session: Session): void {
     const { handle } = session.meta;
-    if (handle === null) return;
-    this.#doomed.push(handle);
+    if (handle !== null) this.#doomed.push(handle);
     this.#hasDestroyed = true;
   }
 
@@ -197,6 +201,12 @@ export class PlannedRequest {
       serial.finishDestroy(state, this.#number);
       return cameSo;
     });
+    for (let step = 1; this.#hasDestroyed && step < MOST_IDS; step++) {
+      this.#history.happened(this.#number, "deletes what that led to", begun, (state) => {
+        serial.finishDestroy(state, this.#number);
+        return true;
+      });
+    }
     for (const handle of doomed) this.#ledger.ended("destroyed", handle, this.#history.tick());
   }
 
@@ -227,7 +237,7 @@ export class PlannedRequest {
       this.#ledger.moved(before, handle);
     }
     this.#ledger.stored(handle, userId, values);
-    for (const key of this.#ownKeys) {
+    for (const key of Object.keys(own)) {
       if (own[key] === undefined) delete this.#history.kept[key];
       else this.#history.kept[key] = own[key];
     }
@@ -242,9 +252,14 @@ export class PlannedRequest {
   async #count(session: Session): Promise<void> {
     const number = this.#number;
     const call = this.#call(session);
+    const { begun } = call;
     const counted = await session.update(countUp);
     const sight = sightOf(session);
     this.#finished(call);
+    this.#history.happened(number, "renews", call.begun, (state) => {
+      serial.renew(state, number, sight.handle ?? `unknown ${begun}`);
+      return true;
+    });
     this.#history.happened(number, `counts ${JSON.stringify(sight)}`, call.begun, (state) => {
       const isSame = serial.update(state, number, countUp, sight.handle) === counted;
       return isSame && serial.looksLike(state, number, sight);
@@ -253,6 +268,7 @@ export class PlannedRequest {
     // What else the handler has changed is stored only with a session that is new.
     if (call.before === null) this.#told(call, sight);
     else this.#values.unshift(...call.values);
+    if (call.before !== null) this.#told({ ...call, values: [], own: {} }, sight);
   }
 
   async #revoke(session: Session, manager: Sessions, whose: "own" | "first"): Promise<void> {
@@ -260,10 +276,14 @@ export class PlannedRequest {
     if (handle === null) return;
     const begun = this.#history.tick();
     await manager.revoke(handle);
-    this.#history.happened(this.#number, `revokes ${handle}`, begun, (state) => {
-      serial.revoke(state, handle);
-      return true;
-    });
+    for (let step = 0; step < MOST_IDS; step++) {
+      this.#history.happened(this.#number, `revokes ${handle}, step ${step}`, begun, (state) => {
+        const key = `${this.#number} revokes ${handle} ${begun}`;
+        const next = step === 0 ? handle : state.revoking[key];
+        if (next !== null && next !== undefined) state.revoking[key] = serial.revoke(state, next);
+        return true;
+      });
+    }
     this.#ledger.ended("destroyed", handle, this.#history.tick());
   }
 
@@ -277,12 +297,20 @@ export class PlannedRequest {
     const known = this.#ledger.sessionsOf(userId).filter((handle) => handle !== except);
     const begun = this.#history.tick();
     const count = await manager.revokeAll(userId, { except });
-    this.#history.happened(
-      this.#number,
-      `revokes ${count} of ${user}'s`,
-      begun,
-      (state) => serial.revokeAll(state, userId, except) === count,
-    );
+    // It looks again until none is left: meanwhile others may log in, or move a session.
+    for (let step = 1; step <= MOST_IDS; step++) {
+      this.#history.happened(
+        this.#number,
+        `revokes ${count} of ${user}'s, step ${step}`,
+        begun,
+        (state) => {
+          const key = `${this.#number} revokes all ${begun}`;
+          const sum = (state.revoked[key] ?? 0) + serial.revokeAll(state, userId, except);
+          state.revoked[key] = sum;
+          return step < MOST_IDS || sum === count;
+        },
+      );
+    }
     for (const handle of known) this.#ledger.ended("destroyed", handle, this.#history.tick());
   }
 
@@ -292,7 +320,7 @@ export class PlannedRequest {
     const isRight = ((): boolean => {
       if (id !== undefined) return hashId(id) === handle;
       if (lines.length === 1) return handle === null;
-      return handle === null ? !this.#hasDestroyed : handle === opened.handle;
+      return handle === null ? !(this.#hasDestroyed && this.#hasCookie) : handle === opened.handle;
     })();
     this.#ledger.check("cookie", lines.length <= 1 && isRight, fault);
   }

@@ -1,11 +1,7 @@
-import type {
-  MaybePromise,
-  SessionBackend,
-  SessionData,
-  SessionInfo,
-  SessionRecord,
-} from "../../../src/store/backend.ts";
-import { SessionStore } from "../../../src/store/backend.ts";
+import type { SessionBackend, SessionData } from "../../../src/store/backend.ts";
+import type { MaybePromise } from "../../../src/store/maybe-promise.ts";
+import type { ForwardingNote, SessionInfo, SessionRecord } from "../../../src/store/record.ts";
+import { SessionStore } from "../../../src/store/session-store.ts";
 
 /** Settles when it is the turn of whoever asks. Somebody else decides on the order. */
 export type Turn = (what: string) => Promise<unknown>;
@@ -24,7 +20,7 @@ export class ScheduledStore extends SessionStore {
     this.#turn = turn;
   }
 
-  read(id: string): Promise<SessionRecord | undefined> {
+  read(id: string): Promise<SessionRecord | ForwardingNote | undefined> {
     return travel(this.#turn, "read", () => this.#store.read(id));
   }
 
@@ -32,28 +28,37 @@ export class ScheduledStore extends SessionStore {
     return travel(this.#turn, "create", () => this.#store.create(id, record));
   }
 
-  replace(id: string, record: SessionRecord, version: number): Promise<boolean> {
-    return travel(this.#turn, "replace", () => this.#store.replace(id, record, version));
+  replace(id: string, record: SessionRecord, old: SessionRecord): Promise<boolean> {
+    return travel(this.#turn, "replace", () => this.#store.replace(id, record, old));
   }
 
-  rotate(oldId: string, newId: string, record: SessionRecord, version: number): Promise<boolean> {
-    return travel(this.#turn, "rotate", () => this.#store.rotate(oldId, newId, record, version));
+  rotate(
+    oldId: string,
+    newId: string,
+    record: SessionRecord,
+    old: SessionRecord,
+  ): Promise<boolean> {
+    return travel(this.#turn, "rotate", () => this.#store.rotate(oldId, newId, record, old));
   }
 
   touch(id: string, expiresAt: number): Promise<boolean> {
     return travel(this.#turn, "touch", () => this.#store.touch(id, expiresAt));
   }
 
-  delete(id: string): Promise<void> {
+  delete(id: string): Promise<string | undefined> {
     return travel(this.#turn, "delete", () => this.#store.delete(id));
   }
 
-  list(userId: string): Promise<readonly SessionInfo[]> {
-    return travel(this.#turn, "list", () => this.#store.list(userId));
+  list(userId: string, limit: number): Promise<readonly SessionInfo[]> {
+    return travel(this.#turn, "list", () => this.#store.list(userId, limit));
   }
 
-  deleteAll(userId: string, exceptId?: string): Promise<number> {
-    return travel(this.#turn, "deleteAll", () => this.#store.deleteAll(userId, exceptId));
+  deleteAll(
+    userId: string,
+    exceptId: string | undefined,
+    limit: number,
+  ): Promise<readonly string[]> {
+    return travel(this.#turn, "deleteAll", () => this.#store.deleteAll(userId, exceptId, limit));
   }
 
   sweep(limit: number): Promise<number> {

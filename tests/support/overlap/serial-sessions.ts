@@ -12,9 +12,14 @@ interface Row extends Contents {
   userId: string | null;
 }
 
+/** Where a session is whose id a request has. */
+type Found = { row: Row; handle: string } | undefined;
+
 /** What a request wants stored. */
 interface Wish {
   readonly handle: string | null;
+  /** Whose it is, if anybody's. */
+  readonly userId: string | null;
   /** What the session held when the request last read or stored it, and what it is to hold. */
   readonly base: Contents;
   readonly mine: Contents;
@@ -28,11 +33,13 @@ interface Wish {
 
 /** One request's session. */
 type Open = { -readonly [Key in keyof Wish]: Wish[Key] } & {
-  userId: string | null;
   /** Destroyed by this request, and still there. */
   doomed: string | null;
-  /** Found to have ended elsewhere. */
+  /** Found to have ended elsewhere, and whose it was. */
   ended: boolean;
+  endedUser: string | null;
+  /** The earlier handle of a session that has another one by now: nothing is written through it. */
+  superseded: string | null;
 };
 
 /** What a handler can see of its session. */
@@ -45,7 +52,13 @@ export interface Sight {
 /** All sessions, by handle, and the requests that have one open, by number. Plain data. */
 export interface SerialSessions {
   rows: Record<string, Row>;
+  /** Which handle has taken the place of another. */
+  notes: Record<string, string>;
   open: Record<number, Open>;
+  /** What a `revoke` has still to end. */
+  revoking: Record<string, string | null>;
+  /** How many sessions a `revokeAll` has ended up to now. */
+  revoked: Record<string, number>;
 }
 
 /** A request begins, with a cookie for this session or with none. */
@@ -62,6 +75,8 @@ export function begin(state: SerialSessions, request: number, handle: string | n
     destroys: 0,
     doomed: null,
     ended: false,
+    endedUser: null,
+    superseded: handle !== null && handle in state.notes ? handle : null,
   };
 }
 
@@ -73,26 +88,29 @@ export function regenerate(state: SerialSessions, request: number): void {
 /** `session.login(userId)` */
 export function logIn(state: SerialSessions, request: number, userId: string): void {
   const open = openOf(state, request);
-  const former = open.login ?? open.userId;
+  const former = open.login ?? open.userId ?? open.endedUser;
   if (former !== null && former !== userId) destroy(state, request);
   open.logins++;
-  Object.assign(open, { login: userId, rotates: true, ended: false });
+  Object.assign(open, { login: userId, rotates: true });
 }
 
 /** `session.destroy()`: what is written afterwards begins a new session. */
 export function destroy(state: SerialSessions, request: number): void {
   const open = openOf(state, request);
-  open.doomed = open.handle ?? open.doomed;
+  open.doomed = open.handle ?? open.superseded ?? open.doomed;
   open.destroys++;
   forget(open);
-  Object.assign(open, { login: null, rotates: false, ended: false });
+  const alive = { login: null, rotates: false, ended: false, endedUser: null, superseded: null };
+  Object.assign(open, alive);
 }
 
-/** The first step of storing anything: the session that the handler destroyed goes. */
+/**
+ * The first steps of storing anything: what the handler destroyed goes, one id of it in each step, for
+ * it may have been given others.
+ */
 export function finishDestroy(state: SerialSessions, request: number): void {
   const open = openOf(state, request);
-  if (open.doomed !== null) delete state.rows[open.doomed];
-  open.doomed = null;
+  if (open.doomed !== null) open.doomed = revoke(state, open.doomed);
 }
 
 /** What the request wants stored at the moment. */
@@ -112,33 +130,42 @@ export function fulfil(
 ): void {
   const open = openOf(state, request);
   const { handle, base, mine, login } = wish;
-  if (open.ended) return;
-  const row = handle === null ? undefined : state.rows[handle];
   const isWritten = !Bun.deepEquals(mine, base);
+  if (open.ended && (login === null || login === open.endedUser)) return;
   const put = (at: string | null, contents: Contents, userId: string | null): void => {
     // Without a handle it has not come out as it should have: `looksLike` will say so.
     if (at !== null) state.rows[at] = { ...copy(contents), userId };
     if (open.destroys === wish.destroys) goOn(open, wish, at, contents, userId);
     else open.doomed = at;
   };
-  if (handle === null) {
-    if (login !== null || isWritten) put(newHandle, mine, login);
-  } else if (wish.rotates && row !== undefined) {
-    delete state.rows[handle];
-    put(newHandle, merge(base, mine, row), login ?? row.userId);
-  } else if (login !== null) {
-    put(newHandle, merge(base, mine, EMPTY), login);
-  } else if (row !== undefined) {
-    if (isWritten) put(handle, merge(base, mine, row), row.userId);
-  } else if (isWritten || wish.rotates) {
-    lose(open, wish);
+  if (handle === null && open.superseded === null) {
+    if (login !== null || !isEmpty(mine)) put(newHandle, mine, login);
+    return;
+  }
+  const found = find(state, handle ?? open.superseded, login);
+  if (found === undefined) {
+    if (login !== null && login !== wish.userId) put(newHandle, merge(base, mine, EMPTY), login);
+    else if (isWritten || wish.rotates) lose(state, open, wish);
+  } else if (login !== null || (wish.rotates && !isEmptied(wish, wish.userId))) {
+    delete state.rows[found.handle];
+    if (newHandle !== null) state.notes[found.handle] = newHandle;
+    put(newHandle, merge(base, mine, found.row), login ?? found.row.userId);
+  } else if (isWritten) {
+    const contents = merge(base, mine, found.row);
+    if (isEmptied({ base: found.row, mine: contents }, found.row.userId)) end(state, open, wish);
+    else put(handle, contents, found.row.userId);
   }
 }
 
-/**
- * `session.update()`. `false`: the session has ended. A login that is still to be stored is not lost
- * with it.
- */
+/** What `session.update()` does first: the new id that is still to be given, with the data as it was. */
+export function renew(state: SerialSessions, request: number, newHandle: string | null): void {
+  const open = openOf(state, request);
+  const isMoved = open.superseded !== null && open.login !== null;
+  if (!open.rotates || (open.handle === null && !isMoved)) return;
+  fulfil(state, request, { ...wishOf(state, request), mine: copy(open.base) }, newHandle);
+}
+
+/** `session.update()`. `false`: the session has ended. */
 export function update(
   state: SerialSessions,
   request: number,
@@ -146,15 +173,16 @@ export function update(
   newHandle: string | null,
 ): boolean {
   const open = openOf(state, request);
-  if (open.ended) return false;
   if (open.handle === null) {
+    if ((open.ended || open.superseded !== null) && open.login === null) return false;
+    if (open.ended && open.login === open.endedUser) return false;
     change(open.mine.data);
     fulfil(state, request, wishOf(state, request), newHandle);
     return true;
   }
   const row = state.rows[open.handle];
   if (row === undefined) {
-    lose(open, open);
+    lose(state, open, open);
     return false;
   }
   change(row.data);
@@ -163,9 +191,15 @@ export function update(
   return true;
 }
 
-/** `sessions.revoke(handle)` */
-export function revoke(state: SerialSessions, handle: string): void {
+/**
+ * One step of `sessions.revoke(handle)`: what is under the handle goes. Returns the handle that the session
+ * has got meanwhile, which is to go next.
+ */
+export function revoke(state: SerialSessions, handle: string): string | null {
+  const next = state.notes[handle] ?? null;
   delete state.rows[handle];
+  delete state.notes[handle];
+  return next;
 }
 
 /** `sessions.revokeAll(userId, { except })`. How many there were. */
@@ -192,9 +226,10 @@ export function looksLike(state: SerialSessions, request: number, sight: Sight):
   );
 }
 
-/** Whether the session was found to have ended elsewhere. */
+/** Whether the session was found to have ended, or to have got another id, elsewhere. */
 export function hasEnded(state: SerialSessions, request: number): boolean {
-  return openOf(state, request).ended;
+  const { ended, superseded } = openOf(state, request);
+  return ended || superseded !== null;
 }
 
 const EMPTY: Contents = { data: {}, flash: {} };
@@ -214,17 +249,62 @@ function goOn(
   userId: string | null,
 ): void {
   const mine = merge(wish.mine, open.mine, contents);
-  Object.assign(open, { handle, userId, base: copy(contents), mine });
+  const found = { superseded: null, ended: false, endedUser: null };
+  Object.assign(open, { handle, userId, base: copy(contents), mine, ...found });
   if (handle === wish.handle || open.logins !== wish.logins) return;
   Object.assign(open, { login: null, rotates: false });
 }
 
-/** The session has ended elsewhere. Who logs in at the moment gets one of their own. */
-function lose(open: Open, wish: Wish): void {
+/** The session has ended elsewhere, or has got another id there: what was written has nowhere to go. */
+function lose(state: SerialSessions, open: Open, wish: Wish): void {
   if (open.destroys !== wish.destroys) return;
-  const own = open.login === null ? EMPTY : merge(open.base, open.mine, EMPTY);
+  const { handle, userId, superseded } = open;
   forget(open);
-  Object.assign(open, { mine: copy(own), ended: open.login === null });
+  const isSuperseded = superseded !== null || (handle !== null && handle in state.notes);
+  // A login that came meanwhile is for the next time.
+  const isSettled = open.logins === wish.logins;
+  Object.assign(open, {
+    login: isSettled ? null : open.login,
+    rotates: isSettled ? false : open.rotates,
+    ended: !isSuperseded,
+    endedUser: isSuperseded ? null : userId,
+    superseded: isSuperseded ? (superseded ?? handle) : null,
+  });
+}
+
+/** The handler has emptied the session, and so ended it. */
+function end(state: SerialSessions, open: Open, wish: Wish): void {
+  if (wish.handle !== null) delete state.rows[wish.handle];
+  if (open.destroys !== wish.destroys) return;
+  const mine = merge(wish.mine, open.mine, EMPTY);
+  forget(open);
+  Object.assign(open, { mine, rotates: false });
+}
+
+/** The session under a handle or, for a login of its user, the one that has taken its place. */
+function find(state: SerialSessions, handle: string | null, login: string | null): Found {
+  let at = handle;
+  const seen = new Set<string>();
+  while (at !== null && !seen.has(at)) {
+    seen.add(at);
+    const row = state.rows[at];
+    const isTheirs = at === handle || row?.userId === login;
+    if (row !== undefined) return isTheirs ? { row, handle: at } : undefined;
+    at = login === null ? null : (state.notes[at] ?? null);
+  }
+  return undefined;
+}
+
+function isEmpty({ data, flash }: Contents): boolean {
+  return Object.keys(data).length === 0 && Object.keys(flash).length === 0;
+}
+
+/** Whether a session that nobody has logged into has lost all that it held. */
+function isEmptied(
+  { base, mine }: { base: Contents; mine: Contents },
+  userId: string | null,
+): boolean {
+  return userId === null && isEmpty(mine) && !isEmpty(base);
 }
 
 /** The request has no session any more. */

@@ -1,12 +1,21 @@
-import { escapeControls } from "./log.ts";
+import { escapeControls } from "../session/log.ts";
 
 /** Says on the response that it depends on the visitor's cookie (RFC 9110, 12.5.5). */
 export function withVary(response: Response): Response {
-  const { headers } = response;
-  const vary = headers.get("vary");
-  if (vary === null) headers.set("vary", "Cookie");
-  else if (!/(?:^|,)\s*(?:\*|cookie)\s*(?:,|$)/i.test(vary)) headers.set("vary", `${vary}, Cookie`);
+  addVary(response.headers, "Cookie");
   return response;
+}
+
+/** Adds a field to `Vary`, unless it is there. */
+export function addVary(headers: Headers, field: string): void {
+  const vary = headers.get("vary");
+  if (vary === null) headers.set("vary", field);
+  else if (!namesField(vary, field)) headers.set("vary", `${vary}, ${field}`);
+}
+
+function namesField(vary: string, field: string): boolean {
+  const fields = new Set(vary.split(",").map((each) => each.trim().toLowerCase()));
+  return fields.has("*") || fields.has(field.toLowerCase());
 }
 
 /**

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, mock, spyOn, test } from "bun:test";
 import { format } from "node:util";
 
-import { withCookie, withVary } from "../../src/session/headers.ts";
+import { withCookie, withVary } from "../../src/http/headers.ts";
 
 const LINE = "session_id=new; Path=/";
 

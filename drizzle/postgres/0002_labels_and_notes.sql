@@ -1,0 +1,4 @@
+DROP INDEX "bunpie_sessions_user_id";--> statement-breakpoint
+ALTER TABLE "bunpie_sessions" ADD COLUMN "label" text;--> statement-breakpoint
+ALTER TABLE "bunpie_sessions" ADD COLUMN "superseded_by" text;--> statement-breakpoint
+CREATE INDEX "bunpie_sessions_user_id" ON "bunpie_sessions" USING btree ("user_id","touched_at","expires_at") WHERE "bunpie_sessions"."user_id" is not null;

@@ -1,0 +1,4 @@
+export type { PostgresSessionBackendOptions } from "./postgres/backend.ts";
+export { PostgresSessionBackend } from "./postgres/backend.ts";
+export type { SessionsTable } from "./postgres/schema.ts";
+export { sessions, sessionsTable } from "./postgres/schema.ts";

@@ -1,0 +1,4 @@
+export type { SqliteSessionBackendOptions } from "./sqlite/backend.ts";
+export { SqliteSessionBackend } from "./sqlite/backend.ts";
+export type { SessionsTable } from "./sqlite/schema.ts";
+export { sessions, sessionsTable } from "./sqlite/schema.ts";

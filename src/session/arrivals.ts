@@ -1,0 +1,107 @@
+import type { GuardedStore } from "../store/guarded-store.ts";
+import type { MaybePromise } from "../store/maybe-promise.ts";
+import { isPromise } from "../store/maybe-promise.ts";
+import type { ForwardingNote, SessionRecord } from "../store/record.ts";
+import { isNote, isRecord } from "../store/record.ts";
+import type { EventLog } from "./events.ts";
+import { isId } from "./id.ts";
+import type { Place } from "./life.ts";
+import type { Lifetimes } from "./lifetimes.ts";
+import type { Names } from "./names.ts";
+
+/** Finds the session that a request's cookie names, and says what else it named. */
+export class Arrivals {
+  readonly #store: GuardedStore;
+  readonly #lifetimes: Lifetimes;
+  readonly #events: EventLog;
+  readonly #names: Names;
+
+  constructor(store: GuardedStore, lifetimes: Lifetimes, events: EventLog, names: Names) {
+    this.#store = store;
+    this.#lifetimes = lifetimes;
+    this.#events = events;
+    this.#names = names;
+  }
+
+  /** `value` is what the cookies of the session's name hold: one value, or several. */
+  find(value: string | readonly string[], now: number): MaybePromise<Place> {
+    return typeof value === "string" ? this.#find(value, now) : this.#findAny(value, now);
+  }
+
+  /** Reports a stored session that cannot be read. It counts as none. */
+  reportUnreadable(handle: string): void {
+    const error = new Error(
+      `The stored session ${handle} is damaged, or was not written by Bunpie: its data is no dictionary ` +
+        "that could be stored again, or a fact of it has the wrong type. It was left out.",
+    );
+    this.#events.emit({ type: "failed", operation: "decode", error });
+  }
+
+  #find(id: string, now: number): MaybePromise<Place> {
+    if (!isId(id)) {
+      this.#events.emit({ type: "rejected", reason: "malformed" });
+      return { at: "lapsed", isId: false, key: null };
+    }
+    const key = this.#names.toKey(id);
+    const found = this.#store.ask("read", key);
+    return isPromise(found)
+      ? this.#foundLater(id, key, found, now)
+      : this.#found(id, key, found, now);
+  }
+
+  async #foundLater(
+    id: string,
+    key: string,
+    found: Promise<SessionRecord | ForwardingNote | undefined>,
+    now: number,
+  ): Promise<Place> {
+    return this.#found(id, key, await found, now);
+  }
+
+  #found(
+    id: string,
+    key: string,
+    found: SessionRecord | ForwardingNote | undefined,
+    now: number,
+  ): Place {
+    if (found === undefined) {
+      this.#events.emit({ type: "rejected", reason: "unknown" });
+      return { at: "lapsed", isId: true, key: null };
+    }
+    if (isNote(found)) {
+      const isLive = found.expiresAt > now;
+      const reason = isLive ? "superseded" : "unknown";
+      this.#events.emit({ type: "rejected", reason });
+      return isLive
+        ? { at: "superseded", key, by: found.supersededBy, userId: null }
+        : { at: "lapsed", isId: true, key: null };
+    }
+    if (!isRecord(found)) {
+      this.reportUnreadable(key);
+      return { at: "lapsed", isId: true, key: null };
+    }
+    if (this.#lifetimes.isExpired(found, now)) {
+      this.#events.emit({ type: "expired", handle: key });
+      return { at: "lapsed", isId: true, key };
+    }
+    return { at: "store", id, key, record: found };
+  }
+
+  /** Where the browser has several cookies of the name. */
+  async #findAny(ids: readonly string[], now: number): Promise<Place> {
+    const places = await Promise.all(ids.map(async (id) => this.#find(id, now)));
+    const live = places.filter(({ at }) => at === "store");
+    if (live.length > 1) this.#events.emit({ type: "rejected", reason: "ambiguous" });
+    const [first, ...others] = live.length > 0 ? live : places.filter(isSuperseded);
+    if (first !== undefined && others.length === 0) return first;
+    return {
+      at: "lapsed",
+      isId: places.some((place) => place.at !== "lapsed" || place.isId),
+      key: null,
+    };
+  }
+}
+
+function isSuperseded({ at }: Place): boolean {
+  return at === "superseded";
+}

@@ -1,0 +1,419 @@
+import type { GuardedStore } from "../store/guarded-store.ts";
+import { KeyedQueue } from "../store/keyed-queue.ts";
+import type { MaybePromise } from "../store/maybe-promise.ts";
+import { andThen, isPromise } from "../store/maybe-promise.ts";
+import type { ForwardingNote, SessionRecord } from "../store/record.ts";
+import { isNote, isRecord, NEW_RECORD } from "../store/record.ts";
+import type { Contents, Merged } from "./contents.ts";
+import { EMPTY, isEmpty, mergeContents } from "./contents.ts";
+import { SessionDataError } from "./errors.ts";
+import type { EventLog } from "./events.ts";
+import { createId } from "./id.ts";
+import type { Attempt, Login, Place, Renewal, Stored, Swap, Use } from "./life.ts";
+import { NOWHERE } from "./life.ts";
+import type { Lifetimes } from "./lifetimes.ts";
+import type { Names } from "./names.ts";
+import type { Settings } from "./options.ts";
+
+/** Repeated collisions mean that the random source is broken. */
+const ID_ATTEMPTS = 4;
+
+/** How many of a user's sessions beyond `maxPerUser` one login ends at most. */
+const TRIM_BATCH = 100;
+
+/** What the store has under a key. */
+type Found = SessionRecord | ForwardingNote | undefined;
+
+/** One write that may have to be tried again. */
+interface Progress {
+  /** When to give up, by `performance.now()`. */
+  readonly deadline: number;
+  /** How many new ids were taken. */
+  collisions: number;
+}
+
+/**
+ * Does to the store what a session's {@link Attempt} says, and returns where the session is then. One
+ * compare-and-swap loop with one deadline serves every write of what is stored.
+ */
+export class Writer {
+  readonly #settings: Settings;
+  readonly #store: GuardedStore;
+  readonly #lifetimes: Lifetimes;
+  readonly #events: EventLog;
+  readonly #names: Names;
+  /** Those of this process that lost a swap take turns, so that each needs one more attempt. */
+  readonly #conflicts = new KeyedQueue();
+
+  constructor(
+    settings: Settings,
+    store: GuardedStore,
+    lifetimes: Lifetimes,
+    events: EventLog,
+    names: Names,
+  ) {
+    this.#settings = settings;
+    this.#store = store;
+    this.#lifetimes = lifetimes;
+    this.#events = events;
+    this.#names = names;
+  }
+
+  /**
+   * @throws SessionStoreError if the store fails, or other processes keep it from being written for
+   *   `storeTimeout`.
+   * @throws SessionDataError if the contents are too large.
+   */
+  perform(attempt: Exclude<Attempt, { readonly kind: "none" }>): MaybePromise<Place> {
+    switch (attempt.kind) {
+      case "drop":
+        return this.#drop(attempt.from);
+      case "touch":
+        return this.#touch(attempt.from, attempt.use);
+      case "check":
+        return this.#check(attempt.from, attempt.use);
+      case "create":
+        return this.#create(attempt.from, attempt.contents, attempt.login);
+      case "replace":
+      case "rotate":
+        return this.#swap(attempt);
+    }
+  }
+
+  /** Ends the session at a place, and whatever it was rotated to. */
+  end(place: Place): MaybePromise<void> {
+    if (!("key" in place) || place.key === null) return;
+    const userId = place.at === "store" ? place.record.userId : null;
+    return this.endKey(place.key, this.#names.toUserId(userId));
+  }
+
+  /** The same, by what the store knows it by. */
+  endKey(key: string, userId: string | null): MaybePromise<void> {
+    return andThen(this.#deleteChain([key]), (handles) =>
+      this.#events.emit({ type: "destroyed", handles, userId, count: 1 }),
+    );
+  }
+
+  /** Deletes what is under the last key and, where that is a note, what it leads to. */
+  #deleteChain(keys: readonly [string, ...string[]]): MaybePromise<readonly string[]> {
+    const key = keys.at(-1) ?? keys[0];
+    return andThen(this.#store.ask("delete", key), (next) =>
+      next === undefined || keys.includes(next) ? keys : this.#deleteChain([...keys, next]),
+    );
+  }
+
+  /** What the handler wrote has nowhere to go. */
+  #drop(from: Place): Place {
+    const key = "key" in from ? from.key : null;
+    this.#events.emit({ type: "dropped", handle: key });
+    return from.at === "superseded" || from.at === "ended" ? from : toEnded(from);
+  }
+
+  /**
+   * Restarts the idle timeout. The response waits for that only where its cookie depends on it: a
+   * visitor who only reads is served while the store cannot be written.
+   */
+  #touch(from: Stored, use: Use): MaybePromise<Place> {
+    const record = this.#lifetimes.touched(from.record, use);
+    if (record === from.record) return from;
+    const touched = this.#store.tell("touch", from.key, record.expiresAt);
+    // Not with the next version: the touch may fail, or come after another request's write.
+    if (record.remember === null) return { ...from, record };
+    return andThen(touched, (isDone) => {
+      if (isDone === undefined) return from;
+      return isDone ? { ...from, record } : toEnded(from);
+    });
+  }
+
+  /** Whether the session still exists; restarts its idle timeout if that is due. */
+  #check(from: Stored, use: Use): MaybePromise<Place> {
+    const record = this.#lifetimes.touched(from.record, use);
+    const touched = record !== from.record && this.#store.ask("touch", from.key, record.expiresAt);
+    return andThen(touched, (isDone) => {
+      if (isDone) return { ...from, record };
+      return andThen(this.#read(from.key), (found) => {
+        if (found === undefined) return toEnded(from);
+        return isNote(found) ? toSuperseded(from, found) : { ...from, record: found };
+      });
+    });
+  }
+
+  #create(from: Place, contents: Contents, login: Login | undefined): MaybePromise<Place> {
+    // This process's clock calls it expired; another's may not.
+    const former = login !== undefined && from.at === "lapsed" && this.end(from);
+    return andThen(former, () => this.#insert(this.#checked(contents), login, 1));
+  }
+
+  #insert(contents: Contents, login: Login | undefined, attempt: number): MaybePromise<Place> {
+    const id = createId();
+    const key = this.#names.toKey(id);
+    const record = this.#renew(NEW_RECORD, contents, login);
+    return andThen(this.#store.ask("create", key, record), (isCreated) => {
+      if (!isCreated) {
+        if (attempt === ID_ATTEMPTS) throw this.#noFreeId();
+        return this.#insert(contents, login, attempt + 1);
+      }
+      const userId = this.#names.toUserId(record.userId);
+      this.#events.emit({ type: "created", handle: key, userId });
+      return andThen(this.#trim(login, key), () => ({ at: "store", id, key, record }));
+    });
+  }
+
+  /** First with what the request has read; where that is out of date, with what is stored by then. */
+  #swap(swap: Swap): MaybePromise<Place> {
+    const { from } = swap;
+    if (from.at === "superseded") return this.#retry(swap, from.by, this.#begin(), undefined);
+    // An update goes by what is stored: those of one session take turns, so that each needs one write.
+    if (swap.update !== undefined) return this.#queue(swap, from, this.#begin(), undefined);
+    const place = this.#try(swap, from.key, from.record);
+    return isPromise(place)
+      ? this.#swapLater(swap, from, place, this.#begin())
+      : (place ?? this.#queue(swap, from, this.#begin(), from.record));
+  }
+
+  async #swapLater(
+    swap: Swap,
+    from: Stored,
+    place: Promise<Place | undefined>,
+    progress: Progress,
+  ): Promise<Place> {
+    return (await place) ?? this.#queue(swap, from, progress, from.record);
+  }
+
+  #queue(
+    swap: Swap,
+    { key }: Stored,
+    progress: Progress,
+    last: SessionRecord | undefined,
+  ): MaybePromise<Place> {
+    return this.#conflicts.run(key, () => this.#retry(swap, key, progress, last));
+  }
+
+  #begin(): Progress {
+    return { deadline: performance.now() + this.#settings.storeTimeout, collisions: 0 };
+  }
+
+  #retry(
+    swap: Swap,
+    key: string,
+    progress: Progress,
+    last: SessionRecord | undefined,
+  ): MaybePromise<Place> {
+    if (performance.now() >= progress.deadline) {
+      throw this.#store.fail("replace", new Error("Other processes kept changing the session."));
+    }
+    return andThen(this.#read(key), (found) => {
+      if (found === undefined || isNote(found)) return this.#gone(swap, key, found, progress);
+      // A note has led here: only for the user whose session this is.
+      if (key !== swap.from.key && !this.#isLoginOf(swap, found.userId)) return this.#lost(swap);
+      // Nobody has changed the session, so it was the new id that was taken.
+      const isTaken = swap.renewal !== undefined && found.version === last?.version;
+      if (isTaken && ++progress.collisions === ID_ATTEMPTS) throw this.#noFreeId();
+      return andThen(
+        this.#try(swap, key, found),
+        (place) => place ?? this.#retry(swap, key, progress, found),
+      );
+    });
+  }
+
+  /** One compare-and-swap. `undefined`: `current` is out of date, or the new id is taken. */
+  #try(swap: Swap, key: string, current: SessionRecord): MaybePromise<Place | undefined> {
+    const change = this.#checked(toStore(swap, current));
+    return swap.renewal === undefined
+      ? this.#replace(swap, key, current, change)
+      : this.#rotate(swap.renewal, key, current, change);
+  }
+
+  #replace(
+    swap: Swap,
+    key: string,
+    current: SessionRecord,
+    change: Contents | Merged,
+  ): MaybePromise<Place | undefined> {
+    const next = this.#lifetimes.next(current, change, swap.use);
+    if (isEmpty(change) && current.userId === null && !isEmpty(current)) {
+      return this.#expire(key, current, next);
+    }
+    const replaced = this.#store.ask("replace", key, next, current);
+    return isPromise(replaced)
+      ? this.#replacedLater(swap, key, next, change, replaced)
+      : this.#replaced(swap, key, next, change, replaced);
+  }
+
+  async #replacedLater(
+    swap: Swap,
+    key: string,
+    next: SessionRecord,
+    change: Contents | Merged,
+    isDone: Promise<boolean>,
+  ): Promise<Place | undefined> {
+    return this.#replaced(swap, key, next, change, await isDone);
+  }
+
+  #replaced(
+    { from }: Swap,
+    key: string,
+    record: SessionRecord,
+    change: Contents | Merged,
+    isDone: boolean,
+  ): Place | undefined {
+    if (!isDone || from.at !== "store") return undefined;
+    this.#events.emit({ type: "updated", handle: key });
+    if ("overwritten" in change) {
+      const { overwritten: keys } = change;
+      const type = keys.length === 0 ? "merged" : "overwritten";
+      this.#events.emit(type === "merged" ? { type, handle: key } : { type, handle: key, keys });
+    }
+    return { at: "store", id: from.id, key, record };
+  }
+
+  /**
+   * Ends a session that its handler has emptied, unless another request has written it meanwhile: it is
+   * put in its own place as expired, and from then on nothing can bring it back.
+   */
+  #expire(
+    key: string,
+    current: SessionRecord,
+    next: SessionRecord,
+  ): MaybePromise<Place | undefined> {
+    const over = { ...next, expiresAt: this.#settings.now() };
+    return andThen(this.#store.ask("replace", key, over, current), (isDone) =>
+      isDone ? andThen(this.endKey(key, null), () => NOWHERE) : undefined,
+    );
+  }
+
+  #rotate(
+    renewal: Renewal,
+    key: string,
+    current: SessionRecord,
+    contents: Contents,
+  ): MaybePromise<Place | undefined> {
+    const id = createId();
+    const newKey = this.#names.toKey(id);
+    const login = renewal.kind === "login" ? renewal : undefined;
+    const record = this.#renew(current, contents, login);
+    return andThen(this.#store.ask("rotate", key, newKey, record, current), (isDone) => {
+      if (!isDone) return undefined;
+      const userId = this.#names.toUserId(record.userId);
+      this.#events.emit({ type: "rotated", handle: newKey, from: key, userId });
+      return andThen(this.#trim(login, newKey), () => ({ at: "store", id, key: newKey, record }));
+    });
+  }
+
+  /** What the swap was to change is not there. */
+  #gone(
+    swap: Swap,
+    key: string,
+    note: ForwardingNote | undefined,
+    progress: Progress,
+  ): MaybePromise<Place> {
+    if (note === undefined) return this.#lost(swap);
+    if (swap.renewal?.kind === "login") {
+      return this.#retry(swap, note.supersededBy, progress, undefined);
+    }
+    this.#events.emit({ type: "dropped", handle: key });
+    return swap.from.at === "store" ? toSuperseded(swap.from, note) : swap.from;
+  }
+
+  /**
+   * The session is over, or another user's by now. A login has proven who the visitor is: they get a
+   * session of their own, with what this request put into it and nothing from the old one. Not so the
+   * user whose session it was: what they, or somebody else, ended stays ended.
+   */
+  #lost(swap: Swap): MaybePromise<Place> {
+    const { from, renewal, contents } = swap;
+    const isTheirs = from.at === "store" && this.#isLoginOf(swap, from.record.userId);
+    if (renewal?.kind !== "login" || isTheirs) return this.#drop(toEnded(from));
+    const own = from.at === "store" ? mergeContents(from.record, contents, EMPTY) : contents;
+    return this.#create(from, own, renewal);
+  }
+
+  #isLoginOf({ renewal }: Swap, userId: string | null): boolean {
+    return renewal?.kind === "login" && this.#names.toStoredUser(renewal.userId) === userId;
+  }
+
+  /** The record under a new id. A login begins another absolute lifetime. */
+  #renew(
+    current: SessionRecord | typeof NEW_RECORD,
+    { data, flash }: Contents,
+    login: Login | undefined,
+  ): SessionRecord {
+    const now = this.#settings.now();
+    const isNew = !("createdAt" in current);
+    const base = isNew
+      ? { ...current, createdAt: now, touchedAt: now, expiresAt: now }
+      : { ...current, version: current.version + 1 };
+    const record = { ...base, data, flash };
+    if (login === undefined) return this.#lifetimes.restart(record, now);
+    const userId = this.#names.toStoredUser(login.userId);
+    const former = record.userId === userId ? record : NEW_RECORD;
+    const { remember = former.remember, label = former.label, at } = login;
+    const facts = { userId, authenticatedAt: at, remember, label, createdAt: now };
+    return this.#lifetimes.restart({ ...record, ...facts }, now);
+  }
+
+  /** Ends the user's sessions beyond `maxPerUser` that were used longest ago. */
+  #trim(login: Login | undefined, key: string): MaybePromise<void> {
+    const { maxPerUser, knowsUsers } = this.#settings;
+    if (login === undefined || !knowsUsers || maxPerUser === Infinity) return;
+    const user = this.#names.toStoredUser(login.userId);
+    return andThen(this.#store.tell("list", user, maxPerUser + TRIM_BATCH), (sessions = []) => {
+      const others = sessions.map(({ handle }) => handle).filter((handle) => handle !== key);
+      const surplus = others.slice(maxPerUser - 1);
+      return surplus.length === 0 ? undefined : this.#endAll(surplus, login.userId);
+    });
+  }
+
+  async #endAll(keys: readonly string[], userId: string): Promise<void> {
+    for (const key of keys) await this.#store.tell("delete", key);
+    this.#events.emit({ type: "destroyed", handles: keys, userId, count: keys.length });
+  }
+
+  /** The live record under a key, or the note. */
+  #read(key: string): MaybePromise<Found> {
+    return andThen(this.#store.ask("read", key), (found) => {
+      if (found === undefined) return undefined;
+      const isLive = isNote(found)
+        ? found.expiresAt > this.#settings.now()
+        : isRecord(found) && !this.#lifetimes.isExpired(found);
+      return isLive ? found : undefined;
+    });
+  }
+
+  #checked<T extends Contents>(contents: T): T {
+    const { data, flash } = contents;
+    const { maxBytes } = this.#settings;
+    // No text has more bytes than three times its length.
+    const length = data.length + (flash?.length ?? 0);
+    if (length * 3 <= maxBytes) return contents;
+    const bytes = Buffer.byteLength(data) + (flash === null ? 0 : Buffer.byteLength(flash));
+    if (bytes <= maxBytes) return contents;
+    throw new SessionDataError(
+      `The session takes ${bytes} bytes of JSON, more than the ${maxBytes} that \`maxBytes\` ` +
+        "allows. Keep large things in a database, and their keys in the session.",
+    );
+  }
+
+  #noFreeId(): Error {
+    return this.#store.fail(
+      "create",
+      new Error(`${ID_ATTEMPTS} new ids in a row were taken: the random source is broken.`),
+    );
+  }
+}
+
+/** What a swap stores in the place of `current`. Another request may have changed that since `base`. */
+function toStore({ base, contents, update }: Swap, current: SessionRecord): Contents | Merged {
+  if (update !== undefined) return update(current);
+  return current === base ? contents : mergeContents(base, contents, current);
+}
+
+function toEnded(from: Place): Place {
+  const key = "key" in from ? from.key : null;
+  const userId = from.at === "store" ? from.record.userId : null;
+  return { at: "ended", key, userId };
+}
+
+function toSuperseded({ key, record }: Stored, note: ForwardingNote): Place {
+  return { at: "superseded", key, by: note.supersededBy, userId: record.userId };
+}

@@ -1,0 +1,125 @@
+import type { SessionBackend, SessionData } from "./backend.ts";
+import type { MaybePromise } from "./maybe-promise.ts";
+import type { ForwardingNote, SessionInfo, SessionRecord } from "./record.ts";
+import { isNote, NEW_RECORD, parseData } from "./record.ts";
+
+/** Retry bound of `save`: a store that refuses this often is broken, and would be asked for ever. */
+const MOST_ATTEMPTS = 1_000;
+
+/**
+ * A store whose every write is atomic, across all processes that share it. What the built-in
+ * backends extend, and the only thing {@link Sessions} talks to.
+ *
+ * Any method may answer at once or with a promise. A method that cannot do its work throws or
+ * rejects; it never answers as if there were no session.
+ */
+export abstract class SessionStore implements SessionBackend {
+  /**
+   * Whether reads and writes answer at once: a store that says `true` never returns a promise from
+   * `read`, `create`, `replace`, `rotate`, `touch` or `delete`; `false` by default.
+   */
+  readonly isSynchronous: boolean = false;
+
+  /** The clock: Unix milliseconds. */
+  protected readonly now: () => number;
+
+  /** Takes the clock that decides what has expired; `Date.now` by default. */
+  constructor(now: () => number = Date.now) {
+    this.now = now;
+  }
+
+  /**
+   * The record, or the forwarding note that `rotate` has left in its place, or `undefined` when there
+   * is neither. May still return one that has expired.
+   */
+  abstract read(id: string): MaybePromise<SessionRecord | ForwardingNote | undefined>;
+
+  /** Inserts, and only inserts. `false`: a live record or note has this id, and stays as it was. */
+  abstract create(id: string, record: SessionRecord): MaybePromise<boolean>;
+
+  /**
+   * Puts the record in the place of `old`, which was read or written before. `false`: `old` is gone, has
+   * expired or has another version, and nothing was changed. A store need not write what it can see
+   * from `old` to be unchanged.
+   */
+  abstract replace(id: string, record: SessionRecord, old: SessionRecord): MaybePromise<boolean>;
+
+  /**
+   * Puts the record under a new id, removes `old` from its own, and leaves a forwarding note there for
+   * 30 seconds, as one step. `false`: `old` is gone, has expired or has another version, or the new id is
+   * taken, and nothing was changed.
+   */
+  abstract rotate(
+    oldId: string,
+    newId: string,
+    record: SessionRecord,
+    old: SessionRecord,
+  ): MaybePromise<boolean>;
+
+  /**
+   * Restarts the idle timeout: sets `touchedAt` to now, `expiresAt` as given, and raises the version by
+   * one. `false`: the record is gone or has expired.
+   */
+  abstract touch(id: string, expiresAt: number): MaybePromise<boolean>;
+
+  /**
+   * Removes the record, expired or not; it is no error if there is none. Where a forwarding note is,
+   * removes that and returns the id that it names; otherwise returns `undefined`. It never misses a
+   * session that a `rotate` moves at the same time: it removes the record, or returns where that went.
+   */
+  abstract delete(id: string): MaybePromise<string | undefined>;
+
+  /**
+   * The user's live sessions, at most `limit` of them, the most recently touched first. Reads no
+   * session's data.
+   */
+  abstract list(userId: string, limit: number): MaybePromise<readonly SessionInfo[]>;
+
+  /**
+   * Removes at most `limit` of the user's sessions, expired or not, but never `exceptId`. Returns the
+   * ids of the sessions that it removed: none only if none was left. Reads no session's data.
+   */
+  abstract deleteAll(
+    userId: string,
+    exceptId: string | undefined,
+    limit: number,
+  ): MaybePromise<readonly string[]>;
+
+  /** Removes at most `limit` expired records and notes, and no others. Returns how many it removed. */
+  abstract sweep(limit: number): MaybePromise<number>;
+
+  /** Finishes what was begun and lets go of files and connections. A second call does nothing. */
+  abstract close(): MaybePromise<void>;
+
+  /** The data of a live session; `{}` when there is none. */
+  async load(sessionId: string): Promise<SessionData> {
+    const record = await this.read(sessionId);
+    if (record === undefined || isNote(record) || record.expiresAt <= this.now()) return {};
+    return parseData(record.data) ?? {};
+  }
+
+  /**
+   * Keeps the data for `timeout` seconds, whatever was kept before. Empty data, or a timeout of 0,
+   * deletes the session.
+   */
+  async save(sessionId: string, data: SessionData, timeout: number): Promise<void> {
+    if (timeout <= 0 || Object.keys(data).length === 0) {
+      await this.delete(sessionId);
+      return;
+    }
+    for (let attempts = 0; attempts < MOST_ATTEMPTS; attempts++) {
+      const now = this.now();
+      const old = await this.read(sessionId);
+      const fresh = { data: JSON.stringify(data), touchedAt: now, expiresAt: now + timeout * 1000 };
+      if (old !== undefined && isNote(old)) await this.delete(sessionId);
+      const saved =
+        old === undefined || isNote(old) || old.expiresAt <= now
+          ? await this.create(sessionId, { ...NEW_RECORD, ...fresh, createdAt: now })
+          : await this.replace(sessionId, { ...old, ...fresh, version: old.version + 1 }, old);
+      if (saved) return;
+    }
+    throw new Error(
+      `The session could not be saved: ${MOST_ATTEMPTS} times, what was read was not what was there.`,
+    );
+  }
+}

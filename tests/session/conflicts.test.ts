@@ -1,0 +1,102 @@
+import { afterEach, describe, expect, spyOn, test } from "bun:test";
+
+import { InMemorySessionBackend } from "../../src/backends/memory/backend.ts";
+import { closeSites, EVERY_BACKEND, Gate, Site } from "../support/every-store.ts";
+import { quiet } from "../support/quiet.ts";
+import type { Page } from "../support/visitor.ts";
+
+afterEach(closeSites);
+
+/** Two requests that change one session at once: `first` is stored while `second` is under way. */
+async function overlap(create: (typeof EVERY_BACKEND)[number][1], first: Page, second: Page) {
+  const site = new Site(create);
+  const visitor = site.visitor();
+  await visitor.visit((session) => Object.assign(session, { a: 0, b: 0 }));
+  const tab = visitor.clone();
+  const gate = new Gate();
+  const slow = tab.visit(async (session) => {
+    await gate.pass();
+    return second(session);
+  });
+  await gate.reached;
+  await visitor.visit(first);
+  site.events.length = 0;
+  gate.open();
+  await slow;
+  return { site, visitor };
+}
+
+describe.each(EVERY_BACKEND)("two requests that change one session, on %s", (_, create) => {
+  test("B19: where the keys differ, both changes are kept: `merged`", async () => {
+    const { site, visitor } = await overlap(
+      create,
+      (session) => (session["a"] = 1),
+      (session) => (session["b"] = 2),
+    );
+    expect(await visitor.look()).toEqual({ a: 1, b: 2 });
+    expect(site.events.map(({ type }) => type)).toEqual(["updated", "merged"]);
+  });
+
+  test("B19: where both change one key, the event names it: `overwritten`", async () => {
+    const { site, visitor } = await overlap(
+      create,
+      (session) => (session["a"] = 1),
+      (session) => Object.assign(session, { a: 2, b: 2 }),
+    );
+    expect(await visitor.look()).toEqual({ a: 2, b: 2 });
+    expect(site.of("overwritten")).toEqual([expect.objectContaining({ keys: ["a"] })]);
+    expect(site.of("merged")).toEqual([]);
+  });
+
+  test("B17: a request that writes the value which was there when it began, changes nothing", async () => {
+    const { visitor } = await overlap(
+      create,
+      (session) => (session["a"] = 1),
+      (session) => Object.assign(session, { a: 0, b: 2 }),
+    );
+    expect(await visitor.look()).toEqual({ a: 1, b: 2 });
+  });
+});
+
+test.each([
+  ["login()", "rotate", (session) => session.login("ann")],
+  ["a write", "replace", (session) => (session["a"] = 1)],
+  ["update()", "replace", (session) => session.update((data) => (data["a"] = 1))],
+] as [string, "rotate" | "replace", Page][])(
+  "B18: %s ends with 503 after `storeTimeout` where others keep changing the session",
+  async (_, operation, page) => {
+    using _error = quiet("error");
+    const site = new Site((now) => new InMemorySessionBackend({ now }), { storeTimeout: 50 });
+    const visitor = site.visitor();
+    await visitor.visit((session) => (session["b"] = 1));
+    const backend = site.backend as InMemorySessionBackend;
+    spyOn(backend, operation).mockImplementation(() => {
+      // Others were faster: what is stored has another version by now.
+      const [key = ""] = site.of("created").map(({ handle }) => handle);
+      backend.touch(key, site.clock.now() + 60_000);
+      return false;
+    });
+    expect((await visitor.visit(page)).status).toBe(503);
+  },
+);
+
+test("B19: stats() tells how often the store was asked, and how long its answers took", async () => {
+  const site = new Site((now) => new InMemorySessionBackend({ now }));
+  const visitor = site.visitor();
+  await visitor.visit((session) => (session["a"] = 1));
+  await visitor.look();
+  expect(site.sessions.stats()).toMatchObject({
+    created: 1,
+    loads: { count: 1, totalTime: 0, maxTime: 0 },
+    stores: { count: 1, totalTime: 0, maxTime: 0 },
+  });
+});
+
+test("B19: the time of an answer that comes later is counted", async () => {
+  const [, create] = EVERY_BACKEND.find(([name]) => name === "an asynchronous load and save") ?? [];
+  const site = new Site(create as (typeof EVERY_BACKEND)[number][1]);
+  await site.visitor().visit((session) => (session["a"] = 1));
+  const { stores } = site.sessions.stats();
+  expect(stores.totalTime).toBeGreaterThan(0);
+  expect(stores.maxTime).toBeLessThanOrEqual(stores.totalTime);
+});

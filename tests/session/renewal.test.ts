@@ -1,0 +1,124 @@
+import { afterEach, describe, expect, test } from "bun:test";
+
+import { closeSites, EVERY_BACKEND, EVERY_STORE, Gate, Site } from "../support/every-store.ts";
+import type { Page } from "../support/visitor.ts";
+
+afterEach(closeSites);
+
+const DAY = 86_400;
+
+const RENEWALS = [
+  ["login()", (session) => session.login("ann")],
+  ["regenerate()", (session) => session.regenerate()],
+] as const satisfies readonly (readonly [string, Page])[];
+
+const isFresh: Page = ({ meta }) => [meta.authenticatedWithin(300), meta.userId];
+
+const WRITES = [
+  ["update()", (session) => session.update((data) => (data["secret"] = 1))],
+  [
+    "save()",
+    (session) => {
+      session["secret"] = 1;
+      return session.save();
+    },
+  ],
+] as const satisfies readonly (readonly [string, Page])[];
+
+const CASES = RENEWALS.flatMap(([name, renew]) =>
+  WRITES.map(([how, write]) => [`${how} after ${name}`, renew, write] as const),
+);
+
+describe.each(EVERY_BACKEND)("what is written after a new id was asked for, on %s", (_, create) => {
+  test.each(CASES)("B1, L2: %s is never seen under the old id", async (__, renew, write) => {
+    const site = new Site(create);
+    const visitor = site.visitor();
+    await visitor.visit((session) => (session["a"] = 1));
+    const thief = visitor.clone();
+    const gate = new Gate();
+    const visit = visitor.visit(async (session) => {
+      renew(session);
+      expect(await write(session)).toBe(true);
+      await gate.pass();
+    });
+    await gate.reached;
+    expect(await thief.look()).toEqual({});
+    gate.open();
+    await visit;
+    expect(await visitor.look()).toEqual({ a: 1, secret: 1 });
+    expect(await thief.look()).toEqual({});
+  });
+
+  test.each(CASES)("B1: %s, and the handler throws: the same", async (__, renew, write) => {
+    const site = new Site(create);
+    const visitor = site.visitor();
+    await visitor.visit((session) => (session["a"] = 1));
+    const thief = visitor.clone();
+    const response = await visitor.visit(async (session) => {
+      renew(session);
+      await write(session);
+      return new Response(null, { status: 500 });
+    });
+    expect(response.headers.getSetCookie()).toHaveLength(1);
+    expect(await thief.look()).toEqual({});
+    expect(await visitor.look()).toEqual({ a: 1, secret: 1 });
+  });
+});
+
+describe.each(EVERY_STORE)("login() by the user whose session it is, on %s", (_, create) => {
+  test("B2: gives it a new id and a new time, and keeps `remember` and `label`", async () => {
+    const site = new Site(create);
+    const visitor = site.visitor();
+    await visitor.visit((session) => {
+      session["cart"] = 1;
+      session.login("ann", { remember: 7 * DAY, label: "Firefox" });
+    });
+    const before = visitor.id;
+    site.clock.advance(DAY * 1000);
+    await visitor.visit((session) => session.login("ann"));
+    expect(visitor.id).not.toBe(before);
+    const now = site.clock.now();
+    expect(await site.sessions.list("ann")).toEqual([
+      expect.objectContaining({
+        label: "Firefox",
+        authenticatedAt: now,
+        createdAt: now,
+        expiresAt: now + 7 * DAY * 1000,
+      }),
+    ]);
+    expect(await visitor.look()).toEqual({ cart: 1 });
+  });
+
+  test("B2: takes those that are given anew", async () => {
+    const site = new Site(create);
+    const visitor = site.visitor();
+    await visitor.visit((session) => session.login("ann", { remember: 7 * DAY, label: "one" }));
+    await visitor.visit((session) => session.login("ann", { remember: DAY, label: "two" }));
+    const [session] = await site.sessions.list("ann");
+    expect(session).toMatchObject({ label: "two", expiresAt: site.clock.now() + DAY * 1000 });
+  });
+
+  test("B2: one that is under way does not outlive revokeAll()", async () => {
+    const site = new Site(create);
+    const visitor = site.visitor();
+    await visitor.visit((session) => session.login("ann"));
+    await visitor.visit(async (session) => {
+      expect(await site.sessions.revokeAll("ann")).toBe(1);
+      session.login("ann");
+    });
+    expect(await site.sessions.list("ann")).toEqual([]);
+  });
+
+  test("B20: meta.authenticatedWithin() goes by the last login", async () => {
+    const site = new Site(create);
+    const visitor = site.visitor();
+    expect(await (await visitor.visit(isFresh)).json()).toEqual([false, null]);
+    await visitor.visit((session) => session.login("ann"));
+    site.clock.advance(300_000);
+    expect(await (await visitor.visit(isFresh)).json()).toEqual([true, "ann"]);
+    site.clock.advance(1);
+    expect(await (await visitor.visit(isFresh)).json()).toEqual([false, "ann"]);
+    await visitor.visit((session) => session.login("ann"));
+    expect(await (await visitor.visit(isFresh)).json()).toEqual([true, "ann"]);
+  });
+});

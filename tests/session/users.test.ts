@@ -1,0 +1,182 @@
+import { afterEach, describe, expect, test } from "bun:test";
+
+import { App, Sessions } from "bunpie";
+
+import { MapBackend } from "../support/backends.ts";
+import { closeSites, EVERY_BACKEND, EVERY_STORE, Site } from "../support/every-store.ts";
+import type { Page } from "../support/visitor.ts";
+import { Visitor } from "../support/visitor.ts";
+
+afterEach(closeSites);
+
+const identity: Page = (session) => [session.meta.userId, session["a"] ?? null];
+
+describe.each(EVERY_BACKEND)("two services on one backend, on %s", (_, create) => {
+  const shop = { cookie: { name: "shop" } };
+  const staff = { cookie: { name: "staff" } };
+
+  test("B9: never open each other's sessions where their cookies have different names", async () => {
+    const site = new Site(create, shop);
+    const customer = site.visitor();
+    await customer.visit((session) => session.login("1"));
+    const id = customer.client.cookies.get("shop") ?? "";
+    const intruder = new Visitor(site.another(staff));
+    intruder.client.cookies.set("staff", id);
+    expect(await (await intruder.visit(identity)).json()).toEqual([null, null]);
+    expect(await (await customer.visit(identity)).json()).toEqual(["1", null]);
+  });
+
+  test("B9: nor where their namespaces differ", async () => {
+    const site = new Site(create, { namespace: "shop" });
+    const customer = site.visitor();
+    await customer.visit((session) => session.login("1"));
+    const intruder = customer.clone(site.another({ namespace: "staff" }));
+    expect(await (await intruder.visit(identity)).json()).toEqual([null, null]);
+    expect(await (await customer.visit(identity)).json()).toEqual(["1", null]);
+  });
+});
+
+describe.each(EVERY_STORE)("users in different namespaces, on %s", (_, create) => {
+  test("B9: are different users, though they have one id", async () => {
+    const site = new Site(create, { namespace: "shop" });
+    const staff = site.another({ namespace: "staff" });
+    await site.visitor().visit((session) => session.login("1"));
+    const employee = new Visitor(staff);
+    await employee.visit((session) => session.login("1"));
+    expect(await staff.list("1")).toEqual([expect.objectContaining({ userId: "1" })]);
+    expect(await site.sessions.revokeAll("1")).toBe(1);
+    expect(await (await employee.visit(identity)).json()).toEqual(["1", null]);
+  });
+});
+
+describe.each(EVERY_BACKEND)("login(), on %s", (_, create) => {
+  test.each([
+    ["NUL", "a\u0000b"],
+    ["half of a surrogate pair", "a\ud800"],
+    ["more than 255 characters", "x".repeat(256)],
+    ["nothing", ""],
+  ])("B15: refuses a user's id with %s, and stores nothing", async (__, userId) => {
+    const site = new Site(create);
+    const visit = site.visitor().visit((session) => session.login(userId));
+    await expect(visit).rejects.toThrow(TypeError);
+    expect(site.events).toEqual([]);
+  });
+
+  test.each(["x".repeat(255), "naïve 🙂", " ann ", "ann\u001f1"])(
+    "B15: keeps the user's id %p as it is",
+    async (userId) => {
+      const visitor = new Site(create).visitor();
+      await visitor.visit((session) => session.login(userId));
+      expect(await (await visitor.visit(identity)).json()).toEqual([userId, null]);
+    },
+  );
+
+  test.each([7, "x".repeat(256), "a\u0000"])("B20: refuses the label %p", async (label) => {
+    const visit = new Site(create)
+      .visitor()
+      .visit((session) => session.login("ann", { label: label as string }));
+    await expect(visit).rejects.toThrow(TypeError);
+  });
+});
+
+describe.each(EVERY_STORE)("maxPerUser, on %s", (_, create) => {
+  test("B10: a login beyond it ends the user's session that was used longest ago", async () => {
+    const site = new Site(create, { maxPerUser: 3 });
+    const visitors = [1, 2, 3, 4].map(() => site.visitor());
+    const [first, second, third, fourth] = visitors as [Visitor, Visitor, Visitor, Visitor];
+    for (const visitor of [first, second, third]) {
+      site.clock.advance(1_000);
+      await visitor.visit((session) => session.login("ann"));
+    }
+    site.clock.advance(60 * 60 * 1000);
+    await first.visit((session) => (session["a"] = 1));
+    await fourth.visit((session) => session.login("ann"));
+    const seen = visitors.map(async (visitor) => (await visitor.visit(identity)).json());
+    expect(await Promise.all(seen)).toEqual([
+      ["ann", 1],
+      [null, null],
+      ["ann", null],
+      ["ann", null],
+    ]);
+    expect(site.of("destroyed")).toEqual([
+      expect.objectContaining({ userId: "ann", count: 1, handles: [expect.any(String)] }),
+    ]);
+  });
+
+  test("B10: leaves other users and their number alone", async () => {
+    const site = new Site(create, { maxPerUser: 1 });
+    const ben = site.visitor();
+    await ben.visit((session) => session.login("ben"));
+    for (let logins = 0; logins < 3; logins++) {
+      await site.visitor().visit((session) => session.login("ann"));
+    }
+    expect(await site.sessions.list("ann")).toHaveLength(1);
+    expect(await (await ben.visit(identity)).json()).toEqual(["ben", null]);
+  });
+});
+
+describe.each(EVERY_STORE)("the list of a user's sessions, on %s", (_, create) => {
+  test("B20: shows labels, and which session is the current one", async () => {
+    const site = new Site(create);
+    const [desk, phone] = [site.visitor(), site.visitor()];
+    await desk.visit((session) => session.login("ann", { label: "desk" }));
+    site.clock.advance(1_000);
+    await phone.visit((session) => session.login("ann"));
+    const page = await desk.visit(async ({ meta }) => {
+      const list = await site.sessions.list("ann", { current: meta.handle });
+      return list.map(({ label, current }) => [label, current]);
+    });
+    expect(await page.json()).toEqual([
+      ["desk", true],
+      [null, false],
+    ]);
+  });
+
+  test("B10: revokeAll() ends as many as there are, in steps, and says what it ended", async () => {
+    const site = new Site(create, { maxPerUser: Infinity });
+    for (let logins = 0; logins < 450; logins++) {
+      await site.visitor().visit((session) => session.login("ann"));
+    }
+    expect(await site.sessions.revokeAll("ann")).toBe(450);
+    expect(await site.sessions.list("ann")).toEqual([]);
+    const steps = site.of("destroyed");
+    expect(Math.max(...steps.map(({ count }) => count))).toBeLessThanOrEqual(200);
+    expect(new Set(steps.flatMap(({ handles }) => handles)).size).toBe(450);
+  });
+});
+
+describe("options that make no sense", () => {
+  const backend = new MapBackend();
+
+  test.each(["", "a b", "a/b", "x".repeat(65)])("B9: the namespace %p is refused", (namespace) => {
+    expect(() => new Sessions({ backend, namespace })).toThrow(TypeError);
+  });
+
+  test.each([0, -1, 1.5, NaN])("B10: the maxPerUser %p is refused", (maxPerUser) => {
+    expect(() => new Sessions({ backend, maxPerUser })).toThrow(TypeError);
+  });
+
+  test.each([
+    [{ timout: 5 }, "The nearest is `timeout`"],
+    [{ trustedOrigin: [] }, "The nearest is `trustedOrigins`"],
+    [{ cookie: { samesite: "lax" } }, "The nearest is `sameSite`"],
+    [{ timeout: 90 * 86_400 }, "longer than the `lifetime`"],
+    [{ timeout: 61, lifetime: 60 }, "longer than the `lifetime`"],
+    [{ cookie: { partitioned: true } }, "sameSite"],
+    [{ cookie: { name: "__Http-id", secure: false } }, "secure"],
+    [{ cookie: { name: "__Host-Http-id", path: "/shop" } }, "path"],
+    [{ crossOrigin: "deny" }, "`crossOrigin`"],
+  ])("B16: %j is refused, with the remedy", (options, words) => {
+    expect(() => new Sessions({ backend, ...(options as object) })).toThrow(words);
+    expect(() => new Sessions({ backend, ...(options as object) })).toThrow(TypeError);
+  });
+
+  test("B16: a lifetime below the default timeout is none", () => {
+    expect(() => new Sessions({ backend, lifetime: 60 })).not.toThrow();
+  });
+
+  test("B16: App names the nearest option too", () => {
+    const options = { sesionBackend: backend } as object;
+    expect(() => new App(options)).toThrow("The nearest is `sessionBackend`");
+  });
+});

@@ -1,0 +1,217 @@
+import { afterEach, describe, expect, test } from "bun:test";
+
+import { createId } from "../../src/session/id.ts";
+import { closeSites, EVERY_BACKEND, EVERY_STORE, Site } from "../support/every-store.ts";
+import type { Page } from "../support/visitor.ts";
+import { sessionCookies } from "../support/visitor.ts";
+
+afterEach(closeSites);
+
+const HOUR = 60 * 60 * 1000;
+
+const write: Page = (session) => (session["a"] = 1);
+const logIn: Page = (session) => session.login("ann");
+const lapsed: Page = ({ meta }) => meta.lapsed;
+const isNoPoll = (request: Request): boolean => request.headers.get("x-poll") === null;
+const identity: Page = ({ meta }) => meta.userId;
+
+/** Uses the session, and waits until the store knows of it: a page that only reads does not. */
+const use: Page = async (session) => {
+  await session.update((data) => (data["n"] = Number(data["n"] ?? 0) + 1));
+  return session.meta.userId;
+};
+
+/** A request with several cookies of the session's name. */
+function withCookies(...ids: readonly string[]): RequestInit {
+  return { headers: { cookie: ids.map((id) => `session_id=${id}`).join("; ") } };
+}
+
+describe.each(EVERY_BACKEND)("several cookies of one name, on %s", (_, create) => {
+  test("B5: the one that opens a session counts, wherever it stands", async () => {
+    const site = new Site(create);
+    const visitor = site.visitor();
+    await visitor.visit(write);
+    const { id } = visitor;
+    for (const others of [[createId()], ["malformed"], [createId(), createId(), ""]]) {
+      expect(await site.visitor().look(withCookies(...others, id))).toEqual({ a: 1 });
+      expect(await site.visitor().look(withCookies(id, ...others))).toEqual({ a: 1 });
+    }
+  });
+
+  test("B5: of several that do, none counts, and no cookie is set by reading", async () => {
+    const site = new Site(create);
+    const [one, other] = [site.visitor(), site.visitor()];
+    await one.visit(logIn);
+    await other.visit(logIn);
+    const response = await site.visitor().visit(identity, withCookies(one.id, other.id));
+    expect(await response.json()).toBeNull();
+    expect(sessionCookies(response)).toEqual([]);
+    expect(site.of("rejected").at(-1)?.reason).toBe("ambiguous");
+  });
+
+  test("B5: a fifth value is not looked at", async () => {
+    const site = new Site(create);
+    const visitor = site.visitor();
+    await visitor.visit(write);
+    const four = Array.from({ length: 4 }, () => createId());
+    expect(await site.visitor().look(withCookies(...four, visitor.id))).toEqual({});
+  });
+
+  test("B5: the earlier id of a session among them gets no new cookie", async () => {
+    const site = new Site(create);
+    const visitor = site.visitor();
+    await visitor.visit(write);
+    const before = visitor.id;
+    await visitor.visit((session) => session.regenerate());
+    const response = await site.visitor().visit(write, withCookies(createId(), before));
+    expect(sessionCookies(response)).toEqual([]);
+  });
+});
+
+describe.each(EVERY_BACKEND)("a cookie that opens nothing, on %s", (_, create) => {
+  test.each([
+    ["an id that was never issued", createId()],
+    ["something that is no id", "nonsense"],
+  ])("B6: destroy() clears it, and nothing else does: %s", async (__, id) => {
+    const site = new Site(create);
+    const look = await site.visitor().visit(identity, withCookies(id));
+    expect(sessionCookies(look)).toEqual([]);
+    const response = await site.visitor().visit((session) => session.destroy(), withCookies(id));
+    expect(sessionCookies(response)).toEqual([expect.stringContaining("Max-Age=0")]);
+  });
+
+  test("B6: without a cookie there is nothing to clear", async () => {
+    const response = await new Site(create).visitor().visit((session) => session.destroy());
+    expect(sessionCookies(response)).toEqual([]);
+  });
+
+  test("B6: meta.lapsed tells one that is over from none at all", async () => {
+    const site = new Site(create);
+    const visitor = site.visitor();
+    const ask = async (init?: RequestInit): Promise<unknown> =>
+      (await site.visitor().visit(lapsed, init)).json();
+    await visitor.visit(write);
+    expect(await ask()).toBe(false);
+    expect(await ask(withCookies(visitor.id))).toBe(false);
+    expect(await ask(withCookies("nonsense"))).toBe(false);
+    expect(await ask(withCookies(createId()))).toBe(true);
+    site.clock.advance(9 * HOUR);
+    expect(await ask(withCookies(visitor.id))).toBe(true);
+  });
+
+  test("B22: destroy() ends the session that only this process's clock calls expired", async () => {
+    const site = new Site(create);
+    const visitor = site.visitor();
+    await visitor.visit(logIn);
+    const tab = visitor.clone(site.another({ now: () => site.clock.now() + 9 * HOUR }));
+    await tab.visit((session) => session.destroy());
+    expect(await (await visitor.visit(identity)).json()).toBeNull();
+  });
+
+  test("B22: so does login()", async () => {
+    const site = new Site(create);
+    const visitor = site.visitor();
+    await visitor.visit(logIn);
+    const tab = visitor.clone(site.another({ now: () => site.clock.now() + 9 * HOUR }));
+    await tab.visit((session) => session.login("ben"));
+    expect(await (await visitor.visit(identity)).json()).toBeNull();
+  });
+});
+
+describe.each(EVERY_BACKEND)("a request that only looks, on %s", (_, create) => {
+  test.each([
+    ["a HEAD", { method: "HEAD" }],
+    ["a prefetch", { headers: { "sec-purpose": "prefetch" } }],
+    ["a prerender", { headers: { "sec-purpose": "prefetch;prerender" } }],
+  ])("B7: leaves flash messages where they are: %s", async (__, init) => {
+    const visitor = new Site(create).visitor();
+    const taken: unknown[] = [];
+    const take: Page = (session) => void taken.push(session.flash("notice") ?? null);
+    await visitor.visit((session) => session.flash("notice", "Saved."));
+    await visitor.visit(take, init);
+    await visitor.visit(take);
+    await visitor.visit(take);
+    expect(taken).toEqual(["Saved.", "Saved.", null]);
+  });
+});
+
+const CROSS_SITE = { headers: { "sec-fetch-site": "cross-site" } };
+const CROSS_SITE_POST = { method: "POST", ...CROSS_SITE };
+
+describe.each(EVERY_BACKEND)("a request of another site without a cookie, on %s", (_, create) => {
+  const strict = { cookie: { sameSite: "strict" }, crossOrigin: "allow" } as const;
+  const lax = { crossOrigin: "allow" } as const;
+
+  test.each([
+    ["any, under SameSite=Strict", strict, CROSS_SITE],
+    ["an unsafe one, under Lax", lax, CROSS_SITE_POST],
+  ])("B8: begins no session by writing: %s", async (__, options, init) => {
+    const site = new Site(create, options);
+    const saved: unknown[] = [];
+    const response = await site.visitor().visit(async (session) => {
+      session["a"] = 1;
+      saved.push(await session.save());
+      session["b"] = 1;
+    }, init);
+    expect(saved).toEqual([false]);
+    expect(sessionCookies(response)).toEqual([]);
+    expect(site.of("created")).toEqual([]);
+    expect(site.of("dropped")).toEqual([{ type: "dropped", handle: null }]);
+  });
+
+  test.each([
+    ["a safe one, under Lax", lax, CROSS_SITE],
+    ["any, under None", { ...lax, cookie: { sameSite: "none" } } as const, CROSS_SITE_POST],
+    ["one of the same site", strict, { headers: { "sec-fetch-site": "same-site" } }],
+    ["one that no page caused", strict, { method: "POST" }],
+  ])("B8: begins one where no cookie was withheld: %s", async (__, options, init) => {
+    const site = new Site(create, options);
+    expect(sessionCookies(await site.visitor().visit(write, init))).toHaveLength(1);
+  });
+
+  test("B8: login() begins one all the same", async () => {
+    const site = new Site(create, strict);
+    const visitor = site.visitor();
+    await visitor.visit(logIn, CROSS_SITE_POST);
+    expect(await (await visitor.visit(identity)).json()).toBe("ann");
+  });
+});
+
+describe.each(EVERY_BACKEND)("the option `renews`, on %s", (_, create) => {
+  test("B12: requests for which it returns false do not count as use", async () => {
+    const site = new Site(create, { renews: isNoPoll });
+    const visitor = site.visitor();
+    await visitor.visit(write);
+    for (let polls = 0; polls < 9; polls++) {
+      site.clock.advance(HOUR);
+      await visitor.visit(identity, { headers: { "x-poll": "1" } });
+    }
+    expect(await visitor.look()).toEqual({});
+  });
+});
+
+describe.each(EVERY_STORE)("two timeouts on one backend, on %s", (_, create) => {
+  test("B21: nobody is logged out in mid-use", async () => {
+    const site = new Site(create, { timeout: 3600 });
+    const visitor = site.visitor();
+    await visitor.visit(logIn);
+    const beside = visitor.clone(site.another({ timeout: 60 }));
+    for (let visits = 0; visits < 60; visits++) {
+      site.clock.advance(50_000);
+      await beside.visit(use);
+      site.clock.advance(5_000);
+      expect(await (await visitor.visit(use)).json()).toBe("ann");
+    }
+    site.clock.advance(300_000);
+    expect(await (await visitor.visit(use)).json()).toBe("ann");
+  });
+
+  test("B21: a timeout that was shortened applies to sessions that are stored", async () => {
+    const site = new Site(create, { timeout: 3600 });
+    const visitor = site.visitor();
+    await visitor.visit(logIn);
+    const beside = visitor.clone(site.another({ timeout: 60 }));
+    site.clock.advance(60_000);
+    expect(await (await beside.visit(identity)).json()).toBeNull();
+  });
+});
