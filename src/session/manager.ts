@@ -1,5 +1,6 @@
 import type { SessionData } from "../store/backend.ts";
 import { GuardedStore } from "../store/guarded-store.ts";
+import { refuseUnknown } from "../store/known-options.ts";
 import type { MaybePromise } from "../store/maybe-promise.ts";
 import { andThen, isPromise } from "../store/maybe-promise.ts";
 import { startSweeping, sweepInSteps } from "../store/sweeper.ts";
@@ -353,7 +354,9 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
     await this.#store.ask("close");
   }
 
-  #checkLogin(userId: string, { remember, label }: LoginOptions): void {
+  #checkLogin(userId: string, options: LoginOptions): void {
+    refuseUnknown("session.login()", options, ["remember", "label"]);
+    const { remember, label } = options;
     checkText("The user's id for session.login()", userId);
     if (userId === "") {
       throw new TypeError(

@@ -1,7 +1,10 @@
 import { afterEach, describe, expect, test } from "bun:test";
 
-import { App, Sessions } from "bunpie";
+import { App, InMemorySessionBackend, Sessions } from "bunpie";
 
+import { PostgresSessionBackend } from "../../src/backends/postgres/backend.ts";
+import { RedisSessionBackend } from "../../src/backends/redis/backend.ts";
+import { SqliteSessionBackend } from "../../src/backends/sqlite/backend.ts";
 import { MapBackend } from "../support/backends.ts";
 import { closeSites, EVERY_BACKEND, EVERY_STORE, Site } from "../support/every-store.ts";
 import type { Page } from "../support/visitor.ts";
@@ -178,5 +181,21 @@ describe("options that make no sense", () => {
   test("B16: App names the nearest option too", () => {
     const options = { sesionBackend: backend } as object;
     expect(() => new App(options)).toThrow("The nearest is `sessionBackend`");
+  });
+
+  test.each([
+    ["maxSession", "maxSessions", (given: object) => new InMemorySessionBackend(given)],
+    ["busyTimeOut", "busyTimeout", (given: object) => new SqliteSessionBackend(":memory:", given)],
+    ["tabel", "table", (given: object) => new PostgresSessionBackend("postgres://h/d", given)],
+    ["prefx", "prefix", (given: object) => new RedisSessionBackend("redis://h", given)],
+  ])("B16: the backend's option `%s` is refused for `%s`", (name, nearest, create) => {
+    expect(() => create({ [name]: 1 })).toThrow(`The nearest is \`${nearest}\`.`);
+  });
+
+  test("B16: so is an option of login()", async () => {
+    const visitor = new Visitor(new Sessions({ backend }));
+    const mistaken = { rememberMe: 60 } as object;
+    const login: Page = (session) => session.login("ann", mistaken);
+    await expect(visitor.visit(login)).rejects.toThrow("The nearest is `remember`");
   });
 });

@@ -1,3 +1,4 @@
+import { refuseUnknown } from "../../store/known-options.ts";
 import type { ForwardingNote, SessionInfo, SessionRecord } from "../../store/record.ts";
 import { isNote, NOTE_LIFETIME, toInfo } from "../../store/record.ts";
 import { SessionStore } from "../../store/session-store.ts";
@@ -74,6 +75,7 @@ export class InMemorySessionBackend extends SessionStore {
   /** @throws TypeError if `maxSessions` or `maxBytes` is not a whole number above 0. */
   constructor(options: InMemorySessionBackendOptions = {}) {
     super(options.now);
+    refuseUnknown("InMemorySessionBackend", options, ["maxSessions", "maxBytes", "now"]);
     const { maxSessions = DEFAULT_MAX_SESSIONS, maxBytes = DEFAULT_MAX_BYTES } = options;
     checkLimit("maxSessions", maxSessions, DEFAULT_MAX_SESSIONS);
     checkLimit("maxBytes", maxBytes, DEFAULT_MAX_BYTES);

@@ -1,3 +1,4 @@
+import { refuseUnknown } from "../../store/known-options.ts";
 import type { ForwardingNote, SessionInfo, SessionRecord } from "../../store/record.ts";
 import { NOTE_LIFETIME } from "../../store/record.ts";
 import { SessionStore } from "../../store/session-store.ts";
@@ -246,7 +247,10 @@ function toNames({ table = DEFAULT_TABLE, schema }: PostgresSessionBackendOption
   return { table, schema };
 }
 
+const OPTIONS = [...FOR_URL, "queryTimeout", "table", "schema", "now"];
+
 function settingsOf(source: unknown, options: PostgresSessionBackendOptions): typeof DEFAULTS {
+  refuseUnknown("PostgresSessionBackend", options, OPTIONS);
   if (typeof source === "string") {
     if (!/^postgres(?:ql)?:\/\//.test(source)) {
       throw new TypeError(

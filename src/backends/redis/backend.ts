@@ -1,3 +1,4 @@
+import { refuseUnknown } from "../../store/known-options.ts";
 import type { ForwardingNote, SessionInfo, SessionRecord } from "../../store/record.ts";
 import { NOTE_LIFETIME, toInfo } from "../../store/record.ts";
 import { SessionStore } from "../../store/session-store.ts";
@@ -285,8 +286,11 @@ function unexpected(reply: unknown): TypeError {
   );
 }
 
+const OPTIONS = ["prefix", "replyTimeout", "now"];
+
 function checkOptions(source: unknown, options: RedisSessionBackendOptions): void {
   const { prefix = DEFAULT_PREFIX, replyTimeout = DEFAULT_REPLY_TIMEOUT } = options;
+  refuseUnknown("RedisSessionBackend", options, OPTIONS);
   if (typeof source !== "string" && typeof (source as RedisLike | null)?.send !== "function") {
     throw new TypeError(
       'RedisSessionBackend needs a URL such as "redis://localhost:6379", a Bun.RedisClient, or ' +

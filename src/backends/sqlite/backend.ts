@@ -1,5 +1,6 @@
 import type { Database } from "bun:sqlite";
 
+import { refuseUnknown } from "../../store/known-options.ts";
 import type { MaybePromise } from "../../store/maybe-promise.ts";
 import type { ForwardingNote, SessionInfo, SessionRecord } from "../../store/record.ts";
 import { SessionStore } from "../../store/session-store.ts";
@@ -197,8 +198,11 @@ function fileOf(client: Database): string {
   return client.query<{ file: string }, []>("PRAGMA database_list").get()?.file ?? "";
 }
 
+const OPTIONS = ["synchronous", "busyTimeout", "table", "now"];
+
 function checkOptions(source: unknown, options: SqliteSessionBackendOptions): void {
   const { synchronous = "normal", busyTimeout = DEFAULT_BUSY_TIMEOUT, table } = options;
+  refuseUnknown("SqliteSessionBackend", options, OPTIONS);
   if (table !== undefined) checkName("table", table);
   if (synchronous !== "normal" && synchronous !== "full") {
     throw new TypeError(
