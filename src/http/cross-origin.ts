@@ -68,7 +68,7 @@ export class CrossOriginPolicy {
 
   /** The answer to the question whether a trusted origin may send a request (CORS preflight). */
   answerPreflight(request: Request): Response | undefined {
-    if (request.method !== "OPTIONS" || this.#trusted.size === 0) return undefined;
+    if (this.#trusted.size === 0 || request.method !== "OPTIONS") return undefined;
     const { headers } = request;
     const origin = headers.get("origin");
     const method = headers.get("access-control-request-method");

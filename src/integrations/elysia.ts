@@ -7,7 +7,7 @@ import type { OpenSession } from "../session/open-session.ts";
 import type { AnySession, Session, SessionShape } from "../session/session.ts";
 import { SessionStoreError } from "../store/errors.ts";
 import type { MaybePromise } from "../store/maybe-promise.ts";
-import { isPromise } from "../store/maybe-promise.ts";
+import { andThen, isPromise } from "../store/maybe-promise.ts";
 
 /** How the plugin is set up. */
 export interface SessionsPluginOptions<Key extends string> {
@@ -95,7 +95,8 @@ function createPlugin<Data extends SessionShape<Data>>(
         "Without `aot` Elysia leaves no way to store a session after the handler. Leave out `aot: false`.",
       );
     }
-    await visit.begin(context);
+    const opening = visit.begin(context);
+    if (isPromise(opening)) await opening;
     // Not as what this hook returns: Elysia would read that, and a session that was read has to be
     // decoded, and makes its response vary with the cookie. `Object.defineProperty` would take 2 µs.
     (context as unknown as WithGetters).__defineGetter__(key, getSession);
@@ -137,10 +138,12 @@ class Visit<Data extends SessionShape<Data>> {
   }
 
   /** Opens the session. */
-  async begin(context: Context): Promise<void> {
+  begin(context: Context): MaybePromise<void> {
     this.#context = context;
     this.#errorBefore = context.error;
-    this.#open = await this.#manager.enter(this.#request);
+    return andThen(this.#manager.enter(this.#request), (open) => {
+      this.#open = open;
+    });
   }
 
   /** Stores what was done to the session, and gives the response its cookie. */
@@ -156,7 +159,8 @@ class Visit<Data extends SessionShape<Data>> {
         return response;
       }
       const status = failure === undefined ? response.status : 500;
-      return this.#send(open, response, await this.#manager.settle(open, status));
+      const settled = this.#manager.settle(open, status);
+      return this.#send(open, response, isPromise(settled) ? await settled : settled);
     } catch (error) {
       return this.#refuse(open, error);
     }

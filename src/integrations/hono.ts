@@ -5,6 +5,8 @@ import type { Sessions } from "../http/sessions.ts";
 import type { OpenSession } from "../session/open-session.ts";
 import type { AnySession, Session, SessionShape } from "../session/session.ts";
 import { SessionStoreError } from "../store/errors.ts";
+import type { MaybePromise } from "../store/maybe-promise.ts";
+import { isPromise } from "../store/maybe-promise.ts";
 
 /** How the middleware is set up. */
 export interface SessionsMiddlewareOptions<Key extends string> {
@@ -47,7 +49,8 @@ export function sessions<
     const preflight = manager.answerPreflight(c.req.raw);
     if (preflight !== undefined) return preflight;
     const known = underWay.get(c);
-    const open = known ?? (await begin(manager, c.req.raw));
+    const opening = known ?? begin(manager, c.req.raw);
+    const open = isPromise(opening) ? await opening : opening;
     c.set(key, open.session);
     if (known !== undefined) return next();
     underWay.set(c, open);
@@ -62,16 +65,21 @@ export function sessions<
   };
 }
 
-async function begin<Data extends SessionShape<Data>>(
+function begin<Data extends SessionShape<Data>>(
   manager: Sessions<Data>,
   request: Request,
-): Promise<OpenSession<Data>> {
+): MaybePromise<OpenSession<Data>> {
   try {
-    return await manager.enter(request);
+    const open = manager.enter(request);
+    return isPromise(open) ? open.catch(fail) : open;
   } catch (error) {
-    if (error instanceof SessionStoreError) console.error(error);
-    throw error;
+    return fail(error);
   }
+}
+
+function fail(error: unknown): never {
+  if (error instanceof SessionStoreError) console.error(error);
+  throw error;
 }
 
 /** Stores what was done to the session, and gives the response its cookie. */
@@ -83,7 +91,8 @@ async function end<Data extends SessionShape<Data>>(
   if (c.error instanceof SessionStoreError) console.error(c.error);
   try {
     if (isUpgraded(c)) return await manager.settleUpgrade(open);
-    const setCookie = await manager.settle(open, c.error === undefined ? c.res.status : 500);
+    const settled = manager.settle(open, c.error === undefined ? c.res.status : 500);
+    const setCookie = isPromise(settled) ? await settled : settled;
     replace(c, manager.addHeaders(c.req.raw, withVary(c.res), setCookie));
   } catch (error) {
     if (!(error instanceof SessionStoreError)) {
