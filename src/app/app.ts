@@ -210,13 +210,10 @@ export class App<Data extends SessionShape<Data> = AnySession> {
 
   #answer(request: Request, server: ServerLike | undefined): MaybePromise<Response> {
     try {
-      const { method } = request;
-      if (method === "OPTIONS") {
-        const preflight = this.#sessions.answerPreflight(request);
-        if (preflight !== undefined) return preflight;
-      }
+      const preflight = this.#sessions.answerPreflight(request);
+      if (preflight !== undefined) return preflight;
       const path = pathOf(request.url);
-      const match = (this.#table as DispatchTable).match(method, path);
+      const match = (this.#table as DispatchTable).match(request.method, path);
       const open = this.#sessions.enter(request);
       return isPromise(open)
         ? this.#handleLater(match, path, request, server, open)
