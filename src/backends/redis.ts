@@ -1,2 +1,2 @@
-export type { RedisLike, RedisSessionBackendOptions } from "./redis/backend.ts";
+export type { RedisLike, RedisSessionBackendOptions, RedisTls } from "./redis/backend.ts";
 export { RedisSessionBackend } from "./redis/backend.ts";

@@ -7,7 +7,13 @@ const MAX_LENGTH = { table: 41, schema: 63 };
 /** @throws TypeError unless `name` can be the name of a table or a schema. */
 export function checkName(option: "table" | "schema", name: unknown): void {
   const length = MAX_LENGTH[option];
-  if (typeof name === "string" && name.length <= length && /^[a-z_][a-z0-9_]*$/.test(name)) return;
+  if (typeof name === "string" && name.length <= length && /^[a-z_][a-z0-9_]*$/.test(name)) {
+    if (option === "schema" || !name.endsWith("_migrations")) return;
+    throw new TypeError(
+      `\`table\` is "${name}"; a name that ends in _migrations is that of a table in which migrations are ` +
+        'kept. Take another one, such as "shop_sessions".',
+    );
+  }
   throw new TypeError(
     `\`${option}\` is ${JSON.stringify(name)}; it has to be a name of at most ${length} lower-case letters, ` +
       'digits and underscores, and no digit first, such as "shop_sessions".',
@@ -27,5 +33,7 @@ export function migrationsTable(table: string): string {
  * drizzle-kit writes, the names of the table and its indexes are quoted, and begin alike.
  */
 export function renameTable(migration: string, table: string): string {
-  return migration.replaceAll(/(["`])bunpie_sessions(_\w+)?\1/g, `$1${table}$2$1`);
+  return migration
+    .replaceAll(/(["`])bunpie_sessions(_\w+)?\1/g, `$1${table}$2$1`)
+    .replaceAll('"bunpie_migrations"', `"${migrationsTable(table)}"`);
 }

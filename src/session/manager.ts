@@ -3,7 +3,7 @@ import { GuardedStore } from "../store/guarded-store.ts";
 import { refuseUnknown } from "../store/known-options.ts";
 import type { MaybePromise } from "../store/maybe-promise.ts";
 import { andThen, isPromise } from "../store/maybe-promise.ts";
-import { startSweeping, sweepInSteps } from "../store/sweeper.ts";
+import { CLOCK_TOLERANCE, startSweeping, sweepInSteps } from "../store/sweeper.ts";
 import { Arrivals } from "./arrivals.ts";
 import type { Contents } from "./contents.ts";
 import { SessionCookie } from "./cookie.ts";
@@ -334,11 +334,13 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
   // What goes on beside the requests.
 
   /**
-   * Removes expired sessions from the store, in small steps between which requests are served. Happens
-   * by itself every `sweepInterval`. Returns how many there were.
+   * Removes sessions that expired more than five minutes ago from the store, in small steps between which
+   * requests are served. Happens by itself every `sweepInterval`. Returns how many there were.
    */
   async sweep(): Promise<number> {
-    const swept = await sweepInSteps(async (limit) => this.#store.ask("sweep", limit));
+    const swept = await sweepInSteps(async (limit) =>
+      this.#store.ask("sweep", limit, this.#settings.now() - CLOCK_TOLERANCE),
+    );
     if (swept > 0) this.#events.emit({ type: "swept", count: swept });
     return swept;
   }

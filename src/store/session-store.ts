@@ -85,8 +85,11 @@ export abstract class SessionStore implements SessionBackend {
     limit: number,
   ): MaybePromise<readonly string[]>;
 
-  /** Removes at most `limit` expired records and notes, and no others. Returns how many it removed. */
-  abstract sweep(limit: number): MaybePromise<number>;
+  /**
+   * Removes at most `limit` expired records and notes, and no others. Leaves those that expired after
+   * `before`, in Unix milliseconds: the present time by default. Returns how many it removed.
+   */
+  abstract sweep(limit: number, before?: number): MaybePromise<number>;
 
   /** Finishes what was begun and lets go of files and connections. A second call does nothing. */
   abstract close(): MaybePromise<void>;

@@ -450,6 +450,21 @@ export const SESSION_STORE: Contract<StoreTrial> = {
       expect(left, "sweep() removes live sessions or notes.").toBe(ids.length);
     },
 
+    "Leaves those that expired after `before`": async (trial) => {
+      const left = await firstGood(
+        async () => {
+          const record = makeExpired(trial);
+          const id = await storeRecord(trial, record);
+          // A store that removes what has expired by itself need not wait for a sweep.
+          if ((await trial.backend.read(id)) === undefined) return true;
+          await trial.backend.sweep(500, record.expiresAt - 1_000);
+          return (await trial.backend.read(id)) !== undefined;
+        },
+        (isThere) => isThere,
+      );
+      expect(left, "sweep() removes a record that expired after `before`.").toBe(true);
+    },
+
     "Returns how many it removed": async (trial) => {
       await sweepAll(trial);
       const swept = await firstGood(() => sweepThree(trial, 500), countsRight);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import { readMigrationFiles } from "drizzle-orm/migrator";
 
-import { migrationsTable, renameTable } from "../../src/backends/tables.ts";
+import { checkName, migrationsTable, renameTable } from "../../src/backends/tables.ts";
 
 function migrations(database: string): string {
   const migrationsFolder = join(import.meta.dir, "../../drizzle", database);
@@ -32,5 +32,17 @@ describe("migrationsTable", () => {
   test("is another one for each table", () => {
     expect(migrationsTable("bunpie_sessions")).toBe("bunpie_migrations");
     expect(migrationsTable("shop")).toBe("shop_migrations");
+  });
+});
+
+describe("checkName", () => {
+  test("refuses a table that has the name of another one's migrations", () => {
+    expect(() => checkName("table", "shop_migrations")).toThrow(
+      new TypeError(
+        '`table` is "shop_migrations"; a name that ends in _migrations is that of a table in which migrations ' +
+          'are kept. Take another one, such as "shop_sessions".',
+      ),
+    );
+    expect(() => checkName("schema", "shop_migrations")).not.toThrow();
   });
 });

@@ -6,6 +6,7 @@ import { Sessions } from "../../src/http/sessions.ts";
 import type { Session } from "../../src/session/session.ts";
 import type { SessionBackend } from "../../src/store/backend.ts";
 import { SessionStore } from "../../src/store/session-store.ts";
+import { CLOCK_TOLERANCE } from "../../src/store/sweeper.ts";
 import { BACKENDS, SWEPT_STORES } from "../support/backends.ts";
 import { FakeClock } from "../support/clock.ts";
 import type { CookieNews, Deed } from "../support/lifetime-model.ts";
@@ -109,7 +110,7 @@ class Life {
     else if ("does" in entry) await this.#request(entry.does, entry.meanwhile);
     else {
       await this.#sessions.sweep();
-      if (this.#isSwept) this.#model.sweep(this.#clock.now());
+      if (this.#isSwept) this.#model.sweep(this.#clock.now() - CLOCK_TOLERANCE);
     }
   }
 

@@ -42,7 +42,7 @@ export const RULES = {
   B19: "Events and stats() tell merged changes from overwritten ones, and how long the store took.",
   B20: "A login records when it was and, if asked, a label; list() returns both.",
   B21: "Processes with different timeouts on one store log out nobody in mid-use.",
-  B22: "A session that only this process's clock calls expired can still be ended.",
+  B22: "A session that only this process's clock calls expired can still be ended, and is not swept.",
   K1: "A response that sets the cookie is kept out of caches, whatever the app says (9111, 7.3).",
   K2: "A response whose handler had the session in its hands says that it varies by the cookie.",
   K3: "Both hold for redirects, errors, streams, HEAD and 304 too.",

@@ -1,9 +1,14 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
+import { statSync } from "node:fs";
 
 import { SqliteSessionBackend } from "../../src/backends/sqlite/backend.ts";
+import { Sessions } from "../../src/http/sessions.ts";
 import { createId, hashId } from "../../src/session/id.ts";
+import { CLOCK_TOLERANCE } from "../../src/store/sweeper.ts";
+import { randomId, recordOf } from "../../src/testing/records.ts";
 import { Child } from "../support/child.ts";
+import { FakeClock } from "../support/clock.ts";
 import { Folder } from "../support/folder.ts";
 import { guarantee, number } from "./figure.ts";
 
@@ -11,7 +16,11 @@ import { guarantee, number } from "./figure.ts";
 const CLIENTS = 16;
 const BEFORE = 3_000;
 
-const DAY = 24 * 60 * 60 * 1000;
+const HOUR = 60 * 60 * 1000;
+const DAY = 24 * HOUR;
+
+/** What a log is cut to, 4 MB, and what the largest commit of the trial can add. */
+const LONGEST_LOG = 16 * 2 ** 20;
 
 /** What the serving process says of a stretch of time. */
 interface Stretch {
@@ -85,6 +94,61 @@ function next(index: number, first: number, length: number): number {
   return index + CLIENTS < length ? index + CLIENTS : first;
 }
 
+const FLOOD = 3_000;
+const LONGEST_CART = 2_000;
+
+/** How many sessions begin in an hour: most in the daytime, and once a month there is a flood. */
+function countNewcomers(hour: number): number {
+  if (hour % (30 * 24) === 12) return FLOOD;
+  return hour % 24 < 8 ? 5 : 60;
+}
+
+describe("an SQLite file over the years", () => {
+  guarantee(
+    {
+      id: "G9",
+      name: "sessions come and expire for years, and the file and its log stay as large as in the second month",
+      quick: 62,
+      full: 1_000,
+      of: "days",
+    },
+    async (trial) => {
+      using folder = new Folder();
+      const path = folder.file("sessions.db");
+      const clock = new FakeClock();
+      const backend = new SqliteSessionBackend(path, { now: clock.now });
+      const sessions = new Sessions({ backend, now: clock.now, sweepInterval: 0 });
+      const sizes: number[] = [];
+      let [log, created] = [0, 0];
+      for (let day = 1; day <= trial.size; day++) {
+        for (let hour = 0; hour < 24; hour++) {
+          const count = countNewcomers((day - 1) * 24 + hour);
+          const length = count === FLOOD ? LONGEST_CART : trial.random(LONGEST_CART);
+          const data = JSON.stringify({ cart: "x".repeat(length) });
+          const record = recordOf({ data, expiresAt: clock.now() + 8 * HOUR }, clock.now());
+          const newcomers = Array.from({ length: count }, () => backend.create(randomId(), record));
+          created += (await Promise.all(newcomers)).length;
+          clock.advance(HOUR);
+          while ((await backend.sweep(500, clock.now() - CLOCK_TOLERANCE)) === 500);
+        }
+        sizes.push(statSync(path).size);
+        log = Math.max(log, statSync(`${path}-wal`).size);
+        trial.progress(day);
+      }
+      clock.advance(DAY);
+      const swept = await sessions.sweep();
+      await sessions.close();
+      const early = Math.max(...sizes.slice(0, 60));
+      const growth = Math.max(...sizes.slice(60)) / early;
+      trial.note(`${number(created)} sessions, ${number(swept)} of them swept at the end`);
+      expect(growth).toBeLessThan(1.1);
+      trial.note(`the file has ${number(early / 2 ** 20)} MB, ${number(growth)} x of that later`);
+      expect(log).toBeLessThan(LONGEST_LOG);
+      trial.note(`the log at most ${number(log / 2 ** 20)} MB`);
+    },
+  );
+});
+
 describe("a sweep while pages are served", () => {
   guarantee(
     {
@@ -135,7 +199,7 @@ describe("a sweep while pages are served", () => {
     },
   );
 
-  test("that is killed with its process, thread and all, loses nothing that was acknowledged", async () => {
+  test("that is killed with its process loses nothing that was acknowledged", async () => {
     using folder = new Folder();
     const path = folder.file("sessions.db");
     const ids = await fill(path, 50_000, CLIENTS);

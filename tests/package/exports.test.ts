@@ -57,7 +57,7 @@ const EXPORTS = {
   },
   "./redis": {
     values: ["RedisSessionBackend"],
-    types: ["RedisLike", "RedisSessionBackendOptions"],
+    types: ["RedisLike", "RedisSessionBackendOptions", "RedisTls"],
   },
   "./testing": {
     values: ["TestClient", "testSessionBackend"],

@@ -27,6 +27,7 @@ const ARROWS: readonly (readonly [from: RegExp, to: RegExp])[] = [
   [/^backends\/sqlite\//, /^(?:bun:sqlite|drizzle-orm(?:\/.*)?)$/],
   [/^backends\/postgres\//, /^drizzle-orm(?:\/.*)?$/],
   [/^backends\/(?:sqlite|postgres)\//, /^backends\/(?:migrations-folder|rows|tables)\.ts$/],
+  [/^backends\/(?:redis|postgres)\//, /^backends\/server-clock\.ts$/],
   [/^testing\.ts$/, /^testing\//],
   [/^testing\//, /^(?:testing\/|store\/|session\/id\.ts$|bun:test$)/],
   [/./, /^node:/],

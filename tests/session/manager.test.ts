@@ -6,6 +6,7 @@ import { createId, hashId } from "../../src/session/id.ts";
 import { Names } from "../../src/session/names.ts";
 import type { SessionsOptions } from "../../src/session/options.ts";
 import type { SessionBackend } from "../../src/store/backend.ts";
+import { CLOCK_TOLERANCE } from "../../src/store/sweeper.ts";
 import {
   BACKENDS,
   LiveObjectBackend,
@@ -1064,7 +1065,7 @@ describe("sweep", () => {
       const sessions = new Sessions({ backend, now: clock.now, sweepInterval: 0 });
       const [old, young] = [new Visitor(sessions), new Visitor(sessions)];
       await old.visit(write);
-      clock.advance(SECOND);
+      clock.advance(CLOCK_TOLERANCE + SECOND);
       await young.visit(write);
       clock.advance(TIMEOUT - SECOND);
       expect(await sessions.sweep()).toBe(1);
@@ -1076,10 +1077,30 @@ describe("sweep", () => {
     },
   );
 
+  test.each(SWEPT_STORES)(
+    "B22: leaves what a process whose clock is five minutes behind still serves, in %s",
+    async (_, create) => {
+      const clock = new FakeClock();
+      const backend = create(clock.now);
+      const fastNow = (): number => clock.now() + CLOCK_TOLERANCE;
+      const sessions = new Sessions({ backend, now: clock.now, sweepInterval: 0 });
+      const fast = new Sessions({ backend, now: fastNow, sweepInterval: 0 });
+      const visitor = new Visitor(sessions);
+      await visitor.visit(write);
+      clock.advance(TIMEOUT - 1);
+      expect(await fast.sweep()).toBe(0);
+      expect(await visitor.look()).toEqual({ a: 1 });
+      clock.advance(TIMEOUT);
+      expect(await fast.sweep()).toBe(1);
+      await sessions.close();
+    },
+  );
+
   test("goes in batches of 30, and lets others have a turn between them", async () => {
     const { sessions, store, clock, events } = setUp();
     for (let count = 0; count < 80; count++) await store.inner.save(`${count}`, { a: 1 }, 1);
-    clock.advance(SECOND);
+    const before = clock.now() + SECOND;
+    clock.advance(SECOND + CLOCK_TOLERANCE);
     const limits = spyOn(store, "sweep");
     let turns = 0;
     const others = setInterval(() => turns++, 0);
@@ -1087,7 +1108,11 @@ describe("sweep", () => {
     expect(await sessions.sweep()).toBe(80);
     clearInterval(others);
     expect(turns).toBeGreaterThan(0);
-    expect(limits.mock.calls).toEqual([[30], [30], [30]]);
+    expect(limits.mock.calls).toEqual([
+      [30, before],
+      [30, before],
+      [30, before],
+    ]);
     expect(await sessions.sweep()).toBe(0);
     expect(events).toEqual([{ type: "swept", count: 80 }]);
   });

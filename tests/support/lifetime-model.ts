@@ -52,9 +52,9 @@ export class ModelSession {
     return this.#isStored && now < this.endsAt;
   }
 
-  /** What has ended is removed. */
-  sweep(now: number): void {
-    if (!this.isAliveAt(now)) this.#isStored = false;
+  /** What had ended at `before` is removed. */
+  sweep(before: number): void {
+    if (!this.isAliveAt(before)) this.#isStored = false;
   }
 
   /** A request that began at `begun`, with a cookie or without, is answered at `now`. */

@@ -59,8 +59,8 @@ export class MapStore extends SessionStore {
     return ids;
   }
 
-  sweep(limit: number): number {
-    const expired = this.findExpired().slice(0, limit);
+  sweep(limit: number, before?: number): number {
+    const expired = this.findExpired(before).slice(0, limit);
     for (const id of expired) this.rows.delete(id);
     return expired.length;
   }
@@ -111,8 +111,8 @@ export class MapStore extends SessionStore {
     return [...this.rows.keys()].filter((id) => this.findRecord(id)?.userId === userId);
   }
 
-  findExpired(): string[] {
-    return [...this.rows.keys()].filter((id) => !this.isTaken(id));
+  findExpired(before = this.now()): string[] {
+    return [...this.rows].filter(([, { expiresAt }]) => expiresAt <= before).map(([id]) => id);
   }
 
   /** What a list tells of these sessions, the most recently touched first. */

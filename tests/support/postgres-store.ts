@@ -58,8 +58,8 @@ export class PostgresStore extends SessionStore {
     return (await this.#backend).deleteAll(userId, exceptId, limit);
   }
 
-  async sweep(limit: number): Promise<number> {
-    return (await this.#backend).sweep(limit);
+  async sweep(limit: number, before?: number): Promise<number> {
+    return (await this.#backend).sweep(limit, before);
   }
 
   close(): Promise<void> {

@@ -79,6 +79,34 @@ export class Schema implements AsyncDisposable {
   }
 }
 
+/** A database of one test, for what concerns a whole one. */
+export class OwnDatabase implements AsyncDisposable {
+  readonly #name = `bunpie_${crypto.randomUUID().replaceAll("-", "_")}`;
+  readonly url: string;
+
+  private constructor() {
+    const url = new URL(postgres.url);
+    url.pathname = this.#name;
+    this.url = url.href;
+  }
+
+  /** Takes options of CREATE DATABASE. */
+  static async create(options = ""): Promise<OwnDatabase> {
+    const database = new OwnDatabase();
+    await database.#command(`CREATE DATABASE ${database.#name} ${options}`);
+    return database;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#command(`DROP DATABASE ${this.#name} WITH (FORCE)`);
+  }
+
+  async #command(text: string): Promise<void> {
+    await using sql = new Bun.SQL(postgres.url, { max: 1 });
+    await sql.unsafe(text);
+  }
+}
+
 /** The port in a server's URL. */
 export function portOf(url: string): number {
   return Number(new URL(url).port || 5432);

@@ -96,8 +96,8 @@ export class TappedStore extends SessionStore {
     return this.#tap("deleteAll", () => this.inner.deleteAll(userId, exceptId, limit));
   }
 
-  sweep(limit: number): MaybePromise<number> {
-    return this.#tap("sweep", () => this.inner.sweep(limit));
+  sweep(limit: number, before?: number): MaybePromise<number> {
+    return this.#tap("sweep", () => this.inner.sweep(limit, before));
   }
 
   close(): MaybePromise<void> {

@@ -180,9 +180,9 @@ export class InMemorySessionBackend extends SessionStore {
   }
 
   /** Looks only at what has expired, however many sessions there are. */
-  sweep(limit: number): number {
+  sweep(limit: number, before = this.now()): number {
     let swept = 0;
-    while (swept < limit && this.#removeExpired()) swept++;
+    while (swept < limit && this.#removeExpired(before)) swept++;
     return swept;
   }
 
@@ -254,8 +254,8 @@ export class InMemorySessionBackend extends SessionStore {
     if (entries?.oldest === undefined) this.#users.delete(userId);
   }
 
-  #removeExpired(spared?: Entry): boolean {
-    const expired = this.#expiry.findExpired(this.now());
+  #removeExpired(before: number, spared?: Entry): boolean {
+    const expired = this.#expiry.findExpired(before);
     if (expired === undefined || expired === spared) return false;
     this.#remove(expired);
     return true;
@@ -274,7 +274,8 @@ export class InMemorySessionBackend extends SessionStore {
    * @throws Error if signed-in sessions leave too little. Nothing but what has expired is given up then.
    */
   #makeRoom(entries: number, bytes: number, spared?: Entry): void {
-    while (!this.#hasRoom(entries, bytes) && this.#removeExpired(spared));
+    const now = this.now();
+    while (!this.#hasRoom(entries, bytes) && this.#removeExpired(now, spared));
     if (spared?.userId === null) this.#anonymous.use(spared);
     this.#checkRoom(entries, bytes, spared);
     while (!this.#hasRoom(entries, bytes)) {

@@ -11,6 +11,7 @@ import { adoptPool, openPool } from "./pool.ts";
 import { sessionsTable } from "./schema.ts";
 import type { Statement, Statements } from "./statements.ts";
 import { parseInfo, parseRow, prepareStatements } from "./statements.ts";
+import { PostgresWriter } from "./writer.ts";
 
 /** How the PostgreSQL backend is set up. Times are in milliseconds. */
 export interface PostgresSessionBackendOptions {
@@ -18,7 +19,10 @@ export interface PostgresSessionBackendOptions {
   readonly connections?: number;
   /** How long opening a connection may take; 600 by default. Only for a URL. */
   readonly connectionTimeout?: number;
-  /** How long a statement may take; 1,500 by default. */
+  /**
+   * How long an operation may take; 1,500 by default. What has not been done by then is not done later.
+   * Keep it below the `storeTimeout` of the sessions.
+   */
   readonly queryTimeout?: number;
   /**
    * Whether a pooler such as PgBouncer, which hands a connection on after each transaction, is in
@@ -63,6 +67,7 @@ const TAKEN = "23505";
  */
 export class PostgresSessionBackend extends SessionStore {
   readonly #pool: PostgresPool;
+  readonly #writer: PostgresWriter;
   readonly #names: TableNames;
   readonly #statements: Statements;
   #migration: Promise<void> | undefined;
@@ -88,6 +93,7 @@ export class PostgresSessionBackend extends SessionStore {
       typeof source === "string"
         ? openPool(source, settings)
         : adoptPool(clientOf(source), settings.queryTimeout);
+    this.#writer = new PostgresWriter(this.#pool);
   }
 
   /**
@@ -97,12 +103,7 @@ export class PostgresSessionBackend extends SessionStore {
    * @throws Error if sessions cannot be kept there, with the remedy.
    */
   async ready(): Promise<void> {
-    this.#begin();
-    try {
-      await this.#migrate();
-    } finally {
-      this.#end();
-    }
+    await this.#begin(() => undefined);
   }
 
   async read(id: string): Promise<SessionRecord | ForwardingNote | undefined> {
@@ -111,7 +112,7 @@ export class PostgresSessionBackend extends SessionStore {
   }
 
   async create(id: string, record: SessionRecord): Promise<boolean> {
-    const rows = await this.#run(this.#statements.create, { ...record, id, now: this.now() });
+    const rows = await this.#write(this.#statements.create, { ...record, id, now: this.now() });
     return rows.affectedRows === 1;
   }
 
@@ -119,7 +120,7 @@ export class PostgresSessionBackend extends SessionStore {
     const { replace, replaceContents } = this.#statements;
     const statement = hasSameFacts(record, old) ? replaceContents : replace;
     const values = { ...record, id, was: old.version, now: this.now() };
-    return (await this.#run(statement, values)).affectedRows === 1;
+    return (await this.#write(statement, values)).affectedRows === 1;
   }
 
   async rotate(
@@ -131,9 +132,10 @@ export class PostgresSessionBackend extends SessionStore {
     const now = this.now();
     const noteExpiresAt = now + NOTE_LIFETIME;
     const values = { ...record, id: oldId, newId, was: old.version, now, noteExpiresAt };
+    const deadline = this.#pool.deadline();
     for (;;) {
       try {
-        return (await this.#run(this.#statements.rotate, values)).affectedRows === 1;
+        return (await this.#write(this.#statements.rotate, values, deadline)).affectedRows === 1;
       } catch (error) {
         if (!(error instanceof Bun.SQL.PostgresError && error.errno === TAKEN)) throw error;
       }
@@ -143,12 +145,13 @@ export class PostgresSessionBackend extends SessionStore {
   }
 
   async touch(id: string, expiresAt: number): Promise<boolean> {
-    const rows = await this.#run(this.#statements.touch, { id, expiresAt, now: this.now() });
+    const rows = await this.#write(this.#statements.touch, { id, expiresAt, now: this.now() });
     return rows.affectedRows === 1;
   }
 
   async delete(id: string): Promise<string | undefined> {
-    const remove = (): Promise<Rows> => this.#run(this.#statements.remove, { id });
+    const deadline = this.#pool.deadline();
+    const remove = (): Promise<Rows> => this.#write(this.#statements.remove, { id }, deadline);
     let rows = await remove();
     // If it waited for a rotate, the row has moved, and only a later statement sees the note.
     if (rows.affectedRows === 0) rows = await remove();
@@ -166,16 +169,19 @@ export class PostgresSessionBackend extends SessionStore {
     limit: number,
   ): Promise<readonly string[]> {
     const removed: string[] = [];
+    const deadline = this.#pool.deadline();
     for (;;) {
       const values = { userId, exceptId: exceptId ?? "", limit: limit - removed.length };
-      const ids = (await this.#run(this.#statements.removeAll, values)).map(([id]) => id);
+      const ids = (await this.#write(this.#statements.removeAll, values, deadline)).map(
+        ([id]) => id,
+      );
       for (const id of ids) if (typeof id === "string") removed.push(id);
       if (!ids.includes(null)) return removed;
     }
   }
 
-  async sweep(limit: number): Promise<number> {
-    return (await this.#run(this.#statements.sweep, { now: this.now(), limit })).affectedRows;
+  async sweep(limit: number, before = this.now()): Promise<number> {
+    return (await this.#run(this.#statements.sweep, { now: before, limit })).affectedRows;
   }
 
   /** Waits for what was begun, and closes the connections that were opened from a URL. */
@@ -184,14 +190,17 @@ export class PostgresSessionBackend extends SessionStore {
     return this.#closed;
   }
 
-  async #run(statement: Statement, values: Record<string, unknown>): Promise<Rows> {
-    this.#begin();
-    try {
-      if (!this.#isMigrated) await this.#migrate();
-      return await this.#pool.run(statement(values));
-    } finally {
-      this.#end();
-    }
+  #run(statement: Statement, values: Record<string, unknown>): Promise<Rows> {
+    return this.#begin(() => this.#pool.run(statement(values)));
+  }
+
+  /** The deadline includes the time that making the table takes: nothing is written late. */
+  #write(
+    statement: Statement,
+    values: Record<string, unknown>,
+    deadline = this.#pool.deadline(),
+  ): Promise<Rows> {
+    return this.#begin(() => this.#writer.run(statement, values, deadline));
   }
 
   /** Those who come while it is under way share it. After a failure the next one tries again. */
@@ -208,14 +217,17 @@ export class PostgresSessionBackend extends SessionStore {
     return this.#migration;
   }
 
-  #begin(): void {
+  /** Does something with the table, which is there by then. */
+  async #begin<T>(work: () => T): Promise<Awaited<T>> {
     if (this.#closed !== undefined) throw new Error("The session database is closed.");
     this.#underWay++;
-  }
-
-  #end(): void {
-    this.#underWay--;
-    if (this.#underWay === 0) this.#idle.resolve();
+    try {
+      if (!this.#isMigrated) await this.#migrate();
+      return await work();
+    } finally {
+      this.#underWay--;
+      if (this.#underWay === 0) this.#idle.resolve();
+    }
   }
 
   async #close(): Promise<void> {

@@ -1,7 +1,5 @@
-import type { MigrationMeta } from "drizzle-orm/migrator";
-import { readMigrationFiles } from "drizzle-orm/migrator";
-
-import { migrationsFolder } from "../migrations-folder.ts";
+import type { Migration } from "../migrations-folder.ts";
+import { readMigrations } from "../migrations-folder.ts";
 import { migrationsTable, renameTable } from "../tables.ts";
 import type { PostgresPool } from "./pool.ts";
 
@@ -32,11 +30,13 @@ function toRemedies({ table, schema }: TableNames): Readonly<Record<string, stri
     "3F000":
       schema === undefined
         ? "Its search_path has to name a schema that exists."
-        : `Run CREATE SCHEMA ${schema} first, or give the option \`schema\` another name.`,
+        : `Run CREATE SCHEMA "${schema}" first, or give the option \`schema\` another name.`,
     "42501":
       "Allow the user CREATE on the schema. Or start once as somebody who may do that, and then allow the " +
       `user SELECT on ${done} and ${RIGHTS.join(", ")} on ${table}.`,
     "42P01": `Drop ${done} too: then both are made anew.`,
+    "42P05":
+      "If there is a pooler such as PgBouncer in between, make the pool with `prepare: false`.",
     "42P07": `No table of your own may be called ${table}. The option \`table\` gives the backend another one.`,
     "53300": "Raise the server's max_connections, or lower the backend's `connections`.",
   };
@@ -49,8 +49,9 @@ function toRemedies({ table, schema }: TableNames): Readonly<Record<string, stri
  * @throws Error if sessions cannot be kept there, with the remedy.
  */
 export async function migrate(pool: PostgresPool, names: TableNames): Promise<void> {
-  const migrations = readMigrationFiles({ migrationsFolder: migrationsFolder("postgres") });
+  const migrations = readMigrations("postgres");
   try {
+    await checkEncoding(pool);
     if (await isUpToDate(pool, names, migrations).catch(falseIfMissing)) return;
     await pool.transact((transaction) => apply(names, migrations, transaction), MIGRATION_TIMEOUT);
     await isUpToDate(pool, names, migrations);
@@ -63,11 +64,25 @@ export async function migrate(pool: PostgresPool, names: TableNames): Promise<vo
   }
 }
 
+/** In others, a session with a character that they lack could not be written. */
+const ENCODINGS = new Set(["UTF8", "SQL_ASCII"]);
+
+async function checkEncoding(pool: PostgresPool): Promise<void> {
+  const [[encoding] = []] = await pool.run({ text: "SHOW server_encoding", params: [] });
+  if (!ENCODINGS.has(String(encoding))) throw new LacksCharacters(String(encoding));
+}
+
+class LacksCharacters extends Error {
+  constructor(encoding: string) {
+    super(`The database's encoding is ${encoding}, which lacks most characters`);
+  }
+}
+
 /** Fails if a table is missing, or may not be used. */
 async function isUpToDate(
   pool: PostgresPool,
   names: TableNames,
-  migrations: readonly MigrationMeta[],
+  migrations: readonly Migration[],
 ): Promise<boolean> {
   const rights = RIGHTS.map(
     (right) => `has_table_privilege('${quote(names, names.table)}', '${right}')`,
@@ -91,7 +106,7 @@ function falseIfMissing(error: unknown): false {
  */
 async function apply(
   names: TableNames,
-  migrations: readonly MigrationMeta[],
+  migrations: readonly Migration[],
   transaction: Bun.TransactionSQL,
 ): Promise<void> {
   await transaction.unsafe(`SET LOCAL statement_timeout = ${MIGRATION_TIMEOUT}`);
@@ -102,7 +117,7 @@ async function apply(
   }
   const done = `"${migrationsTable(names.table)}"`;
   await transaction.unsafe(
-    `CREATE TABLE IF NOT EXISTS ${done} (id serial PRIMARY KEY, hash text NOT NULL, created_at bigint)`,
+    `CREATE TABLE IF NOT EXISTS ${done} (hash text NOT NULL, created_at bigint NOT NULL)`,
   );
   const [row] = await transaction.unsafe<{ last: string | null }[]>(
     `SELECT max(created_at) AS last FROM ${done}`,
@@ -129,6 +144,9 @@ class NotAllowed extends Error {
 }
 
 function remedyFor(error: unknown, names: TableNames): string {
+  if (error instanceof LacksCharacters) {
+    return "Name one in the URL that CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0 has made.";
+  }
   const code = error instanceof NotAllowed ? "42501" : codeOf(error);
   return (
     toRemedies(names)[code ?? ""] ??

@@ -87,12 +87,22 @@ export class PostgresPool {
     return `${String(hostname)}:${String(port)}/${String(database)}`;
   }
 
-  /** Runs one statement. It may have had its effect even if this fails. */
-  async run(statement: BoundStatement): Promise<Rows> {
-    const deadline = performance.now() + this.#settings.timeout;
+  /** The moment of `performance.now()` by which what begins now has to be answered. */
+  deadline(): number {
+    return performance.now() + this.#settings.timeout;
+  }
+
+  /**
+   * Runs one statement, unless the deadline has passed. It may have had its effect even if this fails:
+   * see {@link isSettled}.
+   */
+  async run(statement: BoundStatement, deadline = this.deadline()): Promise<Rows> {
     for (;;) {
+      const left = deadline - performance.now();
+      if (left <= 0)
+        throw new Error("PostgreSQL was not asked: the time for it was used up before.");
       try {
-        return await this.#attempt(statement, deadline - performance.now());
+        return await this.#attempt(statement, left);
       } catch (error) {
         // The server has undone it and asks for another attempt: isolation that the app has raised,
         // or a deadlock.
@@ -170,6 +180,14 @@ export class PostgresPool {
 
 /** serialization_failure and deadlock_detected. */
 const UNDONE = new Set(["40001", "40P01"]);
+
+/** Bun's codes for a connection that never came about, so that nothing was sent on it. */
+const NOT_CONNECTED = /_CONNECTION_(?:REFUSED|FAILED|TIMEOUT)$/;
+
+/** Whether nothing can come any more of a statement that has failed with this error. */
+export function isSettled(error: unknown): boolean {
+  return isAnswer(error) || NOT_CONNECTED.test(String((error as { code?: unknown } | null)?.code));
+}
 
 /** Whether the server has said so itself, which it can only do if it is there. */
 function isAnswer(error: unknown): boolean {

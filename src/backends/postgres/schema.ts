@@ -9,10 +9,14 @@ import { checkName, DEFAULT_TABLE } from "../tables.ts";
  */
 const key = customType<{ data: string }>({ dataType: () => 'text COLLATE "C"' });
 
+/**
+ * `pgSchema()` would refuse "public", though a search_path may begin with another schema. The second
+ * argument that Drizzle 1.0 declares may be left out.
+ */
+const Schema = PgSchema as unknown as new (name: string) => { readonly table: typeof pgTable };
+
 function makeTable<Name extends string>(name: Name, schema?: string) {
-  // `pgSchema()` would refuse "public", though a search_path may begin with another schema.
-  const make =
-    schema === undefined ? pgTable : (new PgSchema(schema).table as unknown as typeof pgTable);
+  const make = schema === undefined ? pgTable : new Schema(schema).table;
   return make(
     name,
     {

@@ -80,13 +80,16 @@ function statement(query: { toSQL(): Query }): Statement {
 const db = drizzle.mock();
 const value = sql.placeholder;
 
+/** A `bigint` cannot hold the end of a session that is to live for billions of years. */
+const expiresAt = sql`least(${value("expiresAt")}::float8, ${sql.raw(String(Number.MAX_SAFE_INTEGER))})::bigint`;
+
 const contents = {
   data: sql`${value("data")}`,
   flash: sql`${value("flash")}`,
   version: sql`${value("version")}`,
   createdAt: sql`${value("createdAt")}`,
   touchedAt: sql`${value("touchedAt")}`,
-  expiresAt: sql`${value("expiresAt")}`,
+  expiresAt,
   userId: sql`${value("userId")}`,
   authenticatedAt: sql`${value("authenticatedAt")}`,
   remember: sql`${value("remember")}`,
@@ -107,6 +110,13 @@ const inserted = {
   label: sql`excluded.label`,
   supersededBy: sql`NULL`,
 };
+
+/**
+ * For every statement that the writer runs to return: it fails, and is undone, once the database's clock
+ * has passed the deadline. Is asked for each row after that has been changed, and so after every wait for
+ * somebody's lock.
+ */
+const inTime = sql`1 / (clock_timestamp() <= to_timestamp(${value("deadline")}::bigint / 1000.0))::int`;
 
 /** What the backend asks of the database. */
 export type Statements = ReturnType<typeof prepareStatements>;
@@ -157,7 +167,7 @@ export function prepareStatements(sessions: SessionsTable) {
     db
       .delete(sessions)
       .where(and(sql`ctid = any(array(${db.select({ place: found.place }).from(found)}))`, isUsers))
-      .returning({ id: sessions.id }),
+      .returning({ id: sessions.id, inTime: inTime.as("in_time") }),
   );
 
   const batch = db
@@ -192,30 +202,35 @@ export function prepareStatements(sessions: SessionsTable) {
       db
         .insert(sessions)
         .values({ id: sql`${value("id")}`, ...contents })
-        .onConflictDoUpdate({ target: sessions.id, set: inserted, setWhere: isExpired }),
+        .onConflictDoUpdate({ target: sessions.id, set: inserted, setWhere: isExpired })
+        .returning({ inTime }),
     ),
-    replace: statement(db.update(sessions).set(contents).where(isCurrent)),
+    replace: statement(db.update(sessions).set(contents).where(isCurrent).returning({ inTime })),
     replaceContents: statement(
       db
         .update(sessions)
         .set({ data: contents.data, flash: contents.flash, version: contents.version })
-        .where(isCurrent),
+        .where(isCurrent)
+        .returning({ inTime }),
     ),
     /** Fails with a unique violation if a row has the new id, even one that has expired. */
-    rotate: statement(db.with(moved).insert(sessions).select(db.select(note).from(moved))),
+    rotate: statement(
+      db.with(moved).insert(sessions).select(db.select(note).from(moved)).returning({ inTime }),
+    ),
     touch: statement(
       db
         .update(sessions)
         .set({
           touchedAt: sql`${value("now")}`,
-          expiresAt: sql`${value("expiresAt")}`,
+          expiresAt,
           version: sql`${sessions.version} + 1`,
         })
-        .where(and(isId, isLive, isNull(sessions.supersededBy))),
+        .where(and(isId, isLive, isNull(sessions.supersededBy)))
+        .returning({ inTime }),
     ),
     /** Returns what the row named, if it was a note. */
     remove: statement(
-      db.delete(sessions).where(isId).returning({ supersededBy: sessions.supersededBy }),
+      db.delete(sessions).where(isId).returning({ supersededBy: sessions.supersededBy, inTime }),
     ),
     removeExpired: statement(db.delete(sessions).where(and(isId, isExpired))),
     /** Returns rows for {@link parseInfo}. */

@@ -1,13 +1,16 @@
 import { refuseUnknown } from "../../store/known-options.ts";
 import type { ForwardingNote, SessionInfo, SessionRecord } from "../../store/record.ts";
-import { NOTE_LIFETIME, toInfo } from "../../store/record.ts";
+import { NEW_RECORD, NOTE_LIFETIME, toInfo } from "../../store/record.ts";
 import { SessionStore } from "../../store/session-store.ts";
 import type { RedisLike } from "./connection.ts";
 import { isReply, RedisConnection } from "./connection.ts";
+import { OwnClient } from "./own-client.ts";
+import { checkServer, warnOfEviction } from "./readiness.ts";
 import {
   HEAD_BYTES,
   readFacts,
   toExpiry,
+  toHead,
   toNoteText,
   toRecord,
   toText,
@@ -15,10 +18,12 @@ import {
   toUser,
 } from "./record.ts";
 import type { Script } from "./scripts.ts";
-import { CREATE, DELETE, DELETE_ALL, REPLACE, ROTATE, TOUCH } from "./scripts.ts";
+import { CREATE, DELETE, DELETE_ALL, REPLACE, ROTATE, TOUCH, UPDATE } from "./scripts.ts";
+import type { RedisTls } from "./tls.ts";
 import { RedisWriter } from "./writer.ts";
 
 export type { RedisLike } from "./connection.ts";
+export type { RedisTls } from "./tls.ts";
 
 /** How the Redis backend is set up. */
 export interface RedisSessionBackendOptions {
@@ -33,12 +38,20 @@ export interface RedisSessionBackendOptions {
    * default. Only for a URL: a client of yours waits as it does.
    */
   readonly replyTimeout?: number;
+  /**
+   * What a URL that begins with `rediss://` needs beyond itself: a private authority, a client's
+   * certificate. Only for a URL.
+   */
+  readonly tls?: RedisTls;
   /** The clock, in Unix milliseconds; `Date.now` by default. */
   readonly now?: () => number;
 }
 
 /** How many of a user's sessions are looked at in one round. */
 const PAGE = 100;
+
+/** How long the session that {@link RedisSessionBackend.ready} tries to keep lives, in milliseconds. */
+const TRIAL_LIFETIME = 1_000;
 
 const DEFAULT_PREFIX = "bunpie:";
 const DEFAULT_REPLY_TIMEOUT = 750;
@@ -60,8 +73,7 @@ const KEPT_FOR = 60_000;
  * ```
  */
 export class RedisSessionBackend extends SessionStore {
-  readonly #redis: RedisLike;
-  readonly #own: RedisConnection | undefined;
+  readonly #redis: RedisConnection | OwnClient;
   readonly #prefix: string;
   readonly #writer: RedisWriter;
   #underWay = 0;
@@ -71,8 +83,9 @@ export class RedisSessionBackend extends SessionStore {
   /**
    * `source` is a URL, or a client of yours. That one stays open when the backend closes, and should
    * neither keep commands for later nor send one twice:
-   * `new Bun.RedisClient(url, { enableOfflineQueue: false })`. Nothing is connected before it is
-   * needed.
+   * `new Bun.RedisClient(url, { enableOfflineQueue: false })`, on which `connect()` has to be called
+   * first, by you or by {@link ready}. A `Bun.RedisClient` gives up after `maxRetries` attempts to
+   * reconnect, where a URL is tried for ever. Nothing is connected before it is needed.
    *
    * @throws TypeError for a source or an option that makes no sense, with the remedy.
    */
@@ -81,13 +94,28 @@ export class RedisSessionBackend extends SessionStore {
     const { prefix = DEFAULT_PREFIX, replyTimeout = DEFAULT_REPLY_TIMEOUT } = options;
     checkOptions(source, options);
     this.#prefix = prefix;
-    if (typeof source === "string") {
-      this.#own = new RedisConnection(source, replyTimeout);
-      this.#redis = this.#own;
-    } else {
-      this.#redis = source;
-    }
+    this.#redis =
+      typeof source === "string"
+        ? new RedisConnection(source, replyTimeout, options.tls)
+        : new OwnClient(source);
     this.#writer = new RedisWriter(this.#redis, replyTimeout);
+  }
+
+  /**
+   * Connects, and checks that sessions can be kept there: the server's version and role, the user's
+   * rights, and a write. Warns of a `maxmemory-policy` that drops sessions in use, if it may ask. Nothing
+   * depends on it: who waits for it at start-up learns there and then what is wrong.
+   *
+   * @throws Error if sessions cannot be kept there, with the remedy.
+   */
+  ready(): Promise<void> {
+    return this.#begin(async () => {
+      const { account } = this.#redis;
+      await this.#redis.connect();
+      await checkServer(this.#redis, account, this.#prefix);
+      await this.#tryWriting();
+      await warnOfEviction(this.#redis, account);
+    });
   }
 
   read(id: string): Promise<SessionRecord | ForwardingNote | undefined> {
@@ -101,7 +129,12 @@ export class RedisSessionBackend extends SessionStore {
     return this.#write(CREATE, [id], record);
   }
 
-  replace(id: string, record: SessionRecord, old: SessionRecord): Promise<boolean> {
+  async replace(id: string, record: SessionRecord, old: SessionRecord): Promise<boolean> {
+    if (isUpdate(record, old) && old.expiresAt > this.now()) {
+      const args = [toHead(old), toText(record), String(old.version)];
+      const reply = await this.#begin(() => this.#writer.run(UPDATE, [this.#sessionKey(id)], args));
+      if (reply !== -1) return wasDone(reply);
+    }
     return this.#write(REPLACE, [id], record, old.version);
   }
 
@@ -168,7 +201,18 @@ export class RedisSessionBackend extends SessionStore {
         this.#onIdle = resolve;
       });
     }
-    this.#own?.close();
+    this.#redis.close();
+  }
+
+  async #tryWriting(): Promise<void> {
+    const now = this.now();
+    const facts = { createdAt: now, touchedAt: now, expiresAt: now + TRIAL_LIFETIME };
+    try {
+      await this.#write(CREATE, [crypto.randomUUID()], { ...NEW_RECORD, ...facts, data: "" });
+    } catch (cause) {
+      const { server } = this.#redis.account;
+      throw new Error(`${server} refuses to write: ${(cause as Error).message}`, { cause });
+    }
   }
 
   /** Some of a user's ids, the most recently touched first, and what is known of those that are live. */
@@ -239,6 +283,8 @@ export class RedisSessionBackend extends SessionStore {
     this.#underWay++;
     try {
       return await work();
+    } catch (error) {
+      throw isForbidden(error) ? withRemedy(error) : error;
     } finally {
       this.#underWay--;
       if (this.#underWay === 0) this.#onIdle();
@@ -264,6 +310,31 @@ export class RedisSessionBackend extends SessionStore {
   }
 }
 
+/** Whether nothing differs but the contents and the version: no index, no expiry. 0: cannot be read. */
+function isUpdate(record: SessionRecord, old: SessionRecord): boolean {
+  return (
+    old.version !== 0 &&
+    record.userId === old.userId &&
+    record.touchedAt === old.touchedAt &&
+    record.expiresAt === old.expiresAt
+  );
+}
+
+/** Whether the user lacks a right. A script's error does not even say which. */
+function isForbidden(error: unknown): error is Error {
+  return (
+    isReply(error, "NOPERM") ||
+    (isReply(error) && /can't run this command|ACL failure in script/.test(String(error)))
+  );
+}
+
+function withRemedy(error: Error): Error {
+  return new Error(
+    `${error.message.replace(/\.$/, "")}. \`await backend.ready()\` names the rights that the user lacks.`,
+    { cause: error },
+  );
+}
+
 function wasDone(reply: unknown): boolean {
   if (typeof reply !== "number") throw unexpected(reply);
   return reply === 1;
@@ -286,7 +357,7 @@ function unexpected(reply: unknown): TypeError {
   );
 }
 
-const OPTIONS = ["prefix", "replyTimeout", "now"];
+const OPTIONS = ["prefix", "replyTimeout", "tls", "now"];
 
 function checkOptions(source: unknown, options: RedisSessionBackendOptions): void {
   const { prefix = DEFAULT_PREFIX, replyTimeout = DEFAULT_REPLY_TIMEOUT } = options;
@@ -302,9 +373,10 @@ function checkOptions(source: unknown, options: RedisSessionBackendOptions): voi
       `\`prefix\` is ${String(prefix)}; it has to be a string. Leave it out for "${DEFAULT_PREFIX}".`,
     );
   }
-  if (typeof source !== "string" && options.replyTimeout !== undefined) {
+  const forUrl = (["replyTimeout", "tls"] as const).find((name) => options[name] !== undefined);
+  if (typeof source !== "string" && forUrl !== undefined) {
     throw new TypeError(
-      "`replyTimeout` is for a connection that is made for a URL. A client of yours has options of its own.",
+      `\`${forUrl}\` is for a connection that is made for a URL. A client of yours has options of its own.`,
     );
   }
   if (!(replyTimeout >= 1 && replyTimeout <= LONGEST_REPLY_TIMEOUT)) {

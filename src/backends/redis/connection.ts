@@ -1,7 +1,20 @@
+import type { RedisTls } from "./tls.ts";
+import { checkTls } from "./tls.ts";
+
 /** What is asked of a Redis client. A `Bun.RedisClient` has it. */
 export interface RedisLike {
-  /** Sends a command. Gives the reply: texts as strings, integers as numbers, nothing as `null`. */
+  /** Sends a command. Returns the reply: texts as strings, integers as numbers, nothing as `null`. */
   send(command: string, args: string[]): Promise<unknown>;
+  /** Whether there is a connection, if the client can tell. */
+  readonly connected?: boolean;
+  /** Makes a connection, if the client has to be told to. */
+  connect?(): Promise<unknown>;
+}
+
+/** Who is connected to what, for messages. */
+export interface RedisAccount {
+  readonly server: string;
+  readonly user: string;
 }
 
 /** For this long, in milliseconds, nothing is tried after an attempt to connect that failed. */
@@ -28,24 +41,27 @@ const URL_REMEDY = 'Give one such as "redis://user:password@localhost:6379/0".';
  * fails now, and the next command tries anew.
  */
 export class RedisConnection implements RedisLike {
+  readonly account: RedisAccount;
   readonly #url: string;
-  readonly #server: string;
   readonly #replyTimeout: number;
+  readonly #tls: RedisTls | undefined;
   #link: Link | undefined;
   #connecting: Promise<Link> | undefined;
   #retryAt = 0;
-  #failure: unknown;
+  #failure: NotSent | undefined;
 
   /**
    * Connects when the first command is sent. `replyTimeout` is how long, in milliseconds, to wait
    * for the server until the connection counts as lost.
    *
-   * @throws TypeError for what is no URL of a Redis server.
+   * @throws TypeError for what is no URL of a Redis server, and for `tls` that does not suit it.
    */
-  constructor(url: string, replyTimeout: number) {
+  constructor(url: string, replyTimeout: number, tls?: RedisTls) {
     this.#url = url;
     this.#replyTimeout = replyTimeout;
-    this.#server = serverOf(url);
+    this.#tls = tls;
+    this.account = accountOf(url);
+    if (tls !== undefined) checkTls(url, tls);
     try {
       this.#newClient();
     } catch (cause) {
@@ -58,19 +74,28 @@ export class RedisConnection implements RedisLike {
    *   carried out is open: it is never sent twice.
    */
   async send(command: string, args: string[]): Promise<unknown> {
-    const link = this.#link?.isUsable === true ? this.#link : await this.#connect();
+    const link = this.#usable ?? (await this.#connect());
     try {
       return await link.send(command, args);
     } catch (error) {
-      if (!isReply(error)) throw new Error(`${this.#server} ${link.fate}`, { cause: error });
+      if (!isReply(error)) throw new Error(`${this.account.server} ${link.fate}`, { cause: error });
       // The server was demoted. By now the URL's name may lead to the one that took its place.
       if (isReply(error, "READONLY")) link.end();
       throw error;
     }
   }
 
+  /** Makes the connection, if there is none. */
+  async connect(): Promise<void> {
+    if (this.#usable === undefined) await this.#connect();
+  }
+
   close(): void {
     this.#link?.end();
+  }
+
+  get #usable(): Link | undefined {
+    return this.#link?.isUsable === true ? this.#link : undefined;
   }
 
   #connect(): Promise<Link> {
@@ -82,14 +107,15 @@ export class RedisConnection implements RedisLike {
 
   async #open(): Promise<Link> {
     this.#link?.end();
-    if (performance.now() < this.#retryAt) throw this.#unreachable();
+    if (this.#failure !== undefined && performance.now() < this.#retryAt) throw this.#failure;
+    const deadline = performance.now() + this.#replyTimeout;
     const client = this.#newClient();
     try {
       await client.connect();
     } catch (cause) {
+      this.#failure = await this.#explain(cause, deadline);
       this.#retryAt = performance.now() + RETRY_PAUSE;
-      this.#failure = cause;
-      throw this.#unreachable();
+      throw this.#failure;
     }
     this.#link = new Link(client, this.#replyTimeout);
     return this.#link;
@@ -100,16 +126,16 @@ export class RedisConnection implements RedisLike {
       autoReconnect: false,
       enableOfflineQueue: false,
       connectionTimeout: this.#replyTimeout,
+      ...(this.#tls === undefined ? {} : { tls: this.#tls as Bun.TLSOptions }),
     });
   }
 
-  /** Bun does not tell a wrong password from a server that is not there. */
-  #unreachable(): NotSent {
-    return new NotSent(
-      `${this.#server} cannot be reached: it is not there, does not answer within ${this.#replyTimeout} ms, ` +
-        "or does not take the URL's user name and password.",
-      { cause: this.#failure },
-    );
+  async #explain(cause: unknown, deadline: number): Promise<NotSent> {
+    // It takes longer to load than all the rest, and is seldom needed.
+    const { explainFailure } = await import("./diagnosis.ts");
+    const patience = deadline - performance.now();
+    const why = await explainFailure(this.#url, this.#tls ?? {}, patience);
+    return new NotSent(`${this.account.server} cannot be reached: ${why}`, { cause });
   }
 }
 
@@ -184,9 +210,12 @@ export function isReply(error: unknown, kind = "[A-Z]+"): boolean {
   return error instanceof Error && new RegExp(`^${kind} `).test(error.message);
 }
 
-/** The server's name for messages, without the password that a URL may hold. */
-function serverOf(url: string): string {
+/** Names the server and the user, without the password that a URL may hold. */
+function accountOf(url: string): RedisAccount {
   if (!URL.canParse(url)) throw new TypeError(`That is no URL. ${URL_REMEDY}`);
-  const { host, pathname } = new URL(url);
-  return `Redis at ${host || pathname}`;
+  const { host, pathname, username } = new URL(url);
+  return {
+    server: `Redis at ${host || pathname}`,
+    user: decodeURIComponent(username) || "default",
+  };
 }

@@ -10,10 +10,14 @@ import { NEW_RECORD } from "../../store/record.ts";
  * memory instead of 1.2, and a read 8 µs of CPU on either side instead of 10.
  */
 export function toText(record: SessionRecord): string {
-  const { version, touchedAt, createdAt, authenticatedAt, remember, label, flash } = record;
+  return `${toHead(record)}${JSON.stringify(record.flash)}\n${record.data}`;
+}
+
+/** The facts of a record, as its text begins. */
+export function toHead(record: SessionRecord): string {
+  const { version, touchedAt, createdAt, authenticatedAt, remember, label } = record;
   const facts = [version, toExpiry(record), touchedAt, createdAt, authenticatedAt, remember, label];
-  const head = `${JSON.stringify(facts).slice(0, -1)},\n${toUser(record.userId)}]\n`;
-  return `${head}${JSON.stringify(flash)}\n${record.data}`;
+  return `${JSON.stringify(facts).slice(0, -1)},\n${toUser(record.userId)}]\n`;
 }
 
 /** A forwarding note as the text that Redis keeps. No record's text begins like this. */

@@ -7,8 +7,9 @@ export class Script {
   readonly #text: string;
   readonly #hash: string;
 
-  constructor(body: string) {
-    this.#text = COMMON + body;
+  /** The body may call what `prelude` defines. It never runs late, see {@link IN_TIME}. */
+  constructor(body: string, prelude = COMMON) {
+    this.#text = IN_TIME + prelude + body;
     this.#hash = Bun.SHA1.hash(this.#text, "hex");
   }
 
@@ -24,22 +25,25 @@ export class Script {
   }
 }
 
+/** Nothing is done once the server's clock shows more than ARGV[1]. */
+const IN_TIME = String.raw`
+local time = redis.call("TIME")
+if time[1] * 1000 + time[2] / 1000 > tonumber(ARGV[1]) then
+  return redis.error_reply("LATE It reached the server too late, and was not carried out.")
+end
+`;
+
 /**
  * What the scripts have in common. A session is a text under a key of its own (record.ts), and so is the
  * note that a rotation leaves. A user has a sorted set: the ids of the sessions, by when they were
  * touched.
  *
- * Nothing is done once the server's clock shows more than ARGV[1]. What has expired is for the app's
- * clock to say, and that shows ARGV[2]. All keys begin with ARGV[3].
+ * What has expired is for the app's clock to say, and that shows ARGV[2]. All keys begin with ARGV[3].
  *
  * Redis undoes nothing when a script fails on its way. So what may be refused, for want of memory for
  * instance, comes first, and is nothing but an id too many in a set.
  */
 const COMMON = String.raw`
-local time = redis.call("TIME")
-if time[1] * 1000 + time[2] / 1000 > tonumber(ARGV[1]) then
-  return redis.error_reply("LATE It reached the server too late, and was not carried out.")
-end
 local now, sessions, users = tonumber(ARGV[2]), ARGV[3] .. "session:", ARGV[3] .. "user:"
 
 -- The session or the note under a key, expired or not, by the first bytes of its text. A session that
@@ -116,6 +120,24 @@ if not isLive(old) or old.version ~= tonumber(ARGV[8]) then return 0 end
 put(KEYS[1], old, ARGV[4], ARGV[5], ARGV[6], ARGV[7])
 return 1
 `);
+
+/**
+ * REPLACE where nothing but the contents changes, which is most of the time: half the work for the
+ * server. KEYS[1]: the session. ARGV[2] to [4]: the head of the text that is to be replaced, the text, the
+ * version to be replaced. Returns 0 if another version is there, -1 if something else is.
+ */
+export const UPDATE = new Script(
+  String.raw`
+local head = redis.pcall("GETRANGE", KEYS[1], 0, #ARGV[2] - 1)
+if head ~= ARGV[2] then
+  local version = type(head) == "string" and string.match(head, "^%[(%d+),")
+  return version and tonumber(version) ~= tonumber(ARGV[4]) and 0 or -1
+end
+redis.call("SET", KEYS[1], ARGV[3], "KEEPTTL")
+return 1
+`,
+  "",
+);
 
 /**
  * As REPLACE, and KEYS[2]: the session under its new id. ARGV[9] and [10]: the note's text and ttl.

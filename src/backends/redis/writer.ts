@@ -1,4 +1,4 @@
-import { RedisClock } from "./clock.ts";
+import { ServerClock } from "../server-clock.ts";
 import type { RedisLike } from "./connection.ts";
 import { isReply, NotSent } from "./connection.ts";
 import type { Script } from "./scripts.ts";
@@ -14,13 +14,16 @@ import type { Script } from "./scripts.ts";
  */
 export class RedisWriter {
   readonly #redis: RedisLike;
-  readonly #clock: RedisClock;
+  readonly #clock: ServerClock;
   readonly #patience: number;
 
   /** `patience` is how long, in milliseconds, a script may take to reach the server. */
   constructor(redis: RedisLike, patience: number) {
     this.#redis = redis;
-    this.#clock = new RedisClock(redis);
+    this.#clock = new ServerClock(async () => {
+      const [seconds, microseconds] = (await redis.send("TIME", [])) as [string, string];
+      return Number(seconds) * 1000 + Number(microseconds) / 1000;
+    });
     this.#patience = patience;
   }
 

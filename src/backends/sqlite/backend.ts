@@ -7,12 +7,11 @@ import { SessionStore } from "../../store/session-store.ts";
 import { checkName, DEFAULT_TABLE } from "../tables.ts";
 import { adoptDatabase, openDatabase } from "./database.ts";
 import { GroupCommit } from "./group-commit.ts";
+import { repair } from "./repair.ts";
 import { sessionsTable } from "./schema.ts";
 import type { Statements } from "./statements.ts";
 import { prepareStatements, readRow } from "./statements.ts";
-import { SqliteThread } from "./thread.ts";
-import type { Write } from "./writes.ts";
-import { perform, Writes } from "./writes.ts";
+import { Writes } from "./writes.ts";
 
 /** How the SQLite backend is set up. */
 export interface SqliteSessionBackendOptions {
@@ -55,11 +54,6 @@ export class SqliteSessionBackend extends SessionStore {
   readonly #commits: GroupCommit;
   readonly #statements: Statements;
   readonly #writes: Writes;
-  readonly #table: string;
-  readonly #synchronous: "normal" | "full";
-  readonly #busyTimeout: number;
-  #thread: SqliteThread | undefined;
-  #isSweepLong = false;
   #closed: Promise<void> | undefined;
 
   /**
@@ -76,31 +70,31 @@ export class SqliteSessionBackend extends SessionStore {
     super(options.now);
     checkOptions(source, options);
     const { synchronous = "normal", busyTimeout = DEFAULT_BUSY_TIMEOUT } = options;
-    this.#table = options.table ?? DEFAULT_TABLE;
+    const table = options.table ?? DEFAULT_TABLE;
     this.#isOurs = typeof source === "string";
     this.#client =
       typeof source === "string"
-        ? openDatabase(source, synchronous, this.#table)
-        : adoptDatabase(source, this.#table);
-    this.#statements = prepareStatements(this.#client, sessionsTable(this.#table));
+        ? openDatabase(source, synchronous, table)
+        : adoptDatabase(source, table);
+    this.#statements = prepareStatements(this.#client, sessionsTable(table));
     this.#writes = new Writes(this.#statements, () => this.now());
-    this.#synchronous = synchronous;
-    this.#busyTimeout = busyTimeout;
-    this.#commits = new GroupCommit(this.#client, busyTimeout);
+    this.#commits = new GroupCommit(this.#client, busyTimeout, (error) =>
+      repair(this.#client, table, error),
+    );
   }
 
   read(id: string): MaybePromise<SessionRecord | ForwardingNote | undefined> {
-    const written = this.#commits.settled(id) ?? this.#thread?.settled(id);
+    const written = this.#commits.settled(id);
     if (written !== undefined) return written.then(() => this.read(id));
     return this.#commits.read(() => readRow(this.#statements, id));
   }
 
   create(id: string, record: SessionRecord): Promise<boolean> {
-    return this.#write([id], ["create", id, record]);
+    return this.#write([id], (writes) => writes.create(id, record));
   }
 
   replace(id: string, record: SessionRecord, old: SessionRecord): Promise<boolean> {
-    return this.#write([id], ["replace", id, record, old]);
+    return this.#write([id], (writes) => writes.replace(id, record, old));
   }
 
   rotate(
@@ -109,19 +103,19 @@ export class SqliteSessionBackend extends SessionStore {
     record: SessionRecord,
     old: SessionRecord,
   ): Promise<boolean> {
-    return this.#write([oldId, newId], ["rotate", oldId, newId, record, old]);
+    return this.#write([oldId, newId], (writes) => writes.rotate(oldId, newId, record, old));
   }
 
   touch(id: string, expiresAt: number): Promise<boolean> {
-    return this.#write([id], ["touch", id, expiresAt]);
+    return this.#write([id], (writes) => writes.touch(id, expiresAt));
   }
 
   delete(id: string): Promise<string | undefined> {
-    return this.#write([id], ["delete", id]);
+    return this.#write([id], (writes) => writes.delete(id));
   }
 
   async list(userId: string, limit: number): Promise<readonly SessionInfo[]> {
-    await Promise.all([this.#commits.idle(), this.#thread?.idle()]);
+    await this.#commits.idle();
     return this.#commits.read(() => this.#statements.list.all({ userId, limit, now: this.now() }));
   }
 
@@ -131,16 +125,11 @@ export class SqliteSessionBackend extends SessionStore {
     limit: number,
   ): Promise<readonly string[]> {
     const step = Math.min(limit, DELETE_STEP);
-    return this.#write([], ["deleteAll", userId, exceptId ?? "", step]);
+    return this.#write([], (writes) => writes.deleteAll(userId, exceptId ?? "", step));
   }
 
-  async sweep(limit: number): Promise<number> {
-    const swept = await this.#write([], ["sweep", limit]);
-    const hasMore = swept === limit;
-    if (!hasMore) await this.#thread?.close();
-    else if (!this.#isSweepLong) await this.#startThread();
-    this.#isSweepLong = hasMore;
-    return swept;
+  sweep(limit: number, before = this.now()): Promise<number> {
+    return this.#write([], (writes) => writes.sweep(limit, before));
   }
 
   /**
@@ -152,50 +141,19 @@ export class SqliteSessionBackend extends SessionStore {
     return this.#closed;
   }
 
-  /**
-   * Every swept row touches a page of its own, so that a long sweep waits for the disk a lot. From here
-   * on a thread does that, with all other writes, until the sweep is over. On the event loop it was
-   * 5 to 40 ms at a time in which nobody was served (`bun run guarantees G9`).
-   */
-  async #startThread(): Promise<void> {
-    const path = this.#isOurs ? fileOf(this.#client) : "";
-    if (path === "") return;
-    const thread = await SqliteThread.start(
-      {
-        path,
-        table: this.#table,
-        synchronous: this.#synchronous,
-        busyTimeout: this.#busyTimeout,
-      },
-      () => this.now(),
-    );
-    if (this.#closed === undefined) this.#thread = thread;
-    else await thread?.close();
-  }
-
-  #write<Name extends keyof Writes>(
-    ids: readonly string[],
-    write: Write<Name>,
-  ): Promise<ReturnType<Writes[Name]>> {
+  #write<T>(ids: readonly string[], write: (writes: Writes) => T): Promise<T> {
     if (this.#closed !== undefined)
       return Promise.reject(new Error("The session database is closed."));
-    return this.#thread?.isOpen === true
-      ? this.#thread.write(ids, write)
-      : this.#commits.write(ids, () => perform(this.#writes, write));
+    return this.#commits.write(ids, () => write(this.#writes));
   }
 
   async #close(): Promise<void> {
-    await Promise.all([this.#commits.idle(), this.#thread?.close()]);
+    await this.#commits.idle();
     if (!this.#isOurs) return;
     // Without effect while another process has the file open: the last one to close does it.
     this.#client.run("PRAGMA wal_checkpoint(TRUNCATE)");
     this.#client.close(true);
   }
-}
-
-/** The file's absolute path; empty for a database in memory. */
-function fileOf(client: Database): string {
-  return client.query<{ file: string }, []>("PRAGMA database_list").get()?.file ?? "";
 }
 
 const OPTIONS = ["synchronous", "busyTimeout", "table", "now"];

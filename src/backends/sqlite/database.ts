@@ -1,18 +1,19 @@
 import { Database } from "bun:sqlite";
+import { closeSync, openSync } from "node:fs";
 
-import type { MigrationMeta } from "drizzle-orm/migrator";
-import { readMigrationFiles } from "drizzle-orm/migrator";
-
-import { migrationsFolder } from "../migrations-folder.ts";
+import type { Migration } from "../migrations-folder.ts";
+import { readMigrations } from "../migrations-folder.ts";
 import { DEFAULT_TABLE, migrationsTable, renameTable } from "../tables.ts";
-import { isBusy } from "./group-commit.ts";
+import { isBusy, OpenTransaction } from "./busy.ts";
+import { emptyLog, limitLog } from "./log.ts";
 
 /** At start-up nobody is served yet: there SQLite may wait for other processes inside the call. */
 const STARTUP_BUSY_TIMEOUT = 5_000;
 const MIGRATION_ATTEMPTS = 10;
 
 /**
- * Opens the file, in WAL mode and with an up-to-date table.
+ * Opens the file, in WAL mode and with an up-to-date table. A new file is its owner's alone, and so are
+ * those beside it, which get their permissions from it.
  *
  * @throws Error if it cannot be opened or written, with the remedy.
  */
@@ -21,13 +22,16 @@ export function openDatabase(
   synchronous: "normal" | "full",
   table = DEFAULT_TABLE,
 ): Database {
-  const migrations = readMigrations();
+  const migrations = readMigrations("sqlite");
   let client: Database | undefined;
   try {
+    if (path !== ":memory:") createPrivately(path);
     client = new Database(path, { create: true, readwrite: true });
     client.run(`PRAGMA busy_timeout = ${STARTUP_BUSY_TIMEOUT}`);
     client.run(`PRAGMA synchronous = ${synchronous}`);
     prepare(client, table, migrations, "PRAGMA journal_mode = WAL");
+    limitLog(client);
+    emptyLog(client);
     client.run("PRAGMA busy_timeout = 0");
     checkWritable(client, table);
     return client;
@@ -64,7 +68,7 @@ export function adoptDatabase(
       "SqliteSessionBackend needs numbers: open the database without `safeIntegers`.",
     );
   }
-  const migrations = readMigrations();
+  const migrations = readMigrations("sqlite");
   try {
     prepare(client, table, migrations);
     checkWritable(client, table);
@@ -79,8 +83,33 @@ export function adoptDatabase(
   }
 }
 
-function readMigrations(): readonly MigrationMeta[] {
-  return readMigrationFiles({ migrationsFolder: migrationsFolder("sqlite") });
+/**
+ * Creates a database's file for its owner alone; one that is there stays as it is. SQLite itself would let the
+ * umask decide, which is one for the whole process. What cannot be created SQLite will say.
+ */
+function createPrivately(path: string): void {
+  try {
+    closeSync(openSync(path, "wx", 0o600));
+  } catch {}
+}
+
+/**
+ * Creates the table again after somebody has dropped it.
+ *
+ * @throws Error if it cannot be created, with the reason.
+ */
+export function restoreTable(client: Database, table: string): void {
+  if (client.inTransaction) throw new OpenTransaction();
+  try {
+    migrate(client, table, readMigrations("sqlite"));
+  } catch (cause) {
+    if (isBusy(cause)) throw cause;
+    throw new Error(
+      `The table ${table} is gone, and cannot be created again: ${messageOf(cause)}. Restore it, or ` +
+        "remove what is in the way.",
+      { cause },
+    );
+  }
 }
 
 /** Migrations that are done write nothing. Changing no row needs the right to write all the same. */
@@ -96,7 +125,7 @@ function checkWritable(client: Database, table: string): void {
 function prepare(
   client: Database,
   table: string,
-  migrations: readonly MigrationMeta[],
+  migrations: readonly Migration[],
   pragma?: string,
 ): void {
   const deadline = performance.now() + STARTUP_BUSY_TIMEOUT;
@@ -117,11 +146,11 @@ function prepare(
  * Does what Drizzle's own migrator does, with the same entries. That one looks first and locks later, so
  * that of two processes one fails; and it knows one name of a table only.
  */
-function migrate(client: Database, table: string, migrations: readonly MigrationMeta[]): void {
+function migrate(client: Database, table: string, migrations: readonly Migration[]): void {
   const done = migrationsTable(table);
   const exists = client.query("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?");
-  const missing = (): readonly MigrationMeta[] => {
-    if (exists.get(done) === null) return migrations;
+  const missing = (): readonly Migration[] => {
+    if (exists.get(done) === null || exists.get(table) === null) return migrations;
     const last = client.query<{ last: number | null }, []>(
       `SELECT max(created_at) AS last FROM "${done}"`,
     );
@@ -134,7 +163,10 @@ function migrate(client: Database, table: string, migrations: readonly Migration
     client.run(
       `CREATE TABLE IF NOT EXISTS "${done}" (id SERIAL PRIMARY KEY, hash text NOT NULL, created_at numeric)`,
     );
-    for (const { sql, hash, folderMillis } of missing()) {
+    const due = missing();
+    // All of them, although they were done: somebody has dropped the table.
+    if (due.length === migrations.length) client.run(`DELETE FROM "${done}"`);
+    for (const { sql, hash, folderMillis } of due) {
       for (const statement of sql) client.run(renameTable(statement, table));
       client.run(`INSERT INTO "${done}" (hash, created_at) VALUES (?, ?)`, [hash, folderMillis]);
     }

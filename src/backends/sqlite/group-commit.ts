@@ -1,5 +1,7 @@
 import type { Database } from "bun:sqlite";
-import { constants, SQLiteError } from "bun:sqlite";
+import { constants } from "bun:sqlite";
+
+import { isBusy, OpenTransaction } from "./busy.ts";
 
 interface Write {
   readonly ids: readonly string[];
@@ -25,15 +27,18 @@ const LAST_PAUSE = 32;
 export class GroupCommit {
   readonly #client: Database;
   readonly #busyTimeout: number;
+  readonly #repair: (error: unknown) => boolean;
   #writes: Write[] = [];
   /** The ids that the waiting writes are about. */
   #ids = new Set<string>();
   #flushed: Promise<void> | undefined;
   #pause = FIRST_PAUSE;
 
-  constructor(client: Database, busyTimeout: number) {
+  /** `repair` is told of errors, and returns whether another try may succeed. */
+  constructor(client: Database, busyTimeout: number, repair: (error: unknown) => boolean) {
     this.#client = client;
     this.#busyTimeout = busyTimeout;
+    this.#repair = repair;
   }
 
   /** Runs `run` in the next transaction; settles once that has been committed. */
@@ -56,10 +61,9 @@ export class GroupCommit {
   /** Asks for something without writing; waits while the database is locked. */
   read<T>(query: () => T): T | Promise<T> {
     try {
-      return query();
+      return this.#repaired(query);
     } catch (error) {
       if (isBusy(error)) return this.#readPatiently(query);
-      forgetDamage(this.#client, error);
       throw error;
     }
   }
@@ -69,7 +73,7 @@ export class GroupCommit {
     for (let pause = FIRST_PAUSE; ; pause = longer(pause)) {
       await Bun.sleep(pause);
       try {
-        return query();
+        return this.#repaired(query);
       } catch (error) {
         if (!isBusy(error) || performance.now() >= deadline) throw error;
       }
@@ -105,7 +109,7 @@ export class GroupCommit {
   }
 
   #transact(writes: readonly Write[]): void {
-    const results = this.#inTransaction(() => writes.map((write) => write.run()));
+    const results = this.#commit(() => writes.map((write) => write.run()));
     this.#take();
     writes.forEach((write, index) => write.resolve(results[index]));
   }
@@ -113,12 +117,16 @@ export class GroupCommit {
   /** One write that cannot be done must not take those along that happened to be beside it. */
   #transactAlone(write: Write): void {
     try {
-      write.resolve(this.#inTransaction(write.run));
+      write.resolve(this.#commit(write.run));
     } catch (error) {
       // Somebody else took the lock since the common attempt: this write waits for the next one.
       if (isBusy(error)) this.#add(write);
       else write.reject(error);
     }
+  }
+
+  #commit<T>(work: () => T): T {
+    return this.#repaired(() => this.#inTransaction(work));
   }
 
   #inTransaction<T>(work: () => T): T {
@@ -132,8 +140,17 @@ export class GroupCommit {
     } catch (error) {
       // A full disk makes SQLite roll back by itself.
       if (this.#client.inTransaction) this.#client.run("ROLLBACK");
-      forgetDamage(this.#client, error);
       throw error;
+    }
+  }
+
+  /** Does the work once more if what made it fail was mended. */
+  #repaired<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      if (!this.#repair(error)) throw error;
+      return work();
     }
   }
 
@@ -161,11 +178,6 @@ export class GroupCommit {
   }
 }
 
-/** The connection is the app's too, and the app is in the middle of a transaction. */
-class OpenTransaction extends Error {
-  override readonly message = "The app has a transaction open on the connection.";
-}
-
 /**
  * Unix lets a process go on writing to a file that is gone. What it acknowledged then nobody would
  * find after a restart.
@@ -181,26 +193,8 @@ function checkFile(client: Database): void {
   }
 }
 
-/**
- * SQLite keeps in memory what it has read, damaged pages too, and would go on to complain of them when
- * the file has long been restored.
- */
-function forgetDamage(client: Database, error: unknown): void {
-  const isDamage =
-    error instanceof SQLiteError && /^SQLITE_(?:CORRUPT|NOTADB)/.test(error.code ?? "");
-  if (isDamage) client.run("PRAGMA shrink_memory");
-}
-
 /** Where SQLite puts its answer. It takes four bytes; Bun insists on eight. */
 const HAS_MOVED = new Int32Array(2);
-
-/** Whether the database is in somebody else's hands at the moment. */
-export function isBusy(error: unknown): boolean {
-  return (
-    error instanceof OpenTransaction ||
-    (error instanceof SQLiteError && /^SQLITE_(?:BUSY|LOCKED)/.test(error.code ?? ""))
-  );
-}
 
 function longer(pause: number): number {
   return Math.min(pause * 2, LAST_PAUSE);

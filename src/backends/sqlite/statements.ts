@@ -1,6 +1,6 @@
 import type { Database } from "bun:sqlite";
 
-import { and, desc, eq, gt, inArray, isNull, lte, ne, sql } from "drizzle-orm";
+import { and, desc, DrizzleQueryError, eq, gt, inArray, isNull, lte, ne, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/bun-sqlite";
 
 import type { ForwardingNote, SessionRecord } from "../../store/record.ts";
@@ -65,7 +65,7 @@ export type Statements = ReturnType<typeof prepareStatements>;
 
 /** Prepares every statement once: preparing costs many times what running does. */
 export function prepareStatements(client: Database, sessions: SessionsTable) {
-  const db = drizzle(client);
+  const db = drizzle({ client });
   const value = sql.placeholder;
   const contents = {
     data: sql`${value("data")}`,
@@ -85,7 +85,7 @@ export function prepareStatements(client: Database, sessions: SessionsTable) {
   const isUsers = eq(sessions.userId, value("userId"));
   const isOther = ne(sessions.id, value("exceptId"));
   const rowid = sql`rowid`;
-  return {
+  return unwrapErrors({
     /** Returns rows as {@link Row}: see there. */
     read: db
       .select({
@@ -184,10 +184,29 @@ export function prepareStatements(client: Database, sessions: SessionsTable) {
           db
             .select({ rowid })
             .from(sessions)
-            .where(lte(sessions.expiresAt, value("now")))
+            .where(lte(sessions.expiresAt, value("before")))
             .limit(value("limit")),
         ),
       )
       .prepare(),
-  };
+  });
+}
+
+type Method = (values: Record<string, unknown>) => unknown;
+
+/** Has statements throw what SQLite throws: Drizzle 1.0 wraps that in an error of its own. */
+function unwrapErrors<T extends object>(statements: T): T {
+  for (const statement of Object.values(statements) as Record<string, Method>[]) {
+    for (const name of ["run", "get", "all", "values"]) {
+      const method = statement[name]?.bind(statement);
+      statement[name] = (values) => {
+        try {
+          return method?.(values);
+        } catch (error) {
+          throw error instanceof DrizzleQueryError ? error.cause : error;
+        }
+      };
+    }
+  }
+  return statements;
 }

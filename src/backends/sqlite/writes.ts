@@ -48,22 +48,9 @@ export class Writes {
     return this.#statements.removeAll.all({ userId, exceptId, limit }).map(({ id }) => id);
   }
 
-  sweep(limit: number): number {
-    return changes(this.#statements.sweep.run({ now: this.#now(), limit }));
+  sweep(limit: number, before: number): number {
+    return changes(this.#statements.sweep.run({ before, limit }));
   }
-}
-
-/** One of them, as what can be sent to another thread. */
-export type Write<Name extends keyof Writes = keyof Writes> = readonly [
-  name: Name,
-  ...args: Parameters<Writes[Name]>,
-];
-
-export function perform<Name extends keyof Writes>(
-  writes: Writes,
-  [name, ...args]: Write<Name>,
-): ReturnType<Writes[Name]> {
-  return Reflect.apply(writes[name], writes, args) as ReturnType<Writes[Name]>;
 }
 
 /** How many rows a statement changed. Drizzle passes on what bun:sqlite gives, but does not type it. */

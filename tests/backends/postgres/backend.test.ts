@@ -281,6 +281,13 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
     });
   });
 
+  test("keeps a session whose end is later than the database can tell", async () => {
+    const backend = open();
+    await backend.create("id", recordOf({ expiresAt: 1e20 }));
+    expect(await backend.touch("id", 1e20)).toBe(true);
+    expect(await backend.read("id")).toMatchObject({ expiresAt: Number.MAX_SAFE_INTEGER });
+  });
+
   test("leaves the columns of facts alone when only the contents are new", async () => {
     const backend = open();
     const old = recordOf();
@@ -304,7 +311,13 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
       SELECT n::text, '', 1, 1, n, 9e12, 'Ann' FROM generate_series(1, 5000) n`;
       await schema.sql`ANALYZE bunpie_sessions`;
       const statement = prepareStatements(sessions)[name];
-      const { text, params } = statement({ userId: "Ann", exceptId: "", now: 1, limit: 100 });
+      const { text, params } = statement({
+        userId: "Ann",
+        exceptId: "",
+        now: 1,
+        limit: 100,
+        deadline: 1,
+      });
       const plan = (await schema.sql.unsafe(`EXPLAIN ${text}`, params).values()).join("\n");
       expect(plan).toMatch(/Index Scan .*using bunpie_sessions_user_id/);
       expect(plan).not.toMatch(/Seq Scan|Sort/);

@@ -15,7 +15,7 @@ import { TestClient } from "../../../src/testing/client.ts";
 import { recordOf } from "../../../src/testing/records.ts";
 import { Child } from "../../support/child.ts";
 import { Folder } from "../../support/folder.ts";
-import { portOf, postgres, Schema } from "../../support/postgres.ts";
+import { OwnDatabase, portOf, postgres, Schema } from "../../support/postgres.ts";
 import { quiet } from "../../support/quiet.ts";
 import { TcpProxy } from "../../support/tcp-proxy.ts";
 
@@ -87,6 +87,49 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
     expect(path.search_path).toBe(schema.name);
   });
 
+  test.each(["LATIN1", "SQL_ASCII", "UTF8"])(
+    "takes no encoding that lacks characters: %s",
+    async (encoding) => {
+      const settings = `ENCODING '${encoding}' LOCALE 'C' TEMPLATE template0`;
+      await using database = await OwnDatabase.create(settings);
+      const backend = new PostgresSessionBackend(database.url);
+      const record = recordOf({ data: '{"name":"Άννα 😀"}', userId: "Άννα" });
+      const kept = backend.create("id", record).then(() => backend.read("id"));
+      if (encoding === "LATIN1") {
+        expect(await kept.then(String, String)).toEndWith(
+          "The database's encoding is LATIN1, which lacks most characters. Name one in the URL that " +
+            "CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0 has made.",
+        );
+      } else {
+        expect(await kept).toEqual(record);
+        expect(await backend.list("Άννα", 9)).toMatchObject([{ handle: "id" }]);
+      }
+      await backend.close();
+    },
+  );
+
+  test("makes tables whose names are words of SQL, beside each other", async () => {
+    await schema.sql`CREATE SCHEMA "user"`;
+    try {
+      const places = [{ table: "order" }, { table: "select" }, { table: "table", schema: "user" }];
+      for (const place of places) {
+        const record = recordOf({ userId: "Ann" });
+        const backend = open(schema.url, place);
+        await backend.create(place.table, record);
+        expect(await open(schema.url, place).list("Ann", 9)).toMatchObject([
+          { handle: place.table },
+        ]);
+        expect(await backend.rotate(place.table, "new", { ...record, version: 2 }, record)).toBe(
+          true,
+        );
+      }
+      expect(await tables()).toEqual(["order", "order_migrations", "select", "select_migrations"]);
+      expect(await tables("user")).toEqual(["table", "table_migrations"]);
+    } finally {
+      await schema.sql`DROP SCHEMA "user" CASCADE`;
+    }
+  });
+
   test("leaves room for updates beside the rows", async () => {
     await open().ready();
     const [row] = await schema.sql`
@@ -100,7 +143,8 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
     await first.create("id", record);
     await first.close();
     expect(await open().read("id")).toMatchObject(record);
-    const applied = await schema.sql`SELECT hash FROM bunpie_migrations ORDER BY id`.values();
+    const applied =
+      await schema.sql`SELECT hash FROM bunpie_migrations ORDER BY created_at`.values();
     expect(applied.flat()).toEqual(MIGRATIONS.map(({ hash }) => hash));
   });
 
@@ -108,7 +152,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
     "brings a table up to date, with the sessions in it, that had %i migrations",
     async (count) => {
       const [former, missing] = [MIGRATIONS.slice(0, count), MIGRATIONS.slice(count)];
-      await schema.sql`CREATE TABLE bunpie_migrations (id serial, hash text, created_at bigint)`;
+      await schema.sql`CREATE TABLE bunpie_migrations (id serial PRIMARY KEY, hash text, created_at bigint)`;
       for (const { sql, folderMillis } of former) {
         for (const statement of sql) await schema.sql.unsafe(statement);
         await schema.sql`INSERT INTO bunpie_migrations (created_at) VALUES (${folderMillis})`;
@@ -123,11 +167,14 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
       expect(await backend.read("id")).toEqual(record);
       expect(await backend.rotate("id", "new", { ...record, version: 2 }, record)).toBe(true);
       expect(await backend.list("Ann", 9)).toMatchObject([{ handle: "new", label: null }]);
-      const applied = await schema.sql`SELECT hash FROM bunpie_migrations ORDER BY id`.values();
+      const applied =
+        await schema.sql`SELECT hash FROM bunpie_migrations ORDER BY created_at`.values();
       expect(applied.flat()).toEqual([
         ...former.map(() => null),
         ...missing.map(({ hash }) => hash),
       ]);
+      const sequences = schema.sql`SELECT FROM pg_sequences WHERE schemaname = ${schema.name}`;
+      expect(await sequences).toHaveLength(0);
     },
   );
 
@@ -152,7 +199,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
       const ids = await Promise.all(children.map((child) => child.next()));
       await Promise.all(children.map((child) => child.exited));
       expect((await schema.rows()).map(({ id }) => id).toSorted()).toEqual(ids.toSorted());
-      expect(await schema.sql`SELECT id FROM bunpie_migrations`).toHaveLength(MIGRATIONS.length);
+      expect(await schema.sql`SELECT hash FROM bunpie_migrations`).toHaveLength(MIGRATIONS.length);
     },
     30_000,
   );
@@ -314,7 +361,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
     test("when the schema that the option names does not exist", async () => {
       const place = { table: "shop", schema: "no_such_schema" };
       expect(await open(schema.url, place).ready().then(String, String)).toEndWith(
-        "Run CREATE SCHEMA no_such_schema first, or give the option `schema` another name.",
+        'Run CREATE SCHEMA "no_such_schema" first, or give the option `schema` another name.',
       );
     });
 
@@ -345,6 +392,11 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
         "If there is a pooler such as PgBouncer in between, give the option `pooler: true`.",
       ],
       ["28P01", "password authentication failed", "Give the user's password in the URL."],
+      [
+        "42P05",
+        'prepared statement "P0" already exists',
+        "If there is a pooler such as PgBouncer in between, make the pool with `prepare: false`.",
+      ],
       ["53300", "too many clients", "Raise the server's max_connections, or lower"],
       ["XX000", "something else", "The server has to be running, reachable from here,"],
     ])("when the server answers with %s", async (code, message, remedy) => {

@@ -155,6 +155,16 @@ describe.skipIf(!redis.isThere)("RedisSessionBackend", () => {
     return backend;
   }
 
+  /** A backend on a client that notes what it is asked. */
+  function watch(): { asked: string[]; backend: RedisSessionBackend } {
+    const asked: string[] = [];
+    const send: RedisLike["send"] = (command, args) => {
+      asked.push(command === "EVALSHA" ? `${command} ${args.length}` : command);
+      return space.client.send(command, args);
+    };
+    return { asked, backend: new RedisSessionBackend({ send }, { prefix: space.prefix }) };
+  }
+
   describe("keys", () => {
     test("are a text for each session and a set for each user", async () => {
       const backend = open();
@@ -228,6 +238,52 @@ describe.skipIf(!redis.isThere)("RedisSessionBackend", () => {
     asked.length = 0;
     await life("second");
     expect(asked).toEqual(["EVALSHA", "GET", ...Array<string>(5).fill("EVALSHA")]);
+  });
+
+  describe("a replace that changes nothing but the contents", () => {
+    const old = recordOf({ userId: "Ann" });
+    const record = { ...old, version: 2, data: '{"visits":2}', flash: '["Hello"]', label: "phone" };
+
+    test("is one short script, and keeps the expiry and the user's set", async () => {
+      const { asked, backend } = watch();
+      await backend.create("id", old);
+      const set = await space.send("ZRANGE", 'user:"Ann"', "0", "-1", "WITHSCORES");
+      const left = await timeLeft("session:id");
+      await backend.replace("id", record, old);
+      asked.length = 0;
+      const next = { ...record, version: 3 };
+      expect(await backend.replace("id", next, record)).toBe(true);
+      expect(asked).toEqual(["EVALSHA 7"]);
+      expect(await backend.read("id")).toEqual(next);
+      expect(await timeLeft("session:id")).toBeWithin(left - MINUTE, left + 1);
+      expect(await space.send("ZRANGE", 'user:"Ann"', "0", "-1", "WITHSCORES")).toEqual(set);
+    });
+
+    test("goes by the version alone, where what is stored differs from what it was told", async () => {
+      const { asked, backend } = watch();
+      await backend.create("id", { ...old, label: "laptop" });
+      await backend.replace("id", record, old);
+      asked.length = 0;
+      const next = { ...record, version: 3 };
+      expect(await backend.replace("id", next, { ...record, label: "laptop" })).toBe(true);
+      expect(asked).toEqual(["EVALSHA 7", "EVALSHA 12"]);
+      asked.length = 0;
+      expect(await backend.replace("id", next, record)).toBe(false);
+      expect(asked).toEqual(["EVALSHA 7"]);
+      expect(await backend.read("id")).toEqual(next);
+    });
+
+    test("finds nothing where a hash, a note or nothing is", async () => {
+      const backend = open();
+      expect(await backend.replace("id", record, old)).toBe(false);
+      await backend.create("id", old);
+      await backend.rotate("id", "new", record, old);
+      expect(await backend.replace("id", record, old)).toBe(false);
+      await space.send("HSET", "hash", "a", "b");
+      await space.send("DEL", "session:id");
+      await space.client.send("RENAME", [`${space.prefix}hash`, `${space.prefix}session:id`]);
+      expect(await backend.replace("id", record, old)).toBe(false);
+    });
   });
 
   async function timeLeft(key: string): Promise<number> {

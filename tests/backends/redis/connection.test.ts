@@ -79,7 +79,8 @@ describe.skipIf(!redis.isThere)("a connection to Redis", () => {
         await Bun.sleep(1);
       }
       expect(failures).toBeGreaterThan(20);
-      expect(proxy.connections).toBeWithin(2, 5);
+      // Each attempt is one connection, and one more to find out why.
+      expect(proxy.connections).toBeWithin(2, 9);
     });
 
     test("sends nothing later that was asked before", async () => {
@@ -95,7 +96,7 @@ describe.skipIf(!redis.isThere)("a connection to Redis", () => {
   test("is given up when it does not come about", async () => {
     proxy.swallow();
     const { text, after } = await outcome(ping());
-    expect(text).toContain(`does not answer within ${REPLY_TIMEOUT} ms`);
+    expect(text).toContain("cannot be reached: it does not answer in time.");
     expect(after).toBeWithin(REPLY_TIMEOUT - 20, NOTICED);
     await proxy.pass();
     await Bun.sleep(100);
@@ -155,11 +156,11 @@ describe.skipIf(!redis.isThere)("a connection to Redis", () => {
 
   test("tells the server's name and never the password", async () => {
     const { host } = new URL(url);
-    const secret = new RedisConnection(`redis://user:secret@${host}/3`, REPLY_TIMEOUT);
+    const secret = new RedisConnection(`redis://user:secret@${host}/3`, 20 * REPLY_TIMEOUT);
     const error: unknown = await secret.send("PING", []).catch((reason: unknown) => reason);
     expect(String(error)).toBe(
-      `Error: Redis at ${host} cannot be reached: it is not there, does not answer within ` +
-        `${REPLY_TIMEOUT} ms, or does not take the URL's user name and password.`,
+      `Error: Redis at ${host} cannot be reached: it does not accept the URL's user name and password ` +
+        "(WRONGPASS invalid username-password pair or user is disabled.). Correct the URL.",
     );
     expect(Bun.inspect(error)).not.toContain("secret");
     expect((error as Error).cause).toBeInstanceOf(Error);
@@ -226,7 +227,7 @@ describe.skipIf(!hasRedisServer)("a connection to a Redis of one's own", () => {
     await using old = await RedisServer.start();
     await using fresh = await RedisServer.start();
     await using proxy = await TcpProxy.to(old.port);
-    const connection = new RedisConnection(`redis://127.0.0.1:${proxy.port}`, REPLY_TIMEOUT);
+    const connection = new RedisConnection(`redis://127.0.0.1:${proxy.port}`, 20 * REPLY_TIMEOUT);
     await connection.send("SET", ["key", "old"]);
     await old.command("REPLICAOF", "127.0.0.1", "1");
     proxy.target = fresh.port;

@@ -158,7 +158,7 @@ describe.skipIf(!hasRedisServer)("RedisSessionBackend behind an App", () => {
         [["ACL", "SETUSER", "default", "+get", "+getrange"]],
       ),
       NOBODY,
-      /^NOPERM|can't run this command/,
+      /^NOPERM|can't run this command|ACL failure in script/,
     ],
     [
       "wants a password all of a sudden",
@@ -325,6 +325,9 @@ if (hasRedisServer) {
       expect(await signedIn.then(String, String)).toContain("CROSSSLOT");
       expect(await backend.read("one")).toMatchObject({ version: 1 });
       expect(await backend.read("three")).toBeUndefined();
+      expect(await backend.ready().then(String, String)).toEndWith(
+        'is a cluster, and the prefix "bunpie:" has no hash tag. Set one: { prefix: "{bunpie}:" }.',
+      );
       await backend.close();
     });
   });

@@ -129,9 +129,12 @@ describe.skipIf(!redis.isThere)("a write to Redis", () => {
 });
 
 describe.skipIf(!hasRedisServer)("a write that a network holds back", () => {
+  const record = recordOf({ userId: "Ann" });
+
   test.each<[string, (backend: RedisSessionBackend) => Promise<unknown>]>([
     ["create", (backend) => backend.create("new", recordOf({ userId: "Ann" }))],
     ["replace", (backend) => backend.replace("id", recordOf({ version: 2 }), recordOf())],
+    ["update", (backend) => backend.replace("id", { ...record, version: 2 }, record)],
     ["rotate", (backend) => backend.rotate("id", "new", recordOf({ version: 2 }), recordOf())],
     ["touch", (backend) => backend.touch("id", Date.now() + 60_000)],
     ["delete", (backend) => backend.delete("id")],
@@ -141,7 +144,6 @@ describe.skipIf(!hasRedisServer)("a write that a network holds back", () => {
     await using line = (await brittle(server.url)).proxy;
     const url = `redis://127.0.0.1:${line.port}`;
     const backend = new RedisSessionBackend(url, { replyTimeout: PATIENCE });
-    const record = recordOf({ userId: "Ann" });
     await backend.create("id", record);
     await write(backend);
     for (const id of ["id", "new"]) await backend.delete(id);

@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, describe, expect, mock, test } from "bun:test";
-import { chmodSync, mkdirSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 
 import { getTableName } from "drizzle-orm";
@@ -17,6 +17,8 @@ import { Child } from "../../support/child.ts";
 import { Folder } from "../../support/folder.ts";
 
 const PRAGMAS = ["journal_mode", "synchronous", "busy_timeout", "foreign_keys", "cache_size"];
+
+const ROOT = process.cwd();
 
 let folder: Folder;
 let path: string;
@@ -52,6 +54,11 @@ function names(database: Database, type: "table" | "index"): unknown[] {
     .query("SELECT name FROM sqlite_schema WHERE type = ? AND name NOT LIKE 'sqlite_%' ORDER BY 1")
     .values(type)
     .flat();
+}
+
+/** The permissions of the file, its log and the log's index. */
+function modes(): string[] {
+  return ["", "-wal", "-shm"].map((end) => (statSync(path + end).mode & 0o777).toString(8));
 }
 
 /** Runs as somebody who is not allowed everything. */
@@ -104,6 +111,43 @@ describe("openDatabase", () => {
 
   test("never lets SQLite itself wait for a lock once it is open", () => {
     expect(pragma(open(), "busy_timeout")).toBe(0);
+  });
+
+  describe("creates files that only their owner may read, whatever the umask,", () => {
+    let umask: number;
+
+    beforeEach(() => (umask = process.umask(0)));
+    afterEach(() => process.umask(umask));
+
+    test("I7: -wal and -shm included", () => {
+      open();
+      expect(modes()).toEqual(["600", "600", "600"]);
+    });
+
+    test("and leaves a file that is there as it is", async () => {
+      await Bun.write(path, "");
+      chmodSync(path, 0o640);
+      open();
+      expect(modes()).toEqual(["640", "640", "640"]);
+    });
+
+    test("and none for a database in memory", () => {
+      process.chdir(folder.path);
+      try {
+        opened.push(openDatabase(":memory:", "normal"));
+      } finally {
+        process.chdir(ROOT);
+      }
+      expect(readdirSync(folder.path)).toEqual([]);
+    });
+  });
+
+  test("moves what an earlier process left in the log before anybody is served", () => {
+    const killed = open();
+    killed.run("INSERT INTO bunpie_migrations (hash) VALUES (hex(zeroblob(50000)))");
+    const { size } = statSync(path);
+    open();
+    expect(statSync(path).size).toBeGreaterThan(size);
   });
 
   test("waits for another process that has the file at start-up", async () => {

@@ -1,7 +1,8 @@
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 
-import { GroupCommit, isBusy } from "../../../src/backends/sqlite/group-commit.ts";
+import { isBusy } from "../../../src/backends/sqlite/busy.ts";
+import { GroupCommit } from "../../../src/backends/sqlite/group-commit.ts";
 import { Child } from "../../support/child.ts";
 import { Folder } from "../../support/folder.ts";
 import { longestStall } from "../../support/stall.ts";
@@ -34,7 +35,7 @@ describe("GroupCommit", () => {
     client = open();
     client.run("CREATE TABLE t (n INTEGER PRIMARY KEY)");
     rival = open();
-    commits = new GroupCommit(client, BUSY_TIMEOUT);
+    commits = new GroupCommit(client, BUSY_TIMEOUT, () => false);
   });
   afterEach(() => {
     client.close();

@@ -59,6 +59,7 @@ export const NOT_ROTATED =
   "SessionStore.rotate > `false`: `old` is gone, has expired or has another version, or the new id is taken, and nothing was changed";
 export const NOT_TOUCHED = "SessionStore.touch > `false`: the record is gone or has expired";
 export const LISTED = "SessionStore.list > The user's live sessions";
+export const LEFT = "SessionStore.sweep > Leaves those that expired after `before`";
 export const SWEPT = "SessionStore.sweep > Removes at most `limit` expired records and notes";
 export const STORE_SAVES =
   "SessionStore.save > Keeps the data for `timeout` seconds, whatever was kept before";

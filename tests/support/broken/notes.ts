@@ -282,8 +282,8 @@ export const BROKEN_NOTES: readonly Broken[] = [
   store(
     "sweep() leaves notes for good",
     (good) => ({
-      sweep(limit) {
-        const ids = good.findExpired().filter((id) => good.findNote(id) === undefined);
+      sweep(limit, before) {
+        const ids = good.findExpired(before).filter((id) => good.findNote(id) === undefined);
         for (const id of ids.slice(0, limit)) good.rows.delete(id);
         return Math.min(ids.length, limit);
       },
@@ -293,8 +293,8 @@ export const BROKEN_NOTES: readonly Broken[] = [
   store(
     "sweep() removes notes that have not expired",
     (good) => ({
-      sweep(limit) {
-        const swept = good.sweep(limit);
+      sweep(limit, before) {
+        const swept = good.sweep(limit, before);
         const notes = [...good.rows.keys()].filter((id) => good.findNote(id) !== undefined);
         for (const id of notes) good.rows.delete(id);
         return swept;

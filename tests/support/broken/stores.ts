@@ -17,6 +17,7 @@ import {
   KEEPS,
   LABEL,
   latin1,
+  LEFT,
   LIMITED,
   LISTED,
   LONG_LABEL,
@@ -496,16 +497,21 @@ export const BROKEN_STORES: readonly Broken[] = [
         return ids.length;
       },
     }),
-    ["SessionStore.sweep > and no others"],
+    ["SessionStore.sweep > and no others", LEFT],
   ),
-  store("sweep() takes no notice of the limit", (good) => ({ sweep: () => good.sweep(Infinity) }), [
-    SWEPT,
+  store(
+    "sweep() takes no notice of the limit",
+    (good) => ({ sweep: (_: number, before?: number) => good.sweep(Infinity, before) }),
+    [SWEPT],
+  ),
+  store("sweep() ignores `before`", (good) => ({ sweep: (limit: number) => good.sweep(limit) }), [
+    LEFT,
   ]),
   store(
     "sweep() always says that it removed as many as it may",
     (good) => ({
-      sweep(limit) {
-        good.sweep(limit);
+      sweep(limit, before) {
+        good.sweep(limit, before);
         return limit;
       },
     }),
@@ -524,9 +530,9 @@ export const BROKEN_STORES: readonly Broken[] = [
           ends.set(id, record.expiresAt);
           return good.create(id, record);
         },
-        sweep(limit) {
+        sweep(limit, before) {
           const isOver = (id: string): boolean => (ends.get(id) ?? 0) <= good.clock();
-          const ids = good.findExpired().filter(isOver).slice(0, limit);
+          const ids = good.findExpired(before).filter(isOver).slice(0, limit);
           for (const id of ids) good.delete(id);
           return ids.length;
         },

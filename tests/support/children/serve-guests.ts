@@ -13,7 +13,7 @@ console.error = () => undefined;
 // By default the signal would end the process.
 process.on("SIGXFSZ", () => undefined);
 process.on("message", (message) => {
-  limitFiles(message === "full" ? Bun.file(`${path}-wal`).size : "unlimited");
+  limitFiles(message === "full" ? 0 : "unlimited");
   process.send?.(message);
 });
 

@@ -61,8 +61,8 @@ export class ScheduledStore extends SessionStore {
     return travel(this.#turn, "deleteAll", () => this.#store.deleteAll(userId, exceptId, limit));
   }
 
-  sweep(limit: number): Promise<number> {
-    return travel(this.#turn, "sweep", () => this.#store.sweep(limit));
+  sweep(limit: number, before?: number): Promise<number> {
+    return travel(this.#turn, "sweep", () => this.#store.sweep(limit, before));
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,267 @@
+import { afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test";
+
+import { PostgresSessionBackend } from "../../../src/backends/postgres/backend.ts";
+import type { BoundStatement, PostgresPool } from "../../../src/backends/postgres/pool.ts";
+import { openPool } from "../../../src/backends/postgres/pool.ts";
+import type { Statement } from "../../../src/backends/postgres/statements.ts";
+import { PostgresWriter } from "../../../src/backends/postgres/writer.ts";
+import { recordOf } from "../../../src/testing/records.ts";
+import { portOf, postgres, Schema } from "../../support/postgres.ts";
+import { TcpProxy } from "../../support/tcp-proxy.ts";
+
+/** How long an operation may take, in milliseconds. */
+const TIMEOUT = 1_000;
+
+const COUNT: Statement = ({ deadline }) => ({
+  text: `UPDATE counters SET count = count + 1
+         RETURNING count, 1 / (clock_timestamp() <= to_timestamp($1::bigint / 1000.0))::int`,
+  params: [deadline],
+});
+
+/** Whose sessions they are, by the names of the operations that they are for. */
+const USERS = {
+  create: "Ann",
+  replace: "Ann",
+  rotate: "Ann",
+  touch: "Ann",
+  delete: "Ann",
+  deleteAll: "Bob",
+};
+
+/** One of each, on sessions of these names. */
+function writeAll(backend: PostgresSessionBackend, at: number): Promise<unknown>[] {
+  const old = recordOf({ userId: "Ann" }, at);
+  const fresh = { ...old, version: 2 };
+  return [
+    backend.create("create", old),
+    backend.replace("replace", fresh, old),
+    backend.rotate("rotate", "rotated", fresh, old),
+    backend.touch("touch", at + 60_000),
+    backend.delete("delete"),
+    backend.deleteAll("Bob", undefined, 10),
+  ];
+}
+
+describe.skipIf(!postgres.isThere)("a write to PostgreSQL", () => {
+  let schema: Schema;
+  let proxy: TcpProxy;
+  let pool: PostgresPool;
+  let writer: PostgresWriter;
+
+  beforeEach(async () => {
+    schema = await Schema.create();
+    proxy = await TcpProxy.to(portOf(postgres.url));
+    await schema.sql`CREATE TABLE counters (count integer)`;
+    await schema.sql`INSERT INTO counters VALUES (0)`;
+    pool = openPool(schema.urlAt(proxy.port), {
+      connections: 1,
+      connectionTimeout: 5_000,
+      queryTimeout: TIMEOUT,
+      pooler: false,
+    });
+    writer = new PostgresWriter(pool);
+    // So that nothing that follows waits for a connection.
+    await count();
+  });
+  afterEach(async () => {
+    await pool.close();
+    await proxy[Symbol.asyncDispose]();
+    await schema.drop();
+  });
+
+  /** Counts, and gives what came out, and after how many milliseconds. */
+  async function count(by = writer): Promise<{ text: string; after: number }> {
+    const begun = performance.now();
+    const text = await by
+      .run(COUNT, {}, pool.deadline())
+      .then((rows) => String(rows[0]?.[0]), String);
+    return { text, after: performance.now() - begun };
+  }
+
+  test("is carried out", async () => {
+    expect(await count()).toMatchObject({ text: "2" });
+  });
+
+  test("fails at once if there is no connection: nothing can come of it", async () => {
+    proxy.refuse();
+    while (
+      !/Failed to connect/.test(
+        await pool.run({ text: "SELECT 1", params: [] }).then(String, String),
+      )
+    );
+    using sleep = spyOn(Bun, "sleep");
+    expect((await count()).text).toContain("Failed to connect");
+    expect(sleep).not.toHaveBeenCalled();
+  });
+
+  test("fails at once if the server refuses it", async () => {
+    await schema.sql`ALTER TABLE counters ADD CHECK (count < 2)`;
+    using sleep = spyOn(Bun, "sleep");
+    expect((await count()).text).toContain("violates check constraint");
+    expect(sleep).not.toHaveBeenCalled();
+  });
+
+  test("does not fail before it is sure that nothing will come of it any more", async () => {
+    proxy.hold();
+    const counting = count();
+    await Bun.sleep(10);
+    proxy.refuse();
+    const { text, after } = await counting;
+    expect(text).toContain("Connection closed");
+    expect(after).toBeGreaterThanOrEqual(TIMEOUT - 1);
+  });
+
+  test("is not even sent once the time for it is used up", async () => {
+    const late = writer.run(COUNT, {}, performance.now()).then(String, String);
+    expect(await late).toBe("Error: PostgreSQL was not asked: the time for it was used up before.");
+    expect(await count()).toMatchObject({ text: "2" });
+  });
+
+  test("is carried out if the server's clock was set", async () => {
+    let lag = 3_600_000;
+    const asked: string[] = [];
+    const one = new PostgresWriter({
+      async run(statement: BoundStatement, deadline?: number) {
+        asked.push(statement.text.slice(0, 6));
+        const rows = await pool.run(statement, deadline);
+        if (!statement.text.startsWith("SELECT")) return rows;
+        return Object.assign([[Number(rows[0]?.[0]) - lag]], { affectedRows: 0 });
+      },
+    });
+    expect((await count(one)).text).toBe(
+      "Error: PostgreSQL was reached too late, and has not carried it out.",
+    );
+    expect(asked).toEqual(["SELECT", "UPDATE", "SELECT", "UPDATE"]);
+    lag = 0;
+    expect(await count(one)).toMatchObject({ text: "2" });
+    expect(asked).toHaveLength(7);
+    expect(await count(one)).toMatchObject({ text: "3" });
+    expect(asked).toHaveLength(8);
+  });
+});
+
+describe.skipIf(!postgres.isThere)("a write that is held back", () => {
+  let schema: Schema;
+  let proxy: TcpProxy;
+  const backends: PostgresSessionBackend[] = [];
+  const appsOwn: Bun.SQL[] = [];
+
+  beforeEach(async () => {
+    schema = await Schema.create();
+    proxy = await TcpProxy.to(portOf(postgres.url));
+  });
+  afterEach(async () => {
+    await Promise.all(backends.splice(0).map((backend) => backend.close()));
+    await Promise.all(appsOwn.splice(0).map((sql) => sql.close({ timeout: 1 })));
+    await proxy[Symbol.asyncDispose]();
+    await schema.drop();
+  });
+
+  async function open(
+    ...args: ConstructorParameters<typeof PostgresSessionBackend>
+  ): Promise<PostgresSessionBackend> {
+    const backend = new PostgresSessionBackend(args[0], { ...args[1], queryTimeout: TIMEOUT });
+    backends.push(backend);
+    await backend.ready();
+    return backend;
+  }
+
+  /** Makes a sequence that counts the statements that begin to write, also those that are undone. */
+  async function countStatements(): Promise<() => Promise<number>> {
+    await schema.sql.unsafe(`
+      CREATE SEQUENCE begun;
+      CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql
+        AS $$ BEGIN PERFORM nextval('${schema.name}.begun'); RETURN NULL; END $$;
+      CREATE TRIGGER tell BEFORE INSERT OR UPDATE OR DELETE ON bunpie_sessions
+        FOR EACH STATEMENT EXECUTE FUNCTION tell()`);
+    return async () => {
+      const [row] = await schema.sql`SELECT last_value::int AS count FROM begun`;
+      return row.count;
+    };
+  }
+
+  async function active(): Promise<number> {
+    const rows = await schema.sql`
+      SELECT FROM pg_stat_activity WHERE application_name = ${schema.name} AND state = 'active'`;
+    return rows.length;
+  }
+
+  async function refill(backend: PostgresSessionBackend, at: number): Promise<void> {
+    await schema.clear();
+    for (const [id, userId] of Object.entries(USERS)) {
+      if (id !== "create") await backend.create(id, recordOf({ userId }, at));
+    }
+  }
+
+  const SOURCES: [string, () => Promise<PostgresSessionBackend>][] = [
+    ["directly", () => open(schema.urlAt(proxy.port), { connections: 1 })],
+    ["through a pooler", () => open(schema.urlAt(proxy.port), { pooler: true, connections: 6 })],
+    [
+      "with a pool of the app's",
+      () => {
+        const sql = new Bun.SQL(schema.urlAt(proxy.port), { max: 1 });
+        appsOwn.push(sql);
+        return open(sql);
+      },
+    ],
+  ];
+
+  test.each(SOURCES)(
+    "by the network does nothing any more once it is known to have failed: %s",
+    async (_, make) => {
+      const backend = await make();
+      const at = Date.now();
+      const begun = await countStatements();
+      await refill(backend, at);
+      const before = await begun();
+      expect(await Promise.all(writeAll(backend, at))).toEqual([
+        true,
+        true,
+        true,
+        true,
+        undefined,
+        ["deleteAll"],
+      ]);
+      const needed = (await begun()) - before;
+      await refill(backend, at);
+      const rows = await schema.rows();
+      const last = await begun();
+      proxy.hold();
+      for (const outcome of await Promise.all(
+        writeAll(backend, at).map((write) => write.then(String, String)),
+      )) {
+        expect(outcome).toContain("PostgreSQL gave no answer within");
+      }
+      await proxy.pass();
+      while ((await begun()) < last + needed || (await active()) > 0) await Bun.sleep(1);
+      expect(await schema.rows()).toEqual(rows);
+    },
+    20_000,
+  );
+
+  test("by the network, and then by somebody's lock, does nothing either", async () => {
+    const backend = await open(schema.urlAt(proxy.port), { connections: 1 });
+    await backend.create("id", recordOf());
+    await backend.delete("nobody");
+    proxy.slow(TIMEOUT / 2);
+    await using rival = await schema.begin("SELECT FROM bunpie_sessions FOR UPDATE");
+    const ending = backend.delete("id").then(String, String);
+    await schema.waiting(1);
+    expect(await ending).toContain("PostgreSQL gave no answer within");
+    await rival.commit();
+    while ((await active()) > 0) await Bun.sleep(1);
+    expect(await schema.rows()).toMatchObject([{ id: "id" }]);
+  });
+
+  test("while another process makes the table, is not carried out after that", async () => {
+    await using rival = await schema.begin("SELECT pg_advisory_xact_lock(7120530925046)");
+    const backend = new PostgresSessionBackend(schema.url, { queryTimeout: TIMEOUT });
+    backends.push(backend);
+    const creating = backend.create("id", recordOf()).then(String, String);
+    await schema.waiting(1);
+    await Bun.sleep(TIMEOUT);
+    await rival.commit();
+    expect(await creating).toContain("the time for it was used up before");
+    expect(await schema.rows()).toEqual([]);
+  });
+});

@@ -1,0 +1,113 @@
+import { describe, expect, test } from "bun:test";
+
+import { explainFailure } from "../../../src/backends/redis/diagnosis.ts";
+import { freePort } from "../../support/app-process.ts";
+import { Folder } from "../../support/folder.ts";
+
+/** For tests in which the answer comes by itself. */
+const LONG = 60_000;
+
+/** What is found out about a server that says `words` to whoever says something to it. */
+async function explain(
+  words: string | undefined,
+  url = (port: number) => `redis://localhost:${port}`,
+): Promise<string> {
+  const { promise: heard, resolve } = Promise.withResolvers<string>();
+  using server = Bun.listen({
+    hostname: "localhost",
+    port: 0,
+    socket: {
+      data(socket, bytes) {
+        resolve(bytes.toString());
+        socket.end(words);
+      },
+    },
+  });
+  const found = await explainFailure(url(server.port), {}, LONG);
+  said = await heard;
+  return found;
+}
+let said = "";
+
+describe("what is found out about a server that cannot be reached", () => {
+  test("nothing listens there", async () => {
+    const port = await freePort();
+    using folder = new Folder();
+    for (const url of [
+      `redis://127.0.0.1:${port}`,
+      `redis://[::1]:${port}`,
+      `rediss://127.0.0.1:${port}`,
+      `redis+unix://${folder.file("no.sock")}`,
+    ]) {
+      expect(await explainFailure(url, {}, LONG)).toBe(
+        "nothing listens there. Start the server, or correct the URL.",
+      );
+    }
+  });
+
+  test("its name is unknown", async () => {
+    expect(await explainFailure("redis://bunpie.invalid", {}, LONG)).toBe(
+      "its name is unknown. Correct the URL.",
+    );
+  });
+
+  test("it takes another password", async () => {
+    const login = "user%40:p%C3%A4ss@";
+    const url = `redis://${login}localhost:`;
+    expect(await explain("-WRONGPASS invalid.\r\n", (port) => url + port)).toBe(
+      "it does not accept the URL's user name and password (WRONGPASS invalid.). Correct the URL.",
+    );
+    expect(said).toBe(
+      "*5\r\n$5\r\nHELLO\r\n$1\r\n3\r\n$4\r\nAUTH\r\n$5\r\nuser@\r\n$5\r\npäss\r\n",
+    );
+    await explain("-NOAUTH\r\n", (port) => `redis://:secret@localhost:${port}`);
+    expect(said).toContain("$7\r\ndefault\r\n$6\r\nsecret\r\n");
+  });
+
+  test("it has words of its own", async () => {
+    expect(await explain("-ERR max number of clients reached\r\n")).toBe(
+      "it says: ERR max number of clients reached",
+    );
+    expect(said).toBe("*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n");
+    expect(await explain(`-DENIED ${"x".repeat(1_000)}\r\n`)).toHaveLength(
+      "it says: ".length + 120,
+    );
+  });
+
+  test("it closes the connection without a word", async () => {
+    expect(await explain(undefined)).toBe(
+      "it closes the connection at once. If it speaks TLS only, begin the URL with rediss://.",
+    );
+    expect(await explain(undefined, (port) => `rediss://localhost:${port}`)).toBe(
+      "it closes the connection at once. If it speaks no TLS, begin the URL with redis://.",
+    );
+  });
+
+  test("it answers a TLS handshake with something else", async () => {
+    expect(await explain("-ERR what?\r\n", (port) => `rediss://localhost:${port}`)).toBe(
+      "it speaks no TLS. Begin the URL with redis://.",
+    );
+  });
+
+  test("it is back already", async () => {
+    expect(await explain("%7\r\n$6\r\nserver\r\n")).toBe(
+      "the connection was closed. The next request tries again.",
+    );
+  });
+
+  test("it does not answer in time, or there is no time left", async () => {
+    using server = Bun.listen({
+      hostname: "localhost",
+      port: 0,
+      socket: { data: () => undefined },
+    });
+    for (const patience of [20, 0, -5]) {
+      expect(await explainFailure(`redis://localhost:${server.port}`, {}, patience)).toBe(
+        "it does not answer in time.",
+      );
+    }
+    expect(await explainFailure(`rediss://localhost:${server.port}`, {}, 20)).toBe(
+      "it does not answer in time. If it speaks no TLS, begin the URL with redis://.",
+    );
+  });
+});

@@ -1,0 +1,256 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { RedisSessionBackend } from "../../../src/backends/redis/backend.ts";
+import type { RedisLike } from "../../../src/backends/redis/connection.ts";
+import { checkServer, COMMANDS } from "../../../src/backends/redis/readiness.ts";
+import type { SessionRecord } from "../../../src/store/record.ts";
+import { randomId, recordOf } from "../../../src/testing/records.ts";
+import { testSessionBackend } from "../../../src/testing/session-backend.ts";
+import { quiet } from "../../support/quiet.ts";
+import { hasRedisServer, RedisServer } from "../../support/redis-server.ts";
+
+const SOURCE = join(import.meta.dir, "../../../src/backends/redis");
+const GUIDE = readFileSync(join(import.meta.dir, "../../../docs/deploying.md"), "utf8");
+
+/** The rights that the guide tells its reader to grant. */
+const [, USER = "", RIGHTS = ""] = /^ACL SETUSER (\w+) on >PASSWORD (.*)$/m.exec(GUIDE) ?? [];
+const PREFIX = "bunpie:";
+
+describe("the rights that the guide names", () => {
+  test("are those for what the backend sends and calls in scripts, and no others", () => {
+    const source = ["backend", "scripts", "writer"]
+      .map((name) => readFileSync(join(SOURCE, `${name}.ts`), "utf8"))
+      .join("\n");
+    const sent = [...source.matchAll(/(?:\.send|redis\.p?call)\("([A-Z]+)"/g)].map(
+      ([, name]) => name,
+    );
+    expect([...new Set(sent)].toSorted()).toEqual(Object.keys(COMMANDS));
+    expect(RIGHTS.split(" ").toSorted()).toEqual(
+      ["~bunpie:*", ...Object.keys(COMMANDS).map((name) => `+${name.toLowerCase()}`)].toSorted(),
+    );
+  });
+});
+
+/** All that a session can go through. Fails where one step is refused. */
+async function live(store: RedisSessionBackend): Promise<void> {
+  const [id, next] = [randomId(), randomId()];
+  const record: SessionRecord = recordOf({ userId: "Ann" });
+  await store.create(id, record);
+  await store.read(id);
+  await store.replace(id, { ...record, version: 2, touchedAt: record.touchedAt + 1 }, record);
+  await store.rotate(id, next, { ...record, version: 3 }, { ...record, version: 2 });
+  await store.touch(next, record.expiresAt + 1);
+  await store.list("Ann", 10);
+  await store.delete(next);
+  await store.delete(id);
+  await store.create(id, record);
+  await store.deleteAll("Ann", undefined, 10);
+}
+
+describe.skipIf(!hasRedisServer)("ready()", () => {
+  let server: RedisServer;
+  let backends: RedisSessionBackend[];
+
+  beforeAll(async () => {
+    server = await RedisServer.start();
+  });
+  beforeEach(async () => {
+    backends = [];
+    await grant(...RIGHTS.split(" "));
+  });
+  afterEach(async () => {
+    await Promise.all(backends.map((backend) => backend.close()));
+    await server.command("CONFIG", "SET", "maxmemory", "0", "maxmemory-policy", "noeviction");
+    await server.command("FLUSHALL");
+  });
+  afterAll(() => server[Symbol.asyncDispose]());
+
+  async function grant(...rights: string[]): Promise<void> {
+    await server.command("ACL", "SETUSER", USER, "reset", "on", ">password", ...rights);
+    // The scripts are to be sent again, so that EVAL is needed too.
+    await server.command("SCRIPT", "FLUSH");
+  }
+
+  const url = (user = `${USER}:password@`): string => server.url.replace("//", `//${user}`);
+
+  function open(source: string | RedisLike = url(), prefix = PREFIX): RedisSessionBackend {
+    const backend = new RedisSessionBackend(source, { prefix });
+    backends.push(backend);
+    return backend;
+  }
+
+  test("is content with the rights in the guide, and leaves next to nothing behind", async () => {
+    using warn = quiet("warn");
+    await open().ready();
+    expect(warn).not.toHaveBeenCalled();
+    const keys = (await server.command("KEYS", "*")) as string[];
+    expect(keys).toHaveLength(1);
+    expect(await server.command("PTTL", keys[0] ?? "")).toBeWithin(1, 61_001);
+    await live(open());
+  });
+
+  test.each(Object.keys(COMMANDS))(
+    "names a right that is missing, without which nothing works: %s",
+    async (name) => {
+      await grant(...RIGHTS.split(" ").filter((right) => right !== `+${name.toLowerCase()}`));
+      expect(await open().ready().then(String, String)).toBe(
+        `Error: Redis at 127.0.0.1:${server.port} does not let its user ${USER} run ${name}. ` +
+          `Allow it: ACL SETUSER ${USER} +${name.toLowerCase()}`,
+      );
+      expect(await live(open()).then(String, String)).toMatch(
+        /(NOPERM|can't run this command|ACL failure).*[^.]\. `await backend\.ready\(\)` names the rights that the user lacks\.$/,
+      );
+    },
+  );
+
+  test("names all rights that are missing", async () => {
+    await grant("~bunpie:*", "+@read", "+@scripting");
+    expect(await open().ready().then(String, String)).toContain(
+      `run PEXPIRE, SET, TIME, UNLINK, ZADD, ZREM. Allow it: ACL SETUSER ${USER} +pexpire +set +time +unlink`,
+    );
+  });
+
+  test.each(["~other:*", "~bunpie:session:*", "%R~bunpie:*"])(
+    "names the keys that the user may not use, where they are %s",
+    async (keys) => {
+      await grant(...RIGHTS.replace("~bunpie:*", keys).split(" "));
+      expect(await open().ready().then(String, String)).toBe(
+        `Error: Redis at 127.0.0.1:${server.port} does not let its user ${USER} use keys that begin with ` +
+          `"bunpie:". Allow it: ACL SETUSER ${USER} ~bunpie:*`,
+      );
+    },
+  );
+
+  test("names a placeholder for the user of a client of the app's own", async () => {
+    const client = new Bun.RedisClient(url());
+    await grant("~*", "+@all", "-time");
+    expect(await open(client).ready().then(String, String)).toBe(
+      "Error: Redis does not let its user NAME run TIME. Allow it: ACL SETUSER NAME +time",
+    );
+    client.close();
+  });
+
+  test("names what is wrong with the password, and with a server that is away", async () => {
+    expect(
+      await open(url(`${USER}:wrong@`))
+        .ready()
+        .then(String, String),
+    ).toContain("it does not accept the URL's user name and password (WRONGPASS");
+    expect(await open("redis://127.0.0.1:1").ready().then(String, String)).toContain(
+      "nothing listens there",
+    );
+  });
+
+  test.each(["allkeys-lru", "volatile-ttl"])(
+    "warns of a policy that drops sessions: %s",
+    async (policy) => {
+      using warn = quiet("warn");
+      await server.command("CONFIG", "SET", "maxmemory-policy", policy);
+      await open(server.url).ready();
+      expect(warn).not.toHaveBeenCalled();
+      await server.command("CONFIG", "SET", "maxmemory", "1gb");
+      await open().ready();
+      expect(warn).not.toHaveBeenCalled();
+      await open(server.url).ready();
+      expect(warn.mock.calls).toEqual([
+        [
+          `Redis at 127.0.0.1:${server.port} has the maxmemory-policy ${policy}: when its memory is full, it drops ` +
+            "sessions that are in use. Set it to noeviction.",
+        ],
+      ]);
+      await grant(...RIGHTS.split(" "), "+info");
+      await open().ready();
+      expect(warn).toHaveBeenCalledTimes(2);
+    },
+  );
+
+  test("says so if the server refuses to write", async () => {
+    await server.command("CONFIG", "SET", "maxmemory", "1");
+    expect(await open().ready().then(String, String)).toContain(
+      `Redis at 127.0.0.1:${server.port} refuses to write: OOM command not allowed`,
+    );
+  });
+
+  test("fails on a backend that is closed", async () => {
+    const backend = open();
+    await backend.close();
+    expect(await backend.ready().then(String, String)).toBe("Error: The session store is closed.");
+  });
+
+  test("says so if the server is a replica", async () => {
+    await using replica = await RedisServer.start("--replicaof", "127.0.0.1", "1");
+    expect(await open(replica.url).ready().then(String, String)).toBe(
+      `Error: Redis at 127.0.0.1:${replica.port} is a replica. Give the URL of the primary.`,
+    );
+  });
+});
+
+if (hasRedisServer) {
+  describe("a user with the rights in the guide", async () => {
+    const server = await RedisServer.prepare();
+    beforeAll(async () => {
+      await server.start();
+      await server.command("ACL", "SETUSER", USER, "on", ">password", ...RIGHTS.split(" "));
+    });
+    afterAll(() => server[Symbol.asyncDispose]());
+
+    testSessionBackend("RedisSessionBackend", (now) => {
+      const url = server.url.replace("//", `//${USER}:password@`);
+      return new RedisSessionBackend(url, { prefix: `${PREFIX}${randomId()}:`, now });
+    });
+  });
+}
+
+/** What is found wrong with a server that answers so. */
+async function check(hello: unknown, script: () => unknown = () => []): Promise<string> {
+  const client: RedisLike = {
+    send: async (command) => (command === "HELLO" ? hello : script()),
+  };
+  const account = { server: "Redis", user: "app" };
+  return checkServer(client, account, "bunpie:").then(String, String);
+}
+
+/** A script that the server answers with an error. */
+function failing(message: string): () => never {
+  return () => {
+    throw new Error(message);
+  };
+}
+
+describe("the check of a server", () => {
+  const HELLO = { server: "redis", version: "7.0.15", mode: "standalone", role: "master" };
+
+  test("reads what HELLO says in either version of the protocol", async () => {
+    const old = { ...HELLO, version: "6.2.14" };
+    for (const reply of [old, Object.entries(old).flat()]) {
+      expect(await check(reply)).toBe(
+        "Error: Redis has the version 6.2.14. Sessions need Redis 7.0 or newer: upgrade it.",
+      );
+    }
+  });
+
+  test.each(["7.0.15", "7.4.0", "8.0.1", "10.0"])("is content with version %s", async (version) => {
+    expect(await check({ ...HELLO, version })).toBe("undefined");
+  });
+
+  test("says so if it is a Sentinel", async () => {
+    expect(await check({ ...HELLO, mode: "sentinel" })).toBe(
+      "Error: Redis is a Sentinel. Give the URL of the primary that it watches.",
+    );
+  });
+
+  test("says so if it is the wrong node of a cluster", async () => {
+    expect(await check({ ...HELLO, mode: "cluster" }, failing("MOVED 3999 10.0.0.2:6379"))).toBe(
+      'Error: Redis is a node of a cluster, and does not hold the prefix "bunpie:": MOVED 3999 10.0.0.2:6379. ' +
+        "Give the URL of the node that does.",
+    );
+  });
+
+  test("passes on what else it says", async () => {
+    expect(await check(HELLO, failing("LOADING Redis is loading the dataset in memory"))).toBe(
+      "Error: LOADING Redis is loading the dataset in memory",
+    );
+  });
+});

@@ -1,0 +1,104 @@
+import { Database } from "bun:sqlite";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { statSync } from "node:fs";
+
+import { emptyLog, limitLog } from "../../../src/backends/sqlite/log.ts";
+import { Folder } from "../../support/folder.ts";
+
+const MEGABYTE = 2 ** 20;
+
+let folder: Folder;
+let path: string;
+let client: Database;
+let reader: Database;
+
+beforeEach(() => {
+  folder = new Folder();
+  path = folder.file("t.db");
+  client = open();
+  client.run("CREATE TABLE t (text)");
+  reader = open();
+});
+afterEach(() => {
+  client.close();
+  reader.close();
+  folder.remove();
+});
+
+function open(): Database {
+  const database = new Database(path);
+  database.run("PRAGMA journal_mode = WAL");
+  return database;
+}
+
+function insert(bytes: number): void {
+  client.run("INSERT INTO t VALUES (zeroblob(?))", [bytes]);
+}
+
+function logSize(): number {
+  return statSync(`${path}-wal`).size;
+}
+
+/** Lets the log grow while somebody reads. */
+function readMeanwhile(work: () => void): void {
+  reader.run("BEGIN");
+  reader.query("SELECT count(*) FROM t").get();
+  work();
+  reader.run("COMMIT");
+}
+
+describe("limitLog", () => {
+  test("has the log moved into the file when it has 1.6 MB", () => {
+    limitLog(client);
+    for (let round = 0; round < 100; round++) insert(50_000);
+    expect(logSize()).toBeLessThan(2 * MEGABYTE);
+  });
+
+  test("has a log that a long reader made grow cut to 4 MB, two commits after the reader is gone", () => {
+    limitLog(client);
+    readMeanwhile(() => insert(10 * MEGABYTE));
+    expect(logSize()).toBeGreaterThan(10 * MEGABYTE);
+    insert(1);
+    insert(1);
+    expect(logSize()).toBe(4 * MEGABYTE);
+  });
+});
+
+describe("emptyLog", () => {
+  test("moves all of the log, so that the next commit begins it anew", () => {
+    readMeanwhile(() => insert(MEGABYTE));
+    const size = logSize();
+    expect(emptyLog(client)).toBe(true);
+    insert(MEGABYTE / 2);
+    expect(logSize()).toBe(size);
+  });
+
+  test("returns false while somebody reads, without waiting", () => {
+    reader.run("PRAGMA busy_timeout = 60000");
+    readMeanwhile(() => {
+      insert(1);
+      expect(emptyLog(client)).toBe(false);
+    });
+    expect(emptyLog(client)).toBe(true);
+  });
+
+  test("returns false where the log cannot be moved: in the middle of a transaction", () => {
+    client.run("BEGIN");
+    insert(1);
+    expect(emptyLog(client)).toBe(false);
+    client.run("COMMIT");
+  });
+
+  test("leaves the log to a replicator that has switched SQLite's own moving off", () => {
+    client.run("PRAGMA wal_autocheckpoint = 0");
+    insert(1);
+    const { size } = statSync(path);
+    expect(emptyLog(client)).toBe(false);
+    expect(statSync(path).size).toBe(size);
+  });
+
+  test("returns false where there is no log", () => {
+    using memory = new Database(":memory:");
+    expect(emptyLog(memory)).toBe(false);
+  });
+});
