@@ -9,7 +9,7 @@ import { App } from "../src/app/app.ts";
 import { SqliteSessionBackend } from "../src/backends/sqlite/backend.ts";
 import { createId, hashId } from "../src/session/id.ts";
 import { CLOCK_TOLERANCE } from "../src/store/sweeper.ts";
-import { longestStall } from "../tests/support/stall.ts";
+import { longestStall } from "../tests/support/processes/stall.ts";
 
 const CLIENTS = 16;
 const LIVE = 2_000;

@@ -33,18 +33,17 @@ export function checkEach<Trial, Case>(
 
 /**
  * Makes a test of every sentence. Each begins a trial of its own, so that they can run side by side.
- * Without `begin` there is nothing to test, and each is skipped.
  */
 export function describeContract<Trial extends AsyncDisposable>(
   contract: Contract<Trial>,
-  begin?: () => Promise<Trial>,
+  begin: () => Promise<Trial>,
 ): void {
   for (const [subject, sentences] of Object.entries(contract)) {
     describe(subject, () => {
       for (const [sentence, check] of Object.entries(sentences)) {
-        test.skipIf(begin === undefined)(sentence, async () => {
-          await using trial = await begin?.();
-          if (trial !== undefined) await check(trial);
+        test(sentence, async () => {
+          await using trial = await begin();
+          await check(trial);
         });
       }
     });

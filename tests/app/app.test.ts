@@ -6,7 +6,7 @@ import { App, html, HttpError, InMemorySessionBackend, SESSION_TIMEOUT, Sessions
 import { TestClient } from "../../src/testing/client.ts";
 import { FakeClock } from "../support/clock.ts";
 import { quiet } from "../support/quiet.ts";
-import { TappedStore } from "../support/tapped-store.ts";
+import { TappedStore } from "../support/stores/tapped-store.ts";
 
 /** A backend of two methods over a Map, which can be made to fail and to wait. */
 class Backend implements SessionBackend {

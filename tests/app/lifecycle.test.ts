@@ -10,9 +10,9 @@ import { READ_BY_BUN } from "../../src/app/dispatch.ts";
 import { TestClient } from "../../src/testing/client.ts";
 import { FakeClock } from "../support/clock.ts";
 import { Connection } from "../support/connection.ts";
+import { ServedApp } from "../support/processes/served-app.ts";
 import { quiet } from "../support/quiet.ts";
 import { head } from "../support/raw.ts";
-import { ServedApp } from "../support/served-app.ts";
 
 const ROUTES = [
   "  /         any verb",
@@ -344,6 +344,16 @@ describe("close", () => {
     await app.begun.promise;
     await app.close();
     expect(await response).toBe("cut off");
+  });
+
+  test("cuts off who has sent half a head after `shutdownTimeout`", async () => {
+    const app = new Slow({ shutdownTimeout: 1 });
+    const connection = await Connection.open(Number(app.listen(0).port));
+    connection.send(head("GET / HTTP/1.1", { connection: "keep-alive" }));
+    await connection.answer();
+    connection.send("GET / HTTP/1.1\r\nhost: lo");
+    await app.close();
+    expect(await connection.answer()).toBeUndefined();
   });
 
   test("can be called again, and on an app that is not served", async () => {

@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { AppProcess, freePort } from "../support/app-process.ts";
-import { Browser, hasBrowser } from "../support/browser.ts";
+import { AppProcess, freePort } from "../support/processes/app-process.ts";
+import { Browser, hasBrowser } from "../support/processes/browser.ts";
 
 const DAY = 24 * 60 * 60;
 const SHOP = join(import.meta.dir, "../../examples/shop/app.ts");
-const TIMEOUT = 30_000;
+const TIMEOUT = 120_000;
 
 describe.skipIf(!hasBrowser)("the shop, in Chromium", () => {
   let folder: string;

@@ -1,4 +1,4 @@
-import { pick, seededRandom } from "../support/random.ts";
+import { pick, seededRandom } from "../support/arbitraries/random.ts";
 import type { Exchange, History, Page } from "./checker/history.ts";
 import { KEYS } from "./checker/history.ts";
 

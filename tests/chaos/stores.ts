@@ -1,9 +1,9 @@
 import { Database } from "bun:sqlite";
 
 import { Folder } from "../support/folder.ts";
-import { PostgresServer } from "../support/postgres-server.ts";
-import { RedisServer } from "../support/redis-server.ts";
-import { TcpProxy } from "../support/tcp-proxy.ts";
+import { PostgresServer } from "../support/servers/postgres-server.ts";
+import { RedisServer } from "../support/servers/redis-server.ts";
+import { TcpProxy } from "../support/servers/tcp-proxy.ts";
 
 /** Whole numbers below the limit. */
 export type Random = (limit: number) => number;

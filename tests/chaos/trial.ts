@@ -1,4 +1,4 @@
-import { seededRandom } from "../support/random.ts";
+import { seededRandom } from "../support/arbitraries/random.ts";
 import { Client } from "./checker/client.ts";
 import type { History } from "./checker/history.ts";
 import type { Verdict } from "./checker/judge.ts";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { TestClient } from "../../src/testing/client.ts";
-import { AppProcess } from "../support/app-process.ts";
+import { AppProcess } from "../support/processes/app-process.ts";
 
 const EXAMPLES = join(import.meta.dir, "../../examples");
 const folder = mkdtempSync(join(tmpdir(), "examples-"));

@@ -7,14 +7,14 @@ import type { Session } from "../../src/session/session.ts";
 import type { SessionBackend } from "../../src/store/backend.ts";
 import { SessionStore } from "../../src/store/session-store.ts";
 import { CLOCK_TOLERANCE } from "../../src/store/sweeper.ts";
-import { BACKENDS, SWEPT_STORES } from "../support/backends.ts";
 import { FakeClock } from "../support/clock.ts";
-import type { CookieNews, Deed } from "../support/lifetime-model.ts";
-import { ABSOLUTE, IDLE, ModelSession, REMEMBERED } from "../support/lifetime-model.ts";
+import { BACKENDS, SWEPT_STORES } from "../support/stores/backends.ts";
+import type { Watched } from "../support/stores/watched-backend.ts";
+import { watch } from "../support/stores/watched-backend.ts";
 import { sessionCookies, Visitor } from "../support/visitor.ts";
-import type { Watched } from "../support/watched-backend.ts";
-import { watch } from "../support/watched-backend.ts";
 import { guarantee, number } from "./figure.ts";
+import type { CookieNews, Deed } from "./lifetime-model.ts";
+import { ABSOLUTE, IDLE, ModelSession, REMEMBERED } from "./lifetime-model.ts";
 
 const SECOND = 1000;
 const HOUR = 60 * 60 * SECOND;
@@ -94,6 +94,7 @@ class Life {
     this.#clock = clock;
     this.#tally = tally;
     this.#sessions = new Sessions({
+      storeTimeout: 60_000,
       backend: this.#watched.backend,
       now: clock.now,
       timeout: IDLE / SECOND,
@@ -199,7 +200,9 @@ describe.each(BACKENDS)("sessions on a clock that is set back and forth, on %s",
     {
       id: "G16",
       name: `sessions end when their idle timeout or absolute lifetime is over, and no sooner: ${name}`,
-      quick: 300,
+      quick: 60,
+      on: name,
+      gate: 300,
       full: 10_000,
       of: "schedules",
     },

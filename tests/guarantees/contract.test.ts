@@ -7,20 +7,20 @@ import type { Check, Contract } from "../../src/testing/contract.ts";
 import { SESSION_STORE } from "../../src/testing/store-contract.ts";
 import type { StoreTrial } from "../../src/testing/store-trial.ts";
 import { beginTrial } from "../../src/testing/trial.ts";
-import { checkBackendSequences } from "../support/backend-commands.ts";
-import { LiveObjectBackend, PAIRS, STORES } from "../support/backends.ts";
 import { FakeClock } from "../support/clock.ts";
-import { POSTGRES_STORES } from "../support/postgres-store.ts";
-import { checkStoreSequences } from "../support/store-commands.ts";
+import { LiveObjectBackend, PAIRS, STORES } from "../support/stores/backends.ts";
+import { POSTGRES_STORES } from "../support/stores/postgres-store.ts";
+import { checkBackendSequences } from "./backend-commands.ts";
 import { guarantee, number } from "./figure.ts";
+import { checkStoreSequences } from "./store-commands.ts";
 
-const SEQUENCES = { quick: 100, full: 2_000, of: "random sequences of commands" };
+const SEQUENCES = { quick: 20, gate: 100, full: 2_000, of: "random sequences of commands" };
 
 describe.each([...STORES, ...POSTGRES_STORES])(
   "whatever is asked, one after the other, of %s",
   (name, create) => {
     guarantee(
-      { id: "G21", name: `a store answers as its contract says: ${name}`, ...SEQUENCES },
+      { id: "G21", name: `a store answers as its contract says: ${name}`, on: name, ...SEQUENCES },
       async (trial) => {
         const clock = new FakeClock();
         const store = create(clock.now);
@@ -31,7 +31,12 @@ describe.each([...STORES, ...POSTGRES_STORES])(
     );
 
     guarantee(
-      { id: "G21", name: `a store answers so on the system's clock too: ${name}`, ...SEQUENCES },
+      {
+        id: "G21",
+        name: `a store answers so on the system's clock too: ${name}`,
+        on: name,
+        ...SEQUENCES,
+      },
       async (trial) => {
         const store = create(Date.now);
         await checkStoreSequences({ store }, trial.runs);
@@ -44,7 +49,12 @@ describe.each([...STORES, ...POSTGRES_STORES])(
 
 describe.each(PAIRS)("whatever is asked of the store that is made of %s", (name, create) => {
   guarantee(
-    { id: "G21", name: `a store made of two methods answers alike: ${name}`, ...SEQUENCES },
+    {
+      id: "G21",
+      name: `a store made of two methods answers alike: ${name}`,
+      on: name,
+      ...SEQUENCES,
+    },
     async (trial) => {
       const clock = new FakeClock();
       const store = new LoadSaveStore(create(clock.now), clock.now);
@@ -63,7 +73,12 @@ const KEEPING_THEIR_WORD = [
 
 describe.each(KEEPING_THEIR_WORD)("whatever is loaded and saved, by %s", (name, create) => {
   guarantee(
-    { id: "G21", name: `load gives what save was last told to keep: ${name}`, ...SEQUENCES },
+    {
+      id: "G21",
+      name: `load gives what save was last told to keep: ${name}`,
+      on: name,
+      ...SEQUENCES,
+    },
     async (trial) => {
       const clock = new FakeClock();
       const backend = create(clock.now);
@@ -79,7 +94,8 @@ describe.each(STORES)("the contract, sentence by sentence, of %s", (name, create
     {
       id: "G21",
       name: `every sentence of the contract holds: ${name}`,
-      quick: 60,
+      on: name,
+      gate: 60,
       full: 60,
       of: "cases",
     },

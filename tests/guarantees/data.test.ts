@@ -13,10 +13,10 @@ import type { OpenSession } from "../../src/session/open-session.ts";
 import type { SessionData } from "../../src/store/backend.ts";
 import type { MaybePromise } from "../../src/store/maybe-promise.ts";
 import { TestClient } from "../../src/testing/client.ts";
-import { BACKENDS, MapBackend } from "../support/backends.ts";
-import { damage, damagedData } from "../support/damage.ts";
-import { flashName, jsonValue, sessionData } from "../support/json-arbitraries.ts";
+import { flashName, jsonValue, sessionData } from "../support/arbitraries/json-arbitraries.ts";
 import { quiet } from "../support/quiet.ts";
+import { BACKENDS, MapBackend } from "../support/stores/backends.ts";
+import { damage, damagedData } from "./damage.ts";
 import type { Trial } from "./figure.ts";
 import { guarantee, number } from "./figure.ts";
 
@@ -124,7 +124,8 @@ describe("any data", () => {
       id: "G13",
       name: "what a session holds comes back as it was, hostile keys and values included",
       of: "sessions",
-      quick: 5_000,
+      quick: 1_000,
+      gate: 5_000,
       full: 1_000_000,
     },
     async (trial) => {
@@ -144,11 +145,17 @@ describe("any data", () => {
         id: "G13",
         name: `so do changes that two requests make at once, and messages, on ${name}`,
         of: "sessions",
-        quick: 500,
+        quick: 100,
+        on: name,
+        gate: 500,
         full: 20_000,
       },
       async (trial) => {
-        const sessions = new Sessions({ backend: create(Date.now), sweepInterval: 0 });
+        const sessions = new Sessions({
+          backend: create(Date.now),
+          sweepInterval: 0,
+          storeTimeout: 60_000,
+        });
         let done = 0;
         const property = fc.asyncProperty(
           sessionData,
@@ -266,7 +273,8 @@ describe("any damage", () => {
       id: "G13",
       name: "a damaged row is no session and an event, and no page fails because of it",
       of: "rows",
-      quick: 1_000,
+      quick: 200,
+      gate: 1_000,
       full: 100_000,
     },
     async (trial) => {
@@ -310,7 +318,8 @@ describe("any damage", () => {
       id: "G13",
       name: "whatever else a load() of one's own gives is no session, and fails no page either",
       of: "rows",
-      quick: 1_000,
+      quick: 200,
+      gate: 1_000,
       full: 100_000,
     },
     async (trial) => {

@@ -4,12 +4,12 @@ import { App } from "../../src/app/app.ts";
 import { READ_BY_BUN } from "../../src/app/dispatch.ts";
 import { AppRequest } from "../../src/app/request.ts";
 import { Sessions } from "../../src/http/sessions.ts";
-import { namesIn, nearlyLike, ODD_NAMES, pathsOf } from "../support/hostile-paths.ts";
+import { pick } from "../support/arbitraries/random.ts";
+import { scramble } from "../support/arbitraries/spoil.ts";
 import { quiet } from "../support/quiet.ts";
-import { pick } from "../support/random.ts";
 import { exchange, statusesOf } from "../support/raw.ts";
-import { scramble } from "../support/spoil.ts";
 import { guarantee, number } from "./figure.ts";
+import { namesIn, nearlyLike, ODD_NAMES, pathsOf } from "./hostile-paths.ts";
 
 const VERBS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
 
@@ -211,6 +211,7 @@ describe("D1: a name from the wire reaches nothing but pages", () => {
       id: "G14",
       name: "a path reaches the page whose name it spells, and nothing else that the app or the language holds",
       quick: PATHS.length,
+      gate: PATHS.length,
       full: PATHS.length,
       of: "hostile paths, by 7 verbs each",
     },
@@ -230,7 +231,8 @@ describe("D1: a name from the wire reaches nothing but pages", () => {
     {
       id: "G14",
       name: "a path that was tampered with reaches the page that it spells then, or none",
-      quick: 20_000,
+      quick: 5_000,
+      gate: 20_000,
       full: 1_000_000,
       of: "paths",
     },
@@ -252,7 +254,8 @@ describe("D1: a name from the wire reaches nothing but pages", () => {
     {
       id: "G14",
       name: "a request target in whatever bytes, sent over a socket, reaches a page that it spells, or none",
-      quick: 500,
+      quick: 100,
+      gate: 500,
       full: 20_000,
       of: "connections",
     },

@@ -6,9 +6,9 @@ import type { SessionRecord } from "../../src/store/record.ts";
 import type { SessionStore } from "../../src/store/session-store.ts";
 import { FakeClock } from "../support/clock.ts";
 import { Folder } from "../support/folder.ts";
-import { combinations, programs, tryAll } from "../support/overlap/exhaustive.ts";
-import type { Step } from "../support/overlap/plan.ts";
 import { guarantee } from "./figure.ts";
+import { combinations, programs, tryAll } from "./overlap/exhaustive.ts";
+import type { Step } from "./overlap/plan.ts";
 
 const folder = new Folder();
 afterAll(() => folder.remove());
@@ -86,14 +86,16 @@ function* pairsOf(
 }
 
 describe.each([
-  ["memory", inMemory, 2, 4],
-  ["two SQLite connections", onFile, 2, 3],
-] as const)("every order of two requests' steps, on %s", (name, share, quick, full) => {
+  ["memory", inMemory, 2, 2, 4],
+  ["two SQLite connections", onFile, undefined, 2, 3],
+] as const)("every order of two requests' steps, on %s", (name, share, quick, gate, full) => {
   guarantee(
     {
       id: "G24",
       name: `no order of two requests' steps brings anything back, loses a key or writes under a dead id: ${name}`,
       quick,
+      on: name,
+      gate,
       full,
       of: "steps that the two programs have at most",
     },
@@ -105,7 +107,6 @@ describe.each([
       );
       trial.note(`${short.length} programs, ${sets} pairs, each with and without a login before`);
       trial.never("schedules that break a rule", faults, schedules);
-      console.info(`G24, ${name}: ${schedules} schedules of ${sets} pairs`);
     },
   );
 });
@@ -115,7 +116,7 @@ describe("every order of three requests' steps", () => {
     {
       id: "G24",
       name: "no order of three requests' steps brings anything back, loses a key or writes under a dead id",
-      quick: 2,
+      gate: 2,
       full: TRIPLES.length,
       of: "programs, of which any three are tried",
     },

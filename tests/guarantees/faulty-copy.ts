@@ -45,7 +45,7 @@ export class FaultyCopy implements Disposable {
       cwd: this.#folder.path,
       env: {
         ...process.env,
-        GUARANTEES: "",
+        TRIALS: "gate",
         NO_COLOR: "1",
         FORCE_COLOR: undefined,
         // A test that breaks off leaves its files behind: here they go with the copy.

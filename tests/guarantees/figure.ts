@@ -1,16 +1,16 @@
 import { expect, test } from "bun:test";
 
-import { seededRandom } from "../support/random.ts";
+import { seededRandom } from "../support/arbitraries/random.ts";
+import { TRIALS } from "../support/trials.ts";
 
-/** What `bun run guarantees` sets: the full sizes, and where random choices begin. */
-const IS_FULL = process.env["GUARANTEES"] === "full";
+/** Where random choices begin. */
 const SEED = Number(process.env["SEED"] ?? 1);
 
-const QUICK_TIMEOUT = 60_000;
-const FULL_TIMEOUT = 30 * 60_000;
+/** How long a figure may take, in milliseconds. It ends what hangs, and nothing else. */
+const TIMEOUT = TRIALS === "full" ? 30 * 60_000 : 10 * 60_000;
 
-/** A figure that measures time is held to its limit where nothing else runs, and loosely beside others. */
-const SLACK = IS_FULL ? 1 : 50;
+/** A limit on time is 50 times as high in a suite, whose machine may be busy with anything. */
+export const SLACK = TRIALS === "full" ? 1 : 50;
 
 /** Something that is promised, and how often it is tried. */
 export interface Figure {
@@ -18,11 +18,28 @@ export interface Figure {
   readonly id: string;
   /** What holds, as a sentence: "a visitor without a cookie costs nothing". */
   readonly name: string;
-  /** How many trials there are in `bun test`, and how many in `bun run guarantees`. */
-  readonly quick: number;
+  /** The part of the name that says what it is tried on, if there are others: "SqliteSessionBackend". */
+  readonly on?: string;
+  /** How many trials `bun run test` makes. Without it, none: they take seconds. */
+  readonly quick?: number | undefined;
+  /** How many `bun run check` makes, and `bun test`. */
+  readonly gate: number;
+  /** How many `bun run guarantees` makes. */
   readonly full: number;
   /** What the trials are, in the plural: "requests". */
   readonly of: string;
+}
+
+/** One thing that came out. Without a value it is a fact that is no promise by itself. */
+export interface Outcome {
+  readonly what: string;
+  /** As people read it: "0 in 1,000", "4.2 ms". */
+  readonly value?: string;
+  /** How often it was seen, of how often it could have been. */
+  readonly count?: number;
+  readonly outOf?: number;
+  /** What a measured value may be at most: "10 ms". */
+  readonly limit?: string;
 }
 
 /** What a figure's process tells `bun run guarantees`. */
@@ -31,7 +48,7 @@ export type Report =
   | { readonly type: "progress"; readonly done: number }
   | {
       readonly type: "ended";
-      readonly outcomes: readonly string[];
+      readonly outcomes: readonly Outcome[];
       readonly seconds: number;
       /** What did not hold, if something did not. */
       readonly failure: string | undefined;
@@ -45,10 +62,10 @@ export class Trial {
   readonly seed = SEED;
   /** Whole numbers below the limit that is asked for. */
   readonly random = seededRandom(SEED);
-  readonly outcomes: string[] = [];
+  readonly outcomes: Outcome[] = [];
 
   constructor(figure: Figure) {
-    this.size = sizeOf(figure);
+    this.size = figure[TRIALS] ?? 0;
   }
 
   /** For `fc.assert`: as many runs as there are trials, from the seed. */
@@ -65,29 +82,31 @@ export class Trial {
   never(what: string, cases: number | readonly unknown[], outOf = this.size): void {
     if (typeof cases === "number") expect(cases, what).toBe(0);
     else expect(cases.slice(0, 3), what).toEqual([]);
-    this.outcomes.push(`0 ${what} in ${number(outOf)}`);
+    this.outcomes.push({ what, value: `0 in ${number(outOf)}`, count: 0, outOf });
   }
 
   /** Checks that something happened every time: `always("opened", opened)`. */
   always(what: string, count: number, outOf = this.size): void {
     expect(count, what).toBe(outOf);
-    this.outcomes.push(`${what}: ${number(count)} of ${number(outOf)}`);
+    this.outcomes.push({ what, value: `${number(count)} of ${number(outOf)}`, count, outOf });
   }
 
   /** Checks a measured value, such as `atMost("longest stall", 4.2, 10, "ms")`. */
   atMost(what: string, value: number, limit: number, unit: string): void {
     expect(value, what).toBeLessThanOrEqual(limit * SLACK);
-    this.outcomes.push(`${what} ${number(value)} ${unit} (limit ${number(limit)})`);
+    const [measured, most] = [value, limit].map((each) => `${number(each)} ${unit}`);
+    this.outcomes.push({ what, value: measured ?? "", limit: most ?? "" });
   }
 
   /** Keeps a fact that is no promise by itself. */
   note(fact: string): void {
-    this.outcomes.push(fact);
+    this.outcomes.push({ what: fact });
   }
 }
 
-/** A test that shows a figure: small in `bun test`, in full size in `bun run guarantees`. */
+/** A test that shows a figure, at the size of this run, if it has one. */
 export function guarantee(figure: Figure, show: (trial: Trial) => Promise<void> | void): void {
+  if (figure[TRIALS] === undefined) return;
   test(
     `${figure.id}: ${figure.name}`,
     async () => {
@@ -106,7 +125,7 @@ export function guarantee(figure: Figure, show: (trial: Trial) => Promise<void> 
       }
       end();
     },
-    IS_FULL ? FULL_TIMEOUT : QUICK_TIMEOUT,
+    TIMEOUT,
   );
 }
 
@@ -114,11 +133,6 @@ export function guarantee(figure: Figure, show: (trial: Trial) => Promise<void> 
 function reasonOf(error: unknown): string {
   const reasons = error instanceof Error && error.cause ? [error.cause, error] : [error];
   return reasons.map((reason) => Bun.stripANSI(String(reason)).replaceAll(/\s+/g, " ")).join(" ");
-}
-
-/** How many trials a figure has in this run. */
-export function sizeOf({ quick, full }: Figure): number {
-  return IS_FULL ? full : quick;
 }
 
 /** A number as people read it, to two decimals. */

@@ -6,18 +6,18 @@ import { InMemorySessionBackend } from "../../src/backends/memory/backend.ts";
 import { SqliteSessionBackend } from "../../src/backends/sqlite/backend.ts";
 import { Sessions } from "../../src/http/sessions.ts";
 import type { SessionStore } from "../../src/store/session-store.ts";
-import { hostileCookies } from "../support/hostile-cookies.ts";
-import { idFrom, idsFrom, keyOf, plant, variantsOf } from "../support/ids.ts";
-import { LONG_COOKIES } from "../support/long-cookies.ts";
+import type { Random } from "../support/arbitraries/random.ts";
+import { pick } from "../support/arbitraries/random.ts";
+import { scramble } from "../support/arbitraries/spoil.ts";
 import { quiet } from "../support/quiet.ts";
-import type { Random } from "../support/random.ts";
-import { pick } from "../support/random.ts";
 import { exchange, statusesOf } from "../support/raw.ts";
-import { isSpeltRight, valuesIn } from "../support/reference-cookie.ts";
-import { scramble } from "../support/spoil.ts";
-import { TappedStore } from "../support/tapped-store.ts";
+import { TappedStore } from "../support/stores/tapped-store.ts";
 import type { Trial } from "./figure.ts";
 import { guarantee, number } from "./figure.ts";
+import { hostileCookies } from "./hostile-cookies.ts";
+import { idFrom, idsFrom, keyOf, plant, variantsOf } from "./ids.ts";
+import { LONG_COOKIES } from "./long-cookies.ts";
+import { isSpeltRight, valuesIn } from "./reference-cookie.ts";
 
 const KB = 1024;
 const START = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
@@ -85,7 +85,8 @@ describe("a Cookie header", () => {
     {
       id: "G1",
       name: "a Cookie header that was tampered with opens the session that it names exactly, or none; a malformed id is not looked up",
-      quick: 100_000,
+      quick: 20_000,
+      gate: 100_000,
       full: 10_000_000,
       of: "Cookie headers",
     },
@@ -130,7 +131,8 @@ describe("a Cookie header", () => {
     {
       id: "G1",
       name: "a Cookie header in whatever bytes, sent over a socket, is answered with 200, 400 or 431",
-      quick: 1_000,
+      quick: 200,
+      gate: 1_000,
       full: 20_000,
       of: "connections",
     },
@@ -172,7 +174,7 @@ describe("a Cookie header", () => {
     {
       id: "G1",
       name: "a Cookie header takes no more time than its length justifies",
-      quick: 20,
+      gate: 20,
       full: 1_000,
       of: "measurements of each of 17 shapes",
     },
@@ -218,7 +220,7 @@ class Site extends App<{ visits: number }> {
 
 /** Tries all variants of these ids, and the ids themselves. */
 async function tryVariants(trial: Trial, backend: SessionStore, ids: readonly string[]) {
-  const sessions = new Sessions({ backend });
+  const sessions = new Sessions({ backend, storeTimeout: 60_000 });
   const envelope = new Envelope();
   const isOpen = async (id: string): Promise<boolean> =>
     (await sessions.open(envelope.with(`session_id=${id}`))).arrived.at === "store";
@@ -240,7 +242,8 @@ describe("an id that was not issued", () => {
     {
       id: "G2",
       name: "an id that was not issued opens nothing and leaves nothing behind",
-      quick: 20_000,
+      quick: 5_000,
+      gate: 20_000,
       full: 1_000_000,
       of: "unknown ids against a tenth as many live ones",
     },
@@ -271,7 +274,8 @@ describe("an id that was not issued", () => {
     {
       id: "G2",
       name: "an id that differs from a live one in one character opens nothing",
-      quick: 4 * VARIANTS,
+      quick: VARIANTS,
+      gate: 4 * VARIANTS,
       full: 1000 * VARIANTS,
       of: "variants of live ids",
     },
@@ -287,7 +291,7 @@ describe("an id that was not issued", () => {
     {
       id: "G2",
       name: "an id that differs from a live one in one character opens nothing in SQLite",
-      quick: VARIANTS,
+      gate: VARIANTS,
       full: 37 * VARIANTS,
       of: "variants, among as many live ids",
     },

@@ -8,15 +8,15 @@ import type { SessionBackend } from "../../src/store/backend.ts";
 import type { ForwardingNote, SessionRecord } from "../../src/store/record.ts";
 import { isNote } from "../../src/store/record.ts";
 import { SessionStore } from "../../src/store/session-store.ts";
-import { PAIRS } from "../support/backends.ts";
 import { FakeClock } from "../support/clock.ts";
 import { Folder } from "../support/folder.ts";
-import { interleavings } from "../support/overlap/interleavings.ts";
-import type { Rule } from "../support/overlap/ledger.ts";
-import { RULES } from "../support/overlap/ledger.ts";
-import type { Happening } from "../support/overlap/serial-order.ts";
-import { findSerialOrder } from "../support/overlap/serial-order.ts";
+import { PAIRS } from "../support/stores/backends.ts";
 import { guarantee } from "./figure.ts";
+import { interleavings } from "./overlap/interleavings.ts";
+import type { Rule } from "./overlap/ledger.ts";
+import { RULES } from "./overlap/ledger.ts";
+import type { Happening } from "./overlap/serial-order.ts";
+import { findSerialOrder } from "./overlap/serial-order.ts";
 
 const folder = new Folder();
 afterAll(() => folder.remove());
@@ -48,7 +48,9 @@ describe.each(PLACES)("requests that overlap, on %s", (name, create) => {
     {
       id: "G7",
       name: `requests that overlap bring nothing back, see nothing stale and lose nothing: ${name}`,
-      quick: 300,
+      quick: 60,
+      on: name,
+      gate: 300,
       full: 10_000,
       of: "interleavings",
     },

@@ -1,10 +1,10 @@
 import { afterAll, describe, expect } from "bun:test";
 
 import { TestClient } from "../../src/testing/client.ts";
-import { Child } from "../support/child.ts";
 import { Folder } from "../support/folder.ts";
-import { postgres, Schema } from "../support/postgres.ts";
-import { Keyspace, redis } from "../support/redis.ts";
+import { Child } from "../support/processes/child.ts";
+import { postgres, Schema } from "../support/servers/postgres.ts";
+import { Keyspace, redis } from "../support/servers/redis.ts";
 import { guarantee } from "./figure.ts";
 
 const USERS = 100;
@@ -67,7 +67,8 @@ describe("two processes that serve one port", () => {
       {
         id: "G6",
         name: `${USERS} users who wander between two servers over one ${name} store lose nothing, and a logout holds on both at once`,
-        quick: USERS * 3,
+        on: name,
+        gate: USERS * 3,
         full: USERS * 100,
         of: "visits of two requests at once",
       },

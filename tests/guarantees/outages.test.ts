@@ -6,17 +6,17 @@ import { SqliteSessionBackend } from "../../src/backends/sqlite/backend.ts";
 import type { SessionBackend } from "../../src/store/backend.ts";
 import type { MaybePromise } from "../../src/store/maybe-promise.ts";
 import type { Fetcher } from "../../src/testing/client.ts";
-import { FolderBackend } from "../support/backends.ts";
-import { Child } from "../support/child.ts";
 import { noise, overwritePage } from "../support/disk.ts";
 import { Folder } from "../support/folder.ts";
 import type { Kind } from "../support/guests.ts";
 import { askAboutDuring, Guest, GuestBook, GuestHouse, KINDS } from "../support/guests.ts";
+import { Child } from "../support/processes/child.ts";
 import { quiet } from "../support/quiet.ts";
-import { RemoteBackend, RemoteStore } from "../support/remote-store.ts";
-import type { TcpProxy } from "../support/tcp-proxy.ts";
+import type { TcpProxy } from "../support/servers/tcp-proxy.ts";
+import { FolderBackend } from "../support/stores/backends.ts";
 import type { Trial } from "./figure.ts";
 import { guarantee } from "./figure.ts";
+import { RemoteBackend, RemoteStore } from "./remote-store.ts";
 
 /** Within this time there has to be an answer: `storeTimeout`, and what a timer may be late. */
 const DEADLINE = 2_250;
@@ -75,7 +75,7 @@ async function live(trial: Trial, server: Fetcher, outage: Outage): Promise<void
   if (outage.forgets) for (const guest of guests) guest.forget();
   const recover = async (guest: Guest): Promise<void> => {
     while (!(await guest.ask("write", after))) {
-      expect(performance.now() - ended).toBeLessThan(10 * RECOVERY);
+      expect(performance.now() - ended).toBeLessThan(50 * RECOVERY);
       await Bun.sleep(5);
     }
   };
@@ -95,13 +95,12 @@ async function live(trial: Trial, server: Fetcher, outage: Outage): Promise<void
   trial.note(`${refused} were 503, the others right`);
   expect(refused > 0).toBe(outage.refused.length > 0 || outage.either !== undefined);
   trial.atMost("slowest", during.slowest, DEADLINE, "ms");
-  expect(during.slowest).toBeLessThan(2 * DEADLINE);
   trial.atMost("slowest page without a session", slowest, UNDISTURBED, "ms");
   trial.atMost("well again after", recovery, RECOVERY, "ms");
 }
 
 const GOES_ON = "what cannot be done is a 503, and all else goes on,";
-const REQUESTS = { id: "G11", quick: 20, full: 400, of: "requests" };
+const REQUESTS = { id: "G11", gate: 20, full: 400, of: "requests" };
 
 let log: ReturnType<typeof quiet>;
 let info: ReturnType<typeof quiet>;
@@ -276,7 +275,7 @@ async function startAnew(service: Service, path: string): Promise<void> {
 
 describe("an outage of SQLite", () => {
   for (const [name, fault] of FAULTS) {
-    guarantee({ ...REQUESTS, name: `${GOES_ON} while ${name}` }, async (trial) => {
+    guarantee({ ...REQUESTS, name: `${GOES_ON} while ${name}`, on: name }, async (trial) => {
       using folder = new Folder();
       const path = folder.file("sessions.db");
       using client = new Database(path);
@@ -289,21 +288,28 @@ describe("an outage of SQLite", () => {
   }
 
   if (Bun.which("prlimit") !== null) {
-    guarantee({ ...REQUESTS, name: `${GOES_ON} while the disk takes no more` }, async (trial) => {
-      using folder = new Folder();
-      await using child = new Child("serve-guests", folder.file("sessions.db"));
-      const network = new Network();
-      network.url = `http://localhost:${await child.next()}/`;
-      const tell = (message: string): Promise<unknown> => {
-        child.send(message);
-        return child.next();
-      };
-      await live(trial, network, {
-        begin: () => tell("full"),
-        end: () => tell("free"),
-        refused: WRITES,
-      });
-    });
+    guarantee(
+      {
+        ...REQUESTS,
+        name: `${GOES_ON} while the disk takes no more`,
+        on: "the disk takes no more",
+      },
+      async (trial) => {
+        using folder = new Folder();
+        await using child = new Child("serve-guests", folder.file("sessions.db"));
+        const network = new Network();
+        network.url = `http://localhost:${await child.next()}/`;
+        const tell = (message: string): Promise<unknown> => {
+          child.send(message);
+          return child.next();
+        };
+        await live(trial, network, {
+          begin: () => tell("full"),
+          end: () => tell("free"),
+          refused: WRITES,
+        });
+      },
+    );
   }
 });
 
@@ -314,7 +320,7 @@ describe("a page of a database that is overwritten", () => {
     {
       id: "G11",
       name: "gives its sessions a 503 or the right page, and no others any trouble",
-      quick: 20,
+      gate: 20,
       full: 1_000,
       of: "pages",
     },
@@ -367,16 +373,23 @@ describe("an outage of a store with a load() and a save()", () => {
   ];
 
   for (const [name, begin] of troubles) {
-    guarantee({ ...REQUESTS, name: `${GOES_ON} while a remote store ${name}` }, async (trial) => {
-      await using store = await RemoteStore.start();
-      await using service = new Service();
-      service.start(new RemoteBackend(store.network));
-      await live(trial, service, {
-        begin: () => begin(store.network),
-        end: () => store.network.pass(),
-        refused: KINDS,
-      });
-    });
+    guarantee(
+      {
+        ...REQUESTS,
+        name: `${GOES_ON} while a remote store ${name}`,
+        on: `a remote store ${name}`,
+      },
+      async (trial) => {
+        await using store = await RemoteStore.start();
+        await using service = new Service();
+        service.start(new RemoteBackend(store.network));
+        await live(trial, service, {
+          begin: () => begin(store.network),
+          end: () => store.network.pass(),
+          refused: KINDS,
+        });
+      },
+    );
   }
 
   guarantee({ ...REQUESTS, name: "a remote store that is slow is waited for" }, async (trial) => {
@@ -391,7 +404,11 @@ describe("an outage of a store with a load() and a save()", () => {
   });
 
   guarantee(
-    { ...REQUESTS, name: `${GOES_ON} while load() and save() throw at once` },
+    {
+      ...REQUESTS,
+      name: `${GOES_ON} while load() and save() throw at once`,
+      on: "load() and save() throw at once",
+    },
     async (trial) => {
       using folder = new Folder();
       await using service = new Service();

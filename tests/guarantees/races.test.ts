@@ -4,16 +4,16 @@ import { Sessions } from "../../src/http/sessions.ts";
 import { createId, hashId } from "../../src/session/id.ts";
 import type { SessionBackend } from "../../src/store/backend.ts";
 import { SESSION_TIMEOUT } from "../../src/store/backend.ts";
-import { BACKENDS } from "../support/backends.ts";
-import { Child } from "../support/child.ts";
 import { Folder } from "../support/folder.ts";
-import type { SessionLayer } from "../support/naive-sessions.ts";
-import { NaiveSessions } from "../support/naive-sessions.ts";
-import { POSTGRES_STORES } from "../support/postgres-store.ts";
-import { postgres, Schema } from "../support/postgres.ts";
-import { Keyspace, redis } from "../support/redis.ts";
-import type { Shared } from "../support/shared-backends.ts";
-import { sharedBackend } from "../support/shared-backends.ts";
+import { Child } from "../support/processes/child.ts";
+import { postgres, Schema } from "../support/servers/postgres.ts";
+import { Keyspace, redis } from "../support/servers/redis.ts";
+import { BACKENDS } from "../support/stores/backends.ts";
+import type { SessionLayer } from "../support/stores/naive-sessions.ts";
+import { NaiveSessions } from "../support/stores/naive-sessions.ts";
+import { POSTGRES_STORES } from "../support/stores/postgres-store.ts";
+import type { Shared } from "../support/stores/shared-backends.ts";
+import { sharedBackend } from "../support/stores/shared-backends.ts";
 import type { Trial } from "./figure.ts";
 import { guarantee, number } from "./figure.ts";
 
@@ -43,7 +43,11 @@ async function beginSession(backend: SessionBackend) {
 function layersOn(create: (now: () => number) => SessionBackend) {
   const [ours, theirs] = [create(Date.now), create(Date.now)];
   return [
-    { name: "ours", backend: ours, layer: new Sessions({ backend: ours, sweepInterval: 0 }) },
+    {
+      name: "ours",
+      backend: ours,
+      layer: new Sessions({ backend: ours, sweepInterval: 0, storeTimeout: 60_000 }),
+    },
     { name: "naive", backend: theirs, layer: new NaiveSessions({ backend: theirs }) },
   ] as const;
 }
@@ -88,7 +92,9 @@ describe.each([...BACKENDS, ...POSTGRES_STORES])(
       {
         id: "G6",
         name: `updates of one counter that all begin at once all count: ${backendName}`,
-        quick: 300,
+        quick: 100,
+        on: backendName,
+        gate: 300,
         full: 1_000,
         of: "updates",
       },
@@ -106,7 +112,9 @@ describe.each([...BACKENDS, ...POSTGRES_STORES])(
       {
         id: "G6",
         name: `two requests at once that set two keys lose neither: ${backendName}`,
-        quick: 300,
+        quick: 100,
+        on: backendName,
+        gate: 300,
         full: 10_000,
         of: "pairs of requests",
       },
@@ -169,7 +177,8 @@ describe.each(SHARED)("requests of four processes, on one store of %s", (kind, t
     {
       id: "G6",
       name: `updates of one counter by four processes at once all count, and each keeps its own key: ${kind}`,
-      quick: 1_000,
+      on: kind,
+      gate: 1_000,
       full: 10_000,
       of: "updates",
     },

@@ -1,72 +1,215 @@
 import { cpus } from "node:os";
 
-import type { Figure } from "./figure.ts";
+import type { Figure, Outcome } from "./figure.ts";
 import { number } from "./figure.ts";
-import { RULES } from "./rules.ts";
+import { FIGURES, KINDS, RULES } from "./rules.ts";
 import { FAULTS } from "./seeded-faults.ts";
 
 /** A figure that was tried in full, and what came out. */
 export interface Result {
   readonly figure: Figure;
-  readonly outcomes: readonly string[];
+  readonly outcomes: readonly Outcome[];
   readonly seconds: number;
   /** What did not hold, if something did not. */
   readonly failure?: string | undefined;
 }
 
+/** When and where figures were tried. */
+export interface Run {
+  readonly seed: number;
+  readonly date: string;
+  readonly machine: string;
+}
+
+/** A run that ends now, on this machine. */
+export function describeRun(seed: number): Run {
+  const [cpu] = cpus();
+  return {
+    seed,
+    date: new Date().toISOString().slice(0, 10),
+    machine: `Bun ${Bun.version}, ${cpus().length} cores (${cpu?.model})`,
+  };
+}
+
 /** What came out, in one line. */
-export function outcomeOf({ outcomes, failure }: Omit<Result, "figure">): string {
-  return [...(failure === undefined ? [] : [`DID NOT HOLD: ${failure}`]), ...outcomes].join("; ");
+export function describeOutcomes({ outcomes, failure }: Omit<Result, "figure">): string {
+  const found = outcomes.map(({ what, value }) =>
+    value === undefined ? what : `${what}: ${value}`,
+  );
+  return [...(failure === undefined ? [] : [`DID NOT HOLD: ${failure}`]), ...found].join("; ");
 }
 
 /** docs/guarantees.md: what was tried, and what came out. */
-export function pageOf(results: readonly Result[], seed: number, date: string): string {
-  const rows = results.map((result) => {
-    const { id, name, full, of } = result.figure;
-    const took = `${Math.ceil(result.seconds)} s`;
-    return [id, name, `${number(full)} ${of}`, outcomeOf(result), took];
-  });
+export function writePage(results: readonly Result[], run: Run): string {
+  const byId = Map.groupBy(results, ({ figure }) => figure.id);
   return [
-    "# What was tried, and what came out",
-    INTRODUCTION,
-    `Run with seed ${seed} on ${date}, Bun ${Bun.version}, ${cpus().length} cores (${cpus()[0]?.model}).`,
-    table(["", "promise", "tried", "came out", "took"], rows),
-    ...(results.some(isSoundTests) ? mistakes() : []),
-    "## What the letters stand for",
-    SOURCES,
-    table(["", "rule"], Object.entries(RULES)),
+    "# Verification results",
+    summarize(results, run),
+    table(["figure", "what was tried", "promises", "result"], [...byId].map(summarizeFigure)),
+    HOW_TO_READ,
+    ...[...byId].map(writeChapter),
   ].join("\n\n");
 }
 
-function isSoundTests({ figure, failure }: Result): boolean {
-  return figure.id === "G22" && failure === undefined;
-}
-
-/** What the run of G22 has tried, and who noticed: there is no other outcome that it would hold with. */
-function mistakes(): readonly string[] {
-  const rows = FAULTS.map((fault) => [fault.rule, fault.what, `\`${fault.file}\``, fault.test]);
+/** docs/seeded-faults.md: the rules, and which test noticed which of so many faults that were tried. */
+export function writeFaultsPage(tried: number, { date, machine }: Run): string {
   return [
-    "## What was broken, and which test noticed",
-    MISTAKES,
-    table(["breaks", "the mistake", "in", "the test that went red"], rows),
-  ];
+    "# Rules and seeded faults",
+    `${number(tried)} of these ${number(FAULTS.length)} faults were put into a copy of the code, one at a time, in the run of ${date} (${machine}).
+**All ${number(tried)} turned the test red that claims the rule.** Each is a mistake that others have made or that somebody could
+make in good faith; the same test was green without it. They are in \`tests/guarantees/seeded-faults*.ts\`.`,
+    `Rules have a letter for what they are about, and a test whose name begins with a rule's letters claims it: ${list(Object.entries(KINDS).map(([letter, kind]) => `**${letter}** ${kind}`))}. A fault without a rule is of a kind
+that was seen in other software: the test is named after what happened there.`,
+    SOURCES,
+    "## Rules",
+    table(["", "rule"], Object.entries(RULES)),
+    "## Faults",
+    table(
+      ["breaks", "fault", "in", "test that went red"],
+      FAULTS.map((fault) => [fault.rule, fault.what, `\`${fault.file}\``, fault.test]),
+    ),
+  ].join("\n\n");
 }
 
-const INTRODUCTION = `\`bun run guarantees\` tries everything in this table at its full size and writes this page; \`bun run
-test\` tries the same at a smaller size. \`--seed <n>\` makes other random choices, \`--random\` ones that
-nobody has chosen, and names such as \`G6 G7\` run those figures alone.
+function summarize(results: readonly Result[], { seed, date, machine }: Run): string {
+  const failed = results.filter(isFailed);
+  const held = results.length - failed.length;
+  const highlights = HIGHLIGHTS.flatMap(([id, what, text]) => {
+    const total = sumOf(results, id, what);
+    return total === undefined
+      ? []
+      : [`- ${number(total.count)} ${text} in ${number(total.outOf)}`];
+  });
+  return [
+    `**${held} of ${results.length} promises held** in the run of ${date}: seed ${seed}, ${machine}.`,
+    ...(failed.length === 0
+      ? []
+      : [failed.map(({ figure }) => `- DID NOT HOLD: ${figure.id}, ${figure.name}`).join("\n")]),
+    ...(highlights.length === 0 ? [] : [highlights.join("\n")]),
+  ].join("\n\n");
+}
 
-A zero is what was seen, not what is certain: none in N trials means that the rate is below 3 / N, with 95 %
-confidence. That is why N stands beside every zero.`;
+/** How often something was seen, of how often it could have been, over all promises of a figure. */
+function sumOf(results: readonly Result[], id: string, what: string) {
+  const counted = results
+    .filter(({ figure }) => figure.id === id)
+    .flatMap(({ outcomes }) => outcomes)
+    .filter((outcome) => outcome.what === what);
+  if (counted.length === 0) return undefined;
+  const sum = (key: "count" | "outOf"): number =>
+    counted.reduce((total, outcome) => total + (outcome[key] ?? 0), 0);
+  return { count: sum("count"), outOf: sum("outOf") };
+}
 
-const MISTAKES = `A test that cannot fail is worth nothing. Each of these mistakes, which others have made or which
-somebody could make in good faith, was made in a copy of the code, one at a time; the test beside it
-was green without it and went red with it. They are in \`tests/guarantees/seeded-faults*.ts\`. Tests that are
-named after an advisory or an issue say what happened there.`;
+function summarizeFigure([id, results]: [string, readonly Result[]]): string[] {
+  const failed = results.filter(isFailed).length;
+  const result = failed === 0 ? "held" : `${failed} DID NOT HOLD`;
+  return [id, titleOf(id), String(results.length), result];
+}
 
-const SOURCES = `V is OWASP's Application Security Verification Standard 5.0, CS its Session Management Cheat Sheet;
-6265bis, 9110 and 9111 are the RFCs on cookies, HTTP and caches.`;
+function writeChapter([id, results]: [string, readonly Result[]]): string {
+  return [`## ${id}: ${titleOf(id)}`, ...writePromises(results)].join("\n\n");
+}
 
+/** A table for each promise, with a row for everything that it was tried on. */
+function writePromises(results: readonly Result[]): string[] {
+  const byPromise = Map.groupBy(results, ({ figure }) => `${promiseOf(figure)} (${figure.of})`);
+  return [...byPromise.values()].flatMap((own) => {
+    const [{ figure }] = own as [Result];
+    const promise = promiseOf(figure);
+    const whats = [
+      ...new Set(own.flatMap(({ outcomes }) => outcomes.filter(isValue)).map(labelOf)),
+    ];
+    const isVaried = own.some((result) => result.figure.on !== undefined);
+    const hasNotes = own.some(({ outcomes }) => !outcomes.every(isValue));
+    const hasFailed = own.some(isFailed);
+    const rows = own.map((result) => [
+      ...(isVaried ? [result.figure.on ?? ""] : []),
+      ...(hasFailed
+        ? [result.failure === undefined ? "held" : `DID NOT HOLD: ${result.failure}`]
+        : []),
+      number(result.figure.full),
+      ...whats.map((what) => result.outcomes.find((each) => labelOf(each) === what)?.value ?? ""),
+      ...(hasNotes
+        ? [
+            result.outcomes
+              .filter((each) => !isValue(each))
+              .map(labelOf)
+              .join("; "),
+          ]
+        : []),
+      `${Math.ceil(result.seconds)} s`,
+    ]);
+    const head = [
+      ...(isVaried ? ["…"] : []),
+      ...(hasFailed ? ["result"] : []),
+      figure.of,
+      ...whats,
+      ...(hasNotes ? ["besides"] : []),
+      "took",
+    ];
+    return [`${escaped(capitalized(promise))}.`, table(head.map(escaped), rows)];
+  });
+}
+
+function titleOf(id: string): string {
+  return FIGURES[id] ?? id;
+}
+
+/** The sentence, with "…" for what it was tried on. */
+function promiseOf({ name, on }: Figure): string {
+  return on === undefined ? name : name.replace(on, "…");
+}
+
+function isFailed({ failure }: Result): boolean {
+  return failure !== undefined;
+}
+
+function isValue({ value }: Outcome): boolean {
+  return value !== undefined;
+}
+
+function labelOf({ what, limit }: Outcome): string {
+  return limit === undefined ? what : `${what} (limit ${limit})`;
+}
+
+function capitalized(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}
+
+function list(parts: readonly string[]): string {
+  return new Intl.ListFormat("en-US").format(parts);
+}
+
+/** What the summary tells: of a figure, what was counted, and as what. */
+const HIGHLIGHTS: readonly (readonly [id: string, what: string, text: string])[] = [
+  ["G4", "acknowledged changes lost", "acknowledged changes lost to SIGKILL,"],
+  ["G4", "ended sessions or replaced ids revived", "ended sessions revived by SIGKILL,"],
+  [
+    "G7",
+    "reads of a session after its destroy() or revoke was acknowledged",
+    "reads of a session after its end, among overlapping requests,",
+  ],
+  ["G6", "updates lost", "concurrent updates lost,"],
+  ["G12", "requests cut", "requests cut by SIGTERM,"],
+  ["G1", "forged ids accepted", "forged ids accepted,"],
+  ["G8", "rows", "rows made by visitors without a cookie,"],
+  ["G24", "schedules that break a rule", "schedules that break a rule, of all there are,"],
+  ["G22", "faults unnoticed", "faults in the code that no test noticed,"],
+];
+
+const HOW_TO_READ = `How to read this: G and a number name a figure, which tries one or more promises. A zero is what was
+seen, not what is certain: with 0 in N trials the rate is below 3 / N, with 95 % confidence. That is why N stands beside
+every zero. The rules that tests claim, and the [faults that they notice](seeded-faults.md), have a page of their own.
+
+\`bun run guarantees\` tries everything at its full size and writes both pages; \`bun run check\` tries the same at a
+smaller size, and \`bun run test\` at a smaller one still. \`--seed <n>\` makes other random choices, \`--random\` ones that
+nobody has chosen, and names such as \`G6 G7\` run those figures alone.`;
+
+const SOURCES = `In brackets: V is OWASP's Application Security Verification Standard 5.0, CS its Session Management Cheat
+Sheet; 6265bis, 9110 and 9111 are the RFCs on cookies, HTTP and caches.`;
+
+/** The cells of the head are taken as they stand. */
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const lines = [head, head.map(() => "---"), ...rows.map((cells) => cells.map(escaped))];
   return lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n");

@@ -3,7 +3,7 @@ import { describe, expect } from "bun:test";
 import { App } from "../../src/app/app.ts";
 import { PostgresSessionBackend } from "../../src/backends/postgres/backend.ts";
 import { TestClient } from "../../src/testing/client.ts";
-import { postgres, Schema } from "../support/postgres.ts";
+import { postgres, Schema } from "../support/servers/postgres.ts";
 import { guarantee } from "./figure.ts";
 
 /** How long 99 of 100 pages may take another visitor meanwhile, in milliseconds. */
@@ -31,7 +31,7 @@ describe.skipIf(!postgres.isThere)("a user with very many sessions", () => {
     {
       id: "G9",
       name: "on PostgreSQL, nine tenths of all sessions are one user's: revokeAll ends each of them, and the others are served",
-      quick: 2_000,
+      gate: 2_000,
       full: 1_000_000,
       of: "sessions",
     },

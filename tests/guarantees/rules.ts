@@ -62,5 +62,41 @@ export const RULES = {
   D1: "A name from the wire reaches pages and nothing else.",
 } as const;
 
+/** What a rule's letter says that it is about. */
+export const KINDS = {
+  I: "the identifier",
+  C: "the cookie",
+  L: "a session's life",
+  B: "what was once wrong in Bunpie itself",
+  K: "caches",
+  X: "other sites and sockets",
+  S: "storage and its failures",
+  N: "what comes from the network",
+  D: "dispatch",
+} as const;
+
+/** What each figure is about, in a few words. */
+export const FIGURES: Readonly<Record<string, string>> = {
+  G1: "forged Cookie headers",
+  G2: "guessed ids",
+  G4: "SIGKILL",
+  G5: "loss of power",
+  G6: "concurrent changes",
+  G7: "random orders of overlapping requests",
+  G8: "floods of visitors",
+  G9: "sweeping under traffic",
+  G11: "outages of the store",
+  G12: "shutdown under load",
+  G13: "hostile and damaged data",
+  G14: "hostile paths",
+  G16: "clocks that are set",
+  G19: "slow clients",
+  G20: "long requests",
+  G21: "the contract of stores",
+  G22: "seeded faults",
+  G23: "request smuggling",
+  G24: "every order of overlapping requests",
+};
+
 /** Rules of what is not built yet. */
 export const RULES_TO_COME = ["X6", "X7", "X8"] as const;

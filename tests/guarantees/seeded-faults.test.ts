@@ -58,7 +58,7 @@ describe("the tests", () => {
     {
       id: "G22",
       name: "a fault that is put into the code turns the test red that claims the rule",
-      quick: 8,
+      gate: 8,
       full: FAULTS.length,
       of: "faults",
     },

@@ -1,6 +1,6 @@
-import { postgres } from "../support/postgres.ts";
-import { hasRedisServer } from "../support/redis-server.ts";
-import { redis } from "../support/redis.ts";
+import { postgres } from "../support/servers/postgres.ts";
+import { hasRedisServer } from "../support/servers/redis-server.ts";
+import { redis } from "../support/servers/redis.ts";
 import { POSTGRES_FAULTS } from "./seeded-faults-postgres.ts";
 import { REDIS_FAULTS } from "./seeded-faults-redis.ts";
 

@@ -15,14 +15,14 @@ import type { SessionBackend } from "../../src/store/backend.ts";
 import { CLOCK_TOLERANCE } from "../../src/store/sweeper.ts";
 import type { Fetcher } from "../../src/testing/client.ts";
 import { TestClient } from "../../src/testing/client.ts";
-import { BACKENDS, SWEPT_STORES } from "../support/backends.ts";
 import { FakeClock } from "../support/clock.ts";
 import { Folder } from "../support/folder.ts";
+import { ServedApp } from "../support/processes/served-app.ts";
 import { quiet } from "../support/quiet.ts";
 import { exchange, head } from "../support/raw.ts";
-import { ServedApp } from "../support/served-app.ts";
-import type { Watched } from "../support/watched-backend.ts";
-import { isLook, watch } from "../support/watched-backend.ts";
+import { BACKENDS, SWEPT_STORES } from "../support/stores/backends.ts";
+import type { Watched } from "../support/stores/watched-backend.ts";
+import { isLook, watch } from "../support/stores/watched-backend.ts";
 
 const HOUR = 3_600_000;
 const TIMEOUT = SESSION_TIMEOUT * 1000;

@@ -106,7 +106,8 @@ describe("a request in another", () => {
     {
       id: "G23",
       name: "a request that is hidden in another one's body or head is not answered, in whatever pieces it comes",
-      quick: 500,
+      quick: 100,
+      gate: 500,
       full: 20_000,
       of: `connections, with ${Object.keys(SMUGGLED).length} ways to hide it`,
     },

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { Sessions } from "../../src/http/sessions.ts";
 import type { MaybePromise } from "../../src/store/maybe-promise.ts";
 import { quiet } from "../support/quiet.ts";
-import { TappedStore } from "../support/tapped-store.ts";
+import { TappedStore } from "../support/stores/tapped-store.ts";
 import type { Page } from "../support/visitor.ts";
 import { sessionCookies, Visitor } from "../support/visitor.ts";
 

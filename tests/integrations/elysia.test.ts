@@ -11,7 +11,7 @@ import { Elysia, sse, status, t } from "elysia";
 import { TestClient } from "../../src/testing/client.ts";
 import { quiet } from "../support/quiet.ts";
 import { exchange, handshake, setCookiesIn } from "../support/raw.ts";
-import { TappedStore } from "../support/tapped-store.ts";
+import { TappedStore } from "../support/stores/tapped-store.ts";
 import { sessionCookies } from "../support/visitor.ts";
 
 interface Data {

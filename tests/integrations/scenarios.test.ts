@@ -4,12 +4,12 @@ import type { SessionEvent, SessionsOptions } from "bunpie";
 
 import { createId } from "../../src/session/id.ts";
 import { TestClient } from "../../src/testing/client.ts";
-import type { Integration, Listener, Page } from "../support/integrations.ts";
-import { INTEGRATIONS, Refusal } from "../support/integrations.ts";
 import { quiet } from "../support/quiet.ts";
-import type { Operation } from "../support/tapped-store.ts";
-import { TappedStore } from "../support/tapped-store.ts";
+import type { Operation } from "../support/stores/tapped-store.ts";
+import { TappedStore } from "../support/stores/tapped-store.ts";
 import { sessionCookies } from "../support/visitor.ts";
+import type { Integration, Listener, Page } from "./integrations.ts";
+import { INTEGRATIONS, Refusal } from "./integrations.ts";
 
 const CLEARED = { value: "", path: "/", maxAge: 0, secure: true, httpOnly: true, sameSite: "lax" };
 const SENTENCE = "Sessions are unavailable. Please try again.";

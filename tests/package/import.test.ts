@@ -23,8 +23,8 @@ describe('import "bunpie"', () => {
   test("takes no time that anybody would notice", async () => {
     const times: number[] = [];
     for (let run = 0; run < 3; run++) times.push((await load("bunpie")).milliseconds);
-    // About 8 ms where nothing else runs; the limit is for a machine that is busy with other things.
-    expect(Math.min(...times)).toBeLessThan(100);
+    // About 8 ms where nothing else runs; 50 times as long where much does.
+    expect(Math.min(...times)).toBeLessThan(400);
   });
 });
 

@@ -6,8 +6,8 @@ import { basename, dirname, join } from "node:path";
 
 import { TestClient } from "../../src/testing/client.ts";
 import tsconfig from "../../tsconfig.json";
-import { codeBlocks } from "../support/markdown.ts";
-import { ServedApp } from "../support/served-app.ts";
+import { ServedApp } from "../support/processes/served-app.ts";
+import { codeBlocks } from "./markdown.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 const RUNNER = join(import.meta.dir, "../fixtures/run-example.ts");
@@ -82,7 +82,7 @@ describe("the programs of the README and the guide", () => {
     // Line 1 of a file is so many lines below the page's first.
     const where = programs.map(({ file, page, line }) => `${file}: ${page}:${line}`).join("\n");
     expect(code, `${output}\n${where}`).toBe(0);
-  }, 20_000);
+  }, 600_000);
 
   test.each(
     programs.filter((program) => !program.marks.includes("no-run") && !tests.includes(program)),

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, spyOn, test } from "bun:test";
 
 import { InMemorySessionBackend } from "../../src/backends/memory/backend.ts";
-import { closeSites, EVERY_BACKEND, Gate, Site } from "../support/every-store.ts";
 import { quiet } from "../support/quiet.ts";
+import { closeSites, EVERY_BACKEND, Gate, Site } from "../support/stores/every-store.ts";
 import type { Page } from "../support/visitor.ts";
 
 afterEach(closeSites);

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test";
 
-import { closeSites, EVERY_BACKEND, Gate, Site } from "../support/every-store.ts";
+import { closeSites, EVERY_BACKEND, Gate, Site } from "../support/stores/every-store.ts";
 import type { Page } from "../support/visitor.ts";
 import { sessionCookies } from "../support/visitor.ts";
 

@@ -6,9 +6,9 @@ import type { SessionEvent } from "../../src/session/events.ts";
 import { hashId } from "../../src/session/id.ts";
 import type { SessionBackend } from "../../src/store/backend.ts";
 import { SessionStoreError } from "../../src/store/errors.ts";
-import { AsyncMapBackend, MapBackend } from "../support/backends.ts";
-import type { Operation } from "../support/tapped-store.ts";
-import { TappedStore } from "../support/tapped-store.ts";
+import { AsyncMapBackend, MapBackend } from "../support/stores/backends.ts";
+import type { Operation } from "../support/stores/tapped-store.ts";
+import { TappedStore } from "../support/stores/tapped-store.ts";
 import type { Page } from "../support/visitor.ts";
 import { sessionCookies, Visitor } from "../support/visitor.ts";
 

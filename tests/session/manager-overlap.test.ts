@@ -2,9 +2,9 @@ import { describe, expect, test } from "bun:test";
 
 import { Sessions } from "../../src/http/sessions.ts";
 import { hashId } from "../../src/session/id.ts";
-import { AsyncMapBackend, BACKENDS, STORES } from "../support/backends.ts";
 import { FakeClock } from "../support/clock.ts";
-import { TappedStore } from "../support/tapped-store.ts";
+import { AsyncMapBackend, BACKENDS, STORES } from "../support/stores/backends.ts";
+import { TappedStore } from "../support/stores/tapped-store.ts";
 import type { Page } from "../support/visitor.ts";
 import { sessionCookies, Visitor } from "../support/visitor.ts";
 
@@ -39,7 +39,12 @@ async function overlap(visitor: Visitor, slow: Page, during: Page) {
 describe.each(BACKENDS)("requests that overlap, on %s", (_, create) => {
   async function setUp(first: Page) {
     const clock = new FakeClock();
-    const sessions = new Sessions({ backend: create(clock.now), now: clock.now, sweepInterval: 0 });
+    const sessions = new Sessions({
+      backend: create(clock.now),
+      now: clock.now,
+      sweepInterval: 0,
+      storeTimeout: 60_000,
+    });
     const visitor = new Visitor(sessions);
     await visitor.visit(first);
     return { sessions, visitor };
@@ -229,7 +234,11 @@ describe.each(BACKENDS)("requests that overlap, on %s", (_, create) => {
 test.each(STORES)(
   "L7: a write that ends after revokeAll() does not bring the session back: %s",
   async (_, create) => {
-    const sessions = new Sessions({ backend: create(Date.now), sweepInterval: 0 });
+    const sessions = new Sessions({
+      backend: create(Date.now),
+      sweepInterval: 0,
+      storeTimeout: 60_000,
+    });
     const visitor = new Visitor(sessions);
     await visitor.visit(logIn);
     await visitor.visit(async (session) => {

@@ -5,7 +5,7 @@ import { SessionDataError } from "../../src/session/errors.ts";
 import type { Session } from "../../src/session/session.ts";
 import type { MaybePromise } from "../../src/store/maybe-promise.ts";
 import { exchange, handshake, setCookiesIn } from "../support/raw.ts";
-import { TappedStore } from "../support/tapped-store.ts";
+import { TappedStore } from "../support/stores/tapped-store.ts";
 import { Visitor } from "../support/visitor.ts";
 
 afterEach(() => {

@@ -7,19 +7,19 @@ import { Names } from "../../src/session/names.ts";
 import type { SessionsOptions } from "../../src/session/options.ts";
 import type { SessionBackend } from "../../src/store/backend.ts";
 import { CLOCK_TOLERANCE } from "../../src/store/sweeper.ts";
+import { FakeClock } from "../support/clock.ts";
+import { quiet } from "../support/quiet.ts";
 import {
   BACKENDS,
   LiveObjectBackend,
   MapBackend,
   STORES,
   SWEPT_STORES,
-} from "../support/backends.ts";
-import { FakeClock } from "../support/clock.ts";
-import { quiet } from "../support/quiet.ts";
-import { TappedStore } from "../support/tapped-store.ts";
+} from "../support/stores/backends.ts";
+import { TappedStore } from "../support/stores/tapped-store.ts";
+import { isLook, watch } from "../support/stores/watched-backend.ts";
 import type { Page } from "../support/visitor.ts";
 import { sessionCookies, Visitor } from "../support/visitor.ts";
-import { isLook, watch } from "../support/watched-backend.ts";
 
 const SECOND = 1_000;
 const HOUR = 3_600 * SECOND;
@@ -393,7 +393,11 @@ describe("ids", () => {
   test.each(BACKENDS)(
     "I8: with a generator that repeats itself, nobody's session is opened: %s",
     async (_, create) => {
-      const sessions = new Sessions({ backend: create(Date.now), sweepInterval: 0 });
+      const sessions = new Sessions({
+        backend: create(Date.now),
+        sweepInterval: 0,
+        storeTimeout: 60_000,
+      });
       spyOn(crypto, "getRandomValues").mockImplementation((array) => array);
       spyOn(console, "error").mockImplementation(() => undefined);
       const first = new Visitor(sessions);
@@ -416,7 +420,7 @@ describe.each(BACKENDS)("the life of a session, on %s", (_, create) => {
   async function setUpTwo(page: Page) {
     const clock = new FakeClock();
     const backend = create(clock.now);
-    const options = { backend, now: clock.now, sweepInterval: 0 };
+    const options = { backend, now: clock.now, sweepInterval: 0, storeTimeout: 60_000 };
     const [here, there] = [new Sessions(options), new Sessions(options)];
     const visitor = new Visitor(here);
     await visitor.visit(page);
@@ -463,7 +467,11 @@ describe.each(BACKENDS)("the life of a session, on %s", (_, create) => {
 
   test("L2: while login() runs, requests with the old id never see data from after it", async () => {
     const watched = watch<SessionBackend>(create(Date.now));
-    const sessions = new Sessions({ backend: watched.backend, sweepInterval: 0 });
+    const sessions = new Sessions({
+      backend: watched.backend,
+      sweepInterval: 0,
+      storeTimeout: 60_000,
+    });
     const visitor = new Visitor(sessions);
     await visitor.visit(write);
     const tab = visitor.clone();
@@ -968,7 +976,12 @@ describe("wrap", () => {
 describe.each(STORES)("a user's sessions, on %s", (_, create) => {
   async function setUpUser() {
     const clock = new FakeClock();
-    const sessions = new Sessions({ backend: create(clock.now), now: clock.now, sweepInterval: 0 });
+    const sessions = new Sessions({
+      backend: create(clock.now),
+      now: clock.now,
+      sweepInterval: 0,
+      storeTimeout: 60_000,
+    });
     const visitors = [new Visitor(sessions), new Visitor(sessions), new Visitor(sessions)] as const;
     for (const visitor of visitors) {
       clock.advance(SECOND);
@@ -1062,7 +1075,12 @@ describe("sweep", () => {
     async (_, create) => {
       const clock = new FakeClock();
       const backend = create(clock.now);
-      const sessions = new Sessions({ backend, now: clock.now, sweepInterval: 0 });
+      const sessions = new Sessions({
+        backend,
+        now: clock.now,
+        sweepInterval: 0,
+        storeTimeout: 60_000,
+      });
       const [old, young] = [new Visitor(sessions), new Visitor(sessions)];
       await old.visit(write);
       clock.advance(CLOCK_TOLERANCE + SECOND);

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 
 import type { Session } from "../../src/session/session.ts";
-import { closeSites, EVERY_BACKEND, Site } from "../support/every-store.ts";
+import { closeSites, EVERY_BACKEND, Site } from "../support/stores/every-store.ts";
 
 afterEach(closeSites);
 

@@ -4,7 +4,7 @@ import { Sessions } from "../../src/http/sessions.ts";
 import { hashId } from "../../src/session/id.ts";
 import type { Session } from "../../src/session/session.ts";
 import { FakeClock } from "../support/clock.ts";
-import { TappedStore } from "../support/tapped-store.ts";
+import { TappedStore } from "../support/stores/tapped-store.ts";
 import type { Page } from "../support/visitor.ts";
 import { Visitor } from "../support/visitor.ts";
 

@@ -5,8 +5,8 @@ import { App, InMemorySessionBackend, Sessions } from "bunpie";
 import { PostgresSessionBackend } from "../../src/backends/postgres/backend.ts";
 import { RedisSessionBackend } from "../../src/backends/redis/backend.ts";
 import { SqliteSessionBackend } from "../../src/backends/sqlite/backend.ts";
-import { MapBackend } from "../support/backends.ts";
-import { closeSites, EVERY_BACKEND, EVERY_STORE, Site } from "../support/every-store.ts";
+import { MapBackend } from "../support/stores/backends.ts";
+import { closeSites, EVERY_BACKEND, EVERY_STORE, Site } from "../support/stores/every-store.ts";
 import type { Page } from "../support/visitor.ts";
 import { Visitor } from "../support/visitor.ts";
 
@@ -193,7 +193,7 @@ describe("options that make no sense", () => {
   });
 
   test("B16: so is an option of login()", async () => {
-    const visitor = new Visitor(new Sessions({ backend }));
+    const visitor = new Visitor(new Sessions({ backend, storeTimeout: 60_000 }));
     const mistaken = { rememberMe: 60 } as object;
     const login: Page = (session) => session.login("ann", mistaken);
     await expect(visitor.visit(login)).rejects.toThrow("The nearest is `remember`");

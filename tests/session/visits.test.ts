@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 
 import { createId } from "../../src/session/id.ts";
-import { closeSites, EVERY_BACKEND, EVERY_STORE, Site } from "../support/every-store.ts";
+import { closeSites, EVERY_BACKEND, EVERY_STORE, Site } from "../support/stores/every-store.ts";
 import type { Page } from "../support/visitor.ts";
 import { sessionCookies } from "../support/visitor.ts";
 

@@ -3,9 +3,9 @@ import { describe, expect, test } from "bun:test";
 import { SESSION_TIMEOUT } from "../../src/store/backend.ts";
 import type { SessionRecord } from "../../src/store/record.ts";
 import { NEW_RECORD } from "../../src/store/record.ts";
-import { STORES } from "../support/backends.ts";
 import { FakeClock } from "../support/clock.ts";
-import { TappedStore } from "../support/tapped-store.ts";
+import { STORES } from "../support/stores/backends.ts";
+import { TappedStore } from "../support/stores/tapped-store.ts";
 
 function record(clock: FakeClock, changes: Partial<SessionRecord> = {}): SessionRecord {
   const now = clock.now();

@@ -7,9 +7,9 @@ import type { SessionBackend, SessionData } from "../../src/store/backend.ts";
 import { LoadSaveStore } from "../../src/store/load-save-store.ts";
 import type { ForwardingNote, SessionRecord } from "../../src/store/record.ts";
 import { NEW_RECORD } from "../../src/store/record.ts";
-import { AsyncMapBackend, MapBackend, PAIRS } from "../support/backends.ts";
 import { FakeClock } from "../support/clock.ts";
 import { quiet } from "../support/quiet.ts";
+import { AsyncMapBackend, MapBackend, PAIRS } from "../support/stores/backends.ts";
 import { Visitor } from "../support/visitor.ts";
 
 const MINUTE = 60_000;
@@ -341,7 +341,7 @@ async function setUpLate() {
   const backend = new AsyncMapBackend();
   const events: string[] = [];
   const onEvent = ({ type }: SessionEvent): void => void events.push(type);
-  const sessions = new Sessions({ backend, storeTimeout: 100, sweepInterval: 0, onEvent });
+  const sessions = new Sessions({ backend, storeTimeout: 500, sweepInterval: 0, onEvent });
   const visitor = new Visitor(sessions);
   await visitor.visit((session) => (session["a"] = 1));
   const { promise, resolve: answer } = Promise.withResolvers<void>();

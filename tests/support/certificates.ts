@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 
 import { Folder } from "./folder.ts";
-import { hasProgram } from "./services.ts";
+import { hasProgram } from "./servers/services.ts";
 
 /** Whether this machine can make certificates. */
 export const canCertify = hasProgram("openssl", "apt-get install openssl");

@@ -1,11 +1,11 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 
-import type { Broken } from "../support/broken/broken.ts";
-import { BROKEN_PAIRS } from "../support/broken/pairs.ts";
-import { BROKEN_STORES } from "../support/broken/stores.ts";
-import type { Outcome } from "../support/test-run.ts";
-import { runTests } from "../support/test-run.ts";
+import type { Broken } from "./broken/broken.ts";
+import { BROKEN_PAIRS } from "./broken/pairs.ts";
+import { BROKEN_STORES } from "./broken/stores.ts";
+import type { Outcome } from "./test-run.ts";
+import { runTests } from "./test-run.ts";
 
 const FIXTURE = join(import.meta.dir, "../fixtures/broken-backends.ts");
 
@@ -13,10 +13,10 @@ const FIXTURE = join(import.meta.dir, "../fixtures/broken-backends.ts");
 let outcomes: readonly Outcome[];
 
 beforeAll(async () => {
-  // Side by side, so that backends that never let go are waited for together. On a busy machine each
-  // waits for all the others.
-  outcomes = await runTests(FIXTURE, "--concurrent", "--max-concurrency=200", "--timeout=60000");
-}, 60_000);
+  // Side by side, so that backends that never let go are waited for together; but not too many, because
+  // each waits for all the others, and a note lasts 30 seconds.
+  outcomes = await runTests(FIXTURE, "--concurrent", "--max-concurrency=20", "--timeout=60000");
+}, 600_000);
 
 /** The names of the tests of one kind of backends, or of one backend, that came to an end so. */
 function namesOf(kind: string, fault?: string, states = ["passed", "failed"]): string[] {
@@ -45,7 +45,8 @@ describe.each([
 ] as const)("testSessionBackend, given %s with a fault", (kind, broken) => {
   test.each(broken)("fails in the tests of that fault: $fault", (one) => {
     const failed = namesOf(kind, one.fault, ["failed"]);
-    expect(failed).toEqual(namedBy(one, namesOf(kind, one.fault)));
+    const named = namedBy(one, namesOf(kind, one.fault));
+    expect(failed).toEqual(one.isBrief === true ? expect.arrayContaining(named) : named);
     expect(failed).not.toEqual([]);
   });
 });
@@ -59,11 +60,11 @@ describe("testSessionBackend", () => {
     expect(namesOf("a store", store?.fault, ["skipped"])).toEqual([]);
   });
 
-  test("has more than 20 tests for two methods, and lists as skipped what they cannot do", () => {
-    expect(namesOf("two methods", pair?.fault).length).toBeGreaterThan(20);
-    const ofStores = namesOf("a store").filter((name) => !namesOf("two methods").includes(name));
-    expect(ofStores.length).toBeGreaterThan(60);
-    expect(namesOf("two methods", pair?.fault, ["skipped"])).toEqual(ofStores);
+  test("has more than 20 tests for two methods, and none of what they cannot do", () => {
+    const names = namesOf("two methods", pair?.fault);
+    expect(names.length).toBeGreaterThan(20);
+    expect(names.filter((name) => name.includes("SessionStore"))).toEqual([]);
+    expect(namesOf("two methods", pair?.fault, ["skipped"])).toEqual([]);
   });
 
   test("has no test that none of these fails", () => {

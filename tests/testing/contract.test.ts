@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import { LOAD_SAVE_STORE, SESSION_BACKEND } from "../../src/testing/backend-contract.ts";
 import { SESSION_STORE } from "../../src/testing/store-contract.ts";
-import { docComments, sentencesOf } from "../support/doc-comments.ts";
+import { docComments, sentencesOf } from "./doc-comments.ts";
 
 const STORE = join(import.meta.dir, "../../src/store");
 

@@ -2,10 +2,10 @@ import { afterAll, describe, expect } from "bun:test";
 
 import { expiredRecord, randomId, recordOf } from "../../src/testing/records.ts";
 import { testSessionBackend } from "../../src/testing/session-backend.ts";
-import { MapBackend } from "../support/backends.ts";
-import type { Row } from "../support/map-store.ts";
-import { MapStore } from "../support/map-store.ts";
-import { seededRandom } from "../support/random.ts";
+import { seededRandom } from "../support/arbitraries/random.ts";
+import { MapBackend } from "../support/stores/backends.ts";
+import type { Row } from "../support/stores/map-store.ts";
+import { MapStore } from "../support/stores/map-store.ts";
 
 testSessionBackend("a store", (now) => new MapStore(now));
 

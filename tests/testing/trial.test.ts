@@ -2,9 +2,9 @@ import { describe, expect, test } from "bun:test";
 
 import { recordOf } from "../../src/testing/records.ts";
 import { beginTrial, neverTwice } from "../../src/testing/trial.ts";
-import { MapBackend } from "../support/backends.ts";
-import type { Row } from "../support/map-store.ts";
-import { MapStore } from "../support/map-store.ts";
+import { MapBackend } from "../support/stores/backends.ts";
+import type { Row } from "../support/stores/map-store.ts";
+import { MapStore } from "../support/stores/map-store.ts";
 
 describe("a trial", () => {
   test("gives the backend a clock that it can move", async () => {

@@ -8,8 +8,8 @@ import { isNote } from "../../../src/store/record.ts";
 import { TestClient } from "../../../src/testing/client.ts";
 import { expiredRecord, recordOf } from "../../../src/testing/records.ts";
 import { testSessionBackend } from "../../../src/testing/session-backend.ts";
+import { seededRandom } from "../../support/arbitraries/random.ts";
 import { FakeClock } from "../../support/clock.ts";
-import { seededRandom } from "../../support/random.ts";
 
 testSessionBackend("InMemorySessionBackend", (now) => new InMemorySessionBackend({ now }));
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 
 import type { Expiring } from "../../../src/backends/memory/expiry-heap.ts";
 import { ExpiryHeap } from "../../../src/backends/memory/expiry-heap.ts";
-import { seededRandom } from "../../support/random.ts";
+import { seededRandom } from "../../support/arbitraries/random.ts";
 
 /** An item that counts how often anyone asks when it ends. */
 class Item implements Expiring {

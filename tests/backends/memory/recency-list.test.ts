@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 
 import type { Listed } from "../../../src/backends/memory/recency-list.ts";
 import { RecencyList } from "../../../src/backends/memory/recency-list.ts";
-import { seededRandom } from "../../support/random.ts";
+import { seededRandom } from "../../support/arbitraries/random.ts";
 
 class Item implements Listed<Item> {
   older: Item | undefined = undefined;

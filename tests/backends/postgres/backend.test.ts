@@ -16,8 +16,8 @@ import { TestClient } from "../../../src/testing/client.ts";
 import { expiredRecord, randomId, recordOf } from "../../../src/testing/records.ts";
 import { testSessionBackend } from "../../../src/testing/session-backend.ts";
 import { FakeClock } from "../../support/clock.ts";
-import { postgres, Schema } from "../../support/postgres.ts";
 import { quiet } from "../../support/quiet.ts";
+import { postgres, Schema } from "../../support/servers/postgres.ts";
 
 const URL_OF_NOTHING = "postgres://postgres@127.0.0.1:1/test";
 

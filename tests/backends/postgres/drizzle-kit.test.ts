@@ -6,7 +6,7 @@ import type { PostgresSessionBackendOptions } from "../../../src/backends/postgr
 import { PostgresSessionBackend } from "../../../src/backends/postgres/backend.ts";
 import { recordOf } from "../../../src/testing/records.ts";
 import { Folder } from "../../support/folder.ts";
-import { OwnDatabase, postgres } from "../../support/postgres.ts";
+import { OwnDatabase, postgres } from "../../support/servers/postgres.ts";
 
 const NODE_MODULES = join(import.meta.dir, "../../../node_modules");
 

@@ -13,11 +13,11 @@ import { PostgresSessionBackend } from "../../../src/backends/postgres/backend.t
 import { sessions } from "../../../src/backends/postgres/schema.ts";
 import { TestClient } from "../../../src/testing/client.ts";
 import { recordOf } from "../../../src/testing/records.ts";
-import { Child } from "../../support/child.ts";
 import { Folder } from "../../support/folder.ts";
-import { OwnDatabase, portOf, postgres, Schema } from "../../support/postgres.ts";
+import { Child } from "../../support/processes/child.ts";
 import { quiet } from "../../support/quiet.ts";
-import { TcpProxy } from "../../support/tcp-proxy.ts";
+import { OwnDatabase, portOf, postgres, Schema } from "../../support/servers/postgres.ts";
+import { TcpProxy } from "../../support/servers/tcp-proxy.ts";
 
 const MIGRATIONS = readMigrationFiles({
   migrationsFolder: join(import.meta.dir, "../../../drizzle/postgres"),

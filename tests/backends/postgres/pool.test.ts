@@ -6,15 +6,17 @@ import type {
   PostgresPool,
 } from "../../../src/backends/postgres/pool.ts";
 import { adoptPool, openPool } from "../../../src/backends/postgres/pool.ts";
-import { portOf, postgres, Schema } from "../../support/postgres.ts";
-import { TcpProxy } from "../../support/tcp-proxy.ts";
+import { portOf, postgres, Schema } from "../../support/servers/postgres.ts";
+import { TcpProxy } from "../../support/servers/tcp-proxy.ts";
 
 /** Long enough for a busy machine, and short enough to wait for. */
-const TIMEOUT = 500;
+const TIMEOUT = 1_000;
+/** What is done in time, in milliseconds: 50 times as long as on a quiet machine. */
+const IN_TIME = 50 * TIMEOUT;
 
 const OPTIONS: PoolOptions = {
   connections: 2,
-  connectionTimeout: 400,
+  connectionTimeout: 900,
   queryTimeout: TIMEOUT,
   pooler: false,
 };
@@ -93,10 +95,10 @@ describe.skipIf(!postgres.isThere)("PostgresPool", () => {
         await using rival = await schema.begin("UPDATE counters SET count = 7 WHERE name = 'a'");
         const begun = performance.now();
         const waiting = pool.run(count("a")).then(String, String);
-        await schema.waiting(1);
+        await Promise.race([schema.waiting(1), waiting]);
         expect((await pool.run(count("b"))).affectedRows).toBe(1);
-        expect(await waiting).toMatch(/gave no answer within 500 ms|due to statement timeout/);
-        expect(performance.now() - begun).toBeLessThan(TIMEOUT * 2);
+        expect(await waiting).toMatch(/gave no answer within 1000 ms|due to statement timeout/);
+        expect(performance.now() - begun).toBeLessThan(IN_TIME);
         await schema.waiting(0);
         await rival.commit();
         expect([await counted("a"), await counted("b")]).toEqual([7, 1]);
@@ -142,8 +144,10 @@ describe.skipIf(!postgres.isThere)("PostgresPool", () => {
       const slow = { text: "SELECT pg_backend_pid(), pg_sleep(0.02)", params: [] };
       const used = new Set<unknown>();
       while (used.size < OPTIONS.connections) {
-        const answers = await Promise.all([pool.run(slow), pool.run(slow)]);
-        for (const [[pid] = []] of answers) used.add(pid);
+        const answers = await Promise.allSettled([pool.run(slow), pool.run(slow)]);
+        for (const answer of answers) {
+          if (answer.status === "fulfilled") used.add(answer.value[0]?.[0]);
+        }
       }
     }
     afterEach(() => proxy[Symbol.asyncDispose]());
@@ -155,7 +159,7 @@ describe.skipIf(!postgres.isThere)("PostgresPool", () => {
       );
 
     test("reports a write as failed whose reply is lost, and does not make it again", async () => {
-      await connect();
+      await connect({ queryTimeout: IN_TIME });
       await pool.run(count("a"));
       proxy.cut(5);
       expect(await pool.run(count("a")).then(String, String)).toContain("Connection closed");
@@ -168,8 +172,7 @@ describe.skipIf(!postgres.isThere)("PostgresPool", () => {
       await connect();
       const { connections } = proxy;
       proxy.hold();
-      expect(await pool.run(ONE).then(String, String)).toContain("no answer within 500 ms");
-      await Bun.sleep(50);
+      expect(await pool.run(ONE).then(String, String)).toContain("no answer within 1000 ms");
       await proxy.pass();
       await Bun.sleep(TIMEOUT * 1.5);
       expect(await answers()).toBe(true);
@@ -187,7 +190,7 @@ describe.skipIf(!postgres.isThere)("PostgresPool", () => {
       await proxy.pass();
       const begun = performance.now();
       while (!(await answers())) await Bun.sleep(1);
-      expect(performance.now() - begun).toBeLessThan(1_000);
+      expect(performance.now() - begun).toBeLessThan(IN_TIME);
     });
 
     test("replaces a single dead one of them too, and lets the others finish", async () => {
@@ -195,28 +198,28 @@ describe.skipIf(!postgres.isThere)("PostgresPool", () => {
       const { connections } = proxy;
       proxy.swallow();
       const lost = pool.run(ONE).then(String, String);
-      await Bun.sleep(20);
+      while (proxy.lost === 0) await Bun.sleep(1);
       await proxy.pass();
       let failed = 0;
       const begun = performance.now();
-      while (proxy.connections === connections && performance.now() - begun < 10 * TIMEOUT) {
+      while (proxy.connections === connections && performance.now() - begun < IN_TIME) {
         if (!(await answers())) failed++;
         await Bun.sleep(1);
       }
       expect(proxy.connections).toBeGreaterThan(connections);
       // As long as others are answered, it might only be waiting for somebody's lock.
       expect(performance.now() - begun).toBeGreaterThan(TIMEOUT * 1.8);
-      expect(await lost).toContain("no answer within 500 ms");
+      expect(await lost).toContain("no answer within 1000 ms");
       expect(failed).toBe(0);
     });
 
     test("gives up a transaction that is not answered in time", async () => {
-      await connect();
+      await connect({ queryTimeout: IN_TIME });
       proxy.swallow();
       const late = pool.transact(askOnce, 100).then(String, String);
       expect(await late).toBe("Error: PostgreSQL gave no answer within 100 ms.");
       await proxy.pass();
-      await pool.transact(askOnce, TIMEOUT);
+      await pool.transact(askOnce, IN_TIME);
     });
 
     test("closes all the same", async () => {
@@ -225,7 +228,7 @@ describe.skipIf(!postgres.isThere)("PostgresPool", () => {
       void answers();
       const begun = performance.now();
       await pool.close();
-      expect(performance.now() - begun).toBeLessThan(3_000);
+      expect(performance.now() - begun).toBeLessThan(IN_TIME);
     });
   });
 });

@@ -4,8 +4,8 @@ import { App } from "../../../src/app/app.ts";
 import { PostgresSessionBackend } from "../../../src/backends/postgres/backend.ts";
 import { TestClient } from "../../../src/testing/client.ts";
 import { recordOf } from "../../../src/testing/records.ts";
-import { Child } from "../../support/child.ts";
-import { postgres, Schema } from "../../support/postgres.ts";
+import { Child } from "../../support/processes/child.ts";
+import { postgres, Schema } from "../../support/servers/postgres.ts";
 
 class Site extends App<Record<string, number>> {
   index(): string {
@@ -77,5 +77,5 @@ describe.skipIf(!postgres.isThere)("two processes on one PostgreSQL database", (
     expect(swept.reduce((all, share) => all + share)).toBe(EXPIRED);
     expect(Math.min(...swept)).toBeGreaterThan(0);
     expect(await schema.rows()).toMatchObject([{ id: "live" }]);
-  }, 30_000);
+  }, 600_000);
 });

@@ -6,8 +6,8 @@ import { openPool } from "../../../src/backends/postgres/pool.ts";
 import type { Statement } from "../../../src/backends/postgres/statements.ts";
 import { PostgresWriter } from "../../../src/backends/postgres/writer.ts";
 import { recordOf } from "../../../src/testing/records.ts";
-import { portOf, postgres, Schema } from "../../support/postgres.ts";
-import { TcpProxy } from "../../support/tcp-proxy.ts";
+import { portOf, postgres, Schema } from "../../support/servers/postgres.ts";
+import { TcpProxy } from "../../support/servers/tcp-proxy.ts";
 
 /** How long an operation may take, in milliseconds. */
 const TIMEOUT = 1_000;

@@ -9,7 +9,13 @@ import { TestClient } from "../../../src/testing/client.ts";
 import { randomId, recordOf } from "../../../src/testing/records.ts";
 import { testSessionBackend } from "../../../src/testing/session-backend.ts";
 import { FakeClock } from "../../support/clock.ts";
-import { brittle, Keyspace, randomPrefix, redis, redisClient } from "../../support/redis.ts";
+import {
+  brittle,
+  Keyspace,
+  randomPrefix,
+  redis,
+  redisClient,
+} from "../../support/servers/redis.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 
 import { explainFailure } from "../../../src/backends/redis/diagnosis.ts";
-import { freePort } from "../../support/app-process.ts";
 import { Folder } from "../../support/folder.ts";
+import { freePort } from "../../support/processes/app-process.ts";
 
 /** For tests in which the answer comes by itself. */
 const LONG = 60_000;

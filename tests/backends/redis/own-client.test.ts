@@ -5,7 +5,7 @@ import type { RedisLike } from "../../../src/backends/redis/connection.ts";
 import { NotSent } from "../../../src/backends/redis/connection.ts";
 import { OwnClient } from "../../../src/backends/redis/own-client.ts";
 import { recordOf } from "../../../src/testing/records.ts";
-import { hasRedisServer, RedisServer } from "../../support/redis-server.ts";
+import { hasRedisServer, RedisServer } from "../../support/servers/redis-server.ts";
 
 const GIVEN_UP =
   /^Error: The Bun\.RedisClient has given up for good: .* Call its `connect\(\)`, or pass a URL/;

@@ -9,7 +9,7 @@ import type { SessionRecord } from "../../../src/store/record.ts";
 import { randomId, recordOf } from "../../../src/testing/records.ts";
 import { testSessionBackend } from "../../../src/testing/session-backend.ts";
 import { quiet } from "../../support/quiet.ts";
-import { hasRedisServer, RedisServer } from "../../support/redis-server.ts";
+import { hasRedisServer, RedisServer } from "../../support/servers/redis-server.ts";
 
 const SOURCE = join(import.meta.dir, "../../../src/backends/redis");
 const GUIDE = readFileSync(join(import.meta.dir, "../../../docs/deploying.md"), "utf8");

@@ -19,7 +19,7 @@ import { hashId } from "../../../src/session/id.ts";
 import type { SessionRecord } from "../../../src/store/record.ts";
 import { TestClient } from "../../../src/testing/client.ts";
 import { expiredRecord, recordOf } from "../../../src/testing/records.ts";
-import { Keyspace, redis } from "../../support/redis.ts";
+import { Keyspace, redis } from "../../support/servers/redis.ts";
 
 const HOUR = 60 * 60_000;
 
@@ -53,7 +53,7 @@ describe("a record's text", () => {
       }),
       { seed: 1 },
     );
-  }, 30_000);
+  }, 600_000);
 });
 
 describe.skipIf(!redis.isThere)("a text that holds no record", () => {

@@ -4,9 +4,9 @@ import { readFileSync } from "node:fs";
 import { RedisSessionBackend } from "../../../src/backends/redis/backend.ts";
 import type { RedisTls } from "../../../src/backends/redis/tls.ts";
 import { recordOf } from "../../../src/testing/records.ts";
-import { freePort } from "../../support/app-process.ts";
 import { Authority, canCertify } from "../../support/certificates.ts";
-import { hasRedisServer, RedisServer } from "../../support/redis-server.ts";
+import { freePort } from "../../support/processes/app-process.ts";
+import { hasRedisServer, RedisServer } from "../../support/servers/redis-server.ts";
 
 const REPLY_TIMEOUT = 750;
 /** What a busy machine may add, in milliseconds. */

@@ -13,8 +13,8 @@ import { SqliteSessionBackend } from "../../../src/backends/sqlite/backend.ts";
 import { adoptDatabase, openDatabase } from "../../../src/backends/sqlite/database.ts";
 import { sessions } from "../../../src/backends/sqlite/schema.ts";
 import { randomId, recordOf } from "../../../src/testing/records.ts";
-import { Child } from "../../support/child.ts";
 import { Folder } from "../../support/folder.ts";
+import { Child } from "../../support/processes/child.ts";
 
 const PRAGMAS = ["journal_mode", "synchronous", "busy_timeout", "foreign_keys", "cache_size"];
 

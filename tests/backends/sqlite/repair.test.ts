@@ -5,8 +5,8 @@ import { statSync } from "node:fs";
 import type { SqliteSessionBackendOptions } from "../../../src/backends/sqlite/backend.ts";
 import { SqliteSessionBackend } from "../../../src/backends/sqlite/backend.ts";
 import { recordOf } from "../../../src/testing/records.ts";
-import { Child } from "../../support/child.ts";
 import { Folder } from "../../support/folder.ts";
+import { Child } from "../../support/processes/child.ts";
 
 let folder: Folder;
 let path: string;

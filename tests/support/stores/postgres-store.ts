@@ -1,0 +1,42 @@
+import { PostgresSessionBackend } from "../../../src/backends/postgres/backend.ts";
+import { SessionStore } from "../../../src/store/session-store.ts";
+import { postgres, Schema } from "../servers/postgres.ts";
+
+type Method = (...args: unknown[]) => unknown;
+
+/** The PostgreSQL backend in a schema of its own, which goes when the store is closed. */
+function createStore(now: () => number): SessionStore {
+  const made = Schema.create().then((schema) => ({
+    schema,
+    backend: new PostgresSessionBackend(`${schema.url}&synchronous_commit=off`, {
+      now,
+      connections: 2,
+      queryTimeout: 60_000,
+    }),
+  }));
+  let closed: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    const { schema, backend } = await made;
+    await backend.close();
+    await schema.drop();
+  };
+  // Stands for the backend while its schema is being made: every method waits for that.
+  return new Proxy(Object.create(PostgresSessionBackend.prototype) as SessionStore, {
+    get(target, name) {
+      if (name === "isSynchronous") return false;
+      if (name === "close") return () => (closed ??= close());
+      if (typeof Reflect.get(PostgresSessionBackend.prototype, name) !== "function") {
+        return Reflect.get(target, name);
+      }
+      return async (...args: unknown[]): Promise<unknown> => {
+        const { backend } = await made;
+        return (Reflect.get(backend, name) as Method).apply(backend, args);
+      };
+    },
+  });
+}
+
+/** For `describe.each`, beside the stores that need no server. Each has to be closed. */
+export const POSTGRES_STORES = postgres.isThere
+  ? ([["PostgresSessionBackend", createStore]] as const)
+  : [];
