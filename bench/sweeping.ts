@@ -38,7 +38,7 @@ function serve(path: string): void {
       session.visits = (session.visits ?? 0) + 1;
       return session.visits;
     }
-  })({ sessionBackend: new SqliteSessionBackend(path), session: { sweepInterval: 0 } });
+  })({ sessionBackend: new SqliteSessionBackend(path), session: { sweepInterval: 0 }, log: false });
   const server = app.listen(0);
   process.on("message", async () => {
     const begun = process.cpuUsage();

@@ -1,3 +1,5 @@
 export type { Fetcher } from "./testing/client.ts";
 export { TestClient } from "./testing/client.ts";
+export type { TestEvent } from "./testing/test-events.ts";
+export type { SocketEnd, TestSocket } from "./testing/test-socket.ts";
 export { testSessionBackend } from "./testing/session-backend.ts";

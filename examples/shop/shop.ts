@@ -156,7 +156,7 @@ export class Shop extends App<ShopSession> {
       }),
   };
 
-  style = { GET: (): Response => asset(STYLE, "text/css;charset=utf-8") };
+  style = { GET: (_version: string): Response => asset(STYLE, "text/css;charset=utf-8") };
 
   icon = { GET: (): Response => asset(drawing("lattice").toString(), "image/svg+xml") };
 

@@ -1,27 +1,51 @@
-import { AsyncLocalStorage } from "node:async_hooks";
-
 import { InMemorySessionBackend } from "../backends/memory/backend.ts";
 import type { CrossOriginOptions } from "../http/cross-origin.ts";
 import { CROSS_ORIGIN_OPTIONS } from "../http/cross-origin.ts";
-import { CrossOriginError } from "../http/errors.ts";
 import { Sessions } from "../http/sessions.ts";
-import { escapeControls } from "../session/log.ts";
-import type { OpenSession } from "../session/open-session.ts";
+import { escapeControls, escapeError } from "../session/log.ts";
 import type { SessionOptions } from "../session/options.ts";
 import { SESSION_OPTIONS } from "../session/options.ts";
-import type { AnySession, SessionShape } from "../session/session.ts";
+import type { AnySession, Session, SessionShape } from "../session/session.ts";
 import type { SessionBackend } from "../store/backend.ts";
 import { refuseUnknown } from "../store/known-options.ts";
 import type { MaybePromise } from "../store/maybe-promise.ts";
 import { isPromise } from "../store/maybe-promise.ts";
-import type { Match } from "./dispatch.ts";
-import { DispatchTable } from "./dispatch.ts";
-import { HttpError } from "./errors.ts";
+import { redirect } from "./answers.ts";
+import type { BodyLimits } from "./body.ts";
+import { isWatched } from "./development.ts";
+import { showError } from "./error-page.ts";
+import type { HttpError } from "./errors.ts";
+import type { Files } from "./files.ts";
+import type { LoginDemand } from "./guards.ts";
+import { findWayBack, requireLogin } from "./guards.ts";
+import { keepThroughReload } from "./hot.ts";
 import { DEFAULT_EXPORT, startService, stopService } from "./lifecycle.ts";
 import type { Service, StoppableServer } from "./lifecycle.ts";
-import type { ServerLike } from "./request.ts";
-import { AppRequest } from "./request.ts";
-import { errorResponse, responseOf, withCookies } from "./response.ts";
+import type { LinkTarget, LinkValues, RouteLink } from "./link.ts";
+import { toLink } from "./link.ts";
+import { LiveSet } from "./live.ts";
+import type { Log, LogEntry } from "./log.ts";
+import { LINES, toLog } from "./log.ts";
+import type { Middleware } from "./middleware.ts";
+import { collectPages } from "./pages.ts";
+import { checkPrefix, joinPatterns } from "./patterns.ts";
+import { serveVisit } from "./pipeline.ts";
+import type { AppRequest } from "./request.ts";
+import { toPath } from "./request.ts";
+import type { Closable } from "./resources.ts";
+import { Resources } from "./resources.ts";
+import type { Routes } from "./routes.ts";
+import { serve } from "./serve.ts";
+import type { ServerLike } from "./server-like.ts";
+import type { Socket } from "./socket.ts";
+import type { WebSocketHandlers } from "./sockets.ts";
+import { makeHandlers } from "./sockets.ts";
+import type { Member } from "./startup.ts";
+import { Startup } from "./startup.ts";
+import type { Branch } from "./table.ts";
+import { RouteTable } from "./table.ts";
+import type { ResponseDraft, Site } from "./visit.ts";
+import { Visit, visits } from "./visit.ts";
 
 /** How an app is set up. */
 export interface AppOptions extends CrossOriginOptions {
@@ -31,8 +55,20 @@ export interface AppOptions extends CrossOriginOptions {
   readonly session?: SessionOptions;
   /** The largest request body, in bytes; 1 MiB by default. A larger one gets 413. */
   readonly maxBodyBytes?: number;
+  /** The largest body with files, in bytes, for {@link AppRequest.parts}; `maxBodyBytes` by default. */
+  readonly maxUploadBytes?: number;
   /** How long requests may take to finish at shutdown, in milliseconds; 10,000 by default. */
   readonly shutdownTimeout?: number;
+  /** The largest message of a WebSocket, in bytes; 64 KiB by default. A larger one closes the socket with 1009. */
+  readonly maxMessageBytes?: number;
+  /** Where {@link App.requireLogin} sends visitors; `/login` by default. */
+  readonly loginPage?: string;
+  /**
+   * Called with every request when its response is made; what it throws does not reach the visitor. By default an app
+   * that is served writes a line for each on the console, unless `NODE_ENV` is `production` or `test`; `false`
+   * leaves that out.
+   */
+  readonly log?: false | ((entry: LogEntry) => unknown);
 }
 
 /** Where to listen: what `Bun.serve` takes, under the same names. */
@@ -50,15 +86,19 @@ const APP_OPTIONS = [
   "sessionBackend",
   "session",
   "maxBodyBytes",
+  "maxMessageBytes",
+  "maxUploadBytes",
   "shutdownTimeout",
+  "loginPage",
+  "log",
   ...CROSS_ORIGIN_OPTIONS,
 ] as const satisfies readonly (keyof AppOptions)[];
 
 const DEFAULT_MAX_BODY_BYTES = 1024 * 1024;
+const DEFAULT_MAX_MESSAGE_BYTES = 64 * 1024;
+/** Bun's own, in seconds. */
+const DEFAULT_IDLE_TIMEOUT = 10;
 const DEFAULT_SHUTDOWN_TIMEOUT = 10_000;
-
-/** The request that is being answered. One for all apps: each call answers one request at a time. */
-const requests = new AsyncLocalStorage<AppRequest<AnySession>>();
 
 /**
  * A web app whose methods are its pages, with a session on every request.
@@ -75,106 +115,90 @@ const requests = new AsyncLocalStorage<AppRequest<AnySession>>();
  * export default new Counter();
  * ```
  *
- * `/` calls `index()`, `/greet/Ann` calls `greet("Ann")`. A method answers any verb; a field such as
- * `cart = { GET: () => …, POST: () => … }` only those it has. Names that begin with `_` or `#` are
- * no pages.
+ * `/` calls `index()`, `/greet/Ann` calls `greet("Ann")`. A method answers GET, HEAD and POST, and takes
+ * exactly as many segments as it has parameters; a field such as `cart = { GET: () => …, POST: () => … }`
+ * answers the verbs that it has, and one made by {@link routes} the patterns that it has. `ws_chat(socket, room)`
+ * is the page of WebSockets at `/chat/:1`. Names that begin with `_` or `#` are no pages.
  */
 export class App<Data extends SessionShape<Data> = AnySession> {
+  readonly #options: AppOptions;
   readonly #sessions: Sessions<Data>;
-  readonly #maxBodyBytes: number;
+  readonly #limits: BodyLimits;
+  readonly #log: Log | undefined;
+  readonly #websocket: WebSocketHandlers;
   readonly #service: Service;
+  readonly #middleware: Middleware<AppRequest<Data>>[] = [];
+  readonly #mounted: { readonly prefix: string; readonly app: App }[] = [];
+  #parent: App | undefined;
   #server: AppServer | undefined;
+  readonly #resources = new Resources();
+  readonly #startup = new Startup(() => this.#members());
   #isDefaultExport = false;
-  #isEnding = false;
-  #table: DispatchTable | undefined;
+  #site: Site | undefined;
   #fetch: ((request: Request, server?: AppServer) => MaybePromise<Response>) | undefined;
 
   /** @throws TypeError for an option that makes no sense, with the remedy. */
   constructor(options: AppOptions = {}) {
     refuseUnknown("App", options, APP_OPTIONS);
     refuseUnknown("App's `session`", options.session ?? {}, SESSION_OPTIONS);
-    const { session, sessionBackend: backend = defaultBackend(session?.now) } = options;
-    const { trustedOrigins = [], crossOrigin = "refuse" } = options;
+    const { session, trustedOrigins = [], crossOrigin = "refuse" } = options;
+    const backend = toBackend(this.constructor.name, options);
+    this.#options = options;
     this.#sessions = new Sessions({ ...session, backend, trustedOrigins, crossOrigin });
-    this.#maxBodyBytes = positive("maxBodyBytes", options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES);
+    const maxBodyBytes = positive("maxBodyBytes", options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES);
+    const maxUploadBytes = positive("maxUploadBytes", options.maxUploadBytes ?? maxBodyBytes);
+    this.#limits = { maxBodyBytes, maxUploadBytes };
+    this.#log = toLog(options.log);
+    this.#websocket = makeHandlers(
+      positive("maxMessageBytes", options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES),
+    );
+    const shutdownTimeout = options.shutdownTimeout ?? DEFAULT_SHUTDOWN_TIMEOUT;
     this.#service = {
       backend,
-      shutdownTimeout: positive(
-        "shutdownTimeout",
-        options.shutdownTimeout ?? DEFAULT_SHUTDOWN_TIMEOUT,
-      ),
+      shutdownTimeout: positive("shutdownTimeout", shutdownTimeout),
       server: () => this.#server,
       endConnections: () => {
-        this.#isEnding = true;
+        const site = this.#site;
+        if (site === undefined) return;
+        site.isEnding = true;
+        site.live.endAll();
       },
-      closeSessions: () => this.#sessions.close(),
+      idle: () => this.#idle(),
+      release: () => this.#startup.end(shutdownTimeout, () => this.#sessions.close()),
     };
   }
 
-  /** The request that is being answered, for handlers and whatever they call. */
+  // While a request is answered.
+
+  /** The request that is being answered, for pages and whatever they call. */
   get request(): AppRequest<Data> {
-    const request = requests.getStore();
-    if (request === undefined) {
-      throw new Error(
-        "this.request is there only while a request is being answered: in a handler, or in what a handler calls.",
-      );
-    }
-    return request as unknown as AppRequest<Data>;
+    return this.#visit("request").request as unknown as AppRequest<Data>;
+  }
+
+  /**
+   * What the page wants on the response, whichever that will be: its `headers`.
+   *
+   * @throws Error once they have left, as in a generator that a page returned.
+   */
+  get response(): ResponseDraft {
+    return this.#visit("response").draft;
   }
 
   /** The app's sessions: to list and revoke a user's, for instance. */
   get sessions(): Sessions<Data> {
-    return this.#sessions;
+    return this.#root.#sessions as unknown as Sessions<Data>;
   }
 
   /**
-   * The whole app as one function, which can be mounted anywhere a web-standard `fetch` handler can.
-   * Gives a promise only if the handler or the session backend does. Never throws.
+   * The id of the user who is logged in. Whoever is not is sent to the `loginPage`, and from there back by
+   * {@link redirectBack}; a request that is no browser's page view gets 401. `{ fresh: 300 }` wants a login of
+   * the last five minutes: for what matters, let visitors confirm their password.
    *
-   * @throws TypeError, when it is first asked for, if a page has a name that it cannot have.
+   * @throws what makes that response.
    */
-  get fetch(): (request: Request, server?: AppServer) => MaybePromise<Response> {
-    this.#fetch ??= this.#start();
-    return this.#fetch;
-  }
-
-  /**
-   * The largest request body, in bytes. `Bun.serve` reads it from a default export, and nothing else
-   * tells an app that it is being served in that way: so this is where such an app starts.
-   */
-  get maxRequestBodySize(): number {
-    this.#isDefaultExport = true;
-    startService(DEFAULT_EXPORT, this.#service);
-    queueMicrotask(() => this.#announce());
-    return this.#maxBodyBytes;
-  }
-
-  /**
-   * Serves the app, and lists its routes. On SIGTERM and SIGINT it ends in good order, as by
-   * {@link close}, and the process with it.
-   *
-   * @param options - A port, or where else to listen. By default the port is `$PORT`, or else 3000.
-   */
-  listen(options: number | ListenOptions = {}): Bun.Server<undefined> {
-    const server = Bun.serve({
-      ...(typeof options === "number" ? { port: options } : options),
-      fetch: this.fetch,
-      maxRequestBodySize: this.#maxBodyBytes,
-    });
-    this.#server = server;
-    startService(server, this.#service);
-    console.info(`${this.constructor.name} is at ${server.url.href}`);
-    this.#announce();
-    return server;
-  }
-
-  /**
-   * Ends the app: ends connections with their next response, takes no new ones, lets requests under
-   * way finish for up to `shutdownTimeout`, and closes the session backend. No request is cut before
-   * that, and nothing that was acknowledged is lost.
-   */
-  close(): Promise<void> {
-    return stopService(this.#service);
+  requireLogin(demand: LoginDemand = {}): string {
+    const { loginPage = "/login" } = this.#root.#options;
+    return requireLogin(this.#visit("requireLogin()").request, loginPage, demand);
   }
 
   /**
@@ -184,183 +208,349 @@ export class App<Data extends SessionShape<Data> = AnySession> {
    * @throws RangeError if the status is none of 301, 302, 303, 307 and 308.
    */
   redirect(location: string, status = 302): Response {
-    if (![301, 302, 303, 307, 308].includes(status)) {
-      throw new RangeError(`A redirect has the status 301, 302, 303, 307 or 308, not ${status}.`);
-    }
-    const encoded = location.toWellFormed().replace(/[^\x21-\x7e]+/g, encodeURIComponent);
-    return new Response(null, { status, headers: { location: encoded } });
+    return redirect(location, status);
   }
 
-  #start(): (request: Request, server?: AppServer) => MaybePromise<Response> {
-    this.#table = new DispatchTable(this, App.prototype);
+  /**
+   * A response that sends the browser back where it came from: before the login page that
+   * {@link requireLogin} sent it to, or to the page with the form. Only to pages of this host; else to
+   * `fallback`.
+   */
+  redirectBack(fallback = "/"): Response {
+    return redirect(findWayBack(this.#visit("redirectBack()").request, fallback), 303);
+  }
+
+  /**
+   * The path of a page, by its method or field, with values for its segments, percent-encoded. It knows where
+   * its app is mounted. `this.link(this.greet, "Ann")`, `this.link(this.users, "/:id", 7)`. A page that links to itself needs a
+   * return type, as whatever refers to itself does in TypeScript.
+   *
+   * @throws TypeError for what is no page, and for a value that cannot be a segment.
+   */
+  link<Pattern extends string, Known extends Pattern>(
+    page: Routes<Pattern>,
+    ...target: RouteLink<Known>
+  ): string;
+  link<Arguments extends readonly unknown[]>(
+    page: LinkTarget<Arguments>,
+    ...values: LinkValues<Arguments>
+  ): string;
+  link<Arguments extends readonly unknown[]>(
+    page: (socket: Socket, ...segments: Arguments) => unknown,
+    ...values: LinkValues<Arguments>
+  ): string;
+  link(page: Bun.HTMLBundle): string;
+  link(folder: Files, ...segments: readonly (string | number)[]): string;
+  link(page: unknown, ...values: readonly unknown[]): string {
+    return toLink(this.#root.#getSite().table, this, page, values);
+  }
+
+  // How the app is put together, in its constructor or its fields.
+
+  /**
+   * Puts a function around the pages of this app and of those mounted in it, inside the session. The first is
+   * the outermost. See {@link Middleware}.
+   */
+  use(middleware: Middleware<AppRequest<Data>>): void {
+    this.#refuseLate("use()");
+    this.#middleware.push(middleware);
+  }
+
+  /**
+   * Puts an app's pages below a path of this one: `this.mount("/api", new Api())`. It shares this app's
+   * sessions, server, request and middleware, and may have middleware and an `onError` of its own.
+   *
+   * @throws TypeError for a path that is none, and for an app that has options or is mounted already.
+   */
+  mount<Other extends SessionShape<Other>>(prefix: string, app: App<Other>): void {
+    this.#refuseLate("mount()");
+    checkPrefix(prefix);
+    const child = app as unknown as App;
+    const [option] = Object.keys(child.#options);
+    if (option !== undefined) {
+      throw new TypeError(
+        `The app for "${prefix}" was made with \`${option}\`. A mounted app has the options of the outermost one: set it there.`,
+      );
+    }
+    if (child.#parent !== undefined || child.#site !== undefined) {
+      throw new TypeError(`The app for "${prefix}" is in use already. Make another: new …().`);
+    }
+    child.#parent = this as unknown as App;
+    void child.#sessions.close();
+    this.#mounted.push({ prefix, app: child });
+  }
+
+  /**
+   * Takes over a resource, to be closed when the app ends; the last first. Without `close`, by its own `close()`.
+   * `db = this.own(new Database("shop.db"))`.
+   */
+  own<Resource extends Closable>(resource: Resource): Resource;
+  own<Resource>(resource: Resource, close: (resource: Resource) => unknown): Resource;
+  own(resource: unknown, close = (each: unknown): unknown => (each as Closable).close()): unknown {
+    return this.#resources.own(resource, close);
+  }
+
+  /** Work that goes on after the response, such as a mail. The app's end waits for it; {@link onReport} hears if it fails. */
+  waitUntil(work: Promise<unknown>): void {
+    const { raw } = this.#visit("waitUntil()");
+    this.#resources.waitUntil(work, (error) => this.onReport(error, raw));
+  }
+
+  // What an app may override.
+
+  /** Called once, before the first request; requests wait for it. If it fails, a served app ends the process. */
+  onStart(): MaybePromise<void> {}
+
+  /** Called once, when the app ends and its requests are answered, before what it owns is closed. */
+  onStop(): MaybePromise<void> {}
+
+  /**
+   * Called before everything, without a session. A response ends the request, and a request takes the place of
+   * the one that came. `ip` is where it came from; behind a proxy, the proxy. Only the outermost app's is
+   * called.
+   */
+  onRequest(_request: Request, _ip: string | null): MaybePromise<Response | Request | void> {}
+
+  /**
+   * What is shown of an error: anything that a page may return, which gets the error's status. What was not
+   * thrown as an HttpError comes as one with the status 500, and as its `cause`. By default a mounted app asks the
+   * one around it, and the outermost shows browsers a page (in development with the bug on it), sends `application/problem+json` (RFC 9457) to those
+   * that accept JSON, and text to others.
+   */
+  onError(error: HttpError): unknown {
+    if (this.#parent !== undefined) return this.#parent.onError(error);
+    return showError(error, this.#visit("onError()"));
+  }
+
+  /**
+   * Told of every error of which the visitor is not told all: for the log, where it goes by default, and for error
+   * trackers. A mounted app's tells the one around it.
+   */
+  onReport(error: unknown, request: Request): void {
+    if (this.#parent !== undefined) return this.#parent.onReport(error, request);
+    const page = escapeControls(`${request.method} ${toPath(request.url)}`);
+    console.error("%s failed:", page, escapeError(error));
+  }
+
+  // How it is served.
+
+  /**
+   * The whole app as one function, which can be mounted anywhere a web-standard `fetch` handler can.
+   * Returns a promise only if a page, what goes around it or the session backend does. Never throws.
+   *
+   * @throws TypeError, when it is first asked for, for what looks like a page and cannot be one.
+   */
+  get fetch(): (request: Request, server?: AppServer) => MaybePromise<Response> {
+    this.#fetch ??= this.#makeFetch(this.#getSite());
+    return this.#fetch;
+  }
+
+  /**
+   * The largest request body, in bytes. `Bun.serve` reads it from a default export, and nothing else
+   * tells an app that it is being served in that way: so this is where such an app starts.
+   */
+  get maxRequestBodySize(): number {
+    if (!this.#isDefaultExport) {
+      if (this.#server !== undefined) throw servedAlready();
+      this.#isDefaultExport = true;
+      startService(DEFAULT_EXPORT, this.#service);
+      this.#logLines();
+      this.#startup.beginOrExit();
+      // If the port is in use, Bun says so and the process ends before this.
+      setTimeout(() => this.#announce(), 0);
+    }
+    return this.#largestBody;
+  }
+
+  /**
+   * The app's WebSockets, as `Bun.serve` takes them. It finds them here in a default export; elsewhere pass
+   * them on, with the server: `Bun.serve({ fetch: (request, server) => app.fetch(request, server), websocket:
+   * app.websocket })`.
+   */
+  get websocket(): WebSocketHandlers {
+    return this.#websocket;
+  }
+
+  /**
+   * The app's HTML imports by their paths, as `Bun.serve` takes them. It finds them here in a default export;
+   * elsewhere pass them on, with `fetch`: `Bun.serve({ routes: app.routes, … })`.
+   */
+  get routes(): Record<string, Bun.HTMLBundle> {
+    return this.#getSite().table.htmlImports();
+  }
+
+  /**
+   * Serves the app, and lists its routes. Requests wait for {@link onStart}. On SIGTERM and SIGINT the app ends
+   * gracefully, as by {@link close}, and the process with it.
+   *
+   * @param options - A port, or where else to listen. By default the port is `$PORT`, or else 3000.
+   * @throws Error if the port is in use, or the app is served already.
+   */
+  listen(options: number | string | ListenOptions = {}): Bun.Server<unknown> {
+    if (this.#server !== undefined || this.#isDefaultExport) throw servedAlready();
+    const place = typeof options === "object" ? options : { port: options };
+    if ("idleTimeout" in place) this.#getSite().idleTimeout = place.idleTimeout;
+    const server = serve({
+      ...place,
+      fetch: this.fetch,
+      routes: this.routes,
+      websocket: this.#websocket,
+      maxRequestBodySize: this.#largestBody,
+    });
+    this.#server = server;
+    startService(server, this.#service);
+    this.#logLines();
+    this.#startup.beginOrExit();
+    console.info(`${this.constructor.name} is at ${server.url.href}`);
+    this.#announce();
+    return server;
+  }
+
+  /**
+   * Runs {@link onStart}, once, of this app and of those mounted in it. Happens by itself before the first request;
+   * call it where an app is mounted elsewhere, to know early whether it can start.
+   *
+   * @throws what `onStart` throws.
+   */
+  async start(): Promise<void> {
+    await this.#startup.begin();
+  }
+
+  /**
+   * Ends the app: ends streams and sockets, ends connections with their next response, takes no new ones, lets requests under
+   * way finish for up to `shutdownTimeout`, and what {@link waitUntil} was given; then calls {@link onStop}, closes
+   * what the app owns and the session backend. No request is cut before that, and nothing that was acknowledged is
+   * lost.
+   */
+  close(): Promise<void> {
+    return stopService(this.#service);
+  }
+
+  get #largestBody(): number {
+    return Math.max(this.#limits.maxBodyBytes, this.#limits.maxUploadBytes);
+  }
+
+  get #root(): App {
+    return this.#parent === undefined ? (this as unknown as App) : this.#parent.#root;
+  }
+
+  #visit(asked: string): Visit {
+    const visit = visits.getStore();
+    if (visit !== undefined) return visit;
+    throw new Error(
+      `this.${asked} is there only while a request is being answered: in a page, or in what a page calls.`,
+    );
+  }
+
+  #makeFetch(site: Site): (request: Request, server?: AppServer) => MaybePromise<Response> {
     return (request, server) => {
       // Bun does not say which server it has made for a default export, except to its requests.
       if (this.#isDefaultExport) this.#server ??= server;
-      return this.#answer(request, server);
+      if (!this.#startup.isDone) {
+        if (this.#startup.hasEnded) return unavailable("This service has ended.");
+        const started = this.#startup.tryBegin();
+        if (isPromise(started)) return this.#answerLater(site, request, server, started);
+      }
+      return serveVisit(new Visit(site, request, server));
     };
   }
 
+  async #answerLater(
+    site: Site,
+    request: Request,
+    server: AppServer | undefined,
+    started: Promise<boolean>,
+  ): Promise<Response> {
+    if (await started) return serveVisit(new Visit(site, request, server));
+    return unavailable("This service could not start.");
+  }
+
+  async #idle(): Promise<void> {
+    const site = this.#site;
+    if (site === undefined || site.underWay === 0) return;
+    await new Promise<void>((resolve) => {
+      site.onIdle = resolve;
+    });
+  }
+
+  /** This app and those mounted in it, the outer first. */
+  #members(): readonly Member[] {
+    const own: Member = {
+      resources: this.#resources,
+      onStart: () => this.onStart(),
+      onStop: () => this.onStop(),
+    };
+    return [own, ...this.#mounted.flatMap(({ app }) => app.#members())];
+  }
+
+  #getSite(): Site {
+    if (this.#site !== undefined) return this.#site;
+    const sessions = this.#sessions as unknown as Sessions;
+    const hasOnRequest = this.onRequest !== App.prototype.onRequest;
+    this.#site = {
+      sessions,
+      table: new RouteTable(this.#branches("", [])),
+      ...this.#limits,
+      idleTimeout: DEFAULT_IDLE_TIMEOUT,
+      live: new LiveSet(),
+      onSessionEnd: (open, listener) => sessions.onEnd(open.session as Session, listener),
+      isEnding: false,
+      underWay: 0,
+      onIdle: undefined,
+      log: this.#log,
+      onRequest: hasOnRequest ? (request, ip) => this.onRequest(request, ip) : undefined,
+    };
+    return this.#site;
+  }
+
+  /** This app and those mounted in it, each with its place. */
+  #branches(prefix: string, above: readonly Middleware[]): readonly Branch[] {
+    const chain = [...above, ...(this.#middleware as unknown as Middleware[])];
+    const own: Branch = {
+      app: this,
+      prefix,
+      chain,
+      pages: collectPages(this, App.prototype),
+      onError: (error) => this.onError(error),
+      onReport: (error, request) => this.onReport(error, request),
+    };
+    const below = this.#mounted.flatMap(({ prefix: mount, app }) =>
+      app.#branches(joinPatterns(prefix, mount), chain),
+    );
+    return [own, ...below];
+  }
+
+  #refuseLate(what: string): void {
+    if (this.#root.#site === undefined) return;
+    throw new Error(
+      `this.${what} was called after the app had begun to answer requests. Call it in the constructor.`,
+    );
+  }
+
+  /** Developers see each request on the console, unless the app has its own log, or none. */
+  #logLines(): void {
+    if (this.#options.log === undefined && isWatched()) this.#getSite().log = LINES;
+  }
+
   #announce(): void {
-    console.info(this.#table?.lines().join("\n"));
-  }
-
-  // Where nothing is asynchronous, nothing here makes a promise, or a closure that waits for one: even
-  // unused, each closure would put a scope on the heap, five for every request. Whatever has to wait
-  // goes on in a method whose name ends in "Later". None of these throws or rejects.
-
-  #answer(request: Request, server: ServerLike | undefined): MaybePromise<Response> {
-    try {
-      const preflight = this.#sessions.answerPreflight(request);
-      if (preflight !== undefined) return preflight;
-      const path = pathOf(request.url);
-      const match = (this.#table as DispatchTable).match(request.method, path);
-      const open = this.#sessions.enter(request);
-      return isPromise(open)
-        ? this.#handleLater(match, path, request, server, open)
-        : this.#handle(match, path, request, server, open);
-    } catch (error) {
-      return this.#report(error, request, false);
-    }
-  }
-
-  async #handleLater(
-    match: Match,
-    path: string,
-    request: Request,
-    server: ServerLike | undefined,
-    open: Promise<OpenSession<Data>>,
-  ): Promise<Response> {
-    try {
-      return await this.#handle(match, path, request, server, await open);
-    } catch (error) {
-      return this.#report(error, request, false);
-    }
-  }
-
-  #handle(
-    { handler, params }: Match,
-    path: string,
-    request: Request,
-    server: ServerLike | undefined,
-    open: OpenSession<Data>,
-  ): MaybePromise<Response> {
-    const context = new AppRequest(request, path, params, open, server, this.#maxBodyBytes);
-    try {
-      const store = context as unknown as AppRequest<AnySession>;
-      // Spread even where it is empty, the list would take 0.1 µs.
-      const value =
-        params.length === 0
-          ? requests.run(store, handler)
-          : requests.run(store, handler, ...params);
-      return isPromise(value)
-        ? this.#finishLater(value, context, open)
-        : this.#finish(value, context, open);
-    } catch (error) {
-      return this.#fail(error, request, open);
-    }
-  }
-
-  async #finishLater(
-    value: Promise<unknown>,
-    context: AppRequest<Data>,
-    open: OpenSession<Data>,
-  ): Promise<Response> {
-    try {
-      return await this.#finish(await value, context, open);
-    } catch (error) {
-      return this.#fail(error, context.raw, open);
-    }
-  }
-
-  /** Makes the response, and lets it go once the session is stored. */
-  #finish(
-    value: unknown,
-    context: AppRequest<Data>,
-    open: OpenSession<Data>,
-  ): MaybePromise<Response> {
-    const response = withCookies(responseOf(value, open.isAccessed), context._setCookies);
-    const setCookie = this.#sessions.settle(open, response.status);
-    return isPromise(setCookie)
-      ? this.#sendLater(response, setCookie, context.raw, open)
-      : this.#send(context.raw, response, setCookie);
-  }
-
-  async #sendLater(
-    response: Response,
-    setCookie: Promise<string | undefined>,
-    request: Request,
-    open: OpenSession<Data>,
-  ): Promise<Response> {
-    try {
-      return this.#send(request, response, await setCookie);
-    } catch (error) {
-      return this.#fail(error, request, open);
-    }
-  }
-
-  /** A request that threw stores nothing, except a `destroy()`. */
-  #fail(error: unknown, request: Request, open: OpenSession<Data>): MaybePromise<Response> {
-    const response = this.#report(error, request, open.isAccessed);
-    try {
-      const setCookie = this.#sessions.settle(open, 500);
-      return isPromise(setCookie)
-        ? this.#failLater(response, setCookie, request, open)
-        : this.#send(request, response, setCookie);
-    } catch (second) {
-      return this.#report(second, request, open.isAccessed);
-    }
-  }
-
-  async #failLater(
-    response: Response,
-    setCookie: Promise<string | undefined>,
-    request: Request,
-    open: OpenSession<Data>,
-  ): Promise<Response> {
-    try {
-      return this.#send(request, response, await setCookie);
-    } catch (second) {
-      return this.#report(second, request, open.isAccessed);
-    }
-  }
-
-  /** The response to an error. What the visitor is not told is logged. */
-  #report(error: unknown, request: Request, varies: boolean): Response {
-    if (!(error instanceof HttpError || error instanceof CrossOriginError)) {
-      const page = escapeControls(`${request.method} ${pathOf(request.url)}`);
-      console.error("%s failed:", page, error);
-    }
-    return this.#send(request, errorResponse(error, varies), undefined);
-  }
-
-  #send(request: Request, response: Response, setCookie: string | undefined): Response {
-    const answer = this.#sessions.addHeaders(request, response, setCookie);
-    if (this.#isEnding) answer.headers.set("connection", "close");
-    return answer;
+    console.info(this.#getSite().table.lines().join("\n"));
   }
 }
 
-/** Under `bun --hot` sessions in memory outlive a reload, which evaluates the app's module anew. */
-function defaultBackend(now: (() => number) | undefined): InMemorySessionBackend {
-  const make = (): InMemorySessionBackend =>
-    new InMemorySessionBackend(now === undefined ? {} : { now });
-  if (!process.execArgv.includes("--hot")) return make();
-  const shared = globalThis as { [HOT_BACKEND]?: InMemorySessionBackend };
-  shared[HOT_BACKEND] ??= make();
-  return shared[HOT_BACKEND];
+function toBackend(name: string, { session, sessionBackend }: AppOptions): SessionBackend {
+  const now = session?.now;
+  const backend = sessionBackend ?? new InMemorySessionBackend(now === undefined ? {} : { now });
+  return backend instanceof InMemorySessionBackend ? keepThroughReload(name, backend) : backend;
 }
 
-const HOT_BACKEND = Symbol.for("bunpie.hot-backend");
+function unavailable(message: string): Response {
+  return new Response(message, { status: 503 });
+}
 
-/**
- * The path of a URL, as it stands there. Parsing it takes five times as long. Where the Host header is
- * missing, or makes no URL, Bun gives the path alone.
- */
-function pathOf(url: string): string {
-  const start = url.startsWith("/") ? 0 : url.indexOf("/", 8);
-  if (start === -1) return "/";
-  const mark = url.indexOf("?", start);
-  return mark === -1 ? url.slice(start) : url.slice(start, mark);
+function servedAlready(): Error {
+  return new Error(
+    "This app is being served already. Call listen() once, and not on an app that is the default export: Bun serves that.",
+  );
 }
 
 function positive(name: string, value: number): number {

@@ -21,4 +21,9 @@ export class HttpError extends Error {
     this.status = status;
     this.headers = options.headers ?? {};
   }
+
+  /** What else a program is told of the error, in its `application/problem+json` (RFC 9457). */
+  get details(): Readonly<Record<string, unknown>> {
+    return {};
+  }
 }

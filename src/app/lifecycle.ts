@@ -12,9 +12,12 @@ export interface Service {
   readonly shutdownTimeout: number;
   /** Bun's server; not known under `export default app` until the first request. */
   server(): StoppableServer | undefined;
-  /** From now on every response says that it is the last on its connection. */
+  /** Ends streams and sockets. From now on every response says that it is the last on its connection. */
   endConnections(): void;
-  closeSessions(): Promise<void>;
+  /** Resolves when no request is under way. */
+  idle(): Promise<void>;
+  /** Lets go of all that the app holds: what it owns, and its sessions. */
+  release(): Promise<void>;
 }
 
 /** Stands for the one app that Bun serves as a default export. */
@@ -40,7 +43,14 @@ export function startService(key: unknown, service: Service): void {
   }
   const former = shared[SERVICES].get(key);
   shared[SERVICES].set(key, service);
-  if (former !== undefined && former.backend !== service.backend) void former.closeSessions();
+  if (former !== undefined && former !== service) void letGo(former, service);
+}
+
+/** The requests that the app from before a reload still answers keep what they need. Sockets come back to the new one. */
+async function letGo(former: Service, successor: Service): Promise<void> {
+  former.endConnections();
+  await within(former.shutdownTimeout, former.idle());
+  if (former.backend !== successor.backend) await former.release();
 }
 
 /**
@@ -60,20 +70,28 @@ export async function stopService(service: Service): Promise<void> {
     if (candidate === service) services.delete(key);
   }
   const server = service.server();
-  if (server !== undefined) {
-    service.endConnections();
-    await stopServer(server, service.shutdownTimeout);
-  }
-  await service.closeSessions();
+  service.endConnections();
+  if (server !== undefined) await stopServer(server, service.shutdownTimeout);
+  // Another server, in which the app is mounted, goes on.
+  else await within(service.shutdownTimeout, service.idle());
+  await service.release();
 }
 
 async function stopServer(server: StoppableServer, timeout: number): Promise<void> {
+  // Bun's own promise never settles while a connection stays open: the deadline is ours.
+  await within(
+    timeout,
+    Bun.sleep(FAREWELL).then(() => server.stop()),
+  );
+  await server.stop(true);
+}
+
+/** Waits for something, but no longer than this, in milliseconds. */
+export async function within(timeout: number, what: Promise<unknown>): Promise<void> {
   const { promise: late, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, timeout);
-  // Bun's own promise never settles while a connection stays open: the deadline is ours.
-  await Promise.race([Bun.sleep(FAREWELL).then(() => server.stop()), late]);
+  await Promise.race([what, late]);
   clearTimeout(timer);
-  await server.stop(true);
 }
 
 function endOnSignals(services: ReadonlyMap<unknown, Service>): void {

@@ -1,55 +1,79 @@
-import type { OpenSession } from "../session/open-session.ts";
-import type { Session, SessionShape } from "../session/session.ts";
-import { HttpError } from "./errors.ts";
+import type { StandardSchemaV1 } from "@standard-schema/spec";
 
-/** Bun's server, as far as a request asks it something. */
-export interface ServerLike {
-  requestIP(request: Request): { readonly address: string } | null;
-}
+import type { SomeOpenSession } from "../session/open-session.ts";
+import type { Session, SessionShape } from "../session/session.ts";
+import { status } from "./answers.ts";
+import type { BodyLimits, FilesOptions, PartsOptions } from "./body.ts";
+import { Body } from "./body.ts";
+import type { ServerLike } from "./server-like.ts";
+import type { UploadPart } from "./upload-part.ts";
+import type { UploadedFile } from "./uploaded-file.ts";
+import type { OutputOf, Problem } from "./validate.ts";
+import { InvalidInput, toRecord, validate } from "./validate.ts";
 
 const NO_LINES: readonly string[] = [];
 
-/** What Django, PHP and Express allow. Half a million fit into 1 MiB, and take 70 ms to take apart. */
-const MAX_FIELDS = 1000;
-
-/** How many chunks of a body are read before a pause, in which Bun joins those that arrive. */
-const CHUNKS_PER_TURN = 16;
-
-/** The request that a handler answers: `this.request`. */
-export class AppRequest<Data extends SessionShape<Data>> {
-  /** The request as the web platform has it. */
+/** A request's visit to an app, as far as its pages may know of it. */
+export interface VisitFacts {
   readonly raw: Request;
-  /** The path as it was sent, percent-encoded, without the query. */
-  readonly path: string;
-  /** The path's segments behind the handler's name, decoded: what the handler got as arguments. */
-  readonly params: readonly string[];
+  /** The request as Bun's server knows it. */
+  readonly arrived: Request;
+  readonly server: ServerLike | undefined;
+  readonly open: SomeOpenSession | undefined;
+  readonly match: { readonly page: string | null; readonly params: readonly string[] } | undefined;
+  readonly site: BodyLimits;
+  readonly id: string;
+}
 
-  readonly #open: OpenSession<Data>;
-  readonly #server: ServerLike | undefined;
-  readonly #maxBodyBytes: number;
+/** The request that a page answers: `this.request`. */
+export class AppRequest<Data extends SessionShape<Data>> {
+  readonly #visit: VisitFacts;
   #query: URLSearchParams | undefined;
   #cookies: Bun.CookieMap | undefined;
-  #body: Promise<ArrayBuffer> | undefined;
+  #ownBody: Body | undefined;
 
-  constructor(
-    raw: Request,
-    path: string,
-    params: readonly string[],
-    open: OpenSession<Data>,
-    server: ServerLike | undefined,
-    maxBodyBytes: number,
-  ) {
-    this.raw = raw;
-    this.path = path;
-    this.params = params;
-    this.#open = open;
-    this.#server = server;
-    this.#maxBodyBytes = maxBodyBytes;
+  constructor(visit: VisitFacts) {
+    this.#visit = visit;
+  }
+
+  /** The request as the web platform has it. */
+  get raw(): Request {
+    return this.#visit.raw;
+  }
+
+  /**
+   * Names the request in logs: the `X-Request-Id` that it brought, if that is up to 64 letters, digits, `.`, `_` and
+   * `-`; else a new UUID. Once asked for, it goes out with the response as `X-Request-Id`.
+   */
+  get id(): string {
+    return this.#visit.id;
+  }
+
+  /** The path as it was sent, percent-encoded, without the query. */
+  get path(): string {
+    return toPath(this.#visit.raw.url);
+  }
+
+  /** The pattern of the page that answers, such as `/users/:id`; `null` where none does. */
+  get page(): string | null {
+    return this.#visit.match?.page ?? null;
+  }
+
+  /** The path's segments that the pattern leaves open, decoded: what the page gets as arguments. */
+  get params(): readonly string[] {
+    return this.#visit.match?.params ?? NO_LINES;
   }
 
   /** `GET`, `POST` and so on. */
   get method(): string {
     return this.raw.method;
+  }
+
+  /** The id of the last event that the browser received, where it connects to an event stream again. */
+  get lastEventId(): string | null {
+    const id = this.raw.headers.get("last-event-id");
+    // Browsers send it as UTF-8, which Bun reads byte by byte.
+    return id === null ? null : Buffer.from(id, "latin1").toString("utf8");
   }
 
   /** The whole URL, as text. */
@@ -61,9 +85,17 @@ export class AppRequest<Data extends SessionShape<Data>> {
     return this.raw.headers;
   }
 
-  /** The visitor's session. See {@link Session}. */
+  /**
+   * The visitor's session. See {@link Session}.
+   *
+   * @throws Error in `onError`, where the request failed before its session was opened.
+   */
   get session(): Session<Data> {
-    return this.#open.session;
+    const { open } = this.#visit;
+    if (open !== undefined) return open.session as Session<Data>;
+    throw new Error(
+      "This request has no session: it failed before its session was opened. In onError, look at the error's status first.",
+    );
   }
 
   /**
@@ -82,146 +114,157 @@ export class AppRequest<Data extends SessionShape<Data>> {
 
   /** The address that the request came from; `null` when it came by no socket. Behind a proxy: the proxy's. */
   get ip(): string | null {
-    return this.#server?.requestIP(this.raw)?.address ?? null;
+    const { arrived, server } = this.#visit;
+    return server?.requestIP(arrived)?.address ?? null;
   }
 
+  /** All values of the query. */
+  query(): URLSearchParams;
   /** The first value of this name in the query, or the default. */
   query(name: string): string | undefined;
   query(name: string, fallback: string): string;
-  query(name: string, fallback?: string): string | undefined {
+  /**
+   * What a Standard Schema makes of the query, whose names and values become an object as those of a
+   * form do: see {@link form}.
+   *
+   * @throws InvalidInput (422) if the schema refuses it.
+   */
+  query<Schema extends StandardSchemaV1>(schema: Schema): Promise<OutputOf<Schema>>;
+  query(
+    what?: string | StandardSchemaV1,
+    fallback?: string,
+  ): URLSearchParams | string | undefined | Promise<unknown> {
     this.#query ??= new URLSearchParams(queryOf(this.raw.url));
-    return this.#query.get(name) ?? fallback;
+    if (what === undefined) return new URLSearchParams(this.#query);
+    if (typeof what === "string") return this.#query.get(what) ?? fallback;
+    return validate(what, toRecord(this.#query));
   }
 
   /**
-   * The body as JSON.
+   * The body as JSON; with a Standard Schema (of zod, valibot, arktype and others), what that makes
+   * of it.
    *
-   * @throws HttpError 400 if it is none or broke off, 413 if it is larger than `maxBodyBytes`.
+   * @throws HttpError 400 if it is none or broke off, 413 if it is larger than `maxBodyBytes`, 415 if
+   *   it is compressed; InvalidInput (422) if the schema refuses it.
    */
-  async json<Value = unknown>(): Promise<Value> {
-    try {
-      return JSON.parse(await this.text()) as Value;
-    } catch (cause) {
-      if (cause instanceof HttpError) throw cause;
-      throw new HttpError(400, "The request's body is not valid JSON.", { cause });
-    }
+  json<Value = unknown>(): Promise<Value>;
+  json<Schema extends StandardSchemaV1>(schema: Schema): Promise<OutputOf<Schema>>;
+  async json(schema?: StandardSchemaV1): Promise<unknown> {
+    const value = await this.#body().json();
+    return schema === undefined ? value : validate(schema, value);
   }
 
   /**
    * The body's fields, from a form as browsers send it: `application/x-www-form-urlencoded` or
-   * `multipart/form-data`. Without a body it has none. Files are left out.
+   * `multipart/form-data`. Without a body it has none. Files are left out. While {@link parts} reads
+   * the files, and after it or {@link files} has, these are the fields that have arrived.
    *
-   * @throws HttpError 400 if the body is malformed, 413 if it is larger than `maxBodyBytes` or has
-   *   more than 1,000 fields, files included, 415 if it is of another type.
+   * With a Standard Schema, what that makes of them. It gets an object: a field that occurs once is a
+   * string, one that occurs several times an array of strings. A field whose name ends in `[]` is
+   * always an array, under the name without the brackets.
+   *
+   * @throws HttpError 400 if the body is malformed or broke off, 413 if it is larger than
+   *   `maxBodyBytes` or has more than 1,000 fields, files included, 415 if it is of another type or
+   *   compressed; InvalidInput (422) if the schema refuses the fields.
    */
-  async form(): Promise<URLSearchParams> {
-    const type = this.raw.headers.get("content-type") ?? "";
-    const kind = type.split(";", 1)[0]?.trim().toLowerCase();
-    if (kind === "multipart/form-data") return fieldsOf(await this.#read(), type);
-    if (kind === "application/x-www-form-urlencoded") return pairsOf(await this.text());
-    if ((await this.#read()).byteLength === 0) return new URLSearchParams();
-    throw new HttpError(415, "This page expects a form.");
+  form(): Promise<URLSearchParams>;
+  form<Schema extends StandardSchemaV1>(schema: Schema): Promise<OutputOf<Schema>>;
+  /**
+   * As above, but where the schema refuses the fields, what `showAgain` returns is the answer, with
+   * the status 422: the form once more, with its problems and the fields as they were sent.
+   */
+  form<Schema extends StandardSchemaV1>(
+    schema: Schema,
+    showAgain: (problems: readonly Problem[], fields: URLSearchParams) => unknown,
+  ): Promise<OutputOf<Schema>>;
+  async form(
+    schema?: StandardSchemaV1,
+    showAgain?: (problems: readonly Problem[], fields: URLSearchParams) => unknown,
+  ): Promise<unknown> {
+    const fields = await this.#body().form();
+    if (schema === undefined) return fields;
+    try {
+      return await validate(schema, toRecord(fields));
+    } catch (error) {
+      if (showAgain === undefined || !(error instanceof InvalidInput)) throw error;
+      throw status(422, await showAgain(error.problems, fields));
+    }
   }
 
   /**
-   * The body as text.
+   * The files of a form in parts, in memory, each with its `field`. Its text fields are then in
+   * {@link form}. Inputs that were left empty are left out.
+   *
+   * @throws HttpError 400 if the body is malformed or broke off, 413 if it is larger than
+   *   `maxUploadBytes` or exceeds one of the limits, or has more than 1,000 parts, 415 if it is not
+   *   `multipart/form-data` or compressed.
+   */
+  files(limits: FilesOptions = {}): Promise<UploadedFile[]> {
+    return this.#body().files(limits);
+  }
+
+  /**
+   * The files of a form in parts, one after the other, while they arrive: for those that are too large
+   * for memory. Text fields that came before a file are in {@link form}, all of them after the loop.
+   * Inputs that were left empty are left out.
+   *
+   * ```ts
+   * for await (const part of this.request.parts({ maxFileBytes: 200 * 1024 * 1024 })) {
+   *   await part.save(`uploads/${part.filename}`);
+   * }
+   * ```
+   *
+   * @throws HttpError as {@link files} does.
+   */
+  parts(limits: PartsOptions = {}): AsyncGenerator<UploadPart, void, undefined> {
+    return this.#body().parts(limits);
+  }
+
+  /**
+   * The body as text, in UTF-8.
+   *
+   * @throws HttpError 400 if it broke off, 413 if it is larger than `maxBodyBytes`, 415 if it is
+   *   compressed.
+   */
+  text(): Promise<string> {
+    return this.#body().text();
+  }
+
+  /**
+   * The body as it was sent.
    *
    * @throws HttpError 400 if it broke off, 413 if it is larger than `maxBodyBytes`.
    */
-  async text(): Promise<string> {
-    return new TextDecoder().decode(await this.#read());
+  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    return new Uint8Array(await this.#body().bytes());
   }
 
-  /** The body. Read once, and kept, so that `text()` and `json()` can both be asked. */
-  #read(): Promise<ArrayBuffer> {
-    this.#body ??= readBody(this.raw, this.#maxBodyBytes, this.ip !== null);
-    return this.#body;
+  #body(): Body {
+    if (this.#ownBody !== undefined) return this.#ownBody;
+    const { raw, arrived, site } = this.#visit;
+    this.#ownBody = new Body(raw, site, raw === arrived && this.ip !== null);
+    return this.#ownBody;
   }
-}
-
-async function readBody(
-  request: Request,
-  limit: number,
-  isFromSocket: boolean,
-): Promise<ArrayBuffer> {
-  const length = request.headers.get("content-length");
-  if (Number(length ?? 0) > limit) throw tooLarge(limit);
-  try {
-    // Bun's server holds clients to their Content-Length. A request that the app has made, from one
-    // whose body it has decompressed for instance, may have a longer body than it says.
-    if (length !== null && isFromSocket) return await request.arrayBuffer();
-    return await readStream(request.body ?? [], limit);
-  } catch (error) {
-    throw toHttpError(error, limit);
-  }
-}
-
-/**
- * A client may send each byte as a chunk of its own. To a reader that always waits for the next chunk,
- * Bun passes them on one by one, which costs 1 µs each and stops the event loop meanwhile. For a reader
- * that pauses, Bun joins them: 1 MB takes 2 × what `arrayBuffer()` takes, instead of 30 ×.
- */
-async function readStream(
-  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  limit: number,
-): Promise<ArrayBuffer> {
-  const sink = new Bun.ArrayBufferSink();
-  let size = 0;
-  let count = 0;
-  for await (const chunk of chunks) {
-    size += sink.write(chunk);
-    if (size > limit) throw tooLarge(limit);
-    if (++count % CHUNKS_PER_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
-  }
-  return sink.end() as ArrayBuffer;
-}
-
-function tooLarge(limit: number, cause?: unknown): HttpError {
-  return new HttpError(413, `The request's body is larger than ${limit} bytes.`, { cause });
-}
-
-/** Bun's server holds to the limit too, and says so first. What a client leaves unfinished is aborted. */
-function toHttpError(error: unknown, limit: number): unknown {
-  if (error instanceof Error && error.message.includes("maxRequestBodySize")) {
-    return tooLarge(limit, error);
-  }
-  return error instanceof DOMException && error.name === "AbortError"
-    ? new HttpError(400, "The request's body broke off.", { cause: error })
-    : error;
-}
-
-/** Counted before they are taken apart, which is what takes long. */
-function pairsOf(text: string): URLSearchParams {
-  let count = 1;
-  for (let at = text.indexOf("&"); at !== -1; at = text.indexOf("&", at + 1)) {
-    if (++count > MAX_FIELDS) throw tooManyFields();
-  }
-  return new URLSearchParams(text);
-}
-
-async function fieldsOf(body: ArrayBuffer, type: string): Promise<URLSearchParams> {
-  const fields = new URLSearchParams();
-  let count = 0;
-  for (const [name, value] of await partsOf(body, type)) {
-    if (++count > MAX_FIELDS) throw tooManyFields();
-    if (typeof value === "string") fields.append(name, value);
-  }
-  return fields;
-}
-
-async function partsOf(body: ArrayBuffer, type: string): Promise<Iterable<[string, unknown]>> {
-  try {
-    return await new Response(body, { headers: { "content-type": type } }).formData();
-  } catch (cause) {
-    throw new HttpError(400, "The request's form is malformed.", { cause });
-  }
-}
-
-function tooManyFields(): HttpError {
-  return new HttpError(413, `The request's form has more than ${MAX_FIELDS} fields.`);
 }
 
 function queryOf(url: string): string {
   const mark = url.indexOf("?");
   return mark === -1 ? "" : url.slice(mark + 1);
+}
+
+/** The path of a URL, as it stands there. Parsing it takes five times as long. */
+export function toPath(url: string): string {
+  const target = toTarget(url);
+  const mark = target.indexOf("?");
+  return mark === -1 ? target : target.slice(0, mark);
+}
+
+/**
+ * The path and query of a URL, as they stand there. Where the Host header is missing, or makes no URL, Bun
+ * gives these alone.
+ */
+export function toTarget(url: string): string {
+  if (url.startsWith("/")) return url;
+  const start = url.indexOf("/", 8);
+  return start === -1 ? "/" : url.slice(start);
 }

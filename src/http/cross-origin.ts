@@ -55,7 +55,7 @@ export class CrossOriginPolicy {
    */
   check(request: Request): void {
     const { method, headers } = request;
-    if (this.#isOff || (isSafe(method) && !isHandshake(headers))) return;
+    if (this.#isOff || (isSafe(method) && !isHandshake(request))) return;
     const origin = headers.get("origin");
     if (origin !== null && this.#trusted.has(origin)) return;
     const site = headers.get("sec-fetch-site");
@@ -99,7 +99,8 @@ export class CrossOriginPolicy {
   }
 }
 
-function isHandshake(headers: Headers): boolean {
+/** Whether a request asks to become a WebSocket. */
+export function isHandshake({ headers }: Request): boolean {
   return headers.get("upgrade")?.toLowerCase() === "websocket";
 }
 

@@ -1,9 +1,13 @@
 import { escapeControls } from "../session/log.ts";
 
-/** Says on the response that it depends on the visitor's cookie (RFC 9110, 12.5.5). */
-export function withVary(response: Response): Response {
-  addVary(response.headers, "Cookie");
-  return response;
+/**
+ * Says that the response depends on the visitor's cookie and, unless the app says otherwise, that only the
+ * visitor's own browser may keep it (RFC 9111, 5.2.2.7): some shared caches ignore `Vary`.
+ */
+export function addPrivacy(headers: Headers): Headers {
+  addVary(headers, "Cookie");
+  if (!headers.has("cache-control")) headers.set("cache-control", "private");
+  return headers;
 }
 
 /** Adds a field to `Vary`, unless it is there. */
@@ -30,11 +34,20 @@ export function withCookie(response: Response, setCookie: string, cookieName: st
   return answer;
 }
 
+const alone = new WeakSet<Response>();
+
+/** Says that a response was made for one visitor alone. To copy one whose body is a stream would hold that up. */
+export function keepUnshared(response: Response): Response {
+  alone.add(response);
+  return response;
+}
+
 /**
  * Apps keep responses without a body, such as a redirect, in a constant and answer many visitors
  * with it: one visitor's cookie must not stay behind on it. One with a body is sent only once.
  */
 export function unshared(response: Response): Response {
+  if (alone.has(response)) return response;
   // To look at `body` makes a stream of it, and a text sent as a stream loses its content type: so
   // only the copy's is looked at.
   const copy = response.clone() as Response;

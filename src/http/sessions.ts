@@ -10,7 +10,7 @@ import { isPromise } from "../store/maybe-promise.ts";
 import type { CrossOriginOptions } from "./cross-origin.ts";
 import { CROSS_ORIGIN_OPTIONS, CrossOriginPolicy } from "./cross-origin.ts";
 import { CrossOriginError } from "./errors.ts";
-import { withCookie, withVary } from "./headers.ts";
+import { addPrivacy, withCookie } from "./headers.ts";
 
 /** Options for sessions that stand on their own. */
 export interface SessionsOptions extends ManagerOptions, CrossOriginOptions {}
@@ -76,14 +76,14 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> extends Sess
   /**
    * For a handler that threw, or a session that could not be stored: the `Set-Cookie` line that goes with
    * the response to the error. There is one after a `destroy()`, and if `save()` had changed the id before:
-   * by then the old one is dead. Never rejects.
+   * by then the old one is dead. Neither throws nor rejects.
    */
-  async settleFailure(open: SomeOpenSession): Promise<string | undefined> {
+  settleFailure(open: SomeOpenSession): MaybePromise<string | undefined> {
     try {
-      return await this.settle(open, 500);
+      const setCookie = this.settle(open, 500);
+      return isPromise(setCookie) ? setCookie.catch(keepCookie) : setCookie;
     } catch {
-      // The store fails. It has been reported, and the response is an error already.
-      return undefined;
+      return keepCookie();
     }
   }
 
@@ -185,8 +185,8 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> extends Sess
 
   /** The response with the headers that it needs: `Vary`, the cookie, and those of CORS. */
   finish(open: SomeOpenSession, response: Response, setCookie: string | undefined): Response {
-    const varied = open.isAccessed ? withVary(response) : response;
-    return this.addHeaders(open.request, varied, setCookie);
+    if (open.isAccessed) addPrivacy(response.headers);
+    return this.addHeaders(open.request, response, setCookie);
   }
 
   /** The same for a response that says by itself on what it depends. */
@@ -194,6 +194,11 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> extends Sess
     const shared = this.#policy.share(request, response);
     return setCookie === undefined ? shared : withCookie(shared, setCookie, this.cookie.name);
   }
+}
+
+/** The store fails. That has been reported, and the response is an error already. */
+function keepCookie(): undefined {
+  return undefined;
 }
 
 /** In `routes`, Bun sends what is set on the request's cookies with whatever response there is. */

@@ -1,6 +1,5 @@
 import type { Context, MiddlewareHandler } from "hono";
 
-import { withVary } from "../http/headers.ts";
 import type { Sessions } from "../http/sessions.ts";
 import type { OpenSession } from "../session/open-session.ts";
 import type { AnySession, Session, SessionShape } from "../session/session.ts";
@@ -93,7 +92,7 @@ async function end<Data extends SessionShape<Data>>(
     if (isUpgraded(c)) return await manager.settleUpgrade(open);
     const settled = manager.settle(open, c.error === undefined ? c.res.status : 500);
     const setCookie = isPromise(settled) ? await settled : settled;
-    replace(c, manager.addHeaders(c.req.raw, withVary(c.res), setCookie));
+    replace(c, manager.finish(open, c.res, setCookie));
   } catch (error) {
     if (!(error instanceof SessionStoreError)) {
       withdraw(c);

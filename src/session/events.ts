@@ -82,14 +82,21 @@ export class EventLog {
     failed: 0,
   };
   readonly #onEvent: ((event: SessionEvent) => void) | undefined;
+  readonly #watch: ((event: SessionEvent) => void) | undefined;
 
-  constructor(onEvent: ((event: SessionEvent) => void) | undefined) {
+  /** `onEvent` is the app's; `watch` is told first, and must not throw. */
+  constructor(
+    onEvent: ((event: SessionEvent) => void) | undefined,
+    watch?: (event: SessionEvent) => void,
+  ) {
     this.#onEvent = onEvent;
+    this.#watch = watch;
   }
 
   /** An observer that throws is reported and otherwise ignored: it cannot fail a request. */
   emit(event: SessionEvent): void {
     this.#counts[event.type] += "count" in event ? event.count : 1;
+    this.#watch?.(event);
     if (CHANNEL.hasSubscribers) CHANNEL.publish(event);
     if (this.#onEvent === undefined) return;
     const report = (error: unknown): void => {

@@ -1,4 +1,4 @@
-import type { SessionRecord } from "../store/record.ts";
+import type { SessionRecord, SessionTimes } from "../store/record.ts";
 import type { Contents } from "./contents.ts";
 import type { Use } from "./life.ts";
 import type { Settings } from "./options.ts";
@@ -19,12 +19,18 @@ export class Lifetimes {
   }
 
   /** Whether the record has expired. A timeout or lifetime that was shortened since counts as it is now. */
-  isExpired(record: SessionRecord, now: number = this.#now()): boolean {
+  isExpired(record: SessionTimes, now: number = this.#now()): boolean {
     return (
       record.expiresAt <= now ||
       record.createdAt + this.#lifetime <= now ||
       record.touchedAt + this.#idleTimeout(record) <= now
     );
+  }
+
+  /** When the record expires if it is not used again. */
+  endOf(record: SessionTimes): number {
+    const { expiresAt, createdAt, touchedAt } = record;
+    return Math.min(expiresAt, createdAt + this.#lifetime, touchedAt + this.#idleTimeout(record));
   }
 
   /** The record with its idle timeout restarted, within its absolute lifetime. */
@@ -92,7 +98,7 @@ export class Lifetimes {
     return Math.min(now + this.#idleTimeout(record), record.createdAt + this.#lifetime);
   }
 
-  #idleTimeout(record: SessionRecord): number {
+  #idleTimeout(record: SessionTimes): number {
     return record.remember === null ? this.#timeout : record.remember * 1000;
   }
 }

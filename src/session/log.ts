@@ -11,3 +11,10 @@ export function escapeControls(text: string): string {
     return `\\u{${character.codePointAt(0)?.toString(16)}}`;
   });
 }
+
+/** The same for an error: as it is, which the console shows best, unless it holds such characters. */
+export function escapeError(error: unknown): unknown {
+  const text = typeof error === "string" ? error : Bun.inspect(error);
+  const escaped = text.replace(/[^\n\t]+/g, escapeControls);
+  return escaped === text ? error : escaped;
+}

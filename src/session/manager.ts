@@ -1,6 +1,5 @@
 import type { SessionData } from "../store/backend.ts";
 import { GuardedStore } from "../store/guarded-store.ts";
-import { refuseUnknown } from "../store/known-options.ts";
 import type { MaybePromise } from "../store/maybe-promise.ts";
 import { andThen, isPromise } from "../store/maybe-promise.ts";
 import { CLOCK_TOLERANCE, startSweeping, sweepInSteps } from "../store/sweeper.ts";
@@ -14,14 +13,17 @@ import { decode, encode, toDictionary } from "./json.ts";
 import type { Attempt, Place, Stored, Use } from "./life.ts";
 import { NOWHERE } from "./life.ts";
 import { Lifetimes } from "./lifetimes.ts";
-import { checkText, Names } from "./names.ts";
+import { checkLogin } from "./login.ts";
+import { Names } from "./names.ts";
 import type { SessionIo, SomeOpenSession } from "./open-session.ts";
 import { OpenSession, openSessionOf } from "./open-session.ts";
 import type { SessionsOptions, Settings } from "./options.ts";
 import { toSettings } from "./options.ts";
-import type { AnySession, LoginOptions, Session, SessionShape } from "./session.ts";
+import type { AnySession, Session, SessionShape } from "./session.ts";
 import type { ListedSession, ListOptions, RevokeAllOptions } from "./users.ts";
 import { hasWithheldCookie } from "./visit.ts";
+import { SessionWatch } from "./watch.ts";
+import type { SessionEnd } from "./watchlist.ts";
 import { Writer } from "./writer.ts";
 
 /** How many of a user's sessions are ended in one step, between which others are served. */
@@ -43,6 +45,7 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
   readonly #names: Names;
   readonly #arrivals: Arrivals;
   readonly #writer: Writer;
+  readonly #watch: SessionWatch;
   readonly #io: SessionIo;
   readonly #stopSweeping: () => void;
 
@@ -52,18 +55,19 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
     this.cookie = new SessionCookie(options.cookie);
     this.#settings = settings;
     this.#lifetimes = new Lifetimes(settings);
-    this.#events = new EventLog(options.onEvent);
+    this.#events = new EventLog(options.onEvent, (event) => this.#watch.take(event));
     this.#names = new Names(this.cookie.name, settings.namespace);
     this.#store = new GuardedStore(
       settings.store,
       (operation, error) => this.#events.emit({ type: "failed", operation, error }),
       settings.storeTimeout,
     );
+    this.#watch = new SessionWatch(settings, this.#lifetimes, this.#events);
     this.#arrivals = new Arrivals(this.#store, this.#lifetimes, this.#events, this.#names);
     this.#writer = new Writer(settings, this.#store, this.#lifetimes, this.#events, this.#names);
     this.#io = {
       now: settings.now,
-      checkLogin: (userId, login) => this.#checkLogin(userId, login),
+      checkLogin: (userId, login) => checkLogin(userId, login, this.#lifetimes),
       toUserId: (stored) => this.#names.toUserId(stored),
       mayHaveSession: (request) => hasWithheldCookie(request, this.cookie.sameSite),
       reportUnreadable: (key) => this.#arrivals.reportUnreadable(key),
@@ -238,11 +242,13 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
     const place = this.#writer.perform(attempt);
     if (isPromise(place)) return this.#applyLater(open, attempt, place);
     open.apply(life, attempt, place);
+    this.#watch.follow(life);
   }
 
   async #applyLater(open: SomeOpenSession, attempt: Attempt, place: Promise<Place>): Promise<void> {
     const { life } = open;
     open.apply(life, attempt, await place);
+    this.#watch.follow(life);
   }
 
   async #endDestroyed(open: SomeOpenSession): Promise<void> {
@@ -334,13 +340,23 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
   // What goes on beside the requests.
 
   /**
+   * Calls `listener` once, with the reason, when the session has ended: within a second, whichever
+   * process has ended it; after `watchInterval` at the latest where its notice was lost. For sockets and
+   * streams, which outlive their request. A session that is not stored yet is watched from when it is; one
+   * to which its own handler gives a new id goes on. Returns what stops it: call that when the socket
+   * closes.
+   */
+  onEnd(session: Session<Data>, listener: (reason: SessionEnd) => void): () => void {
+    return this.#watch.add(openSessionOf(session), listener);
+  }
+
+  /**
    * Removes sessions that expired more than five minutes ago from the store, in small steps between which
    * requests are served. Happens by itself every `sweepInterval`. Returns how many there were.
    */
   async sweep(): Promise<number> {
-    const swept = await sweepInSteps(async (limit) =>
-      this.#store.ask("sweep", limit, this.#settings.now() - CLOCK_TOLERANCE),
-    );
+    const before = this.#settings.now() - CLOCK_TOLERANCE;
+    const swept = await sweepInSteps(async (limit) => this.#store.ask("sweep", limit, before));
     if (swept > 0) this.#events.emit({ type: "swept", count: swept });
     return swept;
   }
@@ -350,23 +366,11 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
     return { ...this.#events.counts, ...this.#store.use };
   }
 
-  /** Stops sweeping, finishes writes that have begun, and closes the backend. */
+  /** Stops sweeping and watching, finishes writes that have begun, and closes the backend. */
   async close(): Promise<void> {
     this.#stopSweeping();
+    this.#watch.close();
     await this.#store.ask("close");
-  }
-
-  #checkLogin(userId: string, options: LoginOptions): void {
-    refuseUnknown("session.login()", options, ["remember", "label"]);
-    const { remember, label } = options;
-    checkText("The user's id for session.login()", userId);
-    if (userId === "") {
-      throw new TypeError(
-        "session.login() needs the user's id, such as String(user.id), and not an empty string.",
-      );
-    }
-    if (label !== undefined) checkText("`label`", label);
-    if (remember !== undefined) this.#lifetimes.checkRemember(remember);
   }
 }
 

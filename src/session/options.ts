@@ -1,7 +1,8 @@
 import type { SessionBackend } from "../store/backend.ts";
 import { SESSION_TIMEOUT } from "../store/backend.ts";
 import { LoadSaveStore } from "../store/load-save-store.ts";
-import { SessionStore } from "../store/session-store.ts";
+import type { SessionStore } from "../store/session-store.ts";
+import { isSessionStore } from "../store/session-store.ts";
 import { LONGEST_TIMER } from "../store/sweeper.ts";
 import type { CookieOptions } from "./cookie.ts";
 import type { SessionEvent } from "./events.ts";
@@ -23,6 +24,11 @@ export interface SessionOptions {
   readonly storeTimeout?: number;
   /** How often expired sessions are removed, in seconds; 60 by default, 0 for never. */
   readonly sweepInterval?: number;
+  /**
+   * How often sessions with an `onEnd` listener are read again, in seconds, in case the notice of an end
+   * was lost, or the backend gives none; 5 by default.
+   */
+  readonly watchInterval?: number;
   /**
    * Sets the users of several apps apart that share a store: letters, digits, ".", "_" and "-". Sessions
    * are set apart by the cookie's name as well. None by default.
@@ -58,6 +64,7 @@ export interface Settings {
   readonly maxBytes: number;
   readonly storeTimeout: number;
   readonly sweepInterval: number;
+  readonly watchInterval: number;
   readonly maxPerUser: number;
   /** Whether the store can list a user's sessions. */
   readonly knowsUsers: boolean;
@@ -74,6 +81,7 @@ export const SESSION_OPTIONS = [
   "maxBytes",
   "storeTimeout",
   "sweepInterval",
+  "watchInterval",
   "namespace",
   "maxPerUser",
   "renews",
@@ -91,6 +99,7 @@ const DEFAULTS = {
   maxBytes: 32 * 1024,
   storeTimeout: 2_000,
   sweepInterval: 60,
+  watchInterval: 5,
 };
 
 /** @throws TypeError for an option that makes no sense, with the remedy. */
@@ -117,6 +126,7 @@ export function toSettings(options: SessionsOptions): Settings {
     maxBytes: positive(options, "maxBytes"),
     storeTimeout,
     sweepInterval: options.sweepInterval === 0 ? 0 : positive(options, "sweepInterval") * 1000,
+    watchInterval: Math.min(positive(options, "watchInterval") * 1000, LONGEST_TIMER),
     maxPerUser,
     knowsUsers: !(store instanceof LoadSaveStore),
     namespace,
@@ -136,7 +146,7 @@ function checkLifetimes(options: SessionOptions): void {
 }
 
 function toStore(backend: SessionBackend, now: () => number, timeout: number): SessionStore {
-  if (backend instanceof SessionStore) return backend;
+  if (isSessionStore(backend)) return backend;
   if (typeof backend?.load === "function" && typeof backend.save === "function") {
     return new LoadSaveStore(backend, now, timeout);
   }

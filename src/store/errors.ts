@@ -6,14 +6,15 @@
 export class SessionStoreError extends Error {
   override readonly name = "SessionStoreError";
   readonly status = 503;
+  /** What a visitor is told: that, and nothing of the cause. */
+  readonly visible = "Sessions are unavailable. Please try again.";
 
   /**
-   * What a visitor is told: that, and nothing of the cause. Visitors without a cookie are served
-   * meanwhile, so it varies. Elysia asks an error that nobody has handled for its response, under
-   * this name.
+   * The response that tells a visitor so. Visitors without a cookie are served meanwhile, so it varies.
+   * Elysia asks an error that nobody has handled for its response, under this name.
    */
   toResponse(): Response {
-    return new Response("Sessions are unavailable. Please try again.", {
+    return new Response(this.visible, {
       status: this.status,
       headers: { "content-type": "text/plain;charset=utf-8", vary: "Cookie" },
     });

@@ -3,7 +3,10 @@ import type { MaybePromise } from "./maybe-promise.ts";
 import { isPromise } from "./maybe-promise.ts";
 import type { SessionStore } from "./session-store.ts";
 
-type Operation = Exclude<keyof SessionStore, "load" | "save" | "isSynchronous">;
+type Operation = Exclude<
+  keyof SessionStore,
+  "load" | "save" | "isSynchronous" | "watchEnds" | "foreignWrites"
+>;
 type Answer<Name extends Operation> = Awaited<ReturnType<SessionStore[Name]>>;
 
 /** How often a store was asked, and how long its answers took. Times are in milliseconds. */
@@ -78,7 +81,8 @@ export class GuardedStore {
   }
 
   #useOf(operation: Operation): { count: number; totalTime: number; maxTime: number } {
-    return operation === "read" || operation === "list" ? this.#loads : this.#stores;
+    const isLook = operation === "read" || operation === "readTimes" || operation === "list";
+    return isLook ? this.#loads : this.#stores;
   }
 
   #await<T>(operation: Operation, answer: Promise<T>): Promise<T> {

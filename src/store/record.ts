@@ -35,6 +35,12 @@ export interface ForwardingNote {
   readonly expiresAt: number;
 }
 
+/** What says when a record expires. */
+export type SessionTimes = Pick<
+  SessionRecord,
+  "createdAt" | "touchedAt" | "expiresAt" | "remember"
+>;
+
 /** How long a forwarding note stays under an old id, in milliseconds. */
 export const NOTE_LIFETIME = 30_000;
 

@@ -1,10 +1,18 @@
 import type { SessionBackend, SessionData } from "./backend.ts";
 import type { MaybePromise } from "./maybe-promise.ts";
-import type { ForwardingNote, SessionInfo, SessionRecord } from "./record.ts";
+import type { ForwardingNote, SessionInfo, SessionRecord, SessionTimes } from "./record.ts";
 import { isNote, NEW_RECORD, parseData } from "./record.ts";
 
 /** Retry bound of `save`: a store that refuses this often is broken, and would be asked for ever. */
 const MOST_ATTEMPTS = 1_000;
+
+/** Is called with the ids of sessions that have ended, or without when some may have. Never throws. */
+export type EndListener = (ids?: readonly string[]) => void;
+
+/** Stops the calls of an {@link EndListener}. */
+export type StopWatching = () => MaybePromise<void>;
+
+const MARK = Symbol.for("bunpie.SessionStore");
 
 /**
  * A store whose every write is atomic, across all processes that share it. What the built-in
@@ -14,6 +22,10 @@ const MOST_ATTEMPTS = 1_000;
  * rejects; it never answers as if there were no session.
  */
 export abstract class SessionStore implements SessionBackend {
+  static {
+    Object.defineProperty(this.prototype, MARK, { value: true });
+  }
+
   /**
    * Whether reads and writes answer at once: a store that says `true` never returns a promise from
    * `read`, `create`, `replace`, `rotate`, `touch` or `delete`; `false` by default.
@@ -94,6 +106,40 @@ export abstract class SessionStore implements SessionBackend {
   /** Finishes what was begun and lets go of files and connections. A second call does nothing. */
   abstract close(): MaybePromise<void>;
 
+  /**
+   * The times of the live sessions among these, by their ids. By default it reads them one by one; a
+   * store that can had better ask for all of them at once.
+   */
+  async readTimes(ids: readonly string[]): Promise<ReadonlyMap<string, SessionTimes>> {
+    const times = new Map<string, SessionTimes>();
+    await Promise.all(
+      ids.map(async (id) => {
+        const found = await this.read(id);
+        const isLive = found !== undefined && found.expiresAt > this.now();
+        if (isLive && !isNote(found)) times.set(id, found);
+      }),
+    );
+    return times;
+  }
+
+  /**
+   * Calls `listener` with the ids under which `delete`, `deleteAll` and `rotate` have ended sessions, in
+   * this store and in every other that shares them; without ids when some may have ended of which it
+   * was not told. Returns what stops that, or `undefined`, as by default, if the store cannot tell.
+   */
+  watchEnds(_listener: EndListener): MaybePromise<StopWatching | undefined> {
+    return undefined;
+  }
+
+  /**
+   * A number that is another one once another store that shares the sessions has written, or `undefined`,
+   * as by default, if the store cannot tell at once. While it stays the same, watched sessions are not
+   * read again.
+   */
+  foreignWrites(): number | undefined {
+    return undefined;
+  }
+
   /** The data of a live session; `{}` when there is none. */
   async load(sessionId: string): Promise<SessionData> {
     const record = await this.read(sessionId);
@@ -125,4 +171,12 @@ export abstract class SessionStore implements SessionBackend {
       `The session could not be saved: ${MOST_ATTEMPTS} times, what was read was not what was there.`,
     );
   }
+}
+
+/**
+ * Whether a backend is a SessionStore. By a mark and not by its class: after a reload by `bun --hot`, or where a
+ * package is installed twice, there are two classes of this name.
+ */
+export function isSessionStore(backend: unknown): backend is SessionStore {
+  return typeof backend === "object" && backend !== null && MARK in backend;
 }

@@ -1,8 +1,13 @@
 import type { MaybePromise } from "../store/maybe-promise.ts";
+import type { TestEvent } from "./test-events.ts";
+import { readEvents } from "./test-events.ts";
+import { TestSocket } from "./test-socket.ts";
 
 /** What answers requests: an app of Bunpie, Hono or Elysia, what `Bun.serve` gives, anything of one's own. */
 export interface Fetcher {
-  fetch(request: Request): MaybePromise<Response>;
+  fetch(request: Request, server?: never): MaybePromise<Response>;
+  /** `Bun.serve`'s WebSocket handlers, for {@link TestClient.socket}. */
+  readonly websocket?: unknown;
 }
 
 const ORIGIN = "http://localhost:3000";
@@ -28,6 +33,7 @@ export class TestClient {
   readonly #target: Fetcher | URL | string;
   readonly #origin: string;
   readonly #requests = new WeakMap<Response, Request>();
+  #server: Bun.Server<unknown> | undefined;
 
   /**
    * `target` is an app, for which requests then go to `http://localhost:3000`, though not over the
@@ -45,13 +51,11 @@ export class TestClient {
 
   /** Sends a request, and keeps the cookies of the response. A `Cookie` header of yours is left alone. */
   async send(path: string, init: RequestInit = {}): Promise<Response> {
-    const headers = new Headers(init.headers);
-    const pairs = [...this.cookies].map(([name, value]) => `${name}=${value}`);
-    if (pairs.length > 0 && !headers.has("cookie")) headers.set("cookie", pairs.join("; "));
+    const headers = this.#addCookies(init.headers);
     const url = new URL(path, this.#origin);
     const request = new Request(url.href, { redirect: "manual", ...init, headers });
     const response = await (isFetcher(this.#target) ? this.#target.fetch(request) : fetch(request));
-    for (const line of response.headers.getSetCookie()) this.#keep(line);
+    this.#keepAll(response);
     this.#requests.set(response, request);
     return response;
   }
@@ -75,6 +79,40 @@ export class TestClient {
   postJson(path: string, value: unknown): Promise<Response> {
     const headers = { "content-type": "application/json" };
     return this.send(path, { method: "POST", body: JSON.stringify(value), headers });
+  }
+
+  /**
+   * The events of an event stream, one by one. Leaving the loop disconnects.
+   *
+   * @throws Error for a response that is none.
+   */
+  async *events(path: string, init: RequestInit = {}): AsyncGenerator<TestEvent, void, undefined> {
+    const headers = new Headers(init.headers);
+    headers.set("accept", "text/event-stream");
+    const response = await this.send(path, { ...init, headers });
+    const type = response.headers.get("content-type");
+    if (response.body === null || type?.startsWith("text/event-stream") !== true) {
+      throw new Error(
+        `${path} is no event stream: ${response.status}, ${type ?? "without a type"}.`,
+      );
+    }
+    yield* readEvents(response.body);
+  }
+
+  /**
+   * Opens a WebSocket, and keeps the cookies of the response to the handshake. One that is refused has that
+   * `response`, too. An app is served on a free port of this machine for it, which does not keep the process
+   * alive; its other requests still go without the network.
+   *
+   * @throws Error if nothing answers.
+   */
+  async socket(path: string, init: Pick<RequestInit, "headers"> = {}): Promise<TestSocket> {
+    const headers = this.#addCookies(init.headers);
+    const url = new URL(path, this.#serve());
+    url.protocol = url.protocol.replace("http", "ws");
+    const socket = await TestSocket.open(url.href, headers.toJSON());
+    this.#keepAll(socket.response);
+    return socket;
   }
 
   /**
@@ -122,10 +160,35 @@ export class TestClient {
     return next.href;
   }
 
-  #keep(line: string): void {
-    const cookie = Bun.Cookie.parse(line);
-    if (cookie.isExpired()) this.cookies.delete(cookie.name);
-    else this.cookies.set(cookie.name, cookie.value);
+  #addCookies(given: RequestInit["headers"]): Headers {
+    const headers = new Headers(given);
+    const pairs = [...this.cookies].map(([name, value]) => `${name}=${value}`);
+    if (pairs.length > 0 && !headers.has("cookie")) headers.set("cookie", pairs.join("; "));
+    return headers;
+  }
+
+  #keepAll({ headers }: Response): void {
+    for (const line of headers.getSetCookie()) {
+      const cookie = Bun.Cookie.parse(line);
+      if (cookie.isExpired()) this.cookies.delete(cookie.name);
+      else this.cookies.set(cookie.name, cookie.value);
+    }
+  }
+
+  /** Where the target listens. */
+  #serve(): string {
+    const target = this.#target;
+    if (!isFetcher(target)) return this.#origin;
+    this.#server ??= Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      fetch: (request, server) => target.fetch(request, server as never),
+      ...(target.websocket === undefined
+        ? {}
+        : { websocket: target.websocket as Bun.WebSocketHandler<unknown> }),
+    } as Bun.Serve.Options<unknown>);
+    this.#server.unref();
+    return this.#server.url.origin;
   }
 }
 

@@ -2,7 +2,8 @@ import { describe } from "bun:test";
 
 import type { SessionBackend } from "../store/backend.ts";
 import type { MaybePromise } from "../store/maybe-promise.ts";
-import { SessionStore } from "../store/session-store.ts";
+import type { SessionStore } from "../store/session-store.ts";
+import { isSessionStore } from "../store/session-store.ts";
 import { LOAD_SAVE_STORE, SESSION_BACKEND } from "./backend-contract.ts";
 import { describeContract } from "./contract.ts";
 import { SESSION_STORE } from "./store-contract.ts";
@@ -38,7 +39,7 @@ export function testSessionBackend(
     await using sample = await beginTrial(createAnew);
     const begin = () => beginTrial(createAnew);
     describeContract(SESSION_BACKEND, begin);
-    if (sample.backend instanceof SessionStore) {
+    if (isSessionStore(sample.backend)) {
       // What it has made once it makes every time.
       describeContract(SESSION_STORE, () => beginTrial(createAnew as Create<SessionStore>));
     } else {

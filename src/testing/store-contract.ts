@@ -5,6 +5,7 @@ import { isNote, NOTE_LIFETIME } from "../store/record.ts";
 import { ATOMIC_STORE } from "./atomic-contract.ts";
 import type { Contract } from "./contract.ts";
 import { checkEach } from "./contract.ts";
+import { WATCHED_SESSIONS } from "./end-contract.ts";
 import { FORWARDING_NOTE, MOVES_FOLLOWED, NOTES_LEFT } from "./note-contract.ts";
 import { firstGood } from "./patience.ts";
 import { SESSION_RECORD } from "./record-contract.ts";
@@ -94,6 +95,7 @@ export const SESSION_STORE: Contract<StoreTrial> = {
   ...FORWARDING_NOTE,
   ...ATOMIC_STORE,
   ...USERS_SESSIONS,
+  ...WATCHED_SESSIONS,
 
   "SessionStore.read": {
     "The record: as it was written last": async (trial) => {

@@ -1,6 +1,7 @@
 import type { SessionBackend, SessionData } from "../store/backend.ts";
 import type { MaybePromise } from "../store/maybe-promise.ts";
-import { SessionStore } from "../store/session-store.ts";
+import type { SessionStore } from "../store/session-store.ts";
+import { isSessionStore } from "../store/session-store.ts";
 import { MovableClock } from "./clock.ts";
 import { randomId } from "./records.ts";
 
@@ -69,7 +70,7 @@ export function neverTwice(create: Create<SessionBackend>): Create<SessionBacken
   const made = new WeakSet<SessionStore>();
   return async (now) => {
     const backend = await create(now);
-    if (!(backend instanceof SessionStore)) return backend;
+    if (!isSessionStore(backend)) return backend;
     if (made.has(backend)) {
       throw new Error(
         "`create` has returned the same store twice. It has to make a new one each time: every test closes its own.",
@@ -81,5 +82,5 @@ export function neverTwice(create: Create<SessionBackend>): Create<SessionBacken
 }
 
 async function close(backend: SessionBackend): Promise<void> {
-  if (backend instanceof SessionStore) await backend.close();
+  if (isSessionStore(backend)) await backend.close();
 }

@@ -180,7 +180,7 @@ describe("this.request", () => {
     await new TestClient(app).send("/");
     expect(() => app.request).toThrow(
       new Error(
-        "this.request is there only while a request is being answered: in a handler, or in what a handler calls.",
+        "this.request is there only while a request is being answered: in a page, or in what a page calls.",
       ),
     );
   });
@@ -558,20 +558,26 @@ describe("caching", () => {
   }
 
   describe.each(Object.keys(KINDS))("%s", (kind) => {
-    const cacheControl = kind === "public" ? "public, max-age=60" : null;
+    const asked = kind === "public" ? "public, max-age=60" : null;
 
     test.each(["GET", "HEAD"])(
       "K3: %s without the session may be kept by anyone",
       async (method) => {
         const { headers } = await new TestClient(new Cached()).send(`/skip/${kind}`, { method });
-        expect([headers.get("vary"), headers.get("cache-control")]).toEqual([null, cacheControl]);
+        expect([headers.get("vary"), headers.get("cache-control")]).toEqual([null, asked]);
       },
     );
 
-    test.each(["GET", "HEAD"])("K3: %s that reads the session varies", async (method) => {
-      const { headers } = await new TestClient(new Cached()).send(`/read/${kind}`, { method });
-      expect([headers.get("vary"), headers.get("cache-control")]).toEqual(["Cookie", cacheControl]);
-    });
+    test.each(["GET", "HEAD"])(
+      "K3, D2: %s that reads the session varies, and is private",
+      async (method) => {
+        const { headers } = await new TestClient(new Cached()).send(`/read/${kind}`, { method });
+        expect([headers.get("vary"), headers.get("cache-control")]).toEqual([
+          "Cookie",
+          asked ?? "private",
+        ]);
+      },
+    );
 
     test.each(["GET", "HEAD"])("K3: %s that sets the cookie is not stored", async (method) => {
       using warn = quiet("warn");

@@ -3,22 +3,21 @@ import { mkdtemp, readdir, readlink, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { App, SESSION_TIMEOUT } from "bunpie";
+import { App } from "bunpie";
 import { SqliteSessionBackend } from "bunpie/sqlite";
 
-import { READ_BY_BUN } from "../../src/app/dispatch.ts";
+import { READ_BY_BUN } from "../../src/app/pages.ts";
 import { TestClient } from "../../src/testing/client.ts";
-import { FakeClock } from "../support/clock.ts";
 import { Connection } from "../support/connection.ts";
 import { ServedApp } from "../support/processes/served-app.ts";
 import { quiet } from "../support/quiet.ts";
 import { head } from "../support/raw.ts";
 
 const ROUTES = [
-  "  /         any verb",
-  "  /slow     any verb",
-  "  /id       any verb",
-  "  /baseURI  any verb",
+  "  /         GET, HEAD, POST, OPTIONS",
+  "  /slow     GET, HEAD, POST, OPTIONS",
+  "  /id       GET, HEAD, POST, OPTIONS",
+  "  /baseURI  GET, HEAD, POST, OPTIONS",
   "",
 ].join("\n");
 
@@ -152,6 +151,19 @@ describe.each(WAYS)("a process of %s", (file, greeting) => {
       expect(await client.text("/")).toBe("3");
     });
 
+    test("finishes requests under way, and stores their sessions", async () => {
+      const path = join(directory, "sessions.db");
+      const { child, reload, client } = await hot(file, { DATABASE: path });
+      await using _child = child;
+      expect(await client.text("/")).toBe("1");
+      const slow = client.send("/slow");
+      await child.message("slow");
+      await reload(2);
+      child.process.send("go on");
+      expect(await (await slow).text()).toBe("2");
+      expect(await client.text("/")).toBe("3");
+    });
+
     test.skipIf(process.platform !== "linux")("lets go of the database", async () => {
       const path = join(directory, "sessions.db");
       const { child, reload, client } = await hot(file, { DATABASE: path });
@@ -199,6 +211,13 @@ describe("a process", () => {
     expect(await child.ended()).toBe(1);
     expect(child.errors).toContain("Shutting down failed:");
     expect(child.errors).toContain("The disk is gone.");
+  });
+
+  test("ends with 1, and says why, when the app cannot start", async () => {
+    await using child = new ServedApp("cannot-start.ts");
+    expect(await child.ended()).toBe(1);
+    expect(child.errors).toContain("The app could not start:");
+    expect(child.errors).toContain("no database");
   });
 });
 
@@ -257,6 +276,38 @@ describe("listen", () => {
     expect(await (await fetch(url)).text()).toBe("there");
     expect(info.mock.calls[0]).toEqual([`Slow is at ${url.href}`]);
     await app.close();
+  });
+
+  test("takes a port as text, as it stands in the environment", async () => {
+    using _info = quiet("info");
+    const app = new Slow();
+    expect(app.listen("0").port).toBeGreaterThan(0);
+    await app.close();
+  });
+
+  test("refuses to serve an app twice, or one that is the default export", async () => {
+    using _info = quiet("info");
+    const [app, exported] = [new Slow(), new Slow()];
+    app.listen(0);
+    void exported.maxRequestBodySize;
+    for (const each of [app, exported]) {
+      expect(() => each.listen(0)).toThrow("This app is being served already.");
+    }
+    expect(() => app.maxRequestBodySize).toThrow("This app is being served already.");
+    await app.close();
+    await exported.close();
+  });
+
+  test("says what to do where the port is in use", async () => {
+    using _info = quiet("info");
+    const [first, second] = [new Slow(), new Slow()];
+    const { port = 0 } = first.listen(0);
+    expect(() => second.listen(port)).toThrow(
+      new Error(
+        `Port ${port} is in use. Stop the program that listens there, or choose another port: PORT=${port + 1} bun run …`,
+      ),
+    );
+    await first.close();
   });
 
   test("takes a socket's path", async () => {
@@ -401,14 +452,51 @@ describe("a signal", () => {
   });
 });
 
+test("the app from before a reload keeps its database until its requests are answered", async () => {
+  using _info = quiet("info");
+  const backend = new SqliteSessionBackend(":memory:");
+  const begun = Promise.withResolvers<void>();
+  const go = Promise.withResolvers<void>();
+  class Waiting extends App {
+    async index() {
+      begun.resolve();
+      await go.promise;
+      this.request.session.paid = true;
+      return "paid";
+    }
+  }
+  const former = new Waiting({ sessionBackend: backend });
+  void former.maxRequestBodySize;
+  const response = former.fetch(new Request("http://localhost/"));
+  await begun.promise;
+  const next = new App();
+  void next.maxRequestBodySize;
+  expect(await isOpen(backend)).toBe(true);
+  go.resolve();
+  expect((await response).headers.getSetCookie()).toHaveLength(1);
+  while (await isOpen(backend)) await Bun.sleep(1);
+  await next.close();
+});
+
+async function isOpen(backend: SqliteSessionBackend): Promise<boolean> {
+  try {
+    await backend.delete("id");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 describe("maxRequestBodySize", () => {
   test("is the app's limit, and starts the app as Bun's default export", async () => {
     using info = quiet("info");
     const app = new Slow({ maxBodyBytes: 77 });
     await app.fetch(new Request("http://localhost/"));
     expect(app.maxRequestBodySize).toBe(77);
-    await Promise.resolve();
-    expect(info.mock.calls).toEqual([["  /      any verb\n  /slow  any verb"]]);
+    while (info.mock.calls.length === 0) await Bun.sleep(1);
+    expect(info.mock.calls).toEqual([
+      ["  /      GET, HEAD, POST, OPTIONS\n  /slow  GET, HEAD, POST, OPTIONS"],
+    ]);
     await app.close();
   });
 
@@ -422,30 +510,8 @@ describe("maxRequestBodySize", () => {
     second?.();
     await shared.delete("id");
     third?.();
-    await expect(shared.delete("id")).rejects.toThrow("The session database is closed.");
+    while (await isOpen(shared)) await Bun.sleep(1);
     await own.delete("id");
     for (const app of apps) await app.close();
-  });
-});
-
-describe("the default backend under bun --hot", () => {
-  beforeEach(() => process.execArgv.push("--hot"));
-  afterEach(() => void process.execArgv.pop());
-
-  test("is the same for the app that comes after, with the clock of the first", async () => {
-    const clock = new FakeClock();
-    class Counter extends App<{ visits: number }> {
-      index() {
-        return (this.request.session.visits = (this.request.session.visits ?? 0) + 1);
-      }
-    }
-    const options = { session: { now: clock.now, sweepInterval: 0 } };
-    let app = new Counter(options);
-    const client = new TestClient({ fetch: (request) => app.fetch(request) });
-    expect(await client.text("/")).toBe("1");
-    app = new Counter(options);
-    expect(await client.text("/")).toBe("2");
-    clock.advance(SESSION_TIMEOUT * 1000);
-    expect(await client.text("/")).toBe("1");
   });
 });

@@ -1,57 +1,34 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { connect } from "node:net";
 
-import type { AppOptions, AppRequest } from "bunpie";
-import { App } from "bunpie";
+import type { AppOptions } from "bunpie";
 
 import { TestClient } from "../../src/testing/client.ts";
+import type { Read } from "../support/probe.ts";
+import { answer, multipart, post, Probe } from "../support/probe.ts";
 import { quiet } from "../support/quiet.ts";
 import { exchange, head } from "../support/raw.ts";
-
-type Read = (request: AppRequest<Record<string, unknown>>) => unknown;
-
-/** Has one page, which answers with what `read` makes of the request. */
-class Probe extends App<Record<string, unknown>> {
-  readonly #read: Read;
-  readonly errors: unknown[] = [];
-
-  constructor(read: Read, options?: AppOptions) {
-    super(options);
-    this.#read = read;
-  }
-
-  async page(..._segments: string[]) {
-    try {
-      return (await this.#read(this.request)) ?? null;
-    } catch (error) {
-      this.errors.push(error);
-      throw error;
-    }
-  }
-}
 
 const readLength: Read = async (request) => (await request.text()).length;
 const readFields: Read = async (request) => [...(await request.form())];
 
+const readQuery: Read = (request) => {
+  request.query().delete("a");
+  return [...request.query()];
+};
+const readFile: Read = async (request) => {
+  const [file] = await request.files();
+  return [file?.field, file?.name, await file?.text(), [...(await request.form())]];
+};
+const readPart: Read = async (request) => {
+  for await (const part of request.parts()) {
+    return [part.field, part.filename, await part.text(), [...(await request.form())]];
+  }
+  return null;
+};
+
 const LIMIT = 1024 * 1024;
 const FORM = "application/x-www-form-urlencoded";
-
-/** The status and body that a page with this `read` answers with. */
-async function answer(read: Read, path = "/page", init?: RequestInit) {
-  const response = await new TestClient(new Probe(read)).send(path, init);
-  return [response.status, await response.text()] as const;
-}
-
-function post(body: NonNullable<RequestInit["body"]>, type = FORM): RequestInit {
-  return { method: "POST", body, headers: { "content-type": type } };
-}
-
-function multipart(...parts: readonly string[]): RequestInit {
-  const body = parts
-    .map((part) => `--edge\r\nContent-Disposition: form-data; ${part}\r\n`)
-    .join("");
-  return post(`${body}--edge--\r\n`, "multipart/form-data; boundary=edge");
-}
 
 function withLength(length: number): string {
   return head("POST /page HTTP/1.1", { "content-length": String(length) });
@@ -74,21 +51,23 @@ function inPieces(...pieces: readonly string[]): RequestInit {
 describe("AppRequest", () => {
   test("has the request's method, URL, path, segments and headers", async () => {
     const [, body] = await answer(
-      ({ method, url, path, params, headers, raw }) => ({
+      ({ method, url, path, page, params, headers, raw }) => ({
         method,
         url,
         path,
         params,
+        page,
         accept: headers.get("accept"),
         raw: raw instanceof Request && raw.url === url,
       }),
-      "/page/J%C3%BCrgen/2?a=b",
+      "/deep/J%C3%BCrgen/2?a=b",
       { method: "PUT", headers: { accept: "text/css" } },
     );
     expect(JSON.parse(body)).toEqual({
       method: "PUT",
-      url: "http://localhost:3000/page/J%C3%BCrgen/2?a=b",
-      path: "/page/J%C3%BCrgen/2",
+      url: "http://localhost:3000/deep/J%C3%BCrgen/2?a=b",
+      path: "/deep/J%C3%BCrgen/2",
+      page: "/deep/:name/:count",
       params: ["Jürgen", "2"],
       accept: "text/css",
       raw: true,
@@ -123,6 +102,14 @@ describe("query", () => {
 
   test("gives undefined without a default", async () => {
     expect(await answer((request) => String(request.query("name")))).toEqual([200, "undefined"]);
+  });
+
+  test("gives all values without a name, in a copy", async () => {
+    expect(await answer(readQuery, "/page?a=1&b=2&a=3")).toEqual([
+      200,
+      '[["a","1"],["b","2"],["a","3"]]',
+    ]);
+    expect(await answer(readQuery)).toEqual([200, "[]"]);
   });
 
   test("can be asked twice", async () => {
@@ -203,6 +190,44 @@ describe("text", () => {
   });
 });
 
+describe("bytes", () => {
+  test("gives the body as it was sent", async () => {
+    const sent = Bun.gzipSync("a");
+    const init = { method: "POST", body: sent, headers: { "content-encoding": "gzip" } };
+    expect(await answer(async (request) => [...(await request.bytes())], "/page", init)).toEqual([
+      200,
+      JSON.stringify([...sent]),
+    ]);
+  });
+
+  test("gives none for a request without a body", async () => {
+    expect(await answer(async (request) => (await request.bytes()).length)).toEqual([200, "0"]);
+  });
+});
+
+describe("a compressed body", () => {
+  const reads: readonly (readonly [string, Read])[] = [
+    ["text", (request) => request.text()],
+    ["json", (request) => request.json()],
+    ["form", (request) => request.form()],
+  ];
+
+  test.each(reads)("is 415 for %s, and says what is taken", async (_, read) => {
+    for (const type of ["application/x-www-form-urlencoded", "multipart/form-data; boundary=a"]) {
+      const headers = { "content-encoding": "gzip", "content-type": type };
+      const init = { method: "POST", body: Bun.gzipSync("{}"), headers };
+      const response = await new TestClient(new Probe(read)).send("/page", init);
+      expect(response.status).toBe(415);
+      expect(response.headers.get("accept-encoding")).toBe("identity");
+    }
+  });
+
+  test("is none where the header says identity", async () => {
+    const init = { method: "POST", body: "{}", headers: { "content-encoding": "Identity" } };
+    expect(await answer((request) => request.json(), "/page", init)).toEqual([200, "{}"]);
+  });
+});
+
 describe("json", () => {
   test.each(['{"a":[1,null]}', '"text"', "null"])("gives what %s says", async (text) => {
     expect(await answer(async (request) => [await request.json()], "/page", post(text))).toEqual([
@@ -230,6 +255,11 @@ describe("form", () => {
       "a form",
       post("name=Ann+Lee&name=Bob&empty="),
       '[["name","Ann Lee"],["name","Bob"],["empty",""]]',
+    ],
+    [
+      "a form in UTF-8, whatever it claims",
+      post("a=%C3%BC", `${FORM}; charset=utf-16le`),
+      '[["a","ü"]]',
     ],
     ["a form with a charset", post("a=1", `${FORM.toUpperCase()} ; charset=utf-8`), '[["a","1"]]'],
     [
@@ -303,6 +333,22 @@ describe("form", () => {
 async function status(init: RequestInit, options?: AppOptions): Promise<number> {
   return (await new TestClient(new Probe(readLength, options)).send("/page", init)).status;
 }
+
+describe("files and parts", () => {
+  const init = multipart('name="a"\r\n\r\n1', 'name="f"; filename="x.txt"\r\n\r\nabc');
+
+  test("have the files, and form() the text fields", async () => {
+    const expected = [200, '["f","x.txt","abc",[["a","1"]]]'] as const;
+    expect(await answer(readFile, "/page", init)).toEqual(expected);
+    expect(await answer(readPart, "/page", init)).toEqual(expected);
+  });
+
+  test("take their limits", async () => {
+    const limits = { maxFiles: 0 };
+    expect((await answer((request) => request.files(limits), "/page", init))[0]).toBe(413);
+    expect((await answer((request) => request.parts(limits).next(), "/page", init))[0]).toBe(413);
+  });
+});
 
 describe("maxBodyBytes", () => {
   const small = { maxBodyBytes: 8 };

@@ -36,6 +36,22 @@ describe("migrationsTable", () => {
 });
 
 describe("checkName", () => {
+  test.each([
+    ["table", 41],
+    ["schema", 63],
+  ] as const)("refuses a %s that is no plain name, and says what it takes", (option, length) => {
+    const tooLong = "a".repeat(length + 1);
+    for (const name of ["", "Sessions", "1st", "shop sessions", 'a"b', "a\n", tooLong, null, 5]) {
+      expect(() => checkName(option, name as string)).toThrow(
+        new TypeError(
+          `\`${option}\` is ${JSON.stringify(name)}; it has to be a name of at most ${length} lower-case ` +
+            'letters, digits and underscores, and no digit first, such as "shop_sessions".',
+        ),
+      );
+    }
+    expect(() => checkName(option, tooLong.slice(1))).not.toThrow();
+  });
+
   test("refuses a table that has the name of another one's migrations", () => {
     expect(() => checkName("table", "shop_migrations")).toThrow(
       new TypeError(

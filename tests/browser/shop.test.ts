@@ -3,8 +3,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { AppProcess, freePort } from "../support/processes/app-process.ts";
 import { Browser, hasBrowser } from "../support/processes/browser.ts";
+import { freePort } from "../support/processes/free-port.ts";
+import { ServedApp } from "../support/processes/served-app.ts";
 
 const DAY = 24 * 60 * 60;
 const SHOP = join(import.meta.dir, "../../examples/shop/app.ts");
@@ -13,11 +14,12 @@ const TIMEOUT = 120_000;
 describe.skipIf(!hasBrowser)("the shop, in Chromium", () => {
   let folder: string;
   let port: number;
-  let shop: AppProcess;
+  let shop: ServedApp;
   let browser: Browser;
 
-  const start = (): Promise<AppProcess> =>
-    AppProcess.start(["--hot", SHOP], {
+  const start = (): Promise<ServedApp> =>
+    ServedApp.start(SHOP, {
+      flags: ["--hot"],
       env: { PORT: String(port), SHOP_DB: join(folder, "shop.db") },
     });
   const visit = (path: string): Promise<void> => browser.visit(`http://localhost:${port}${path}`);

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 
-import { freePort } from "../support/processes/app-process.ts";
+import { freePort } from "../support/processes/free-port.ts";
 
 /** Which program serves: one of those in `servers/`. */
 export type Program = "bunpie" | "naive";

@@ -1,20 +1,21 @@
+import { Database } from "bun:sqlite";
 import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { TestClient } from "../../src/testing/client.ts";
-import { AppProcess } from "../support/processes/app-process.ts";
+import { ServedApp } from "../support/processes/served-app.ts";
 
 const EXAMPLES = join(import.meta.dir, "../../examples");
 const folder = mkdtempSync(join(tmpdir(), "examples-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const start = (name: string): Promise<AppProcess> =>
-  AppProcess.start([join(EXAMPLES, name)], { cwd: folder, env: { PORT: "0" } });
+const start = (name: string): Promise<ServedApp> =>
+  ServedApp.start(join(EXAMPLES, name), { cwd: folder, env: { PORT: "0" } });
 
 /** A client of another app, or of the same one after a restart, with the same session. */
-function returning(client: TestClient, app: AppProcess): TestClient {
+function returning(client: TestClient, app: ServedApp): TestClient {
   const copy = new TestClient(app);
   copy.cookies.set("session_id", client.sessionId ?? "");
   return copy;
@@ -79,5 +80,312 @@ describe("examples/hono.ts", () => {
     expect(await client.text("/import")).toBe("data: 50 %\n\ndata: 100 %\n\n");
     expect(await (await client.send("/progress")).json()).toBe(100);
     expect(await client.text("/health")).toBe("fine");
+  });
+});
+
+/** A visitor of a server that runs one of the examples. */
+const visit = async (server: ServedApp): Promise<TestClient> => new TestClient(await server.url());
+
+describe("examples/pastebin.ts", () => {
+  test("shows a paste as text, whatever is in it", async () => {
+    await using server = await start("pastebin.ts");
+    const client = await visit(server);
+    const saved = await client.post("/", { text: "<script>alert(1)</script>" });
+    const path = saved.headers.get("location") ?? "";
+    expect(path).toMatch(/^\/paste\/\w{8}$/);
+    expect(await client.text(path)).toContain("&lt;script&gt;alert(1)&lt;/script&gt;");
+    const raw = await client.send(path.replace("paste", "raw"));
+    expect(raw.headers.get("content-type")).toStartWith("text/plain");
+    expect(await raw.text()).toBe("<script>alert(1)</script>");
+    expect((await client.send("/paste/unknown")).status).toBe(404);
+    expect((await client.post("/", { text: " " })).status).toBe(422);
+  });
+});
+
+describe("examples/url-shortener.ts", () => {
+  const url = "https://bun.sh/docs";
+
+  test("shortens by its page and by its API, on the same links", async () => {
+    await using server = await start("url-shortener.ts");
+    const client = await visit(server);
+    const created = await client.postJson("/api/v1/links", { url });
+    const { id } = (await created.json()) as { id: string };
+    expect([created.status, created.headers.get("location")]).toEqual([201, `/api/v1/links/${id}`]);
+    const followed = await client.send(`/${id}`);
+    expect([followed.status, followed.headers.get("location")]).toEqual([302, url]);
+
+    const page = await (await client.post("/", { url })).text();
+    const short = /Short: (http\S+?)</.exec(page)?.[1] ?? "";
+    expect((await client.send(new URL(short).pathname)).headers.get("location")).toBe(url);
+    expect(Object.keys(await client.json("/api/v1/links"))).toHaveLength(2);
+
+    await client.send(`/api/v1/links/${id}`, { method: "DELETE" });
+    expect((await client.send(`/${id}`)).status).toBe(404);
+  });
+
+  test("refuses what is no http URL", async () => {
+    await using server = await start("url-shortener.ts");
+    const client = await visit(server);
+    const page = await client.post("/", { url: "javascript:alert(1)" });
+    expect([page.status, await page.text()]).toEqual([
+      422,
+      expect.stringContaining("That is no URL."),
+    ]);
+    expect((await client.postJson("/api/v1/links", { url: "nowhere" })).status).toBe(422);
+  });
+});
+
+describe("examples/microblog.ts", () => {
+  const ann = { name: "ann", password: "flaky pastry" };
+
+  test("welcomes a member once, who then posts, and logs out", async () => {
+    await using server = await start("microblog.ts");
+    const client = await visit(server);
+    const home = await client.follow(await client.post("/login", ann));
+    expect(await home.text()).toContain("Welcome, ann.");
+    expect(await client.text("/")).not.toContain("Welcome");
+    const posted = await client.follow(await client.post("/post", { text: "Hello <b>" }));
+    expect(await posted.text()).toContain("Hello &lt;b&gt;");
+    await client.post("/logout");
+    expect((await client.post("/post", { text: "Me again" })).status).toBe(401);
+  });
+
+  test("knows its members' passwords after a restart", async () => {
+    await using server = await start("microblog.ts");
+    const client = await visit(server);
+    const wrong = await client.post("/login", { ...ann, password: "soggy pastry" });
+    expect(await wrong.text()).toContain("That is not the password.");
+    expect(await client.text("/login")).not.toContain("soggy");
+    expect((await client.post("/login", { name: "ben", password: "short" })).status).toBe(422);
+    expect((await client.post("/login", ann)).status).toBe(303);
+  });
+});
+
+describe("examples/sse-chat.ts", () => {
+  test("sends lines as they come, and those that a browser has missed", async () => {
+    await using server = await start("sse-chat.ts");
+    const client = await visit(server);
+    await client.post("/say", { text: "one" });
+    const received: (string | undefined)[] = [];
+    for await (const { data } of client.events("/lines")) {
+      received.push(data);
+      if (received.length === 1) await client.post("/say", { text: "two" });
+      else break;
+    }
+    expect(received).toEqual(["one", "two"]);
+    const missed = client.events("/lines", { headers: { "last-event-id": "0" } });
+    expect((await missed.next()).value).toMatchObject({ id: "1", data: "two" });
+    await missed.return();
+  });
+});
+
+describe("examples/socket-chat.ts", () => {
+  test("sends what somebody says to those in the room", async () => {
+    await using server = await start("socket-chat.ts");
+    const [ann, ben] = [await visit(server), await visit(server)];
+    for (const [client, name] of [
+      [ann, "Ann"],
+      [ben, "Ben"],
+    ] as const)
+      await client.post("/", { name });
+    const [first, second] = [await ann.socket("/room/tea"), await ben.socket("/room/tea")];
+    first.send(JSON.stringify({ text: "Hello" }));
+    for (const socket of [first, second])
+      expect(await socket.receiveJson()).toEqual({ name: "Ann", text: "Hello" });
+    second.send(JSON.stringify({ text: "" }));
+    expect((await second.closed).code).toBe(1007);
+    first.close();
+  });
+
+  test("lets nobody in without a name", async () => {
+    await using server = await start("socket-chat.ts");
+    expect((await (await visit(server)).socket("/room/tea")).response.status).toBe(403);
+    expect((await (await visit(server)).send("/room/tea")).headers.get("location")).toBe("/");
+  });
+});
+
+describe("examples/upload.ts", () => {
+  test("writes a file to disk, and says how far it is", async () => {
+    await using server = await start("upload.ts");
+    const client = await visit(server);
+    const body = new FormData();
+    body.append("file", new File([new Uint8Array(3_000_000)], "../film.mp4"));
+    const id = "a-b-c";
+    expect(await client.text(`/upload/${id}`, { method: "POST", body })).toBe(
+      "film.mp4: 3000000 bytes",
+    );
+    expect(Bun.file(join(folder, "uploads", `${id}-film.mp4`)).size).toBe(3_000_000);
+    const progress = client.events(`/progress/${id}`);
+    expect((await progress.next()).value).toMatchObject({ data: "0" });
+    await progress.return();
+  });
+});
+
+describe("examples/video.ts", () => {
+  test("sends the part that a player asks for", async () => {
+    await Bun.write(join(folder, "video.mp4"), "0123456789");
+    await using server = await start("video.ts");
+    const client = await visit(server);
+    expect(await client.text("/")).toContain('src="/video"');
+    const part = await client.send("/video", { headers: { range: "bytes=2-4" } });
+    expect([part.status, part.headers.get("content-range"), await part.text()]).toEqual([
+      206,
+      "bytes 2-4/10",
+      "234",
+    ]);
+    expect(part.headers.get("content-type")).toBe("video/mp4");
+  });
+});
+
+describe("examples/validation.ts", () => {
+  test("shows the form again with its problems and what was entered", async () => {
+    await using server = await start("validation.ts");
+    const client = await visit(server);
+    const refused = await client.post("/", { name: "Ann", guests: "9", vegetarian: "on" });
+    const page = await refused.text();
+    expect(refused.status).toBe(422);
+    for (const shown of ["At most 8.", 'value="Ann"', 'value="9"', "checked"])
+      expect(page).toContain(shown);
+    const booked = await client.follow(await client.post("/", { name: "Ann", guests: "2" }));
+    expect(await booked.text()).toBe("A table for 2 it is.");
+  });
+});
+
+describe("examples/middleware.ts", () => {
+  test("undoes what a failed request has written", async () => {
+    await using server = await start("middleware.ts");
+    const client = await visit(server);
+    const done = await client.post("/transfer/ann/ben/300");
+    expect([done.status, done.headers.get("server-timing")]).toEqual([
+      204,
+      expect.stringMatching(/^app;dur=\d+\.\d$/),
+    ]);
+    const failed = await client.post("/transfer/ann/ben/800");
+    expect([failed.status, failed.headers.has("server-timing")]).toEqual([409, true]);
+    expect((await client.post("/transfer/ann/zoe/1")).status).toBe(404);
+    expect(await client.json("/")).toEqual([
+      { name: "ann", cents: 700 },
+      { name: "ben", cents: 300 },
+    ]);
+  });
+});
+
+describe("examples/jsx.tsx", () => {
+  test("keeps each visitor's list", async () => {
+    await using server = await start("jsx.tsx");
+    const [ann, ben] = [await visit(server), await visit(server)];
+    await ann.follow(await ann.post("/", { title: "Buy <tea>" }));
+    const page = await (await ann.follow(await ann.post("/toggle/0"))).text();
+    expect(page).toStartWith("<!doctype html><html");
+    expect(page).toContain("<s>Buy &lt;tea&gt;</s>");
+    expect(await ben.text("/")).not.toContain("tea");
+  });
+});
+
+describe("examples/streaming.ts", () => {
+  test("streams a page and a table, with their types", async () => {
+    await using server = await start("streaming.ts");
+    const client = await visit(server);
+    const page = await client.send("/");
+    expect(page.headers.get("content-type")).toStartWith("text/html");
+    expect((await page.text()).match(/Quarter \d: \d+/g)).toHaveLength(4);
+    const csv = await client.send("/csv");
+    expect(csv.headers.get("content-disposition")).toContain("sales.csv");
+    const lines = (await csv.text()).trimEnd().split("\n");
+    expect([lines.length, lines.at(-1)]).toEqual([100_001, "100000,0"]);
+  });
+});
+
+describe("examples/background.ts", () => {
+  test("sends the mail before the app ends", async () => {
+    await using before = await start("background.ts");
+    const client = await visit(before);
+    const thanks = await client.post("/", { email: "ann@example.com" });
+    expect(await thanks.text()).toContain("on its way");
+    expect(await client.json("/sent")).toEqual([]);
+    expect((await client.post("/", { email: "nobody" })).status).toBe(422);
+    expect(await before.stop()).toBe(0);
+
+    await using after = await start("background.ts");
+    expect(await (await visit(after)).json("/sent")).toEqual([{ email: "ann@example.com" }]);
+  });
+});
+
+describe("examples/clean-up.ts", () => {
+  test("removes tokens that have expired when it starts", async () => {
+    await using before = await start("clean-up.ts");
+    const { token } = (await (await (await visit(before)).post("/tokens")).json()) as {
+      token: string;
+    };
+    expect(await (await visit(before)).json(`/tokens/${token}`)).toEqual({ valid: true });
+    expect(await (await visit(before)).json("/tokens")).toEqual({ stored: 1 });
+    expect(await before.stop()).toBe(0);
+    new Database(join(folder, "tokens.db")).run("UPDATE tokens SET expires_at = 0");
+
+    await using after = await start("clean-up.ts");
+    expect(await (await visit(after)).json("/tokens")).toEqual({ stored: 0 });
+  });
+});
+
+describe("examples/errors.ts", () => {
+  const html = { headers: { accept: "text/html" } };
+
+  test("has pages for errors, and tells visitors nothing of bugs", async () => {
+    await using server = await start("errors.ts");
+    const client = await visit(server);
+    const missing = await client.send("/room/9", html);
+    expect([missing.status, await missing.text()]).toEqual([
+      404,
+      expect.stringContaining("There is no room 9."),
+    ]);
+    expect((await client.send("/teapot")).status).toBe(418);
+    const broken = await client.send("/broken", html);
+    const page = await broken.text();
+    expect(broken.status).toBe(500);
+    expect(page).toContain("Back to the entrance");
+    expect(page).not.toContain("vase");
+    const problem = await client.json("/room/9", { headers: { accept: "application/json" } });
+    expect(problem).toEqual({ title: "There is no room 9.", status: 404 });
+  });
+});
+
+describe("examples/document-backend.ts", () => {
+  test("counts visits, and goes on after a restart", async () => {
+    await using before = await start("document-backend.ts");
+    const client = new TestClient(before);
+    await client.send("/");
+    await before.stop();
+    await using after = await start("document-backend.ts");
+    expect(await returning(client, after).text("/")).toBe("You have visited 2 times.");
+  });
+});
+
+describe("examples/rest-api.ts", () => {
+  test("creates, lists, changes and deletes", async () => {
+    await using server = await start("rest-api.ts");
+    const client = await visit(server);
+    const created = await client.postJson("/todos", { title: " Buy tea " });
+    expect([created.status, created.headers.get("location")]).toEqual([201, "/todos/1"]);
+    const change = { method: "PATCH", body: JSON.stringify({ done: true }) };
+    const changed = { id: 1, title: "Buy tea", done: true };
+    expect(await client.json<object>("/todos/1", change)).toEqual(changed);
+    await client.postJson("/todos", { title: "Drink tea" });
+    expect(await client.json<object>("/todos?size=1")).toEqual([changed]);
+    expect((await client.send("/todos/1", { method: "DELETE" })).status).toBe(204);
+    expect((await client.send("/todos/1")).status).toBe(404);
+    const refused = await client.postJson("/todos", { title: "" });
+    expect([refused.status, (await client.send("/todos", { method: "PUT" })).status]).toEqual([
+      422, 405,
+    ]);
+    expect((await client.send("/todos?page=0")).status).toBe(422);
+  });
+});
+
+describe("examples/README.md", () => {
+  test("lists every example", async () => {
+    const table = await Bun.file(join(EXAMPLES, "README.md")).text();
+    const listed = [...table.matchAll(/^\| \[([^\]]+)\]/gm)].map(([, name]) => name);
+    const files = new Bun.Glob("*.{ts,tsx}").scanSync(EXAMPLES);
+    expect(listed.toSorted()).toEqual([...files, "shop"].toSorted());
   });
 });

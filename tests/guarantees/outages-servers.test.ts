@@ -255,101 +255,57 @@ async function crashPostgres(stack: AsyncDisposableStack): Promise<Setting> {
   };
 }
 
-const OUTAGES: Readonly<
-  Record<string, { full: number; faults: readonly [what: string, canTry: boolean, Prepare][] }>
-> = {
-  Redis: {
-    full: 40,
-    faults: [
-      ["refuses connections", redis.isThere, onRedisLine((proxy) => proxy.refuse())],
-      [
-        "is behind a network that swallows everything",
-        redis.isThere,
-        onRedisLine((proxy) => proxy.swallow()),
-      ],
-      [
-        "is behind a network that delivers everything late",
-        redis.isThere,
-        onRedisLine((proxy) => proxy.hold()),
-      ],
-      [
-        "is cut off in the middle of replies",
-        redis.isThere,
-        onRedisLine((proxy, trial) => proxy.cut(trial.random(300))),
-      ],
-      [
-        "stands still",
-        hasRedisServer,
-        onRedis((server) => {
-          server.freeze();
-          return () => server.thaw();
-        }),
-      ],
-      [
-        "is killed, and reads its log when it comes back",
-        hasRedisServer,
-        onRedis(async (server) => {
-          await server.kill();
-          return () => server.start();
-        }),
-      ],
-      [
-        "has no memory left",
-        hasRedisServer,
-        onRedis(async (server) => {
-          await server.command("CONFIG", "SET", "maxmemory", "1");
-          return () => server.command("CONFIG", "SET", "maxmemory", "0");
-        }),
-      ],
-    ],
-  },
-  PostgreSQL: {
-    full: 20,
-    faults: [
-      ["refuses connections", postgres.isThere, onPostgresLine((proxy) => proxy.refuse())],
-      [
-        "is behind a network that forgets connections",
-        postgres.isThere,
-        onPostgresLine((proxy) => proxy.swallow()),
-      ],
-      [
-        "is behind a network that holds everything back",
-        postgres.isThere,
-        onPostgresLine((proxy) => proxy.hold()),
-      ],
-      [
-        "loses connections in the middle of a reply",
-        postgres.isThere,
-        onPostgresLine((proxy) => proxy.cut(30)),
-      ],
-      [
-        "ends connections, and new ones as soon as they are there",
-        postgres.isThere,
-        onPostgres(({ schema }) => {
-          const end = async (): Promise<void> => {
-            await schema.sql`
-              SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-              WHERE application_name = ${schema.name}`;
-          };
-          const timer = setInterval(end, 20);
-          return () => clearInterval(timer);
-        }),
-      ],
-      [
-        "has its table locked by somebody else",
-        postgres.isThere,
-        onPostgres(async ({ schema }) => {
-          const rival = await schema.begin("LOCK TABLE bunpie_sessions IN ACCESS EXCLUSIVE MODE");
-          return () => rival.rollback();
-        }),
-      ],
-      ["crashes", canStartPostgres, crashPostgres],
-    ],
-  },
+const REDIS_LINE: Readonly<Record<string, Prepare>> = {
+  "refuses connections": onRedisLine((proxy) => proxy.refuse()),
+  "is behind a network that swallows everything": onRedisLine((proxy) => proxy.swallow()),
+  "is behind a network that delivers everything late": onRedisLine((proxy) => proxy.hold()),
+  "is cut off in the middle of replies": onRedisLine((proxy, trial) =>
+    proxy.cut(trial.random(300)),
+  ),
 };
 
-describe.each(Object.entries(OUTAGES))("outages of %s", (store, { full, faults }) => {
-  for (const [what, canTry, prepare] of faults) {
+const REDIS_SERVER: Readonly<Record<string, Prepare>> = {
+  "stands still": onRedis((server) => {
+    server.freeze();
+    return () => server.thaw();
+  }),
+  "is killed, and reads its log when it comes back": onRedis(async (server) => {
+    await server.kill();
+    return () => server.start();
+  }),
+  "has no memory left": onRedis(async (server) => {
+    await server.command("CONFIG", "SET", "maxmemory", "1");
+    return () => server.command("CONFIG", "SET", "maxmemory", "0");
+  }),
+};
+
+const POSTGRES: Readonly<Record<string, Prepare>> = {
+  "refuses connections": onPostgresLine((proxy) => proxy.refuse()),
+  "is behind a network that forgets connections": onPostgresLine((proxy) => proxy.swallow()),
+  "is behind a network that holds everything back": onPostgresLine((proxy) => proxy.hold()),
+  "loses connections in the middle of a reply": onPostgresLine((proxy) => proxy.cut(30)),
+  "ends connections, and new ones as soon as they are there": onPostgres(({ schema }) => {
+    const end = async (): Promise<void> => {
+      await schema.sql`
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE application_name = ${schema.name}`;
+    };
+    const timer = setInterval(end, 20);
+    return () => clearInterval(timer);
+  }),
+  "has its table locked by somebody else": onPostgres(async ({ schema }) => {
+    const rival = await schema.begin("LOCK TABLE bunpie_sessions IN ACCESS EXCLUSIVE MODE");
+    return () => rival.rollback();
+  }),
+};
+
+describe.each([
+  ["Redis", 40, redis.isThere, REDIS_LINE],
+  ["Redis", 40, hasRedisServer, REDIS_SERVER],
+  ["PostgreSQL", 20, postgres.isThere, POSTGRES],
+  ["PostgreSQL", 20, canStartPostgres, { crashes: crashPostgres }],
+] as const)("outages of %s", (store, full, canTry, faults) => {
+  for (const [what, prepare] of Object.entries<Prepare>(faults)) {
     describe.skipIf(!canTry)(what, () => {
       guarantee(
         {

@@ -152,109 +152,85 @@ interface Setting {
 }
 
 /** What goes wrong with a database, what that keeps from being done, and how it is set right. */
-const FAULTS: readonly [name: string, fault: (setting: Setting) => Outage][] = [
-  [
-    "another process holds the database",
-    ({ path }) => {
-      let child: Child | undefined;
-      return {
-        begin: () => (child = new Child("hold-lock", path)).next(),
-        end: () => child?.send("let go"),
-        refused: WRITES,
-      };
-    },
-  ],
-  [
-    "the database may not grow any more",
-    ({ client }) => ({
-      // It is never less than what there is.
-      begin: () => client.run("PRAGMA max_page_count = 1"),
-      end: () => client.run("PRAGMA max_page_count = 1000000"),
-      // What is short may fit into a page that is there, and what is long may not.
-      refused: [],
-      either: ["begin", "write", "login", "regenerate"],
-    }),
-  ],
-  [
-    "the database is read-only",
-    ({ client }) => ({
-      begin: () => client.run("PRAGMA query_only = ON"),
-      end: () => client.run("PRAGMA query_only = OFF"),
+const FAULTS: Readonly<Record<string, (setting: Setting) => Outage>> = {
+  "another process holds the database": ({ path }) => {
+    let child: Child | undefined;
+    return {
+      begin: () => (child = new Child("hold-lock", path)).next(),
+      end: () => child?.send("let go"),
       refused: WRITES,
-    }),
-  ],
-  [
-    "the database is overwritten with noise",
-    ({ path, client, random }) => {
-      let restore: (() => void)[] = [];
-      return {
-        begin() {
-          client.run("PRAGMA wal_checkpoint(TRUNCATE)");
-          restore = pagesOf(client).map((page) => overwritePage(path, page, noise(random)));
-          client.run("PRAGMA shrink_memory");
-        },
-        end: () => restore.forEach((each) => each()),
-        refused: KINDS,
-      };
-    },
-  ],
-  [
-    "the table is gone",
-    ({ path }) => ({
-      begin: () => runElsewhere(path, "ALTER TABLE bunpie_sessions RENAME TO gone"),
-      end: () => runElsewhere(path, "ALTER TABLE gone RENAME TO bunpie_sessions"),
-      refused: KINDS,
-    }),
-  ],
-  [
-    "the file was moved away",
-    ({ path }) => ({
-      begin: () => renameSync(path, `${path}.moved`),
-      end: () => renameSync(`${path}.moved`, path),
-      refused: WRITES,
-    }),
-  ],
-  [
-    "the folder was moved away",
-    ({ folder }) => ({
-      begin: () => renameSync(folder.path, `${folder.path}.moved`),
-      end: () => renameSync(`${folder.path}.moved`, folder.path),
-      refused: WRITES,
-    }),
-  ],
-  [
-    "the file was replaced by another",
-    ({ path, client }) => ({
+    };
+  },
+  "the database may not grow any more": ({ client }) => ({
+    // It is never less than what there is.
+    begin: () => client.run("PRAGMA max_page_count = 1"),
+    end: () => client.run("PRAGMA max_page_count = 1000000"),
+    // What is short may fit into a page that is there, and what is long may not.
+    refused: [],
+    either: ["begin", "write", "login", "regenerate"],
+  }),
+  "the database is read-only": ({ client }) => ({
+    begin: () => client.run("PRAGMA query_only = ON"),
+    end: () => client.run("PRAGMA query_only = OFF"),
+    refused: WRITES,
+  }),
+  "the database is overwritten with noise": ({ path, client, random }) => {
+    let restore: (() => void)[] = [];
+    return {
       begin() {
-        renameSync(path, `${path}.moved`);
-        writeFileSync(path, client.serialize());
+        client.run("PRAGMA wal_checkpoint(TRUNCATE)");
+        restore = pagesOf(client).map((page) => overwritePage(path, page, noise(random)));
+        client.run("PRAGMA shrink_memory");
       },
-      end: () => renameSync(`${path}.moved`, path),
-      refused: WRITES,
-    }),
-  ],
-  [
-    "the file was removed, and the app not yet started anew",
-    ({ path, service }) => ({
-      begin: () => rmSync(path),
-      end: () => startAnew(service, path),
-      refused: WRITES,
-      forgets: true,
-    }),
-  ],
-  [
-    "the folder was removed, and the app not yet started anew",
-    ({ folder, path, service }) => ({
-      begin: () => folder.remove(),
-      async end() {
-        mkdirSync(folder.path);
-        await startAnew(service, path);
-      },
-      refused: WRITES,
-      forgets: true,
-    }),
-  ],
-];
+      end: () => restore.forEach((each) => each()),
+      refused: KINDS,
+    };
+  },
+  "the table is gone": ({ path }) => ({
+    begin: () => runElsewhere(path, "ALTER TABLE bunpie_sessions RENAME TO gone"),
+    end: () => runElsewhere(path, "ALTER TABLE gone RENAME TO bunpie_sessions"),
+    refused: KINDS,
+  }),
+  "the file was moved away": ({ path }) => moved(path),
+  "the folder was moved away": ({ folder }) => moved(folder.path),
+  "the file was replaced by another": ({ path, client }) =>
+    moved(path, () => writeFileSync(path, client.serialize())),
+  "the file was removed, and the app not yet started anew": ({ path, service }) => ({
+    begin: () => rmSync(path),
+    end: () => startAnew(service, path),
+    refused: WRITES,
+    forgets: true,
+  }),
+  "the folder was removed, and the app not yet started anew": ({ folder, path, service }) => ({
+    begin: () => folder.remove(),
+    async end() {
+      mkdirSync(folder.path);
+      await startAnew(service, path);
+    },
+    refused: WRITES,
+    forgets: true,
+  }),
+};
+
+/** A file or folder is elsewhere. `instead` puts something in its place. */
+function moved(path: string, instead?: () => void, refused = WRITES): Outage {
+  return {
+    begin() {
+      renameSync(path, `${path}.moved`);
+      instead?.();
+    },
+    end() {
+      rmSync(path, { force: true });
+      renameSync(`${path}.moved`, path);
+    },
+    refused,
+  };
+}
+
+/** A guarantee of an outage, by what lasts meanwhile. */
+function goesOn(what: string, work: (trial: Trial) => Promise<void>): void {
+  guarantee({ ...REQUESTS, name: `${GOES_ON} while ${what}`, on: what }, work);
+}
 
 /** All pages but the first, which says that this is a database. */
 function pagesOf(client: Database): number[] {
@@ -274,8 +250,8 @@ async function startAnew(service: Service, path: string): Promise<void> {
 }
 
 describe("an outage of SQLite", () => {
-  for (const [name, fault] of FAULTS) {
-    guarantee({ ...REQUESTS, name: `${GOES_ON} while ${name}`, on: name }, async (trial) => {
+  for (const [name, fault] of Object.entries(FAULTS)) {
+    goesOn(name, async (trial) => {
       using folder = new Folder();
       const path = folder.file("sessions.db");
       using client = new Database(path);
@@ -288,28 +264,21 @@ describe("an outage of SQLite", () => {
   }
 
   if (Bun.which("prlimit") !== null) {
-    guarantee(
-      {
-        ...REQUESTS,
-        name: `${GOES_ON} while the disk takes no more`,
-        on: "the disk takes no more",
-      },
-      async (trial) => {
-        using folder = new Folder();
-        await using child = new Child("serve-guests", folder.file("sessions.db"));
-        const network = new Network();
-        network.url = `http://localhost:${await child.next()}/`;
-        const tell = (message: string): Promise<unknown> => {
-          child.send(message);
-          return child.next();
-        };
-        await live(trial, network, {
-          begin: () => tell("full"),
-          end: () => tell("free"),
-          refused: WRITES,
-        });
-      },
-    );
+    goesOn("the disk takes no more", async (trial) => {
+      using folder = new Folder();
+      await using child = new Child("serve-guests", folder.file("sessions.db"));
+      const network = new Network();
+      network.url = `http://localhost:${await child.next()}/`;
+      const tell = (message: string): Promise<unknown> => {
+        child.send(message);
+        return child.next();
+      };
+      await live(trial, network, {
+        begin: () => tell("full"),
+        end: () => tell("free"),
+        refused: WRITES,
+      });
+    });
   }
 });
 
@@ -373,23 +342,16 @@ describe("an outage of a store with a load() and a save()", () => {
   ];
 
   for (const [name, begin] of troubles) {
-    guarantee(
-      {
-        ...REQUESTS,
-        name: `${GOES_ON} while a remote store ${name}`,
-        on: `a remote store ${name}`,
-      },
-      async (trial) => {
-        await using store = await RemoteStore.start();
-        await using service = new Service();
-        service.start(new RemoteBackend(store.network));
-        await live(trial, service, {
-          begin: () => begin(store.network),
-          end: () => store.network.pass(),
-          refused: KINDS,
-        });
-      },
-    );
+    goesOn(`a remote store ${name}`, async (trial) => {
+      await using store = await RemoteStore.start();
+      await using service = new Service();
+      service.start(new RemoteBackend(store.network));
+      await live(trial, service, {
+        begin: () => begin(store.network),
+        end: () => store.network.pass(),
+        refused: KINDS,
+      });
+    });
   }
 
   guarantee({ ...REQUESTS, name: "a remote store that is slow is waited for" }, async (trial) => {
@@ -403,27 +365,14 @@ describe("an outage of a store with a load() and a save()", () => {
     });
   });
 
-  guarantee(
-    {
-      ...REQUESTS,
-      name: `${GOES_ON} while load() and save() throw at once`,
-      on: "load() and save() throw at once",
-    },
-    async (trial) => {
-      using folder = new Folder();
-      await using service = new Service();
-      service.start(new FolderBackend(folder.path));
-      await live(trial, service, {
-        begin() {
-          renameSync(folder.path, `${folder.path}.moved`);
-          writeFileSync(folder.path, "");
-        },
-        end() {
-          rmSync(folder.path);
-          renameSync(`${folder.path}.moved`, folder.path);
-        },
-        refused: KINDS,
-      });
-    },
-  );
+  goesOn("load() and save() throw at once", async (trial) => {
+    using folder = new Folder();
+    await using service = new Service();
+    service.start(new FolderBackend(folder.path));
+    await live(
+      trial,
+      service,
+      moved(folder.path, () => writeFileSync(folder.path, ""), KINDS),
+    );
+  });
 });

@@ -49,6 +49,9 @@ export const RULES = {
   X2: "A write from another site's page is refused (V3.5.1).",
   X3: "A WebSocket handshake from another site's page is refused, on every door (V4.4.2).",
   X5: "A session that begins in a WebSocket's handshake has its cookie set by the answer.",
+  X6: "Whoever listens for a session's end is told of it within a second, whichever process has ended it.",
+  X7: "A socket's page reads what is stored when it asks, writes by save() and update(), and nothing by itself.",
+  X8: "A socket's messages, those that wait for its page and those that wait for its client are bounded.",
   S1: "__proto__, constructor and prototype are keys like any other.",
   S2: "A stored session that cannot be read is no session, and an event, and never an error.",
   S3: "A session over maxBytes is an error at the write, and what is stored stays.",
@@ -59,7 +62,11 @@ export const RULES = {
   S9: "What a request may take is limited, and a larger one is 413.",
   N1: "A body costs at most 3 times what Bun takes to read the same bytes, however it is cut into chunks.",
   N2: "What comes from the wire is never a format, and what a terminal would obey in it is escaped in the log.",
+  S10: "Nothing is stored until the response is known to be one: a missing file is a 404 before that.",
   D1: "A name from the wire reaches pages and nothing else.",
+  D2: "A surplus segment is a 404, and a response that depends on the session is private to its visitor.",
+  D3: "Nothing outside a folder of files is sent, whatever path or link leads there, and no dotfile.",
+  D4: "A file for everybody is sent without a session; one behind a guard is private to its visitor.",
 } as const;
 
 /** What a rule's letter says that it is about. */
@@ -97,6 +104,3 @@ export const FIGURES: Readonly<Record<string, string>> = {
   G23: "request smuggling",
   G24: "every order of overlapping requests",
 };
-
-/** Rules of what is not built yet. */
-export const RULES_TO_COME = ["X6", "X7", "X8"] as const;

@@ -131,4 +131,22 @@ export const POSTGRES_FAULTS: readonly Fault[] = [
     in: "tests/guarantees/contract.test.ts",
     test: "G21: a store answers as its contract says: PostgresSessionBackend",
   },
+  {
+    rule: "X6",
+    what: "On PostgreSQL a logout gives no notice.",
+    file: "src/backends/postgres/statements.ts",
+    find: `returning({ supersededBy: sessions.supersededBy, told, inTime })`,
+    replace: `returning({ supersededBy: sessions.supersededBy, inTime })`,
+    in: "tests/guarantees/live-revocation.test.ts",
+    test: "a socket of another process, on PostgreSQL > X6: is closed when its session ends here, by notice alone",
+  },
+  {
+    rule: "X6",
+    what: "Notices that were lost while a listener of PostgreSQL had no connection are not made up for.",
+    file: "src/backends/postgres/listen.ts",
+    find: `() => listener());`,
+    replace: `() => undefined);`,
+    in: "tests/guarantees/live-revocation.test.ts",
+    test: "a listener whose connection was ended, on PostgreSQL > X6: learns of the ends that it has missed, and of those to come",
+  },
 ];

@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 
 import type { AppOptions } from "bunpie";
-import { App, HttpError, SESSION_TIMEOUT } from "bunpie";
+import { App, HttpError, routes, SESSION_TIMEOUT } from "bunpie";
 import { SqliteSessionBackend } from "bunpie/sqlite";
 
 import type { CookieOptions } from "../../src/session/cookie.ts";
@@ -426,7 +426,8 @@ describe("seen elsewhere, and not here", () => {
     expect(await ann.text("/hasCart")).toBe("full");
     expect(await bob.text("/hasCart")).toBe("empty");
     expect(await ann.text("/hasCart")).toBe("full");
-    expect(cache.hits).toBe(1);
+    // The page is private: a shared cache may not keep it at all.
+    expect(cache.hits).toBe(0);
     await site.close();
   });
 
@@ -451,7 +452,8 @@ describe("seen elsewhere, and not here", () => {
     ["a method with a segment", "POST", "/put/pie"],
     ["a field's handler", "DELETE", "/cart"],
     ["a field's handler with a segment", "PUT", "/shelf/pie"],
-    ["index with a segment", "PATCH", "/pie"],
+    ["index with a segment", "POST", "/pie"],
+    ["a pattern", "PATCH", "/shelves/3/pie"],
   ])(
     "React Router CVE-2026-22030: the origin was checked on one way to the handlers only: %s",
     async (_, method, path) => {
@@ -546,6 +548,10 @@ class Forms extends App<{ cart: string[] }> {
     GET: (item: string) => this._put(item),
     PUT: (item: string) => this._put(item),
   };
+
+  shelves = routes({
+    "/:id/:item": { PATCH: (_id, item) => this._put(item) },
+  });
 
   index(item: string): void {
     this._put(item);

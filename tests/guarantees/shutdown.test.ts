@@ -3,6 +3,7 @@ import { readdirSync } from "node:fs";
 
 import { SqliteSessionBackend } from "../../src/backends/sqlite/backend.ts";
 import { Sessions } from "../../src/http/sessions.ts";
+import { TestClient } from "../../src/testing/client.ts";
 import { Connection } from "../support/connection.ts";
 import { Folder } from "../support/folder.ts";
 import { ServedApp } from "../support/processes/served-app.ts";
@@ -19,6 +20,8 @@ const UPLOADERS = 20;
 const SLOW_READERS = 5;
 const IDLERS = 50;
 const DAWDLERS = 20;
+const SOCKETS = 50;
+const STREAMS = 20;
 
 /** What happened to all clients together. */
 interface Tally {
@@ -27,6 +30,8 @@ interface Tally {
   cut: number;
   acknowledged: number;
   lost: number;
+  /** Sockets and event streams that were not ended as they should be. */
+  torn: number;
 }
 
 /** A client on a connection of its own, with a session, whose every request counts up in it. */
@@ -117,6 +122,10 @@ async function endOne(
     idler.send(head("GET /count"));
     await idler.answer();
   }
+  const visitor = new TestClient(`http://127.0.0.1:${port}`);
+  const sockets = await Promise.all(Array.from({ length: SOCKETS }, () => visitor.socket("/echo")));
+  const streams = Array.from({ length: STREAMS }, () => visitor.events("/events"));
+  for (const stream of streams) expect((await stream.next()).value?.data).toBe("open");
   const dawdlers = await open(isDawdling ? DAWDLERS : 0);
   for (const dawdler of dawdlers) dawdler.send("GET /count HTTP/1.1\r\nhost: lo");
   const [writers, uploaders, readers] = await Promise.all(
@@ -142,6 +151,11 @@ async function endOne(
   await Promise.all(working);
   expect(child.errors).toBe("");
   for (const connection of [...idlers, ...dawdlers]) await connection.closed();
+  for (const { closed } of sockets) if ((await closed).code !== 1001) tally.torn++;
+  for (const stream of streams) {
+    const ended = await stream.next().catch(() => undefined);
+    if (ended?.done !== true) tally.torn++;
+  }
   expect(readdirSync(folder.path)).toEqual(["sessions.db"]);
 
   const sessions = new Sessions<{ count: number }>({
@@ -158,7 +172,6 @@ async function endOne(
   return took;
 }
 
-// WebSockets belong here too, once there are any.
 describe("a service that is told to end in the middle of its work", () => {
   for (const [way, file] of [
     ["listen()", "busy-listening.ts"],
@@ -174,7 +187,7 @@ describe("a service that is told to end in the middle of its work", () => {
         of: "ends",
       },
       async (trial) => {
-        const tally: Tally = { requests: 0, cut: 0, acknowledged: 0, lost: 0 };
+        const tally: Tally = { requests: 0, cut: 0, acknowledged: 0, lost: 0, torn: 0 };
         let [slowest, slowestPlain] = [0, 0];
         for (let round = 0; round < trial.size; round++) {
           const isDawdling = round % 2 === 0;
@@ -185,6 +198,8 @@ describe("a service that is told to end in the middle of its work", () => {
         }
         trial.never("requests cut", tally.cut, tally.requests);
         trial.never("acknowledged changes lost", tally.lost, tally.acknowledged);
+        const live = trial.size * (SOCKETS + STREAMS);
+        trial.never("sockets and event streams not ended in order", tally.torn, live);
         trial.always("exit code 0", trial.size);
         trial.atMost("slowest end", slowestPlain, LIMIT, "ms");
         trial.atMost("with headers half sent", slowest, LIMIT + 500, "ms");

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, mock, spyOn, test } from "bun:test";
 import { format } from "node:util";
 
-import { withCookie, withVary } from "../../src/http/headers.ts";
+import { addPrivacy, withCookie } from "../../src/http/headers.ts";
 
 const LINE = "session_id=new; Path=/";
 
@@ -15,7 +15,7 @@ afterEach(() => {
   mock.restore();
 });
 
-describe("withVary", () => {
+describe("addPrivacy", () => {
   test.each([
     [undefined, "Cookie"],
     ["Accept", "Accept, Cookie"],
@@ -25,8 +25,17 @@ describe("withVary", () => {
     ["Cookie-Consent", "Cookie-Consent, Cookie"],
     ["X-Cookie", "X-Cookie, Cookie"],
   ])("K2: makes of Vary %p %p", (before, after) => {
-    const headers = before === undefined ? {} : { vary: before };
-    expect(withVary(new Response("", { headers })).headers.get("vary")).toBe(after);
+    const headers = new Headers(before === undefined ? {} : { vary: before });
+    expect(addPrivacy(headers).get("vary")).toBe(after);
+  });
+
+  test.each([
+    [undefined, "private"],
+    ["no-store", "no-store"],
+    ["public, max-age=60", "public, max-age=60"],
+  ])("D2: makes of Cache-Control %p %p", (before, after) => {
+    const headers = new Headers(before === undefined ? {} : { "cache-control": before });
+    expect(addPrivacy(headers).get("cache-control")).toBe(after);
   });
 });
 

@@ -2,27 +2,24 @@ import { describe, expect, expectTypeOf, test } from "bun:test";
 
 import type { CookieRequest } from "@elysiajs/cookie";
 import { cookie } from "@elysiajs/cookie";
-import type { CookieOptions, Session, SessionsOptions } from "bunpie";
-import { App, Sessions, SessionStoreError } from "bunpie";
+import type { CookieOptions, Session, Sessions } from "bunpie";
+import { SessionStoreError } from "bunpie";
 import { sessions } from "bunpie/elysia";
 import type { AnyElysia } from "elysia";
 import { Elysia, sse, status, t } from "elysia";
 
 import { TestClient } from "../../src/testing/client.ts";
 import { quiet } from "../support/quiet.ts";
-import { exchange, handshake, setCookiesIn } from "../support/raw.ts";
-import { TappedStore } from "../support/stores/tapped-store.ts";
 import { sessionCookies } from "../support/visitor.ts";
-
-interface Data {
-  visits: number;
-}
-
-function setUp(options: Partial<SessionsOptions> = {}) {
-  const store = new TappedStore();
-  const manager = new Sessions<Data>({ backend: store, sweepInterval: 0, ...options });
-  return { store, manager };
-}
+import type { Asked, Data } from "./frameworks.ts";
+import {
+  checkMounted,
+  checkTwoManagers,
+  setUp,
+  setUpStaff,
+  shakeHands,
+  visited,
+} from "./frameworks.ts";
 
 /** An app with a page that counts visits, and one that shows the number and changes nothing. */
 function counter(manager: Sessions<Data>) {
@@ -30,12 +27,6 @@ function counter(manager: Sessions<Data>) {
     .use(sessions(manager))
     .get("/", ({ session }) => String((session.visits = (session.visits ?? 0) + 1)))
     .get("/visits", ({ session }) => String(session.visits));
-}
-
-async function visited(app: { fetch(request: Request): Response | Promise<Response> }) {
-  const client = new TestClient(app);
-  await client.send("/");
-  return client;
 }
 
 describe("the session in the context", () => {
@@ -134,14 +125,9 @@ describe("the session in the context", () => {
   });
 
   test("has another name where two managers have one each", async () => {
-    const visitors = setUp().manager;
-    const staff = new Sessions<{ role: string }>({
-      backend: new TappedStore(),
-      cookie: { name: "staff_id" },
-    });
     const app = new Elysia()
-      .use(sessions(visitors))
-      .use(sessions(staff, { key: "staff" }))
+      .use(sessions(setUp().manager))
+      .use(sessions(setUpStaff(), { key: "staff" }))
       .get("/", ({ session, staff: member }) => {
         expectTypeOf(member).toEqualTypeOf<Session<{ role: string }>>();
         session.visits = 1;
@@ -153,12 +139,7 @@ describe("the session in the context", () => {
         member.destroy();
         throw new Error("The page failed.");
       });
-    const client = await visited(app);
-    expect([...client.cookies.keys()].toSorted()).toEqual(["session_id", "staff_id"]);
-    expect(await client.text("/both")).toBe("1 cook");
-    await client.send("/leave");
-    expect([...client.cookies.keys()]).toEqual(["session_id"]);
-    expect(await client.text("/both")).toBe("1 undefined");
+    await checkTwoManagers(app);
   });
 
   test("needs Elysia's `aot`, and says so", async () => {
@@ -219,7 +200,21 @@ const WAYS: [string, (app: ReturnType<typeof bare>) => AnyElysia][] = [
   ],
 ];
 
-const FAILURES: [string, number, (app: ReturnType<typeof bare>) => AnyElysia][] = [
+/** A handler that writes to the session, and then throws. */
+function throwing(error: unknown) {
+  return (context: { readonly session: Session<Data> }): never => {
+    write(context);
+    throw error;
+  };
+}
+
+const FAILED = new Error("The page failed.");
+
+const FAILURES: [
+  string,
+  number,
+  (app: ReturnType<typeof bare>, manager: Sessions<Data>) => AnyElysia,
+][] = [
   [
     "a request that is not valid",
     422,
@@ -236,37 +231,21 @@ const FAILURES: [string, number, (app: ReturnType<typeof bare>) => AnyElysia][] 
         response: t.Number(),
       }),
   ],
-  [
-    "a status that is thrown",
-    401,
-    (app) =>
-      app.get("/", (context) => {
-        write(context);
-        throw status(401);
-      }),
-  ],
+  ["a status that is thrown", 401, (app) => app.get("/", throwing(status(401)))],
+  ["something thrown that is no error", 500, (app) => app.get("/", throwing("no error"))],
   [
     "an error that a hook answers with success",
     200,
-    (app) =>
-      app
-        .onError(({ set }) => {
-          set.status = 200;
-          return "fine";
-        })
-        .get("/", (context) => {
-          write(context);
-          throw new Error("The page failed.");
-        }),
+    (app) => app.onError(({ set }) => ((set.status = 200), "fine")).get("/", throwing(FAILED)),
   ],
   [
-    "something thrown that is no error",
-    500,
-    (app) =>
-      app.get("/", (context) => {
-        write(context);
-        throw "no error";
-      }),
+    "an error that a hook from before the plugin answers",
+    409,
+    (_app, manager) =>
+      new Elysia()
+        .onError(({ set }) => ((set.status = 409), "answered"))
+        .use(sessions(manager))
+        .get("/", throwing(FAILED)),
   ],
 ];
 
@@ -284,26 +263,9 @@ describe("the session is stored, and its cookie leaves, with a response", () => 
 describe("S8: nothing is stored for", () => {
   test.each(FAILURES)("%s", async (_, code, build) => {
     const { manager, store } = setUp();
-    const response = await new TestClient(build(bare(manager))).send("/");
+    const response = await new TestClient(build(bare(manager), manager)).send("/");
     expect(response.status).toBe(code);
     expect(response.headers.getSetCookie()).toEqual([]);
-    expect(store.calls).toEqual([]);
-  });
-
-  test("an error that a hook from before the plugin answers", async () => {
-    const { manager, store } = setUp();
-    const app = new Elysia()
-      .onError(({ set }) => {
-        set.status = 409;
-        return "answered";
-      })
-      .use(sessions(manager))
-      .get("/", (context) => {
-        write(context);
-        throw new Error("The page failed.");
-      });
-    const response = await new TestClient(app).send("/");
-    expect([response.status, await response.text()]).toEqual([409, "answered"]);
     expect(store.calls).toEqual([]);
   });
 
@@ -313,19 +275,16 @@ describe("S8: nothing is stored for", () => {
       .decorate("error", "my own")
       .use(counter(manager))
       .use(sessions(manager))
-      .get("/fail", ({ session }) => {
-        session.visits = 7;
-        throw status(401);
-      });
+      .get("/fail", throwing(status(401)));
     const client = await visited(app);
     expect(store.calls).toEqual(["create"]);
     await client.send("/fail");
+    expect(store.calls).toEqual(["create", "read"]);
     expect(await client.text("/visits")).toBe("1");
   });
 
   test("an `onError` that throws, except a destroy()", async () => {
-    const { manager } = setUp();
-    const app = counter(manager)
+    const app = counter(setUp().manager)
       .onError(({ code }) => {
         if (code === 418) throw new Error("The hook failed.");
       })
@@ -357,24 +316,17 @@ describe("the app's own hooks and cookies", () => {
   });
 
   test("`onError` hooks are asked one after the other, as without the plugin", async () => {
-    const { manager } = setUp();
     const asked: string[] = [];
-    const app = bare(manager)
+    const app = bare(setUp().manager)
       .onError(() => void asked.push("first"))
-      .onError(() => {
-        asked.push("second");
-        return "answered";
-      })
-      .get("/", () => {
-        throw new Error("The page failed.");
-      });
+      .onError(() => (asked.push("second"), "answered"))
+      .get("/", throwing(FAILED));
     expect(await new TestClient(app).text("/")).toBe("answered");
     expect(asked).toEqual(["first", "second"]);
   });
 
   test("are asked for no more than without the plugin: a handler can read the body by itself", async () => {
-    const { manager } = setUp();
-    const app = bare(manager)
+    const app = bare(setUp().manager)
       .post("/read", async ({ request, session }) => {
         session.visits = 1;
         return request.text();
@@ -390,34 +342,8 @@ describe("the app's own hooks and cookies", () => {
     expect(await (await client.send("/parsed", init)).json()).toEqual({ line: 1 });
   });
 
-  test("C7: a Response with cookies leaves with all of them, Elysia's and the session's", async () => {
-    const { manager } = setUp();
-    const app = bare(manager)
-      .get("/jar", ({ session, cookie: jar }) => {
-        session.visits = 1;
-        jar["theme"]?.set({ value: "dark" });
-        jar["size"]?.set({ value: "large" });
-        return "";
-      })
-      .get("/response", ({ session }) => {
-        session.visits = 1;
-        const headers = [
-          ["set-cookie", "theme=dark"],
-          ["set-cookie", "size=large"],
-        ] as [string, string][];
-        return new Response("", { headers });
-      });
-    for (const path of ["/jar", "/response"]) {
-      const client = new TestClient(app);
-      const response = await client.send(path);
-      expect(response.headers.getSetCookie()).toHaveLength(3);
-      expect([...client.cookies.keys()].toSorted()).toEqual(["session_id", "size", "theme"]);
-    }
-  });
-
   test("Elysia's own `cookie` reads and writes beside the plugin, which reads the header for itself", async () => {
-    const { manager } = setUp();
-    const app = counter(manager).get("/theme", ({ cookie: { theme }, session }) => {
+    const app = counter(setUp().manager).get("/theme", ({ cookie: { theme }, session }) => {
       const before = String(theme?.value);
       theme?.set({ value: "dark" });
       return `${before} ${session.visits}`;
@@ -428,10 +354,9 @@ describe("the app's own hooks and cookies", () => {
   });
 
   test("`@elysiajs/cookie` can be used by the app as well", async () => {
-    const { manager } = setUp();
     const app = new Elysia()
       .use(cookie().as("scoped"))
-      .use(counter(manager))
+      .use(counter(setUp().manager))
       .get("/theme", (context) => {
         (context as unknown as CookieRequest).setCookie("theme", "dark");
         return "";
@@ -443,20 +368,20 @@ describe("the app's own hooks and cookies", () => {
   });
 });
 
+function logIn(session: Session<Data>): void {
+  session.login("ann", { remember: 3_600 });
+}
+
 describe("the cookie that `@elysiajs/cookie` writes", () => {
   test("is on the response as it wrote it", async () => {
-    const { manager } = setUp();
-    const client = new TestClient(counter(manager));
-    const [line] = (await client.send("/")).headers.getSetCookie();
-    const attributes = { httpOnly: true, secure: true, sameSite: "lax" } as const;
+    const client = new TestClient(counter(setUp().manager));
+    const lines = (await client.send("/")).headers.getSetCookie();
     const app = cookie().get("/", (context) => {
-      (context as unknown as CookieRequest).setCookie(
-        "session_id",
-        client.sessionId ?? "",
-        attributes,
-      );
+      const attributes = { httpOnly: true, secure: true, sameSite: "lax" } as const;
+      const { setCookie } = context as unknown as CookieRequest;
+      setCookie("session_id", client.sessionId ?? "", attributes);
     });
-    expect((await new TestClient(app).send("/")).headers.getSetCookie()).toEqual([line ?? ""]);
+    expect((await new TestClient(app).send("/")).headers.getSetCookie()).toEqual(lines);
   });
 
   const COOKIES: [string, CookieOptions][] = [
@@ -472,32 +397,32 @@ describe("the cookie that `@elysiajs/cookie` writes", () => {
   test.each(COOKIES)("C9: is set and cleared with the same attributes, %s", async (_, options) => {
     const { manager } = setUp({ cookie: options });
     const { name = "session_id" } = options;
-    const lines = async (fetch: (request: Request) => Response | Promise<Response>) => {
+    /** The lines of a login and of a logout, without the id. */
+    const linesOf = async (fetch: Asked["fetch"]) => {
       const client = new TestClient({ fetch });
-      const set = await client.send("/login");
-      const cleared = await client.send("/logout");
-      return [set, cleared].map((response) => sessionCookies(response, name).map(partsOf));
+      const answers = [await client.send("/login"), await client.send("/logout")];
+      return answers.map((response) =>
+        sessionCookies(response, name).map((line) =>
+          line
+            .replace(/=[^;]{43};/, "=id;")
+            .split("; ")
+            .toSorted(),
+        ),
+      );
     };
     const app = bare(manager)
-      .get("/login", ({ session }) => void session.login("ann", { remember: 3_600 }))
-      .get("/logout", ({ session }) => void session.destroy());
-    const wrapped = manager.wrap((request, session) => {
-      if (request.url.endsWith("/login")) session.login("ann", { remember: 3_600 });
+      .get("/login", ({ session }) => logIn(session))
+      .get("/logout", ({ session }) => session.destroy());
+    const wrapped = manager.wrap((request: Request, session) => {
+      if (request.url.endsWith("/login")) logIn(session);
       else session.destroy();
       return new Response("");
     });
-    const written = await lines(app.fetch);
-    expect(written).toEqual(await lines((request) => wrapped(request)));
+    const written = await linesOf(app.fetch);
+    expect(written).toEqual(await linesOf((request) => wrapped(request)));
     expect(written).toEqual([[expect.anything()], [expect.anything()]]);
   });
 });
-
-/** A line's parts, without the id. */
-function partsOf(line: string): readonly string[] {
-  const [pair = "", ...attributes] = line.split("; ");
-  const [name = "", value = ""] = pair.split("=");
-  return [name, value === "" ? "cleared" : "set", ...attributes.toSorted()];
-}
 
 /** Serves a page and a socket, which ends at once. */
 function serve(manager: Sessions<Data>, { headed }: { readonly headed: boolean }) {
@@ -521,64 +446,34 @@ function serve(manager: Sessions<Data>, { headed }: { readonly headed: boolean }
 }
 
 describe("a WebSocket", () => {
-  test("X5: gets a new session's cookie with the 101, and can write the session", async () => {
-    const { manager } = setUp();
-    await using server = serve(manager, { headed: true });
-    const answer = await exchange(Number(server.url.port), handshake("/chat"));
-    expect(answer).toStartWith("HTTP/1.1 101 ");
-    const [line = "", ...others] = setCookiesIn(answer);
-    expect(others).toEqual([]);
-    const headers = { cookie: line.split(";", 1).join() };
-    expect(await (await fetch(new URL("/visits", server.url), { headers })).text()).toBe("8");
-  });
-
-  test("stores what its handshake changed in a session that is there", async () => {
-    const { manager } = setUp();
-    await using server = serve(manager, { headed: false });
-    const [line = ""] = (await fetch(server.url)).headers.getSetCookie();
-    const headers = { cookie: line.split(";", 1).join() };
-    const answer = await exchange(Number(server.url.port), handshake("/chat", headers.cookie));
-    expect(answer).toStartWith("HTTP/1.1 101 ");
-    expect(setCookiesIn(answer)).toEqual([]);
-    expect(await (await fetch(new URL("/visits", server.url), { headers })).text()).toBe("8");
+  test.each([
+    [
+      "X5: gets a new session's cookie with the 101, and can write the session",
+      true,
+      "/chat",
+      false,
+    ],
+    ["stores what its handshake changed in a session that is there", false, "/chat", true],
+    ["that is none is answered as any page, with the cookie", false, "/", false],
+  ])("%s", async (_, headed, path, isKnown) => {
+    await using server = serve(setUp().manager, { headed });
+    expect(await shakeHands(server, path, isKnown)).toEqual({
+      status: path === "/" ? 200 : 101,
+      cookies: isKnown ? 0 : 1,
+      visits: path === "/" ? "1" : "8",
+    });
   });
 
   test("begins no session without its cookie, and says how", async () => {
     using error = quiet("error");
     const { manager, store } = setUp();
     await using server = serve(manager, { headed: false });
-    const answer = await exchange(Number(server.url.port), handshake("/chat"));
-    expect(answer).toStartWith("HTTP/1.1 101 ");
+    const came = await shakeHands(server, "/chat", false);
+    expect(came).toEqual({ status: 101, cookies: 0, visits: "undefined" });
     expect(store.calls).toEqual([]);
     expect(Bun.inspect(error.mock.calls)).toContain("await sessions.upgradeHeaders(session)");
   });
-
-  test("that is none is answered as any page, with the cookie", async () => {
-    const { manager } = setUp();
-    await using server = serve(manager, { headed: false });
-    const answer = await exchange(Number(server.url.port), handshake("/"));
-    expect(answer).toStartWith("HTTP/1.1 200 ");
-    expect(setCookiesIn(answer)).toHaveLength(1);
-  });
 });
 
-describe("an app that is mounted", () => {
-  test("has its sessions, and the app around it its own", async () => {
-    class Inner extends App<{ pages: number }> {
-      index() {
-        const { session } = this.request;
-        return `${(session.pages = (session.pages ?? 0) + 1)}`;
-      }
-    }
-    const inner = new Inner({ session: { cookie: { name: "inner_id" } } });
-    const { manager } = setUp();
-    const app = counter(manager).mount("/inner", (request) =>
-      Promise.resolve(inner.fetch(request)),
-    );
-    const client = await visited(app);
-    await client.send("/inner/");
-    expect(await client.text("/inner/")).toBe("2");
-    expect(await client.text("/visits")).toBe("1");
-    expect([...client.cookies.keys()]).toEqual(["session_id", "inner_id"]);
-  });
-});
+test("an app that is mounted has its sessions, and the app around it its own", () =>
+  checkMounted((inner) => counter(setUp().manager).mount("/inner", inner)));

@@ -1,7 +1,7 @@
 import { describe, expect, expectTypeOf, test } from "bun:test";
 
-import type { Session, SessionsOptions } from "bunpie";
-import { App, Sessions, SessionStoreError } from "bunpie";
+import type { Session, Sessions } from "bunpie";
+import { SessionStoreError } from "bunpie";
 import { sessions } from "bunpie/hono";
 import { Hono } from "hono";
 import { upgradeWebSocket, websocket } from "hono/bun";
@@ -11,19 +11,17 @@ import { streamSSE, streamText } from "hono/streaming";
 
 import { TestClient } from "../../src/testing/client.ts";
 import { quiet } from "../support/quiet.ts";
-import { exchange, handshake, setCookiesIn } from "../support/raw.ts";
-import { TappedStore } from "../support/stores/tapped-store.ts";
 import { sessionCookies } from "../support/visitor.ts";
-
-interface Data {
-  visits: number;
-}
-
-function setUp(options: Partial<SessionsOptions> = {}) {
-  const store = new TappedStore();
-  const manager = new Sessions<Data>({ backend: store, sweepInterval: 0, ...options });
-  return { store, manager };
-}
+import type { Data } from "./frameworks.ts";
+import {
+  beginAt,
+  checkMounted,
+  checkTwoManagers,
+  setUp,
+  setUpStaff,
+  shakeHands,
+  visited,
+} from "./frameworks.ts";
 
 /** An app with a page that counts visits, and one that shows the number and changes nothing. */
 function counter(manager: Sessions<Data>) {
@@ -34,12 +32,6 @@ function counter(manager: Sessions<Data>) {
       return c.text(String((session.visits = (session.visits ?? 0) + 1)));
     })
     .get("/visits", (c) => c.text(String(c.var.session.visits)));
-}
-
-async function visited(app: { fetch(request: Request): Response | Promise<Response> }) {
-  const client = new TestClient(app);
-  await client.send("/");
-  return client;
 }
 
 describe("the session in the context", () => {
@@ -94,13 +86,8 @@ describe("the session in the context", () => {
   });
 
   test("has another name where two managers have one each", async () => {
-    const visitors = setUp().manager;
-    const staff = new Sessions<{ role: string }>({
-      backend: new TappedStore(),
-      cookie: { name: "staff_id" },
-    });
     const app = new Hono()
-      .use(sessions(visitors), sessions(staff, { key: "staff" }))
+      .use(sessions(setUp().manager), sessions(setUpStaff(), { key: "staff" }))
       .get("/", (c) => {
         expectTypeOf(c.var.staff).toEqualTypeOf<Session<{ role: string }>>();
         c.var.session.visits = 1;
@@ -112,12 +99,7 @@ describe("the session in the context", () => {
         c.var.staff.destroy();
         return c.body(null, 204);
       });
-    const client = await visited(app);
-    expect([...client.cookies.keys()].toSorted()).toEqual(["session_id", "staff_id"]);
-    expect(await client.text("/both")).toBe("1 cook");
-    await client.send("/leave");
-    expect([...client.cookies.keys()]).toEqual(["session_id"]);
-    expect(await client.text("/both")).toBe("1 undefined");
+    await checkTwoManagers(app);
   });
 });
 
@@ -148,8 +130,7 @@ describe("the app's own handlers", () => {
   });
 
   test("S8: something thrown that is no error goes on to who called, after a destroy() too", async () => {
-    const { manager } = setUp();
-    const app = counter(manager).get("/leave", (c) => {
+    const app = counter(setUp().manager).get("/leave", (c) => {
       c.var.session.destroy();
       throw "no error";
     });
@@ -159,9 +140,8 @@ describe("the app's own handlers", () => {
   });
 
   test("S4: a session that cannot be stored is an error for `onError`, and nothing claims success", async () => {
-    const { manager } = setUp();
     const app = new Hono()
-      .use(sessions(manager))
+      .use(sessions(setUp().manager))
       .get("/", (c) => {
         Object.assign(c.var.session, { run: () => 1 });
         setCookie(c, "theme", "dark");
@@ -176,9 +156,8 @@ describe("the app's own handlers", () => {
   });
 
   test("S4: `onError` may answer that as any other error", async () => {
-    const { manager } = setUp();
     const app = new Hono()
-      .use(sessions(manager))
+      .use(sessions(setUp().manager))
       .get("/", (c) => {
         Object.assign(c.var.session, { run: () => 1 });
         return c.text("");
@@ -193,8 +172,7 @@ describe("the app's own handlers", () => {
   });
 
   test("a page that is not found has a session too", async () => {
-    const { manager } = setUp();
-    const app = counter(manager).notFound((c) => {
+    const app = counter(setUp().manager).notFound((c) => {
       (c.get("session" as never) as Session<Data>).visits = 404;
       return c.text("Not here.", 404);
     });
@@ -250,8 +228,7 @@ describe("a stream", () => {
       const { manager } = setUp();
       const { promise: go, resolve } = Promise.withResolvers<void>();
       await using server = Bun.serve({ port: 0, fetch: streaming(manager, kind, go).fetch });
-      const [line = ""] = (await fetch(server.url)).headers.getSetCookie();
-      const headers = { cookie: line.split(";", 1).join() };
+      const headers = { cookie: await beginAt(server.url) };
       const sent = await fetch(new URL("/stream", server.url), { headers });
       resolve();
       expect(await sent.text()).toContain("saved: true");
@@ -280,55 +257,29 @@ function serve(manager: Sessions<Data>) {
 }
 
 describe("a WebSocket", () => {
-  test("stores what its handshake changed in a session that is there", async () => {
-    const { manager } = setUp();
-    await using server = serve(manager);
-    const [line = ""] = (await fetch(server.url)).headers.getSetCookie();
-    const headers = { cookie: line.split(";", 1).join() };
-    const answer = await exchange(Number(server.url.port), handshake("/chat", headers.cookie));
-    expect(answer).toStartWith("HTTP/1.1 101 ");
-    expect(setCookiesIn(answer)).toEqual([]);
-    expect(await (await fetch(new URL("/visits", server.url), { headers })).text()).toBe("7");
+  test.each([
+    ["stores what its handshake changed in a session that is there", "/chat", true, [101, 0, "7"]],
+    ["that is none is answered as any page, with the cookie", "/", false, [200, 1, "1"]],
+    ["so is one that is answered with nothing", "/empty", false, [200, 1, "1"]],
+  ] as const)("%s", async (_, path, isKnown, [status, cookies, visits]) => {
+    await using server = serve(setUp().manager);
+    expect(await shakeHands(server, path, isKnown)).toEqual({ status, cookies, visits });
   });
 
   test("begins no session: Hono's helper leaves no way to send its cookie", async () => {
     using error = quiet("error");
     const { manager, store } = setUp();
     await using server = serve(manager);
-    const answer = await exchange(Number(server.url.port), handshake("/chat"));
-    expect(answer).toStartWith("HTTP/1.1 101 ");
+    const came = await shakeHands(server, "/chat", false);
+    expect(came).toEqual({ status: 101, cookies: 0, visits: "undefined" });
     expect(store.calls).toEqual([]);
     expect(Bun.inspect(error.mock.calls)).toContain("A new session needs a cookie");
   });
-
-  test.each(["/", "/empty"])(
-    "that is none is answered as any page, with the cookie: %s",
-    async (path) => {
-      const { manager } = setUp();
-      await using server = serve(manager);
-      const answer = await exchange(Number(server.url.port), handshake(path));
-      expect(answer).toStartWith("HTTP/1.1 200 ");
-      expect(setCookiesIn(answer)).toHaveLength(1);
-    },
-  );
 });
 
-describe("an app that is mounted", () => {
-  test("has its sessions, and the app around it its own", async () => {
-    class Inner extends App<{ pages: number }> {
-      index() {
-        const { session } = this.request;
-        return `${(session.pages = (session.pages ?? 0) + 1)}`;
-      }
-    }
-    const inner = new Inner({ session: { cookie: { name: "inner_id" } } });
-    const { manager } = setUp();
-    const app = counter(manager);
-    app.mount("/inner", (request: Request) => inner.fetch(request));
-    const client = await visited(app);
-    await client.send("/inner/");
-    expect(await client.text("/inner/")).toBe("2");
-    expect(await client.text("/visits")).toBe("1");
-    expect([...client.cookies.keys()]).toEqual(["session_id", "inner_id"]);
-  });
-});
+test("an app that is mounted has its sessions, and the app around it its own", () =>
+  checkMounted((inner) => {
+    const app = counter(setUp().manager);
+    app.mount("/inner", inner);
+    return app;
+  }));

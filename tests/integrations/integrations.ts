@@ -20,8 +20,8 @@ export type Answer =
   | { readonly stream: readonly string[] }
   | { readonly cookies: readonly string[] };
 
-/** What a page does with its session, and what it answers. */
-export type Page = (session: Session) => MaybePromise<Answer>;
+/** What a page does with its session, and what it answers: an empty text, if it does not say. */
+export type Page = (session: Session) => MaybePromise<Answer | void>;
 
 /** Ends a request with this status, by an error as the framework has it. */
 export class Refusal extends Error {
@@ -167,14 +167,15 @@ function onHono(options: SessionsOptions, pages: readonly Page[]): Service {
   return { fetch: app.fetch, listen: () => Bun.serve({ port: 0, fetch: app.fetch }) };
 }
 
-async function ask(
+export async function ask(
   pages: readonly Page[],
   page: string,
   session: Session,
   refuse?: () => unknown,
 ): Promise<Answer> {
   try {
-    return (await pages[Number(page)]?.(session)) ?? "";
+    const answer = await pages[Number(page)]?.(session);
+    return answer ?? "";
   } catch (error) {
     throw refuse !== undefined && error instanceof Refusal ? refuse() : error;
   }

@@ -1,35 +1,32 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, describe, expect, test as plainTest } from "bun:test";
 
-import type { SessionEvent, SessionsOptions } from "bunpie";
+import type { Session, SessionEvent, SessionsOptions } from "bunpie";
 
 import { createId } from "../../src/session/id.ts";
 import { TestClient } from "../../src/testing/client.ts";
 import { quiet } from "../support/quiet.ts";
+import { Gate } from "../support/stores/site.ts";
 import type { Operation } from "../support/stores/tapped-store.ts";
 import { TappedStore } from "../support/stores/tapped-store.ts";
 import { sessionCookies } from "../support/visitor.ts";
-import type { Integration, Listener, Page } from "./integrations.ts";
+import { APP_DOORS, staleExceptions, testsOf } from "./app-doors.ts";
+import type { Answer, Integration, Listener, Page } from "./integrations.ts";
 import { INTEGRATIONS, Refusal } from "./integrations.ts";
 
 const CLEARED = { value: "", path: "/", maxAge: 0, secure: true, httpOnly: true, sameSite: "lax" };
+const GONE = new Error("The disk is gone.");
 const SENTENCE = "Sessions are unavailable. Please try again.";
 
-const write: Page = (session) => {
-  session["a"] = 1;
-  return "written";
-};
+/** Writes to the session, and answers this. */
+function writeAnd(answer: Answer): Page {
+  return (session) => ((session["a"] = 1), answer);
+}
+
+const write = writeAnd("written");
 const look: Page = (session) => Response.json({ ...session });
 const take: Page = (session) => Response.json(session.flash("notice") ?? null);
-const logIn: Page = (session) => {
-  session.login("ann");
-  return "logged in";
-};
-
 function writeAndAnswer(status: 404 | 500): Page {
-  return (session) => {
-    session["a"] = status;
-    return { status };
-  };
+  return (session) => ((session["a"] = status), { status });
 }
 
 /** The pages of one integration, asked as a function or over HTTP. */
@@ -98,12 +95,18 @@ function cacheHeaders(response: Response): (string | null)[] {
   return [response.headers.get("vary"), response.headers.get("cache-control")];
 }
 
-const SITES = INTEGRATIONS.flatMap((integration) => [
-  { integration, name: integration.name, way: "as a function" },
-  { integration, name: integration.name, way: "over HTTP" },
-]).filter(({ name, way }) => name !== "wrap in routes" || way === "over HTTP");
+/** Those that are no functions. */
+const SERVED = new Set(["wrap in routes", "App, a socket"]);
+
+const SITES = [...INTEGRATIONS, ...APP_DOORS]
+  .flatMap((integration) => [
+    { integration, name: integration.name, way: "as a function" },
+    { integration, name: integration.name, way: "over HTTP" },
+  ])
+  .filter(({ name, way }) => way === "over HTTP" || !SERVED.has(name));
 
 describe.each(SITES)("$name, $way", ({ integration, way }) => {
+  const test = testsOf(integration);
   let site: Site;
 
   beforeAll(() => {
@@ -122,7 +125,7 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
     const response = await site.visit(site.client(), look);
     expect(await response.json()).toEqual({});
     expect(response.headers.getSetCookie()).toEqual([]);
-    expect(cacheHeaders(response)).toEqual(["Cookie", null]);
+    expect(cacheHeaders(response)).toEqual(["Cookie", "private"]);
     expect(site.store.calls).toEqual([]);
   });
 
@@ -144,33 +147,23 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
     const response = await site.visit(client, look);
     expect(await response.json()).toEqual({ a: 1 });
     expect(response.headers.getSetCookie()).toEqual([]);
-    expect(cacheHeaders(response)).toEqual(["Cookie", null]);
+    expect(cacheHeaders(response)).toEqual(["Cookie", "private"]);
     expect(site.store.calls).toEqual(["read"]);
   });
 
   test("a nested change is stored", async () => {
     const client = site.client();
-    await site.visit(client, (session) => {
-      session["cart"] = { items: ["tea"] };
-      return "";
-    });
+    await site.visit(client, (session) => void (session["cart"] = { items: ["tea"] }));
     const response = await site.visit(client, (session) => {
       session["cart"].items.push("cake");
-      return "";
     });
     expect(response.headers.getSetCookie()).toEqual([]);
     expect(await site.look(client)).toEqual({ cart: { items: ["tea", "cake"] } });
   });
 
   test.each([
-    ["login()", logIn],
-    [
-      "regenerate()",
-      (session) => {
-        session.regenerate();
-        return "";
-      },
-    ],
+    ["login()", (session) => session.login("ann")],
+    ["regenerate()", (session) => session.regenerate()],
   ] as [string, Page][])("L1: %s gives a new id, and the old one is dead", async (_, page) => {
     const client = await site.visited();
     const thief = client.clone();
@@ -195,11 +188,7 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
   test("L6, C9: destroy() ends the session, and clears the cookie as it was set", async () => {
     const client = await site.visited();
     const thief = client.clone();
-    const response = await site.visit(client, (session) => {
-      session.destroy();
-      return "bye";
-    });
-    expect(await response.text()).toBe("bye");
+    const response = await site.visit(client, (session) => session.destroy());
     expect(cookieOf(response)).toMatchObject(CLEARED);
     expect(client.sessionId).toBeUndefined();
     expect(await site.look(thief)).toEqual({});
@@ -249,16 +238,23 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
     expect(await site.look(client)).toEqual({ a: 404 });
   });
 
-  test("L6: a handler that throws after destroy() has ended the session", async () => {
+  test.each([
+    ["throws", true],
+    ["answers 500", false],
+  ])("L6: a handler that %s after destroy() has ended the session", async (_, isThrown) => {
     using _error = quiet("error");
     const client = await site.visited();
     const thief = client.clone();
     const response = await site.visit(client, (session) => {
       session.destroy();
-      throw new Error("The page failed.");
+      if (isThrown) throw new Error("The page failed.");
+      return { status: 500 };
     });
     expect(response.status).toBe(500);
-    if (integration.clearsAfterError) expect(cookieOf(response)).toMatchObject(CLEARED);
+    if (!isThrown || integration.clearsAfterError) {
+      expect(cookieOf(response)).toMatchObject(CLEARED);
+    }
+    if (!isThrown) expect(cacheHeaders(response)).toEqual(["Cookie", "no-store"]);
     expect(await site.look(thief)).toEqual({});
   });
 
@@ -280,23 +276,17 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
   test("a Response that was fetched from elsewhere is passed on, with the cookie", async () => {
     await using elsewhere = Bun.serve({ port: 0, fetch: () => new Response("elsewhere") });
     const client = site.client();
-    const response = await site.visit(client, (session) => {
-      session["a"] = 1;
-      return fetch(elsewhere.url);
-    });
+    const page: Page = (session) => ((session["a"] = 1), fetch(elsewhere.url));
+    const response = await site.visit(client, page);
     expect(await response.text()).toBe("elsewhere");
     expect(cookieOf(response).value).toBe(client.sessionId ?? "");
   });
 
   test("a Response without a body that is sent to many leaves nobody's cookie behind", async () => {
     const constant = new Response(null, { status: 303, headers: { location: "/" } });
-    const begin: Page = (session) => {
-      session["a"] = 1;
-      return constant;
-    };
     const [one, other] = [site.client(), site.client()];
-    await site.visit(one, begin);
-    await site.visit(other, begin);
+    await site.visit(one, writeAnd(constant));
+    await site.visit(other, writeAnd(constant));
     expect(one.sessionId).not.toBe(other.sessionId);
     const response = await site.visit(site.client(), () => constant);
     expect(response.headers.getSetCookie()).toEqual([]);
@@ -304,10 +294,7 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
 
   test("a stream arrives whole, and the session is stored before it begins", async () => {
     const client = site.client();
-    const response = await site.visit(client, (session) => {
-      session["a"] = 1;
-      return { stream: ["one, ", "two, ", "three"] };
-    });
+    const response = await site.visit(client, writeAnd({ stream: ["one, ", "two, ", "three"] }));
     expect(cookieOf(response).value).toBe(client.sessionId ?? "");
     expect(await site.look(client)).toEqual({ a: 1 });
     expect(await response.text()).toBe("one, two, three");
@@ -324,30 +311,22 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
   });
 
   test("C7: the app's own cookies leave beside the session's, each on a line of its own", async () => {
-    const response = await site.visit(site.client(), (session) => {
-      session["a"] = 1;
-      return { cookies: ["b", "c"] };
-    });
+    const response = await site.visit(site.client(), writeAnd({ cookies: ["b", "c"] }));
     const names = response.headers.getSetCookie().map((line) => Bun.Cookie.parse(line).name);
     expect(names.toSorted()).toEqual(["b", "c", "session_id"]);
   });
 
   test("two requests at once: both changes are kept", async () => {
     const client = await site.visited();
-    const [both, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    let begun = 0;
-    const change = (key: string): Page => {
-      return async (session) => {
-        session[key] = 1;
-        if (++begun === 2) both.resolve();
-        await go.promise;
-        return "";
-      };
-    };
-    const visits = ["b", "c"].map((key) => site.visit(client, change(key)));
-    await both.promise;
-    go.resolve();
-    await Promise.all(visits);
+    const gate = new Gate();
+    const slow = site.visit(client, async (session) => {
+      session["b"] = 1;
+      await gate.pass();
+    });
+    await gate.reached;
+    await site.visit(client, (session) => void (session["c"] = 1));
+    gate.open();
+    await slow;
     expect(await site.look(client)).toEqual({ a: 1, b: 1, c: 1 });
   });
 
@@ -366,9 +345,11 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
     async (id) => {
       const client = site.client();
       site.store.calls.length = 0;
+      site.events.length = 0;
       client.cookies.set("session_id", id);
       expect(await site.look(client)).toEqual({});
       expect(site.store.calls).toEqual([]);
+      expect(site.events).toEqual([{ type: "rejected", reason: "malformed" }]);
     },
   );
 
@@ -393,6 +374,7 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
     expect(cacheHeaders(response)).toEqual(["Cookie", null]);
     expect(calls).toBe(0);
     expect(error).toHaveBeenCalledTimes(1);
+    expect(site.events).toEqual([{ type: "failed", operation: "read", error: GONE }]);
     site.store.mend();
     expect(client.sessionId).toBe(before);
     expect(await site.look(client)).toEqual({ a: 1 });
@@ -403,38 +385,27 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
     expect(await site.look(site.client())).toEqual({});
   });
 
-  const commits: [Operation, string, Page][] = [
-    ["replace", "a change", (session) => String((session["a"] = 2))],
-    ["rotate", "a login", logIn],
-    [
-      "delete",
-      "destroy()",
-      (session) => {
-        session.destroy();
-        return "bye";
-      },
-    ],
-    [
-      "replace",
-      "save()",
-      async (session) => {
-        session["a"] = 2;
-        return String(await session.save());
-      },
-    ],
+  const commits: [Operation, string, (session: Session) => unknown][] = [
+    ["replace", "a change", (session) => (session["a"] = 2)],
+    ["replace", "save()", (session) => ((session["a"] = 2), session.save())],
+    ["replace", "update()", (session) => session.update((data) => (data["a"] = 2))],
+    ["rotate", "regenerate()", (session) => session.regenerate()],
+    ["rotate", "login()", (session) => session.login("ann")],
+    ["delete", "destroy()", (session) => session.destroy()],
   ];
 
   test.each(commits)(
     "S7: a store that fails to %s, for %s, is a 503, and the session as it was",
-    async (operation, _, page) => {
+    async (operation, _, act) => {
       using error = quiet("error");
       const client = await site.visited();
       site.store.break(operation);
-      const response = await site.visit(client, page);
+      const response = await site.visit(client, async (session) => String(await act(session)));
       expect([response.status, await response.text()]).toEqual([503, SENTENCE]);
       expect(response.headers.getSetCookie()).toEqual([]);
-      expect(cacheHeaders(response)).toEqual(["Cookie", null]);
+      expect(cacheHeaders(response)).toEqual(["Cookie", "private"]);
       expect(Bun.inspect(error.mock.calls)).toContain("The disk is gone.");
+      expect(site.events[0]).toEqual({ type: "failed", operation, error: GONE });
       site.store.mend();
       expect(await site.look(client)).toEqual({ a: 1 });
     },
@@ -444,10 +415,7 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
     using _error = quiet("error");
     site.store.break("create");
     const client = site.client();
-    const response = await site.visit(client, (session) => {
-      session["a"] = 1;
-      return { redirect: "/welcome" };
-    });
+    const response = await site.visit(client, writeAnd({ redirect: "/welcome" }));
     expect([response.status, await response.text()]).toEqual([503, SENTENCE]);
     expect(response.headers.get("location")).toBeNull();
     expect(client.sessionId).toBeUndefined();
@@ -461,21 +429,19 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
       await session.save();
       site.store.break("replace");
       session["a"] = 2;
-      return "";
     });
     expect(response.status).toBe(503);
     expect(cacheHeaders(response)).toEqual(["Cookie", "no-store"]);
     site.store.mend();
+    const whose = await site.visit(client, ({ meta }) => String(meta.userId));
+    expect(await whose.text()).toBe("ann");
     expect(await site.look(client)).toEqual({ a: 1 });
   });
 
   test("S4: what JSON cannot hold is a 500, and nothing is stored", async () => {
     using error = quiet("error");
     const client = await site.visited();
-    const response = await site.visit(client, (session) => {
-      session["run"] = () => 1;
-      return "";
-    });
+    const response = await site.visit(client, (session) => void (session["run"] = () => 1));
     expect(response.status).toBe(500);
     expect(await response.text()).not.toContain("function");
     expect(response.headers.getSetCookie()).toEqual([]);
@@ -495,6 +461,7 @@ const HANDSHAKE = {
 };
 
 describe.each(SITES)("other sites' pages, $name, $way", ({ integration, way }) => {
+  const test = testsOf(integration);
   let site: Site;
   let calls = 0;
 
@@ -591,6 +558,7 @@ describe.each(SITES)("other sites' pages, $name, $way", ({ integration, way }) =
 });
 
 describe.each(SITES)("an API for other sites, $name, $way", ({ integration, way }) => {
+  const test = testsOf(integration);
   test('`crossOrigin: "allow"` lets their writes in', async () => {
     using _info = quiet("info");
     const site = new Site(integration, way, { crossOrigin: "allow" });
@@ -599,4 +567,8 @@ describe.each(SITES)("an API for other sites, $name, $way", ({ integration, way 
     await site.close();
     expect(status).toBe(200);
   });
+});
+
+plainTest("every scenario that a door leaves out is there", () => {
+  expect(staleExceptions()).toEqual([]);
 });

@@ -5,6 +5,11 @@ import manifest from "../../package.json";
 
 const ROOT = join(import.meta.dir, "../..");
 
+const JSX_RUNTIME = {
+  values: ["Fragment", "jsx", "jsxDEV", "jsxs"],
+  types: ["Attributes", "Children"],
+};
+
 /** What each entry of the package exports. A change here is a change for everybody who uses it. */
 const EXPORTS = {
   ".": {
@@ -13,38 +18,63 @@ const EXPORTS = {
       "CrossOriginError",
       "HttpError",
       "InMemorySessionBackend",
+      "InvalidInput",
       "SESSION_TIMEOUT",
       "SessionDataError",
       "SessionStore",
       "SessionStoreError",
       "Sessions",
+      "eventStream",
+      "files",
       "html",
+      "redirect",
+      "routes",
+      "status",
     ],
     types: [
       "AppOptions",
       "AppRequest",
       "CookieOptions",
       "CrossOriginOptions",
+      "EndListener",
+      "EventStreamOptions",
+      "Files",
+      "FilesOptions",
+      "FolderOptions",
       "ForwardingNote",
+      "Html",
       "InMemorySessionBackendOptions",
       "ListOptions",
       "ListedSession",
       "ListenOptions",
+      "LogEntry",
       "LoginOptions",
       "MaybePromise",
+      "Middleware",
       "OpenSession",
+      "PartsOptions",
+      "Problem",
       "RevokeAllOptions",
+      "Routes",
+      "SaveOptions",
+      "ServerSentEvent",
       "Session",
       "SessionBackend",
       "SessionData",
+      "SessionEnd",
       "SessionEvent",
       "SessionInfo",
       "SessionMeta",
       "SessionOptions",
       "SessionRecord",
       "SessionStats",
+      "SessionTimes",
       "SessionsOptions",
+      "Socket",
+      "StopWatching",
       "StoreUse",
+      "UploadPart",
+      "UploadedFile",
     ],
   },
   "./sqlite": {
@@ -59,9 +89,11 @@ const EXPORTS = {
     values: ["RedisSessionBackend"],
     types: ["RedisLike", "RedisSessionBackendOptions", "RedisTls"],
   },
+  "./jsx-runtime": JSX_RUNTIME,
+  "./jsx-dev-runtime": JSX_RUNTIME,
   "./testing": {
     values: ["TestClient", "testSessionBackend"],
-    types: ["Fetcher"],
+    types: ["Fetcher", "SocketEnd", "TestEvent", "TestSocket"],
   },
   "./elysia": { values: ["sessions"], types: ["SessionsPluginOptions"] },
   "./hono": { values: ["sessions"], types: ["SessionsMiddlewareOptions"] },
@@ -92,7 +124,12 @@ describe("the package", () => {
 
   test("ships what its entries need", () => {
     expect(manifest.files).toEqual(["src", "drizzle", "CHANGELOG.md"]);
-    expect(Object.keys(manifest.dependencies)).toEqual(["drizzle-orm"]);
+    expect(Object.keys(manifest.dependencies)).toEqual([
+      "@fastify/busboy",
+      "@standard-schema/spec",
+      "drizzle-orm",
+      "range-parser",
+    ]);
   });
 
   test("leaves frameworks to those who use them", () => {

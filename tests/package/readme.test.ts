@@ -13,9 +13,9 @@ const ROOT = join(import.meta.dir, "../..");
 const RUNNER = join(import.meta.dir, "../fixtures/run-example.ts");
 
 /** The pages whose programs are checked; a program's file begins with its page's name. */
-const PAGES = ["README.md", "docs/sessions.md"];
+const PAGES = ["README.md", "docs/sessions.md", "docs/from-micropie.md"];
 /** The pages whose links and scripts are checked. */
-const LINKING = [...PAGES, "docs/deploying.md"];
+const LINKING = [...PAGES, "docs/deploying.md", "examples/README.md"];
 
 interface Program {
   readonly page: string;
@@ -30,10 +30,11 @@ interface Program {
 // there, and one whose name ends with .test.ts is run by `bun test`.
 async function readPrograms(page: string): Promise<Program[]> {
   return codeBlocks(await Bun.file(join(ROOT, page)).text())
-    .filter(({ language }) => language === "ts")
-    .map(({ marks, code, line }, index) => {
+    .filter(({ language }) => language === "ts" || language === "tsx")
+    .map(({ language, marks, code, line }, index) => {
       const file =
-        marks.find((mark) => mark.endsWith(".ts")) ?? `${basename(page, ".md")}-${index + 1}.ts`;
+        marks.find((mark) => mark.endsWith(".ts")) ??
+        `${basename(page, ".md")}-${index + 1}.${language}`;
       return { page, marks, code, line, file };
     });
 }
@@ -57,7 +58,7 @@ beforeAll(async () => {
   const compilerOptions = { ...tsconfig.compilerOptions, noUnusedParameters: false };
   await Bun.write(
     join(project, "tsconfig.json"),
-    JSON.stringify({ compilerOptions, include: ["*.ts"] }),
+    JSON.stringify({ compilerOptions, include: ["*.ts", "*.tsx"] }),
   );
 });
 

@@ -2,43 +2,38 @@ import { afterEach, describe, expect, spyOn, test } from "bun:test";
 
 import { InMemorySessionBackend } from "../../src/backends/memory/backend.ts";
 import { quiet } from "../support/quiet.ts";
-import { closeSites, EVERY_BACKEND, Gate, Site } from "../support/stores/every-store.ts";
+import { begin, closeSites, EVERY_BACKEND, overlap, Site } from "../support/stores/every-store.ts";
 import type { Page } from "../support/visitor.ts";
 
 afterEach(closeSites);
 
 /** Two requests that change one session at once: `first` is stored while `second` is under way. */
-async function overlap(create: (typeof EVERY_BACKEND)[number][1], first: Page, second: Page) {
-  const site = new Site(create);
-  const visitor = site.visitor();
-  await visitor.visit((session) => Object.assign(session, { a: 0, b: 0 }));
-  const tab = visitor.clone();
-  const gate = new Gate();
-  const slow = tab.visit(async (session) => {
-    await gate.pass();
-    return second(session);
-  });
-  await gate.reached;
-  await visitor.visit(first);
-  site.events.length = 0;
-  gate.open();
-  await slow;
+async function change(create: (typeof EVERY_BACKEND)[number][1], first: Page, second: Page) {
+  const { site, visitor } = await begin(create, (session) =>
+    Object.assign(session, { a: 0, b: 0 }),
+  );
+  await overlap(visitor, second, first);
   return { site, visitor };
 }
 
 describe.each(EVERY_BACKEND)("two requests that change one session, on %s", (_, create) => {
   test("B19: where the keys differ, both changes are kept: `merged`", async () => {
-    const { site, visitor } = await overlap(
+    const { site, visitor } = await change(
       create,
       (session) => (session["a"] = 1),
       (session) => (session["b"] = 2),
     );
     expect(await visitor.look()).toEqual({ a: 1, b: 2 });
-    expect(site.events.map(({ type }) => type)).toEqual(["updated", "merged"]);
+    expect(site.events.map(({ type }) => type)).toEqual([
+      "created",
+      "updated",
+      "updated",
+      "merged",
+    ]);
   });
 
   test("B19: where both change one key, the event names it: `overwritten`", async () => {
-    const { site, visitor } = await overlap(
+    const { site, visitor } = await change(
       create,
       (session) => (session["a"] = 1),
       (session) => Object.assign(session, { a: 2, b: 2 }),
@@ -49,7 +44,7 @@ describe.each(EVERY_BACKEND)("two requests that change one session, on %s", (_, 
   });
 
   test("B17: a request that writes the value which was there when it began, changes nothing", async () => {
-    const { visitor } = await overlap(
+    const { visitor } = await change(
       create,
       (session) => (session["a"] = 1),
       (session) => Object.assign(session, { a: 0, b: 2 }),

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test";
 
-import { closeSites, EVERY_BACKEND, Gate, Site } from "../support/stores/every-store.ts";
+import { begin, closeSites, EVERY_BACKEND, overlap } from "../support/stores/every-store.ts";
 import type { Page } from "../support/visitor.ts";
 import { sessionCookies } from "../support/visitor.ts";
 
@@ -8,13 +8,15 @@ afterEach(closeSites);
 
 const fill: Page = (session) => (session["cart"] = ["tea"]);
 const logIn: Page = (session) => session.login("ann");
+const regenerate: Page = (session) => session.regenerate();
+const destroy: Page = (session) => session.destroy();
+const update: Page = (session) => session.update((data) => (data["n"] = 1));
+const saveLate: Page = (session) => ((session["late"] = true), session.save());
 const identity: Page = (session) => [session.meta.userId, session["cart"] ?? null];
 
 /** A visitor with a cart, and a second tab that holds the id of before the login. */
 async function logInBesideTab(create: (typeof EVERY_BACKEND)[number][1]) {
-  const site = new Site(create);
-  const visitor = site.visitor();
-  await visitor.visit(fill);
+  const { site, visitor } = await begin(create, fill);
   const tab = visitor.clone();
   await visitor.visit(logIn);
   return { site, visitor, tab };
@@ -31,16 +33,16 @@ describe.each(EVERY_BACKEND)("an id that a rotation has superseded, on %s", (_, 
     expect(sessionCookies(response)).toEqual([]);
     expect(site.of("dropped")).toHaveLength(1);
     expect(site.of("rejected").at(-1)?.reason).toBe("superseded");
-    expect(await (await visitor.visit(identity)).json()).toEqual(["ann", ["tea"]]);
+    expect(await visitor.ask(identity)).toEqual(["ann", ["tea"]]);
   });
 
   test("B3: save() and update() through it return false", async () => {
     const { tab } = await logInBesideTab(create);
-    const response = await tab.visit(async (session) => {
-      session["late"] = true;
-      return [await session.save(), await session.update((data) => (data["n"] = 1))];
-    });
-    expect(await response.json()).toEqual([false, false]);
+    const answers = await tab.ask(async (session) => [
+      await saveLate(session),
+      await update(session),
+    ]);
+    expect(answers).toEqual([false, false]);
   });
 
   test("B3: a login() by the same user takes over the session, data included", async () => {
@@ -51,36 +53,21 @@ describe.each(EVERY_BACKEND)("an id that a rotation has superseded, on %s", (_, 
     });
     expect(sessionCookies(response)).toHaveLength(1);
     expect(await tab.look()).toEqual({ cart: ["tea"], late: true });
-    expect(await (await tab.visit(identity)).json()).toEqual(["ann", ["tea"]]);
-    expect(await (await visitor.visit(identity)).json()).toEqual([null, null]);
+    expect(await tab.ask(identity)).toEqual(["ann", ["tea"]]);
+    expect(await visitor.ask(identity)).toEqual([null, null]);
     expect(site.of("created")).toHaveLength(1);
   });
 
   test("B3: so does one that is followed by update(), which then changes that session", async () => {
     const { tab } = await logInBesideTab(create);
-    const response = await tab.visit((session) => {
-      session.login("ann");
-      return session.update((data) => (data["n"] = 1));
-    });
-    expect(await response.json()).toBe(true);
+    expect(await tab.ask((session) => (session.login("ann"), update(session)))).toBe(true);
     expect(await tab.look()).toEqual({ cart: ["tea"], n: 1 });
   });
 
   test("B3: two logins of one user at once keep the cart, and leave one session", async () => {
-    const site = new Site(create);
-    const visitor = site.visitor();
-    await visitor.visit(fill);
-    const tab = visitor.clone();
-    const gate = new Gate();
-    const second = tab.visit(async (session) => {
-      await gate.pass();
-      session.login("ann");
-    });
-    await gate.reached;
-    await visitor.visit(logIn);
-    gate.open();
-    await second;
-    expect(await (await tab.visit(identity)).json()).toEqual(["ann", ["tea"]]);
+    const { site, visitor } = await begin(create, fill);
+    const { tab } = await overlap(visitor, logIn, logIn);
+    expect(await tab.ask(identity)).toEqual(["ann", ["tea"]]);
     expect(site.of("created")).toHaveLength(1);
     expect(site.of("rotated")).toHaveLength(2);
   });
@@ -88,36 +75,33 @@ describe.each(EVERY_BACKEND)("an id that a rotation has superseded, on %s", (_, 
   test("B3: a login() by another user begins a session of its own", async () => {
     const { visitor, tab } = await logInBesideTab(create);
     await tab.visit((session) => session.login("ben"));
-    expect(await (await tab.visit(identity)).json()).toEqual(["ben", null]);
-    expect(await (await visitor.visit(identity)).json()).toEqual(["ann", ["tea"]]);
+    expect(await tab.ask(identity)).toEqual(["ben", null]);
+    expect(await visitor.ask(identity)).toEqual(["ann", ["tea"]]);
   });
 
   test("B3: nobody takes over a session that is nobody's: the id may be a thief's", async () => {
-    const site = new Site(create);
-    const visitor = site.visitor();
-    await visitor.visit(fill);
+    const { visitor } = await begin(create, fill);
     const thief = visitor.clone();
-    await visitor.visit((session) => session.regenerate());
+    await visitor.visit(regenerate);
     await thief.visit((session) => session.login("mallory"));
-    expect(await (await thief.visit(identity)).json()).toEqual(["mallory", null]);
-    expect(await (await visitor.visit(identity)).json()).toEqual([null, ["tea"]]);
+    expect(await thief.ask(identity)).toEqual(["mallory", null]);
+    expect(await visitor.ask(identity)).toEqual([null, ["tea"]]);
   });
 
   test("B3: destroy() through it ends the session, whatever id that has by now", async () => {
     const { visitor, tab } = await logInBesideTab(create);
-    await visitor.visit((session) => session.regenerate());
-    const response = await tab.visit((session) => session.destroy());
+    await visitor.visit(regenerate);
+    const response = await tab.visit(destroy);
     expect(sessionCookies(response)).toEqual([expect.stringContaining("Max-Age=0")]);
-    expect(await (await visitor.visit(identity)).json()).toEqual([null, null]);
+    expect(await visitor.ask(identity)).toEqual([null, null]);
   });
 
   test("B3: revoke() of its handle ends the session too", async () => {
     const { site, visitor } = await logInBesideTab(create);
-    const page = await visitor.visit(({ meta }) => meta.handle);
-    const handle = (await page.json()) as string;
-    await visitor.visit((session) => session.regenerate());
-    await site.sessions.revoke(handle);
-    expect(await (await visitor.visit(identity)).json()).toEqual([null, null]);
+    const handle = await visitor.ask(({ meta }) => meta.handle);
+    await visitor.visit(regenerate);
+    await site.sessions.revoke(String(handle));
+    expect(await visitor.ask(identity)).toEqual([null, null]);
   });
 
   test("B3: is unknown once the note has expired: a write then begins a session", async () => {
@@ -132,37 +116,16 @@ describe.each(EVERY_BACKEND)("an id that a rotation has superseded, on %s", (_, 
 
 describe.each(EVERY_BACKEND)("a request that was under way, on %s", (_, create) => {
   test("B3: destroy() ends the session that another request has given a new id", async () => {
-    const site = new Site(create);
-    const visitor = site.visitor();
-    await visitor.visit(logIn);
-    const tab = visitor.clone();
-    const gate = new Gate();
-    const leaving = tab.visit(async (session) => {
-      await gate.pass();
-      session.destroy();
-    });
-    await gate.reached;
-    await visitor.visit((session) => session.regenerate());
-    gate.open();
-    await leaving;
-    expect(await (await visitor.visit(identity)).json()).toEqual([null, null]);
+    const { visitor } = await begin(create, logIn);
+    await overlap(visitor, destroy, regenerate);
+    expect(await visitor.ask(identity)).toEqual([null, null]);
   });
 
   test("B2: login() by the user whose session it was does not outlive its end", async () => {
-    const site = new Site(create);
-    const visitor = site.visitor();
-    await visitor.visit(logIn);
-    const gate = new Gate();
-    const page = visitor.clone();
-    const late = page.visit(async (session) => {
-      await gate.pass();
-      session.login("ann");
-    });
-    await gate.reached;
-    await visitor.visit((session) => session.destroy());
-    gate.open();
-    expect(sessionCookies(await late)).toEqual([]);
-    expect(await (await page.visit(identity)).json()).toEqual([null, null]);
+    const { site, visitor } = await begin(create, logIn);
+    const { tab, response } = await overlap(visitor, logIn, destroy);
+    expect(sessionCookies(response)).toEqual([]);
+    expect(await tab.ask(identity)).toEqual([null, null]);
     expect(site.of("dropped")).toHaveLength(1);
   });
 });

@@ -52,6 +52,11 @@ describe("isId", () => {
     ["a line break at the end", `${"A".repeat(43)}\n`],
     ["padding", `${"A".repeat(43)}=`],
     ["base64's own alphabet", `${"A".repeat(41)}+A`],
+    ["a NUL", `${"A".repeat(42)}\0`],
+    ["a path", "../../etc/passwd"],
+    ["what every object has", "__proto__"],
+    ["16 KB", "A".repeat(16_384)],
+    ["quotes", `"${"A".repeat(43)}"`],
   ])("I4: refuses %s", (_, value) => {
     expect(isId(value)).toBe(false);
   });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 
-import { escapeControls } from "../../src/session/log.ts";
+import { escapeControls, escapeError } from "../../src/session/log.ts";
 
 const SRC = join(import.meta.dir, "../../src");
 
@@ -33,5 +33,23 @@ describe("what src tells the console", () => {
     // Text that is put together, by `${}` or by "+", may hold anything.
     const isUnsafe = /^console\.\w+\(\s*(?:[^"'\s]|"[^"]*"\s*\+\s*[^"'\s])[^;]*,\s*[^)\s]/;
     expect(calls.filter((call) => isUnsafe.test(call))).toEqual([]);
+  });
+});
+
+describe("escapeError", () => {
+  test("returns an error without control characters as it is, for the console to show", () => {
+    const error = new Error("two\n\tlines", { cause: new Error("ü") });
+    expect(escapeError(error)).toBe(error);
+    expect(escapeError(undefined)).toBeUndefined();
+  });
+
+  test.each([
+    ["the message", (text: string) => new Error(text)],
+    ["a cause", (text: string) => new Error("outer", { cause: new Error(text) })],
+    ["a property", (text: string) => Object.assign(new Error("outer"), { said: text })],
+    ["a text that was thrown", (text: string) => text],
+  ])("escapes %s", (_, make) => {
+    const escaped = String(escapeError(make("\u{1b}]0;title\u{7}")));
+    expect(escaped).not.toMatch(/[^\P{Cc}\n\t]/u);
   });
 });

@@ -1,245 +1,209 @@
-import { describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, test } from "bun:test";
 
-import { Sessions } from "../../src/http/sessions.ts";
 import { hashId } from "../../src/session/id.ts";
-import { FakeClock } from "../support/clock.ts";
+import { SessionStore } from "../../src/store/session-store.ts";
 import { AsyncMapBackend, BACKENDS, STORES } from "../support/stores/backends.ts";
-import { TappedStore } from "../support/stores/tapped-store.ts";
+import { begin, closeSites, Gate, overlap, setUpTapped, Site } from "../support/stores/site.ts";
+import { watch } from "../support/stores/watched-backend.ts";
 import type { Page } from "../support/visitor.ts";
-import { sessionCookies, Visitor } from "../support/visitor.ts";
+import { sessionCookies } from "../support/visitor.ts";
 
+const write: Page = (session) => (session["a"] = 1);
+const writeAnother: Page = (session) => (session["b"] = 1);
+const writeSecret: Page = (session) => (session["secret"] = 1);
 const logIn: Page = (session) => session.login("ann");
+const destroy: Page = (session) => session.destroy();
 const increment = (data: Record<string, unknown>): void => {
   data["count"] = Number(data["count"]) + 1;
 };
 
-/** A page that waits in its middle until it is let go. */
-function slowly(page: Page) {
-  const begun = Promise.withResolvers<void>();
-  const released = Promise.withResolvers<void>();
-  const slow: Page = async (session) => {
-    begun.resolve();
-    await released.promise;
-    return page(session);
-  };
-  return { page: slow, begun: begun.promise, release: released.resolve };
+const count: Page = (session) => session.update(increment);
+const saveAnother: Page = (session) => ((session["b"] = 1), session.save());
+const writeAnew: Page = (session) => (session.destroy(), write(session));
+
+function countAs(key: string): Page {
+  return (session) => ((session[key] = 1), count(session));
 }
 
-/** Runs `during` while a request of another tab stands in the middle of its handler. */
-async function overlap(visitor: Visitor, slow: Page, during: Page) {
-  const { page, begun, release } = slowly(slow);
-  const tab = visitor.clone();
-  const pending = tab.visit(page);
-  await begun;
-  await visitor.visit(during);
-  release();
-  return { tab, response: await pending };
+/** Whose session it is, what it holds, and its flash message. */
+const facts: Page = (session) => [
+  session.meta.userId,
+  { ...session },
+  session.flash("note") ?? null,
+];
+const NOTHING = [null, {}, null];
+
+afterEach(closeSites);
+
+interface Overlap {
+  /** What the session is like before. */
+  readonly first: Page;
+  /** A request of one tab, in the middle of which … */
+  readonly slow: Page;
+  /** … another tab has this one. */
+  readonly during: Page;
+  /** What the slow page returns, and the next one of its tab sees. */
+  readonly answer?: unknown;
+  readonly after: unknown[];
+  readonly cookies?: number;
+  readonly stats?: object;
 }
 
-describe.each(BACKENDS)("requests that overlap, on %s", (_, create) => {
-  async function setUp(first: Page) {
-    const clock = new FakeClock();
-    const sessions = new Sessions({
-      backend: create(clock.now),
-      now: clock.now,
-      sweepInterval: 0,
-      storeTimeout: 60_000,
-    });
-    const visitor = new Visitor(sessions);
-    await visitor.visit(first);
-    return { sessions, visitor };
-  }
-
-  test("two that change two keys lose neither change", async () => {
-    const { visitor, sessions } = await setUp((session) => (session["start"] = 0));
-    await overlap(
-      visitor,
-      (session) => (session["slow"] = 1),
-      (session) => (session["fast"] = 1),
-    );
-    expect(await visitor.look()).toEqual({ start: 0, slow: 1, fast: 1 });
-    expect(sessions.stats()).toMatchObject({ merged: 1, dropped: 0 });
-  });
-
-  test("fifty that change fifty keys at once lose no change", async () => {
-    const { visitor } = await setUp((session) => (session["start"] = 0));
-    const keys = Array.from({ length: 50 }, (_key, index) => `key${index}`);
-    await Promise.all(keys.map((key) => visitor.visit((session) => (session[key] = 1))));
-    const all = Object.fromEntries(keys.map((key) => [key, 1]));
-    expect(await visitor.look()).toEqual({ start: 0, ...all });
-  });
-
-  test("one that only reads never puts back what another has changed", async () => {
-    const { visitor } = await setUp((session) => (session["a"] = 1));
-    await overlap(
-      visitor,
-      (session) => session["a"],
-      (session) => (session["a"] = 2),
-    );
-    expect(await visitor.look()).toEqual({ a: 2 });
-  });
-
-  test("one that removes a key and one that adds a flash message lose neither", async () => {
-    const { visitor } = await setUp((session) => Object.assign(session, { a: 1, b: 1 }));
-    await overlap(
-      visitor,
-      (session) => delete session["a"],
-      (session) => session.flash("note", "hello"),
-    );
-    expect(await visitor.look()).toEqual({ b: 1 });
-    expect(await (await visitor.visit((session) => session.flash("note"))).json()).toBe("hello");
-  });
-
-  test("fifty update() of one counter count to fifty", async () => {
-    const { visitor } = await setUp((session) => (session["count"] = 0));
-    await Promise.all(
-      Array.from({ length: 50 }, () =>
-        visitor.visit((session) => session.update((data) => data["count"]++)),
-      ),
-    );
-    expect(await visitor.look()).toEqual({ count: 50 });
-  });
-
-  test("L6: a write that ends after destroy() does not bring the session back, and says so", async () => {
-    const { visitor, sessions } = await setUp(logIn);
-    const { response, tab } = await overlap(
-      visitor,
-      (session) => (session["a"] = 1),
-      (session) => session.destroy(),
-    );
-    expect(sessionCookies(response)).toEqual([]);
-    expect(await tab.look()).toEqual({});
-    expect(await (await tab.visit((session) => session.meta.userId)).json()).toBeNull();
-    expect(sessions.stats()).toMatchObject({ dropped: 1, created: 1, destroyed: 1 });
-  });
-
-  test.each([
-    ["save()", (session) => session.save()],
-    ["update()", (session) => session.update(() => undefined)],
-  ] as [string, Page][])(
-    "L6: %s gives false once the session was destroyed",
-    async (_name, ask) => {
-      const { visitor } = await setUp(logIn);
-      const { response, tab } = await overlap(
-        visitor,
-        (session) => {
-          session["a"] = 1;
-          return ask(session);
-        },
-        (session) => session.destroy(),
-      );
-      expect(await response.json()).toBe(false);
-      expect(await tab.look()).toEqual({});
-    },
-  );
-
-  test("a request that ends after a login does not take the new cookie away", async () => {
-    const { visitor, sessions } = await setUp((session) => (session["a"] = 1));
-    const { response } = await overlap(visitor, (session) => (session["a"] = 2), logIn);
-    expect(sessionCookies(response)).toEqual([]);
-    expect(sessions.stats().dropped).toBe(1);
-    const page = await visitor.visit((session) => [session.meta.userId, session["a"]]);
-    expect(await page.json()).toEqual(["ann", 1]);
-  });
-
-  test("a login takes along what another request has stored meanwhile", async () => {
-    const { visitor } = await setUp((session) => (session["a"] = 1));
-    const { tab } = await overlap(
-      visitor,
-      (session) => {
-        session["b"] = 1;
-        session.login("ann");
-      },
-      (session) => (session["c"] = 1),
-    );
-    expect(await tab.look()).toEqual({ a: 1, b: 1, c: 1 });
-    expect(await visitor.look()).toEqual({});
-  });
-
-  test("a login whose session was destroyed meanwhile begins one of its own, with nothing from the old", async () => {
-    const { visitor } = await setUp((session) => (session["secret"] = 1));
-    const { tab } = await overlap(
-      visitor,
-      async (session) => {
+const OVERLAPS: Record<string, Overlap> = {
+  "one that only reads never puts back what another has changed": {
+    first: write,
+    slow: (session) => session["a"],
+    during: (session) => (session["a"] = 2),
+    answer: 1,
+    after: [null, { a: 2 }, null],
+  },
+  "one that removes a key and one that adds a flash message lose neither": {
+    first: (session) => Object.assign(session, { a: 1, b: 1 }),
+    slow: (session) => delete session["a"],
+    during: (session) => session.flash("note", "hello"),
+    answer: true,
+    after: [null, { b: 1 }, "hello"],
+  },
+  "L6: a write that ends after destroy() does not bring the session back, and says so": {
+    first: logIn,
+    slow: (session) => void (session["a"] = 1),
+    during: destroy,
+    after: NOTHING,
+    stats: { dropped: 1, created: 1, destroyed: 1 },
+  },
+  "L6: save() returns false once the session was destroyed": {
+    first: logIn,
+    slow: (session) => ((session["a"] = 1), session.save()),
+    during: destroy,
+    answer: false,
+    after: NOTHING,
+  },
+  "L6: so does update()": {
+    first: logIn,
+    slow: (session) => ((session["a"] = 1), session.update(() => undefined)),
+    during: destroy,
+    answer: false,
+    after: NOTHING,
+  },
+  "a request that ends after a login does not take the new cookie away": {
+    first: write,
+    slow: (session) => void (session["a"] = 2),
+    during: logIn,
+    after: NOTHING,
+    stats: { dropped: 1 },
+  },
+  "a login takes along what another request has stored meanwhile": {
+    first: write,
+    slow: (session) => ((session["b"] = 1), session.login("ann")),
+    during: (session) => (session["c"] = 1),
+    after: ["ann", { a: 1, b: 1, c: 1 }, null],
+    cookies: 1,
+  },
+  "a login whose session was destroyed meanwhile begins one of its own, with nothing from the old":
+    {
+      first: writeSecret,
+      slow: async (session) => {
         session["b"] = 1;
         session.login("ann");
         await session.save();
         session["c"] = 1;
-        return { ...session };
       },
-      (session) => session.destroy(),
-    );
-    const page = await tab.visit((session) => [session.meta.userId, { ...session }]);
-    expect(await page.json()).toEqual(["ann", { b: 1, c: 1 }]);
+      during: destroy,
+      after: ["ann", { b: 1, c: 1 }, null],
+      cookies: 1,
+    },
+  "a login after update() has found the session gone begins one of its own": {
+    first: writeSecret,
+    slow: async (session) => {
+      const isDone = await session.update((data) => (data["n"] = 1));
+      session.login("ann");
+      return isDone;
+    },
+    during: destroy,
+    answer: false,
+    after: ["ann", {}, null],
+    cookies: 1,
+  },
+  "a login before update() begins one of its own where the session is gone, and that is updated": {
+    first: writeSecret,
+    slow: async (session) => {
+      session["b"] = 1;
+      session.login("ann");
+      const isDone = await session.update((data) => (data["n"] = 1));
+      session["c"] = 1;
+      return isDone;
+    },
+    during: destroy,
+    answer: true,
+    after: ["ann", { b: 1, n: 1, c: 1 }, null],
+    cookies: 1,
+  },
+  "destroy() after update() has found the session gone: a flash begins a new one": {
+    first: writeSecret,
+    slow: async (session) => {
+      await session.update((data) => (data["n"] = 1));
+      session.destroy();
+      session.flash("note", "Goodbye.");
+    },
+    during: destroy,
+    after: [null, {}, "Goodbye."],
+    cookies: 1,
+  },
+  "regenerate() of a session that was destroyed meanwhile does not bring it back": {
+    first: logIn,
+    slow: (session) => session.regenerate(),
+    during: destroy,
+    after: NOTHING,
+    stats: { dropped: 1, rotated: 0 },
+  },
+};
+
+describe.each(BACKENDS)("requests that overlap, on %s", (_, create) => {
+  test.each(Object.entries(OVERLAPS))("%s", async (__, { first, slow, during, ...expected }) => {
+    const { site, visitor } = await begin(create, first);
+    const { tab, response } = await overlap(visitor, slow, during);
+    expect(await response.json()).toEqual(expected.answer ?? null);
+    expect(sessionCookies(response)).toHaveLength(expected.cookies ?? 0);
+    expect(site.sessions.stats()).toMatchObject(expected.stats ?? {});
+    expect(await tab.ask(facts)).toEqual(expected.after);
   });
 
-  test("a login after update() has found the session gone begins one of its own", async () => {
-    const { visitor } = await setUp((session) => (session["secret"] = 1));
-    const { tab } = await overlap(
-      visitor,
-      async (session) => {
-        expect(await session.update((data) => (data["n"] = 1))).toBe(false);
-        session.login("ann");
-      },
-      (session) => session.destroy(),
-    );
-    const page = await tab.visit((session) => [session.meta.userId, { ...session }]);
-    expect(await page.json()).toEqual(["ann", {}]);
+  test("fifty that change fifty keys at once, and count by update(), lose no change", async () => {
+    const visitor = new Site(create).visitor();
+    await visitor.visit((session) => (session["count"] = 0));
+    const keys = Array.from({ length: 50 }, (_key, index) => `key${index}`);
+    await Promise.all(keys.map((key) => visitor.visit(countAs(key))));
+    const all = Object.fromEntries(keys.map((key) => [key, 1]));
+    expect(await visitor.look()).toEqual({ count: 50, ...all });
   });
 
-  test("a login before update() begins one of its own where the session is gone, and that is updated", async () => {
-    const { visitor } = await setUp((session) => (session["secret"] = 1));
-    const { tab } = await overlap(
-      visitor,
-      async (session) => {
-        session["b"] = 1;
-        session.login("ann");
-        expect(await session.update((data) => (data["n"] = 1))).toBe(true);
-        session["c"] = 1;
-      },
-      (session) => session.destroy(),
-    );
-    const page = await tab.visit((session) => [session.meta.userId, { ...session }]);
-    expect(await page.json()).toEqual(["ann", { b: 1, n: 1, c: 1 }]);
-  });
-
-  test("destroy() after update() has found the session gone: a flash begins a new one", async () => {
-    const { visitor } = await setUp((session) => (session["secret"] = 1));
-    const { tab } = await overlap(
-      visitor,
-      async (session) => {
-        await session.update((data) => (data["n"] = 1));
-        session.destroy();
-        session.flash("note", "Goodbye.");
-      },
-      (session) => session.destroy(),
-    );
-    const page = await tab.visit((session) => [session.flash("note"), { ...session }]);
-    expect(await page.json()).toEqual(["Goodbye.", {}]);
-  });
-
-  test("regenerate() of a session that was destroyed meanwhile does not bring it back", async () => {
-    const { visitor, sessions } = await setUp(logIn);
-    const { response, tab } = await overlap(
-      visitor,
-      (session) => session.regenerate(),
-      (session) => session.destroy(),
-    );
-    expect(sessionCookies(response)).toEqual([]);
-    expect(await tab.look()).toEqual({});
-    expect(sessions.stats()).toMatchObject({ dropped: 1, rotated: 0 });
+  test("L6: destroy() while the store is slow about a write: the session stays destroyed", async () => {
+    const watched = watch(create(Date.now));
+    const visitor = new Site(() => watched.backend, { now: Date.now }).visitor();
+    await visitor.visit(logIn);
+    const [tab, gate] = [visitor.clone(), new Gate()];
+    watched.before = (method) => {
+      if (method !== "replace" && method !== "save") return undefined;
+      watched.before = () => undefined;
+      return gate.pass();
+    };
+    const writing = visitor.visit(write);
+    await gate.reached;
+    const destroying = tab.visit(destroy);
+    // A backend of two methods does one thing after the other.
+    if (watched.backend instanceof SessionStore) await destroying;
+    gate.open();
+    await Promise.all([writing, destroying]);
+    expect(await visitor.ask(facts)).toEqual(NOTHING);
+    expect((await watched.backend.load(hashId(visitor.id))) ?? {}).toEqual({});
   });
 });
 
 test.each(STORES)(
   "L7: a write that ends after revokeAll() does not bring the session back: %s",
   async (_, create) => {
-    const sessions = new Sessions({
-      backend: create(Date.now),
-      sweepInterval: 0,
-      storeTimeout: 60_000,
-    });
-    const visitor = new Visitor(sessions);
+    const site = new Site(create);
+    const [{ sessions }, visitor] = [site, site.visitor()];
     await visitor.visit(logIn);
     await visitor.visit(async (session) => {
       session["a"] = 1;
@@ -247,55 +211,11 @@ test.each(STORES)(
     });
     expect(await visitor.look()).toEqual({});
     expect(await sessions.list("ann")).toEqual([]);
-    await sessions.close();
   },
 );
 
-describe("a write that the store is slow about", () => {
-  test("L6: destroy() meanwhile: the session stays destroyed once the write is through", async () => {
-    const store = new TappedStore();
-    const sessions = new Sessions({ backend: store, sweepInterval: 0 });
-    const visitor = new Visitor(sessions);
-    await visitor.visit(logIn);
-    const tab = visitor.clone();
-    const hold = store.hold("replace");
-    const writing = visitor.visit((session) => (session["a"] = 1));
-    await hold.reached;
-    await tab.visit((session) => session.destroy());
-    hold.release();
-    await writing;
-    expect(await visitor.look()).toEqual({});
-    expect(store.inner.size).toBe(0);
-  });
-
-  test("the same, on a backend of two methods that knows nothing of versions", async () => {
-    const backend = new AsyncMapBackend();
-    const sessions = new Sessions({ backend });
-    const visitor = new Visitor(sessions);
-    await visitor.visit(logIn);
-    const tab = visitor.clone();
-    const saved = Promise.withResolvers<void>();
-    const released = Promise.withResolvers<void>();
-    const save = backend.save.bind(backend);
-    backend.save = async (...args) => {
-      backend.save = save;
-      saved.resolve();
-      await released.promise;
-      await save(...args);
-    };
-    const writing = visitor.visit((session) => (session["a"] = 1));
-    await saved.promise;
-    const destroying = tab.visit((session) => session.destroy());
-    released.resolve();
-    await Promise.all([writing, destroying]);
-    expect(await visitor.look()).toEqual({});
-    expect(await backend.load(hashId(visitor.id))).toBeUndefined();
-  });
-});
-
 async function setUpCounter() {
-  const store = new TappedStore();
-  const visitor = new Visitor(new Sessions({ backend: store, sweepInterval: 0 }));
+  const { store, visitor } = setUpTapped();
   await visitor.visit((session) => (session["count"] = 0));
   return { store, visitor };
 }
@@ -303,9 +223,7 @@ async function setUpCounter() {
 describe("a session that many write", () => {
   test("is updated in turns: twenty update() need twenty writes", async () => {
     const { store, visitor } = await setUpCounter();
-    await Promise.all(
-      Array.from({ length: 20 }, () => visitor.visit((session) => session.update(increment))),
-    );
+    await Promise.all(Array.from({ length: 20 }, () => visitor.visit(count)));
     expect(store.calls.filter((call) => call === "replace")).toHaveLength(20);
     expect(await visitor.look()).toEqual({ count: 20 });
   });
@@ -330,72 +248,54 @@ describe("a session that many write", () => {
 
 describe("what one request asks for twice, without waiting", () => {
   test.each([
-    ["a new session", (session) => (session["a"] = 1), { created: 1, rotated: 0 }],
-    ["a login", logIn, { created: 1, rotated: 0 }],
-  ] as [string, Page, object][])("%s: is done once", async (_, page, stats) => {
-    const sessions = new Sessions({ backend: new AsyncMapBackend() });
-    const visitor = new Visitor(sessions);
-    await visitor.visit(async (session) => {
-      await page(session);
-      void session.save();
-    });
-    expect(sessions.stats()).toMatchObject({ ...stats, dropped: 0 });
-    expect(visitor.hasCookie).toBe(true);
-  });
-
-  test("a new id: is given once, and the visitor keeps the session", async () => {
-    const sessions = new Sessions({ backend: new AsyncMapBackend() });
-    const visitor = new Visitor(sessions);
-    await visitor.visit((session) => (session["a"] = 1));
+    ["a new session", () => undefined, write, { created: 1, rotated: 0 }],
+    ["a login", () => undefined, logIn, { created: 1, rotated: 0 }],
+    ["a new id", write, logIn, { created: 1, rotated: 1 }],
+  ] as [string, Page, Page, object][])("%s: is done once", async (_, first, page, stats) => {
+    const site = new Site(() => new AsyncMapBackend(), { now: Date.now });
+    const visitor = site.visitor();
+    await visitor.visit(first);
     await visitor.visit((session) => {
-      session.login("ann");
+      page(session);
       void session.save();
     });
-    expect(sessions.stats()).toMatchObject({ rotated: 1, dropped: 0 });
-    expect(await visitor.look()).toEqual({ a: 1 });
+    expect(site.sessions.stats()).toMatchObject({ ...stats, dropped: 0 });
+    expect(await visitor.ask(({ meta }) => meta.isNew)).toBe(false);
   });
 
   test.each([
-    ["a session", (session) => (session["b"] = 1)],
+    ["a session", writeAnother],
     ["a new id", (session) => session.regenerate()],
     ["a login", logIn],
   ] as [string, Page][])(
     "L6: destroy() while %s is being saved: nothing of it is left",
     async (_, page) => {
-      const sessions = new Sessions({ backend: new AsyncMapBackend() });
-      for (const first of [() => undefined, logIn, (session) => (session["a"] = 1)] as Page[]) {
-        const visitor = new Visitor(sessions);
+      const site = new Site(() => new AsyncMapBackend(), { now: Date.now });
+      for (const first of [() => undefined, logIn, write] as Page[]) {
+        const visitor = site.visitor();
         await visitor.visit(first);
-        const events: string[] = [];
         const response = await visitor.visit(async (session) => {
           await page(session);
           void session.save();
           session.destroy();
           session.flash("note", "Goodbye.");
-          events.push(String(session.meta.userId));
+          expect(session.meta.userId).toBeNull();
         });
-        expect(events).toEqual(["null"]);
         expect(sessionCookies(response)).toHaveLength(1);
-        const look = await visitor.visit((session) => [
-          session.meta.userId,
-          { ...session },
-          session.flash("note"),
-        ]);
-        expect(await look.json()).toEqual([null, {}, "Goodbye."]);
+        expect(await visitor.ask(facts)).toEqual([null, {}, "Goodbye."]);
       }
     },
   );
 
   test.each([
-    ["a new session", "create", () => undefined, (session) => (session["a"] = 1)],
-    ["a session", "replace", (session) => (session["a"] = 0), (session) => (session["a"] = 1)],
-    ["a new id", "rotate", (session) => (session["a"] = 1), (session) => session.regenerate()],
+    ["a new session", "create", () => undefined, write],
+    ["a session", "replace", (session) => (session["a"] = 0), write],
+    ["a new id", "rotate", write, (session) => session.regenerate()],
   ] as [string, "create" | "replace" | "rotate", Page, Page][])(
     "login() while %s is being saved is recorded",
     async (_, operation, ...pages) => {
       const [first, page] = pages;
-      const store = new TappedStore();
-      const visitor = new Visitor(new Sessions({ backend: store, sweepInterval: 0 }));
+      const { store, visitor } = setUpTapped();
       await visitor.visit(first);
       const hold = store.hold(operation);
       await visitor.visit(async (session) => {
@@ -405,8 +305,7 @@ describe("what one request asks for twice, without waiting", () => {
         session.login("ann");
         hold.release();
       });
-      const look = await visitor.visit((session) => [session.meta.userId, { ...session }]);
-      expect(await look.json()).toEqual(["ann", { a: 1 }]);
+      expect(await visitor.ask(facts)).toEqual(["ann", { a: 1 }, null]);
     },
   );
 
@@ -428,7 +327,7 @@ async function leave(operation: "create" | "delete" | "rotate", page: Page, work
   if (operation === "create") visitor.client.cookies.clear();
   const hold = store.hold(operation);
   let left: unknown;
-  const visit = visitor.visit((session) => {
+  const response = await visitor.visit((session) => {
     page(session);
     left = hold.reached.then(() => {
       const done = work(session);
@@ -436,50 +335,30 @@ async function leave(operation: "create" | "delete" | "rotate", page: Page, work
       return done;
     });
   });
-  const response = await visit;
   return { store, visitor, response, done: await left };
 }
 
 describe("work that goes on after its handler has returned, while the session is being stored", () => {
   test("a save() is stored in the session that the response hands out", async () => {
-    const { store, visitor, done } = await leave(
-      "create",
-      (session) => (session["a"] = 1),
-      (session) => {
-        session["b"] = 1;
-        return session.save();
-      },
-    );
+    const { store, visitor, done } = await leave("create", write, saveAnother);
     expect(done).toBe(true);
     expect(store.calls.filter((call) => call === "create")).toHaveLength(2);
     expect(await visitor.look()).toEqual({ a: 1, b: 1 });
   });
 
   test("a save() after destroy() begins one session, not two", async () => {
-    const { store, visitor } = await leave(
-      "delete",
-      (session) => {
-        session.destroy();
-        session["a"] = 1;
-      },
-      (session) => {
-        session["b"] = 1;
-        return session.save();
-      },
-    );
+    const { store, visitor } = await leave("delete", writeAnew, saveAnother);
     expect(store.inner.size).toBe(1);
     expect(await visitor.look()).toEqual({ a: 1, b: 1 });
   });
 
   test.each([
-    ["a session", "create", (session) => (session["a"] = 1)],
+    ["a session", "create", write],
     ["a login", "rotate", logIn],
   ] as const satisfies readonly (readonly [string, string, Page])[])(
     "L6: destroy() leaves nothing of %s",
     async (_, operation, page) => {
-      const { store, visitor, response } = await leave(operation, page, (session) =>
-        session.destroy(),
-      );
+      const { store, visitor, response } = await leave(operation, page, destroy);
       expect(response.status).toBe(200);
       expect(visitor.hasCookie).toBe(false);
       // Beside the counter's session, or the note that its rotation has left.

@@ -1,32 +1,20 @@
-import { afterEach, describe, expect, expectTypeOf, mock, spyOn, test } from "bun:test";
+import { describe, expect, expectTypeOf, test } from "bun:test";
 
 import { Sessions } from "../../src/http/sessions.ts";
 import { SessionDataError } from "../../src/session/errors.ts";
 import type { Session } from "../../src/session/session.ts";
 import type { MaybePromise } from "../../src/store/maybe-promise.ts";
+import { quiet } from "../support/quiet.ts";
 import { exchange, handshake, setCookiesIn } from "../support/raw.ts";
+import { requestOf, setUpVisited } from "../support/stores/site.ts";
 import { TappedStore } from "../support/stores/tapped-store.ts";
-import { Visitor } from "../support/visitor.ts";
+import type { Page } from "../support/visitor.ts";
 
-afterEach(() => {
-  mock.restore();
-});
-
-async function setUp() {
-  const store = new TappedStore();
-  const sessions = new Sessions({ backend: store, sweepInterval: 0 });
-  const visitor = new Visitor(sessions);
-  await visitor.visit((session) => (session["a"] = 1));
-  return { store, sessions, visitor, cookie: `session_id=${visitor.id}` };
-}
-
-type Page = (session: Session) => unknown;
-
+const change: Page = (session) => (session["a"] = 2);
+const take: Page = (session) => (session["seat"] = 7);
+const logIn: Page = (session) => session.login("ann");
 const begin: Page = (session) => (session["a"] = 1);
-const beginAndSave: Page = (session) => {
-  session["a"] = 1;
-  return session.save();
-};
+const beginAndSave: Page = (session) => ((session["a"] = 1), session.save());
 
 /** Serves a page that upgrades its request, in `fetch` and in `routes`. The sockets end at once. */
 function serve(sessions: Sessions, page: Page, { headed = true } = {}): Bun.Server<undefined> {
@@ -49,57 +37,51 @@ function serve(sessions: Sessions, page: Page, { headed = true } = {}): Bun.Serv
 }
 
 describe.each(["/", "/route"])("a request that becomes a WebSocket, at %s", (path) => {
-  test("X5: hands out a new session's cookie with the 101, and the session is stored by then", async () => {
-    const { sessions, visitor } = await setUp();
-    await using server = serve(sessions, (session) => (session["seat"] = 7));
-    const answer = await exchange(Number(server.url.port), handshake(path));
+  test.each([
+    ["X5: hands out a new session's cookie with the 101, and stores it by then", false, take],
+    ["X5: hands out the new id of a login, and the old one is dead", true, logIn],
+  ] as [string, boolean, Page][])("%s", async (_, isKnown, page) => {
+    const { sessions, visitor } = await setUpVisited();
+    await using server = serve(sessions, page);
+    const cookie = isKnown ? `session_id=${visitor.id}` : undefined;
+    const answer = await exchange(Number(server.url.port), handshake(path, cookie));
     expect(answer).toStartWith("HTTP/1.1 101 ");
     const [line = "", ...others] = setCookiesIn(answer);
     expect(others).toEqual([]);
     const { name, value, httpOnly } = Bun.Cookie.parse(line);
     expect([name, httpOnly]).toEqual(["session_id", true]);
+    expect(await visitor.look()).toEqual(isKnown ? {} : { a: 1 });
     visitor.client.cookies.set("session_id", value);
-    expect(await visitor.look()).toEqual({ seat: 7 });
+    expect(await visitor.look()).toEqual(isKnown ? { a: 1 } : { seat: 7 });
   });
 
-  test("X5: hands out the new id of a login, and the old one is dead", async () => {
-    const { sessions, visitor, cookie } = await setUp();
-    await using server = serve(sessions, (session) => session.login("ann"));
-    const [line = ""] = setCookiesIn(
-      await exchange(Number(server.url.port), handshake(path, cookie)),
-    );
-    expect(await visitor.look()).toEqual({});
-    visitor.client.cookies.set("session_id", Bun.Cookie.parse(line).value);
-    expect(await visitor.look()).toEqual({ a: 1 });
-  });
+  const CLEARED = "session_id=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax";
 
-  test("X5: clears the cookie of a session that it ends", async () => {
-    const { sessions, visitor, cookie } = await setUp();
-    await using server = serve(sessions, (session) => session.destroy());
+  test.each([
+    [
+      "X5: clears the cookie of a session that it ends",
+      true,
+      (session) => session.destroy(),
+      [CLEARED],
+      {},
+    ],
+    ["C15: sets no cookie where none has changed, and stores what has", true, change, [], { a: 2 }],
+    ["C15: the same without the headers", false, change, [], { a: 2 }],
+  ] as [string, boolean, Page, string[], object][])("%s", async (_, headed, page, lines, after) => {
+    const { sessions, visitor } = await setUpVisited();
+    await using server = serve(sessions, page, { headed });
+    const cookie = `session_id=${visitor.id}`;
     const answer = await exchange(Number(server.url.port), handshake(path, cookie));
-    expect(setCookiesIn(answer)).toEqual([
-      "session_id=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
-    ]);
-    expect(await visitor.look()).toEqual({});
+    expect(answer).toStartWith("HTTP/1.1 101 ");
+    expect(setCookiesIn(answer)).toEqual(lines);
+    expect(await visitor.look()).toEqual(after);
   });
-
-  test.each([true, false])(
-    "C15: sets no cookie where none has changed, and stores what has: %p",
-    async (headed) => {
-      const { sessions, visitor, cookie } = await setUp();
-      await using server = serve(sessions, (session) => (session["a"] = 2), { headed });
-      const answer = await exchange(Number(server.url.port), handshake(path, cookie));
-      expect(answer).toStartWith("HTTP/1.1 101 ");
-      expect(setCookiesIn(answer)).toEqual([]);
-      expect(await visitor.look()).toEqual({ a: 2 });
-    },
-  );
 
   test("S7: does not become one while the store is down: 503, and no cookie", async () => {
-    using _error = spyOn(console, "error").mockImplementation(() => undefined);
-    const { sessions, store } = await setUp();
+    using _error = quiet("error");
+    const { sessions, store } = await setUpVisited();
     store.break("create");
-    await using server = serve(sessions, (session) => (session["seat"] = 7));
+    await using server = serve(sessions, take);
     const answer = await exchange(Number(server.url.port), handshake(path));
     expect(answer).toStartWith("HTTP/1.1 503 ");
     expect(setCookiesIn(answer)).toEqual([]);
@@ -110,36 +92,36 @@ describe("a request that became a WebSocket without the headers", () => {
   test.each([
     ["a session that it began", begin],
     ["a session that it began and saved", beginAndSave],
-    ["a login", (session) => session.login("ann")],
+    ["a login", logIn],
   ] as [string, Page][])(
     "fails loudly for %s: the visitor has no cookie for it",
     async (_, page) => {
-      const { sessions } = await setUp();
+      const { sessions } = await setUpVisited();
       const handler = sessions.wrap(async (_request, session) => {
         await page(session);
       });
-      const answer = handler(new Request("http://localhost/"));
+      const answer = handler(requestOf());
       await expect(answer).rejects.toBeInstanceOf(SessionDataError);
       await expect(answer).rejects.toThrow("await sessions.upgradeHeaders(session)");
     },
   );
 
   test("is nothing to worry about if the session has ended again", async () => {
-    const { sessions, store } = await setUp();
+    const { sessions, store } = await setUpVisited();
     const handler = sessions.wrap(async (_request, session) => {
       await beginAndSave(session);
       session.destroy();
     });
-    expect(await handler(new Request("http://localhost/"))).toBeUndefined();
+    expect(await handler(requestOf())).toBeUndefined();
     expect(store.calls.slice(-2)).toEqual(["create", "delete"]);
   });
 
   test("S7: reports a store that fails then", async () => {
-    using error = spyOn(console, "error").mockImplementation(() => undefined);
-    const { sessions, store, cookie } = await setUp();
+    using error = quiet("error");
+    const { sessions, store, visitor } = await setUpVisited();
     store.break("replace");
     const handler = sessions.wrap((_request, session): void => void (session["a"] = 2));
-    const answer = await handler(new Request("http://localhost/", { headers: { cookie } }));
+    const answer = await handler(requestOf(visitor));
     expect(answer).toMatchObject({ status: 503 });
     expect(error).toHaveBeenCalledTimes(1);
   });
@@ -147,34 +129,33 @@ describe("a request that became a WebSocket without the headers", () => {
 
 describe("upgradeHeaders", () => {
   test("leaves the cookie to a response, if there is no upgrade after all", async () => {
-    const { sessions } = await setUp();
+    const { sessions } = await setUpVisited();
     const handler = sessions.wrap(async (_request, session) => {
       session["a"] = 1;
       await sessions.upgradeHeaders(session);
       return new Response("", { status: 426 });
     });
-    const response = await handler(new Request("http://localhost/"));
+    const response = await handler(requestOf());
     expect(response.headers.getSetCookie()).toEqual([expect.stringContaining("session_id=")]);
   });
 
-  test("leaves a session that can be written from the socket, and get no new id there", async () => {
-    const { sessions, visitor } = await setUp();
-    const { promise: opened, resolve } = Promise.withResolvers<Session>();
+  test("leaves a session that can get no new id in the socket", async () => {
+    const { sessions, visitor } = await setUpVisited();
+    const opened = Promise.withResolvers<Session>();
     await visitor.visit(async (session) => {
       await sessions.upgradeHeaders(session);
-      resolve(session);
+      opened.resolve(session);
     });
-    const session = await opened;
+    const session = await opened.promise;
     session["b"] = 2;
     expect(await session.save()).toBe(true);
-    expect(await session.update((data) => (data["c"] = 3))).toBe(true);
-    expect(await visitor.look()).toEqual({ a: 1, b: 2, c: 3 });
+    expect(await visitor.look()).toEqual({ a: 1, b: 2 });
     session.login("ann");
     await expect(session.save()).rejects.toThrow("A new id needs a cookie");
   });
 
   test.each([{}, { a: 1 }])("refuses what is no session: %p", async (copy) => {
-    const { sessions } = await setUp();
+    const { sessions } = await setUpVisited();
     await expect(sessions.upgradeHeaders(copy as Session)).rejects.toThrow("This is no session.");
   });
 });

@@ -32,7 +32,7 @@ describe.each(EVERY_BACKEND)("a session that outlives its response, on %s", (_, 
         site.clock.advance(5 * MINUTE);
         expect(await use(session, n)).toBe(true);
       }
-      expect(await (await visitor.visit(({ meta }) => meta.isNew)).json()).toBe(false);
+      expect(await visitor.ask(({ meta }) => meta.isNew)).toBe(false);
     },
   );
 

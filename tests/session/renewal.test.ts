@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, test } from "bun:test";
 
 import {
+  begin,
   closeSites,
   EVERY_BACKEND,
   EVERY_STORE,
-  Gate,
   Site,
 } from "../support/stores/every-store.ts";
 import type { Page } from "../support/visitor.ts";
@@ -13,8 +13,11 @@ afterEach(closeSites);
 
 const DAY = 86_400;
 
+const logIn: Page = (session) => session.login("ann");
+const write: Page = (session) => (session["a"] = 1);
+
 const RENEWALS = [
-  ["login()", (session) => session.login("ann")],
+  ["login()", logIn],
   ["regenerate()", (session) => session.regenerate()],
 ] as const satisfies readonly (readonly [string, Page])[];
 
@@ -22,47 +25,32 @@ const isFresh: Page = ({ meta }) => [meta.authenticatedWithin(300), meta.userId]
 
 const WRITES = [
   ["update()", (session) => session.update((data) => (data["secret"] = 1))],
-  [
-    "save()",
-    (session) => {
-      session["secret"] = 1;
-      return session.save();
-    },
-  ],
+  ["save()", (session) => ((session["secret"] = 1), session.save())],
 ] as const satisfies readonly (readonly [string, Page])[];
 
 const CASES = RENEWALS.flatMap(([name, renew]) =>
-  WRITES.map(([how, write]) => [`${how} after ${name}`, renew, write] as const),
+  WRITES.map(([how, act]) => [`${how} after ${name}`, renew, act] as const),
 );
 
 describe.each(EVERY_BACKEND)("what is written after a new id was asked for, on %s", (_, create) => {
-  test.each(CASES)("B1, L2: %s is never seen under the old id", async (__, renew, write) => {
-    const site = new Site(create);
-    const visitor = site.visitor();
-    await visitor.visit((session) => (session["a"] = 1));
+  test.each(CASES)("B1, L2: %s is never seen under the old id", async (__, renew, act) => {
+    const { visitor } = await begin(create, write);
     const thief = visitor.clone();
-    const gate = new Gate();
-    const visit = visitor.visit(async (session) => {
+    await visitor.visit(async (session) => {
       renew(session);
-      expect(await write(session)).toBe(true);
-      await gate.pass();
+      expect(await act(session)).toBe(true);
+      expect(await thief.look()).toEqual({});
     });
-    await gate.reached;
-    expect(await thief.look()).toEqual({});
-    gate.open();
-    await visit;
     expect(await visitor.look()).toEqual({ a: 1, secret: 1 });
     expect(await thief.look()).toEqual({});
   });
 
-  test.each(CASES)("B1: %s, and the handler throws: the same", async (__, renew, write) => {
-    const site = new Site(create);
-    const visitor = site.visitor();
-    await visitor.visit((session) => (session["a"] = 1));
+  test.each(CASES)("B1: %s, and the handler throws: the same", async (__, renew, act) => {
+    const { visitor } = await begin(create, write);
     const thief = visitor.clone();
     const response = await visitor.visit(async (session) => {
       renew(session);
-      await write(session);
+      await act(session);
       return new Response(null, { status: 500 });
     });
     expect(response.headers.getSetCookie()).toHaveLength(1);
@@ -73,15 +61,13 @@ describe.each(EVERY_BACKEND)("what is written after a new id was asked for, on %
 
 describe.each(EVERY_STORE)("login() by the user whose session it is, on %s", (_, create) => {
   test("B2: gives it a new id and a new time, and keeps `remember` and `label`", async () => {
-    const site = new Site(create);
-    const visitor = site.visitor();
-    await visitor.visit((session) => {
+    const { site, visitor } = await begin(create, (session) => {
       session["cart"] = 1;
       session.login("ann", { remember: 7 * DAY, label: "Firefox" });
     });
     const before = visitor.id;
     site.clock.advance(DAY * 1000);
-    await visitor.visit((session) => session.login("ann"));
+    await visitor.visit(logIn);
     expect(visitor.id).not.toBe(before);
     const now = site.clock.now();
     expect(await site.sessions.list("ann")).toEqual([
@@ -96,18 +82,16 @@ describe.each(EVERY_STORE)("login() by the user whose session it is, on %s", (_,
   });
 
   test("B2: takes those that are given anew", async () => {
-    const site = new Site(create);
-    const visitor = site.visitor();
-    await visitor.visit((session) => session.login("ann", { remember: 7 * DAY, label: "one" }));
+    const { site, visitor } = await begin(create, (session) =>
+      session.login("ann", { remember: 7 * DAY, label: "one" }),
+    );
     await visitor.visit((session) => session.login("ann", { remember: DAY, label: "two" }));
     const [session] = await site.sessions.list("ann");
     expect(session).toMatchObject({ label: "two", expiresAt: site.clock.now() + DAY * 1000 });
   });
 
   test("B2: one that is under way does not outlive revokeAll()", async () => {
-    const site = new Site(create);
-    const visitor = site.visitor();
-    await visitor.visit((session) => session.login("ann"));
+    const { site, visitor } = await begin(create, logIn);
     await visitor.visit(async (session) => {
       expect(await site.sessions.revokeAll("ann")).toBe(1);
       session.login("ann");
@@ -118,13 +102,13 @@ describe.each(EVERY_STORE)("login() by the user whose session it is, on %s", (_,
   test("B20: meta.authenticatedWithin() goes by the last login", async () => {
     const site = new Site(create);
     const visitor = site.visitor();
-    expect(await (await visitor.visit(isFresh)).json()).toEqual([false, null]);
-    await visitor.visit((session) => session.login("ann"));
+    expect(await visitor.ask(isFresh)).toEqual([false, null]);
+    await visitor.visit(logIn);
     site.clock.advance(300_000);
-    expect(await (await visitor.visit(isFresh)).json()).toEqual([true, "ann"]);
+    expect(await visitor.ask(isFresh)).toEqual([true, "ann"]);
     site.clock.advance(1);
-    expect(await (await visitor.visit(isFresh)).json()).toEqual([false, "ann"]);
-    await visitor.visit((session) => session.login("ann"));
-    expect(await (await visitor.visit(isFresh)).json()).toEqual([true, "ann"]);
+    expect(await visitor.ask(isFresh)).toEqual([false, "ann"]);
+    await visitor.visit(logIn);
+    expect(await visitor.ask(isFresh)).toEqual([true, "ann"]);
   });
 });

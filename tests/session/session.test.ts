@@ -1,12 +1,9 @@
 import { describe, expect, test } from "bun:test";
 
-import { Sessions } from "../../src/http/sessions.ts";
 import { hashId } from "../../src/session/id.ts";
 import type { Session } from "../../src/session/session.ts";
-import { FakeClock } from "../support/clock.ts";
-import { TappedStore } from "../support/stores/tapped-store.ts";
+import { requestOf, setUpTapped, setUpVisited } from "../support/stores/site.ts";
 import type { Page } from "../support/visitor.ts";
-import { Visitor } from "../support/visitor.ts";
 
 const NAMES = ["regenerate", "login", "destroy", "flash", "update", "save", "meta"] as const;
 
@@ -14,17 +11,13 @@ const identity: Page = ({ meta }) => [meta.userId, meta.authenticatedAt];
 const readMeta: Page = (session) => session.meta;
 const takeNote: Page = (session) => session.flash("note");
 
-function setUp() {
-  const clock = new FakeClock();
-  const store = new TappedStore(clock.now);
-  const sessions = new Sessions({ backend: store, now: clock.now, sweepInterval: 0 });
-  return { clock, store, sessions, visitor: new Visitor(sessions) };
-}
+const textAndAdmin: Page = (session) => [JSON.stringify(session), "admin" in session];
+const logIn: Page = (session) => session.login("ann");
+const whose: Page = ({ meta }) => meta.userId;
 
 /** The session of a request without a cookie, and the request's end. */
 async function openNew() {
-  const { sessions } = setUp();
-  const open = await sessions.open(new Request("http://localhost/"));
+  const open = await setUpTapped().sessions.open(requestOf());
   return { open, session: open.session };
 }
 
@@ -55,6 +48,16 @@ describe("the dictionary", () => {
     expect(open.session).toBe(session);
   });
 
+  test("S1: takes __proto__, constructor and prototype for keys like any other", async () => {
+    const text = '{"__proto__":{"admin":true},"constructor":1,"prototype":[2],"toString":"3"}';
+    const { visitor } = setUpTapped();
+    await visitor.visit((session) => {
+      for (const [key, value] of Object.entries(JSON.parse(text))) session[key] = value;
+    });
+    expect(await visitor.ask(textAndAdmin)).toEqual([text, false]);
+    expect(Object.prototype).not.toHaveProperty("admin");
+  });
+
   test.each(NAMES)("refuses to have `%s` overwritten, and says so", async (name) => {
     const { session } = await openNew();
     const untyped: Record<string, unknown> = session;
@@ -82,29 +85,12 @@ describe("the dictionary", () => {
 
 describe("login", () => {
   test("records whose session it is, and since when, at once and for good", async () => {
-    const { visitor, clock } = setUp();
-    const page = await visitor.visit((session) => {
-      session.login("ann");
-      return identity(session);
-    });
+    const { visitor, clock } = setUpTapped();
     const at = clock.now();
-    expect(await page.json()).toEqual(["ann", at]);
+    const page: Page = (session) => (session.login("ann"), identity(session));
+    expect(await visitor.ask(page)).toEqual(["ann", at]);
     clock.advance(60_000);
-    expect(await (await visitor.visit(identity)).json()).toEqual(["ann", at]);
-  });
-
-  test("stores a session that holds nothing else", async () => {
-    const { visitor, store } = setUp();
-    await visitor.visit((session) => session.login("ann"));
-    expect(store.calls.filter((call) => call !== "list")).toEqual(["create"]);
-    expect(await visitor.look()).toEqual({});
-  });
-
-  test("changes the user of a session that has one", async () => {
-    const { visitor } = setUp();
-    await visitor.visit((session) => session.login("ann"));
-    await visitor.visit((session) => session.login("bob"));
-    expect(await (await visitor.visit(({ meta }) => meta.userId)).json()).toBe("bob");
+    expect(await visitor.ask(identity)).toEqual(["ann", at]);
   });
 
   test.each(["", 7, null, undefined, {}])("refuses %p as a user's id", async (userId) => {
@@ -115,34 +101,28 @@ describe("login", () => {
   });
 
   test("is forgotten by a destroy() behind it, and not by one before it", async () => {
-    const { visitor, store } = setUp();
-    await visitor.visit((session) => {
-      session.login("ann");
-      session.destroy();
-    });
+    const { visitor, store } = setUpTapped();
+    await visitor.visit((session) => (session.login("ann"), session.destroy()));
     expect(store.calls).toEqual([]);
-    await visitor.visit((session) => {
-      session.destroy();
-      session.login("ann");
-    });
-    expect(await (await visitor.visit(({ meta }) => meta.userId)).json()).toBe("ann");
+    await visitor.visit((session) => (session.destroy(), session.login("ann")));
+    expect(await visitor.ask(whose)).toBe("ann");
   });
 });
 
 describe("destroy", () => {
   test("empties the dictionary that the handler holds", async () => {
-    const { visitor } = setUp();
+    const { visitor } = setUpTapped();
     await visitor.visit((session) => Object.assign(session, { a: 1, list: [1] }));
-    const page = await visitor.visit((session) => {
+    const seen = await visitor.ask((session) => {
       session.flash("note", "gone with it");
       session.destroy();
       return [{ ...session }, session.meta.isNew, session.flash("note") ?? null];
     });
-    expect(await page.json()).toEqual([{}, true, null]);
+    expect(seen).toEqual([{}, true, null]);
   });
 
   test("ends a session that save() has just begun", async () => {
-    const { visitor, store } = setUp();
+    const { visitor, store } = setUpTapped();
     await visitor.visit(async (session) => {
       session["a"] = 1;
       await session.save();
@@ -155,83 +135,56 @@ describe("destroy", () => {
 });
 
 describe("flash", () => {
-  test("leaves a message for the next request that takes it, once", async () => {
-    const { visitor } = setUp();
-    await visitor.visit((session) => session.flash("note", { text: "Saved." }));
-    expect(await visitor.look()).toEqual({});
-    expect(await (await visitor.visit(takeNote)).json()).toEqual({ text: "Saved." });
-    expect(await (await visitor.visit(takeNote)).json()).toBeNull();
-  });
-
   test("can be taken by the request that left it, and then nothing is stored", async () => {
-    const { visitor, store } = setUp();
-    const page = await visitor.visit((session) => {
-      session.flash("note", 1);
-      return session.flash("note");
-    });
-    expect(await page.json()).toBe(1);
+    const { visitor, store } = setUpTapped();
+    expect(await visitor.ask((session) => (session.flash("note", 1), takeNote(session)))).toBe(1);
     expect(store.calls).toEqual([]);
   });
 
   test("survives requests that do not take it, changes to the data, and a new id", async () => {
-    const { visitor } = setUp();
+    const { visitor } = setUpTapped();
     await visitor.visit((session) => session.flash("note", 1));
     await visitor.visit((session) => (session["a"] = 1));
     await visitor.visit((session) => session.update((data) => (data["b"] = 1)));
     await visitor.visit((session) => session.regenerate());
-    expect(await (await visitor.visit((session) => session.flash("note"))).json()).toBe(1);
+    expect(await visitor.ask(takeNote)).toBe(1);
     expect(await visitor.look()).toEqual({ a: 1, b: 1 });
   });
 
   test("knows __proto__ and toString as names like any other", async () => {
-    const { visitor } = setUp();
+    const { visitor } = setUpTapped();
     await visitor.visit((session) => {
       expect(session.flash("toString")).toBeUndefined();
       session.flash("__proto__", { admin: true });
     });
-    const page = await visitor.visit((session) => session.flash("__proto__"));
-    expect(await page.json()).toEqual({ admin: true });
+    expect(await visitor.ask((session) => session.flash("__proto__"))).toEqual({ admin: true });
     expect(Object.prototype).not.toHaveProperty("admin");
   });
 });
 
 describe("update", () => {
   test("changes what is stored at once, and what the handler holds", async () => {
-    const { visitor } = setUp();
+    const { visitor } = setUpTapped();
     await visitor.visit((session) => (session["count"] = 1));
-    const page = await visitor.visit(async (session) => {
+    const seen = await visitor.ask(async (session) => {
       session["mine"] = 1;
       const done = await session.update((data) => data["count"]++);
       return [done, await visitor.clone().look(), { ...session }];
     });
-    expect(await page.json()).toEqual([true, { count: 2 }, { mine: 1, count: 2 }]);
+    expect(seen).toEqual([true, { count: 2 }, { mine: 1, count: 2 }]);
     expect(await visitor.look()).toEqual({ mine: 1, count: 2 });
   });
 
   test("begins a session where there is none", async () => {
-    const { visitor } = setUp();
+    const { visitor } = setUpTapped();
     await visitor.visit((session) => session.update((data) => (data["count"] = 1)));
     expect(await visitor.look()).toEqual({ count: 1 });
-  });
-
-  test("gives false in a request whose session ended, and stores nothing more", async () => {
-    const { visitor, store } = setUp();
-    await visitor.visit((session) => session.login("ann"));
-    const page = await visitor.visit(async (session) => {
-      await visitor.clone().visit((same) => same.destroy());
-      const first = await session.update((data) => (data["a"] = 1));
-      const second = await session.update((data) => (data["a"] = 1));
-      session["b"] = 1;
-      return [first, second, await session.save()];
-    });
-    expect(await page.json()).toEqual([false, false, false]);
-    expect(store.inner.size).toBe(0);
   });
 
   test.each([false, true])(
     "refuses a function that is asynchronous; session stored: %p",
     async (stored) => {
-      const { visitor } = setUp();
+      const { visitor } = setUpTapped();
       if (stored) await visitor.visit((session) => (session["a"] = 1));
       const visit = visitor.visit((session) => session.update(() => Promise.resolve()));
       await expect(visit).rejects.toThrow("needs a synchronous function");
@@ -239,8 +192,7 @@ describe("update", () => {
   );
 
   test("passes on what the function throws, and stores nothing", async () => {
-    const { visitor } = setUp();
-    await visitor.visit((session) => (session["a"] = 1));
+    const { visitor } = await setUpVisited();
     const visit = visitor.visit((session) =>
       session.update((data) => {
         data["a"] = 2;
@@ -252,8 +204,7 @@ describe("update", () => {
   });
 
   test("S1: gives the function a dictionary in which __proto__ is a key", async () => {
-    const { visitor } = setUp();
-    await visitor.visit((session) => (session["a"] = 1));
+    const { visitor } = await setUpVisited();
     await visitor.visit((session) => session.update((data) => (data["__proto__"] = { b: 1 })));
     const page = await visitor.visit((session) => new Response(JSON.stringify(session)));
     expect(await page.text()).toBe('{"a":1,"__proto__":{"b":1}}');
@@ -262,20 +213,17 @@ describe("update", () => {
 
 describe("save", () => {
   test("stores at once, and the commit at the end stores only what came after", async () => {
-    const { visitor, store } = setUp();
-    await visitor.visit((session) => (session["a"] = 1));
-    store.calls.length = 0;
-    const page = await visitor.visit(async (session) => {
+    const { visitor, store } = await setUpVisited();
+    const seen = await visitor.ask(async (session) => {
       session["b"] = 1;
       return [await session.save(), await visitor.clone().look()];
     });
-    expect(await page.json()).toEqual([true, { a: 1, b: 1 }]);
+    expect(seen).toEqual([true, { a: 1, b: 1 }]);
     expect(store.calls).toEqual(["read", "replace", "read"]);
   });
 
   test("keeps what was written while it was under way for the commit", async () => {
-    const { visitor, store } = setUp();
-    await visitor.visit((session) => (session["a"] = 1));
+    const { visitor, store } = await setUpVisited();
     const hold = store.hold("replace");
     await visitor.visit(async (session) => {
       session["b"] = 1;
@@ -289,9 +237,7 @@ describe("save", () => {
   });
 
   test("carries out a destroy() and begins the session that follows it", async () => {
-    const { visitor, store } = setUp();
-    await visitor.visit((session) => (session["a"] = 1));
-    store.calls.length = 0;
+    const { visitor, store } = await setUpVisited();
     await visitor.visit(async (session) => {
       session.destroy();
       session["b"] = 1;
@@ -304,8 +250,8 @@ describe("save", () => {
 
 describe("meta", () => {
   test("of a new session says so, and nothing else", async () => {
-    const { visitor } = setUp();
-    expect(await (await visitor.visit(readMeta)).json()).toEqual({
+    const { visitor } = setUpTapped();
+    expect(await visitor.ask(readMeta)).toEqual({
       isNew: true,
       lapsed: false,
       handle: null,
@@ -317,11 +263,11 @@ describe("meta", () => {
   });
 
   test("of a stored session holds its facts, in Unix milliseconds", async () => {
-    const { visitor, clock } = setUp();
+    const { visitor, clock } = setUpTapped();
     const now = clock.now();
-    await visitor.visit((session) => session.login("ann"));
+    await visitor.visit(logIn);
     clock.advance(1_000);
-    expect(await (await visitor.visit(readMeta)).json()).toEqual({
+    expect(await visitor.ask(readMeta)).toEqual({
       isNew: false,
       lapsed: false,
       handle: hashId(visitor.id),

@@ -6,12 +6,21 @@ import { PostgresSessionBackend } from "../../src/backends/postgres/backend.ts";
 import { RedisSessionBackend } from "../../src/backends/redis/backend.ts";
 import { SqliteSessionBackend } from "../../src/backends/sqlite/backend.ts";
 import { MapBackend } from "../support/stores/backends.ts";
-import { closeSites, EVERY_BACKEND, EVERY_STORE, Site } from "../support/stores/every-store.ts";
+import {
+  begin,
+  closeSites,
+  EVERY_BACKEND,
+  EVERY_STORE,
+  Site,
+} from "../support/stores/every-store.ts";
 import type { Page } from "../support/visitor.ts";
 import { Visitor } from "../support/visitor.ts";
 
 afterEach(closeSites);
 
+const logIn: Page = (session) => session.login("1");
+const logInBen: Page = (session) => session.login("ben");
+const logInAtDesk: Page = (session) => session.login("ann", { label: "desk" });
 const identity: Page = (session) => [session.meta.userId, session["a"] ?? null];
 
 describe.each(EVERY_BACKEND)("two services on one backend, on %s", (_, create) => {
@@ -19,36 +28,31 @@ describe.each(EVERY_BACKEND)("two services on one backend, on %s", (_, create) =
   const staff = { cookie: { name: "staff" } };
 
   test("B9: never open each other's sessions where their cookies have different names", async () => {
-    const site = new Site(create, shop);
-    const customer = site.visitor();
-    await customer.visit((session) => session.login("1"));
+    const { site, visitor: customer } = await begin(create, logIn, shop);
     const id = customer.client.cookies.get("shop") ?? "";
     const intruder = new Visitor(site.another(staff));
     intruder.client.cookies.set("staff", id);
-    expect(await (await intruder.visit(identity)).json()).toEqual([null, null]);
-    expect(await (await customer.visit(identity)).json()).toEqual(["1", null]);
+    expect(await intruder.ask(identity)).toEqual([null, null]);
+    expect(await customer.ask(identity)).toEqual(["1", null]);
   });
 
   test("B9: nor where their namespaces differ", async () => {
-    const site = new Site(create, { namespace: "shop" });
-    const customer = site.visitor();
-    await customer.visit((session) => session.login("1"));
+    const { site, visitor: customer } = await begin(create, logIn, { namespace: "shop" });
     const intruder = customer.clone(site.another({ namespace: "staff" }));
-    expect(await (await intruder.visit(identity)).json()).toEqual([null, null]);
-    expect(await (await customer.visit(identity)).json()).toEqual(["1", null]);
+    expect(await intruder.ask(identity)).toEqual([null, null]);
+    expect(await customer.ask(identity)).toEqual(["1", null]);
   });
 });
 
 describe.each(EVERY_STORE)("users in different namespaces, on %s", (_, create) => {
   test("B9: are different users, though they have one id", async () => {
-    const site = new Site(create, { namespace: "shop" });
+    const { site } = await begin(create, logIn, { namespace: "shop" });
     const staff = site.another({ namespace: "staff" });
-    await site.visitor().visit((session) => session.login("1"));
     const employee = new Visitor(staff);
-    await employee.visit((session) => session.login("1"));
+    await employee.visit(logIn);
     expect(await staff.list("1")).toEqual([expect.objectContaining({ userId: "1" })]);
     expect(await site.sessions.revokeAll("1")).toBe(1);
-    expect(await (await employee.visit(identity)).json()).toEqual(["1", null]);
+    expect(await employee.ask(identity)).toEqual(["1", null]);
   });
 });
 
@@ -68,9 +72,8 @@ describe.each(EVERY_BACKEND)("login(), on %s", (_, create) => {
   test.each(["x".repeat(255), "naïve 🙂", " ann ", "ann\u001f1"])(
     "B15: keeps the user's id %p as it is",
     async (userId) => {
-      const visitor = new Site(create).visitor();
-      await visitor.visit((session) => session.login(userId));
-      expect(await (await visitor.visit(identity)).json()).toEqual([userId, null]);
+      const { visitor } = await begin(create, (session) => session.login(userId));
+      expect(await visitor.ask(identity)).toEqual([userId, null]);
     },
   );
 
@@ -107,31 +110,25 @@ describe.each(EVERY_STORE)("maxPerUser, on %s", (_, create) => {
   });
 
   test("B10: leaves other users and their number alone", async () => {
-    const site = new Site(create, { maxPerUser: 1 });
-    const ben = site.visitor();
-    await ben.visit((session) => session.login("ben"));
+    const { site, visitor: ben } = await begin(create, logInBen, { maxPerUser: 1 });
     for (let logins = 0; logins < 3; logins++) {
       await site.visitor().visit((session) => session.login("ann"));
     }
     expect(await site.sessions.list("ann")).toHaveLength(1);
-    expect(await (await ben.visit(identity)).json()).toEqual(["ben", null]);
+    expect(await ben.ask(identity)).toEqual(["ben", null]);
   });
 });
 
 describe.each(EVERY_STORE)("the list of a user's sessions, on %s", (_, create) => {
   test("B20: shows labels, and which session is the current one", async () => {
-    const site = new Site(create);
-    const [desk, phone] = [site.visitor(), site.visitor()];
-    await desk.visit((session) => session.login("ann", { label: "desk" }));
+    const { site, visitor: desk } = await begin(create, logInAtDesk);
     site.clock.advance(1_000);
-    await phone.visit((session) => session.login("ann"));
-    const page = await desk.visit(async ({ meta }) => {
-      const list = await site.sessions.list("ann", { current: meta.handle });
-      return list.map(({ label, current }) => [label, current]);
-    });
-    expect(await page.json()).toEqual([
-      ["desk", true],
-      [null, false],
+    await site.visitor().visit((session) => session.login("ann"));
+    const handle = String(await desk.ask(({ meta }) => meta.handle));
+    const list = await site.sessions.list("ann", { current: handle });
+    expect(list.map(({ label, current }) => `${label} ${current}`)).toEqual([
+      "desk true",
+      "null false",
     ]);
   });
 

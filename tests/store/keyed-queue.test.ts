@@ -1,6 +1,7 @@
-import { afterEach, describe, expect, jest, mock, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, jest, mock, test } from "bun:test";
 
 import { KeyedQueue } from "../../src/store/keyed-queue.ts";
+import { pass } from "../support/timers.ts";
 
 afterEach(() => {
   jest.useRealTimers();
@@ -60,21 +61,39 @@ describe("KeyedQueue", () => {
   });
 
   describe("with patience", () => {
-    test("waits for a task that never ends until its time is over, and no longer", async () => {
+    beforeEach(() => {
       jest.useFakeTimers();
+    });
+
+    test("waits for a task that never ends until its time is over, and no longer", async () => {
       const queue = new KeyedQueue(1_000);
       void queue.run("a", never);
       await pass(1);
-      let isDone = false;
-      const next = queue.run("a", () => (isDone = true));
-      await pass(998);
-      expect(isDone).toBe(false);
-      await pass(1);
-      expect(await next).toBe(true);
+      await checkWait(queue, 999);
+    });
+
+    test("counts from when a task was asked for, however late it began", async () => {
+      const queue = new KeyedQueue(1_000);
+      void queue.run("a", never);
+      await pass(400);
+      void queue.run("a", never);
+      await pass(600);
+      await checkWait(queue, 400);
+    });
+
+    test("keeps a key for as long again, from when a task holds it", async () => {
+      const queue = new KeyedQueue(1_000);
+      void queue.run("a", async (turn) => {
+        await Bun.sleep(900);
+        turn.hold();
+        return never();
+      });
+      await pass(900);
+      await pass(100);
+      await checkWait(queue, 900);
     });
 
     test("does not begin what nobody waits for any more", async () => {
-      jest.useFakeTimers();
       const queue = new KeyedQueue(1_000);
       void queue.run("a", async (turn) => {
         await Bun.sleep(500);
@@ -92,23 +111,7 @@ describe("KeyedQueue", () => {
       expect(await third).toBe("done");
     });
 
-    test("counts from when a task was asked for, however late it began", async () => {
-      jest.useFakeTimers();
-      const queue = new KeyedQueue(1_000);
-      void queue.run("a", never);
-      await pass(400);
-      void queue.run("a", never);
-      await pass(600);
-      let isDone = false;
-      const next = queue.run("a", () => (isDone = true));
-      await pass(399);
-      expect(isDone).toBe(false);
-      await pass(1);
-      expect(await next).toBe(true);
-    });
-
     test("tells a task that goes on when its time is over", async () => {
-      jest.useFakeTimers();
       const { promise, resolve } = Promise.withResolvers<void>();
       const late = new KeyedQueue(1_000).run("a", async (turn) => {
         await promise;
@@ -118,26 +121,6 @@ describe("KeyedQueue", () => {
       resolve();
       await expect(late).rejects.toThrow("nobody waits for it any more");
     });
-
-    test("keeps a key for as long again, from when a task holds it", async () => {
-      jest.useFakeTimers();
-      const queue = new KeyedQueue(1_000);
-      const { promise, resolve } = Promise.withResolvers<void>();
-      void queue.run("a", async (turn) => {
-        await promise;
-        turn.hold();
-        return never();
-      });
-      await pass(900);
-      resolve();
-      await pass(100);
-      let isDone = false;
-      const next = queue.run("a", () => (isDone = true));
-      await pass(899);
-      expect(isDone).toBe(false);
-      await pass(1);
-      expect(await next).toBe(true);
-    });
   });
 });
 
@@ -145,9 +128,12 @@ function never(): Promise<never> {
   return new Promise(() => undefined);
 }
 
-/** Lets time pass, and what waits for settled promises go on before and after. */
-async function pass(milliseconds: number): Promise<void> {
-  for (let turn = 0; turn < 10; turn++) await Promise.resolve();
-  jest.advanceTimersByTime(milliseconds);
-  for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+/** Checks that a task which is asked for now begins after so many milliseconds, and not before. */
+async function checkWait(queue: KeyedQueue, milliseconds: number): Promise<void> {
+  let isDone = false;
+  const next = queue.run("a", () => (isDone = true));
+  await pass(milliseconds - 1);
+  expect(isDone).toBe(false);
+  await pass(1);
+  expect(await next).toBe(true);
 }

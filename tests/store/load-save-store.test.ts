@@ -1,16 +1,20 @@
 import { afterEach, beforeEach, describe, expect, mock, spyOn, test } from "bun:test";
 
-import { Sessions } from "../../src/http/sessions.ts";
-import type { SessionEvent } from "../../src/session/events.ts";
 import { hashId } from "../../src/session/id.ts";
 import type { SessionBackend, SessionData } from "../../src/store/backend.ts";
 import { LoadSaveStore } from "../../src/store/load-save-store.ts";
 import type { ForwardingNote, SessionRecord } from "../../src/store/record.ts";
 import { NEW_RECORD } from "../../src/store/record.ts";
+import type { SessionStore } from "../../src/store/session-store.ts";
+import type { Contract } from "../../src/testing/contract.ts";
+import { describeContract } from "../../src/testing/contract.ts";
+import { SESSION_STORE } from "../../src/testing/store-contract.ts";
+import type { StoreTrial } from "../../src/testing/store-trial.ts";
+import { beginTrial } from "../../src/testing/trial.ts";
 import { FakeClock } from "../support/clock.ts";
 import { quiet } from "../support/quiet.ts";
 import { AsyncMapBackend, MapBackend, PAIRS } from "../support/stores/backends.ts";
-import { Visitor } from "../support/visitor.ts";
+import { begin, Site } from "../support/stores/site.ts";
 
 const MINUTE = 60_000;
 
@@ -25,162 +29,46 @@ function makeNote(clock: FakeClock): ForwardingNote {
   return { supersededBy: "new", expiresAt: clock.now() + 30_000 };
 }
 
+const SUBJECTS = /^SessionStore(?:\.(?:read|create|replace|rotate|touch|delete))?$|^ForwardingNote/;
+const OF_USERS = /`(?:list|deleteAll)`|^Takes the clock/;
+
+/** What the contract of stores says of sessions and of notes. The rest is about users. */
+const CONTRACT: Contract<StoreTrial> = Object.fromEntries(
+  Object.entries(SESSION_STORE)
+    .filter(([subject]) => SUBJECTS.test(subject))
+    .map(([subject, sentences]) => {
+      const meant = Object.entries(sentences).filter(([sentence]) => !OF_USERS.test(sentence));
+      return [subject, Object.fromEntries(meant)];
+    }),
+);
+
 describe.each(PAIRS)("LoadSaveStore, on %s", (_, create) => {
-  function setUp() {
+  describeContract(CONTRACT, () =>
+    beginTrial<SessionStore>((now) => new LoadSaveStore(create(now), now)),
+  );
+
+  test.each([
+    ["L6: keeps a destroyed session destroyed", false],
+    ["B3: keeps a note, and its id ended after that", true],
+  ])("%s, even where something else saves it again", async (__, isRotated) => {
     const clock = new FakeClock();
     const backend = create(clock.now);
     const store = new LoadSaveStore(backend, clock.now);
-    const rotate = async () => {
-      const [old, next] = [record(clock), record(clock, { version: 2 })];
-      await store.create("old", old);
-      expect(await store.rotate("old", "new", next, old)).toBe(true);
-      return { old, next };
-    };
-    return { clock, backend, store, rotate, note: makeNote(clock) };
-  }
-
-  test("returns every fact of a record", async () => {
-    const { clock, store } = setUp();
-    const times = { authenticatedAt: 1, remember: 60 };
-    const facts = { ...times, userId: "ann", flash: '{"n":1}', label: "Ann's phone", version: 7 };
-    expect(await store.create("id", record(clock, facts))).toBe(true);
-    expect(await store.read("id")).toEqual(record(clock, facts));
-  });
-
-  test("returns undefined for an id that was never saved", async () => {
-    expect(await setUp().store.read("id")).toBeUndefined();
-  });
-
-  test("creates only where there is none, or where the old one has expired", async () => {
-    const { clock, store } = setUp();
-    await store.create("id", record(clock));
-    expect(await store.create("id", record(clock, { data: '{"b":1}' }))).toBe(false);
-    expect(await store.read("id")).toEqual(record(clock));
-    clock.advance(10 * MINUTE);
-    expect(await store.create("id", record(clock, { data: '{"b":1}' }))).toBe(true);
-  });
-
-  test("replaces the version that was named and no other", async () => {
-    const { clock, store } = setUp();
-    const old = record(clock);
-    await store.create("id", old);
-    const next = record(clock, { data: '{"b":1}', version: 2 });
-    expect(await store.replace("id", next, next)).toBe(false);
-    expect(await store.replace("other", next, old)).toBe(false);
-    expect(await store.replace("id", next, old)).toBe(true);
-    expect(await store.replace("id", next, old)).toBe(false);
-    clock.advance(10 * MINUTE);
-    expect(await store.replace("id", next, next)).toBe(false);
-  });
-
-  test("lets one of many replacements of one version through", async () => {
-    const { clock, store } = setUp();
-    const old = record(clock);
-    await store.create("id", old);
-    const answers = await Promise.all(
-      Array.from({ length: 20 }, () => store.replace("id", record(clock, { version: 2 }), old)),
-    );
-    expect(answers.filter(Boolean)).toHaveLength(1);
-  });
-
-  test("rotates to an id that is free, from the version that was named", async () => {
-    const { clock, store } = setUp();
-    const old = record(clock);
+    const [old, next] = [record(clock), record(clock, { version: 2 })];
     await store.create("old", old);
-    await store.create("taken", old);
-    const next = record(clock, { data: '{"b":1}', version: 2 });
-    expect(await store.rotate("old", "new", next, next)).toBe(false);
-    expect(await store.rotate("old", "taken", next, old)).toBe(false);
-    expect(await store.rotate("old", "old", next, old)).toBe(false);
-    expect(await store.read("old")).toEqual(old);
-    expect(await store.rotate("old", "new", next, old)).toBe(true);
-    expect(await store.read("new")).toEqual(next);
-  });
-
-  test("leaves a note under the old id, and no session with the backend", async () => {
-    const { store, rotate, note, backend } = setUp();
-    await rotate();
-    expect(await store.read("old")).toEqual(note);
-    expect((await backend.load("old")) ?? {}).toEqual({});
-  });
-
-  test("opens nothing under a note, and creates nothing in its place", async () => {
-    const { clock, store, rotate, note } = setUp();
-    const { old, next } = await rotate();
-    const later = record(clock, { version: 3 });
-    const answers = [
-      await store.create("old", old),
-      await store.replace("old", later, old),
-      await store.replace("old", later, next),
-      await store.rotate("old", "other", later, old),
-      await store.rotate("new", "old", later, next),
-      await store.touch("old", clock.now() + MINUTE),
-    ];
-    expect(answers).toEqual([false, false, false, false, false, false]);
-    expect(await store.load("old")).toEqual({});
-    expect(await store.read("old")).toEqual(note);
-  });
-
-  test("B3: keeps a note for 30 seconds, and its id ended after that", async () => {
-    const { clock, store, rotate, note, backend } = setUp();
-    await rotate();
+    await (isRotated ? store.rotate("old", "new", next, old) : store.delete("old"));
+    const note = isRotated ? makeNote(clock) : undefined;
     await backend.save("old", { late: 1 }, 60 * 60);
     clock.advance(29_999);
     expect(await store.read("old")).toEqual(note);
     clock.advance(1);
-    expect(await store.read("old")).toBeUndefined();
+    for (let minutes = 0; minutes < 59; minutes++) {
+      expect(await store.read("old")).toBeUndefined();
+      clock.advance(MINUTE);
+    }
     expect(await store.delete("old")).toBeUndefined();
     expect(await store.create("old", record(clock))).toBe(true);
     expect(await store.read("old")).toEqual(record(clock));
-  });
-
-  test("B3: deletes a note, and returns the id that it names, once", async () => {
-    const { store, rotate } = setUp();
-    await rotate();
-    expect(await store.delete("old")).toBe("new");
-    expect(await store.read("old")).toBeUndefined();
-    expect(await store.delete("old")).toBeUndefined();
-    expect(await store.delete("new")).toBeUndefined();
-    expect(await store.read("new")).toBeUndefined();
-  });
-
-  test("follows a session that is rotated while it is deleted", async () => {
-    const { clock, store } = setUp();
-    const old = record(clock);
-    await store.create("old", old);
-    const answers = [
-      store.rotate("old", "new", record(clock, { version: 2 }), old),
-      store.delete("old"),
-    ];
-    expect(await Promise.all(answers)).toEqual([true, "new"]);
-  });
-
-  test("touches what is there, and raises its version", async () => {
-    const { clock, store } = setUp();
-    await store.create("id", record(clock));
-    clock.advance(MINUTE);
-    const expiresAt = clock.now() + 10 * MINUTE;
-    expect(await store.touch("id", expiresAt)).toBe(true);
-    expect(await store.read("id")).toMatchObject({ touchedAt: clock.now(), expiresAt, version: 2 });
-    expect(await store.touch("other", expiresAt)).toBe(false);
-    clock.advance(10 * MINUTE);
-    expect(await store.touch("id", expiresAt + MINUTE)).toBe(false);
-  });
-
-  test("L6: keeps a destroyed session destroyed, even where something else saves it again", async () => {
-    const { clock, store, backend } = setUp();
-    await store.create("id", record(clock));
-    await store.delete("id");
-    expect(await store.replace("id", record(clock, { version: 2 }), record(clock))).toBe(false);
-    expect(await store.touch("id", clock.now() + MINUTE)).toBe(false);
-    await backend.save("id", { a: 1 }, 60 * 60);
-    expect(await store.read("id")).toBeUndefined();
-    clock.advance(60 * MINUTE - 1);
-    expect(await store.read("id")).toBeUndefined();
-  });
-
-  test("deletes what is not there without an error", async () => {
-    expect(await setUp().store.delete("id")).toBeUndefined();
   });
 });
 
@@ -262,45 +150,29 @@ describe("LoadSaveStore", () => {
   test("sweeps nothing: its backend expires sessions by itself", () => {
     expect(new LoadSaveStore(new MapBackend()).sweep()).toBe(0);
   });
-
-  test.each([
-    ["list", (store: LoadSaveStore) => store.list()],
-    ["deleteAll", (store: LoadSaveStore) => store.deleteAll()],
-  ])("%s says that it needs a SessionStore", (_, ask) => {
-    expect(() => ask(new LoadSaveStore(new MapBackend()))).toThrow("Extend SessionStore");
-  });
 });
+
+/** A visitor whose cookie is the id of a session that something else than Bunpie has saved. */
+function setUpForeign<Backend extends SessionBackend>(create: (now: () => number) => Backend) {
+  const site = new Site(create);
+  const visitor = site.visitor();
+  visitor.client.cookies.set("session_id", "A".repeat(43));
+  return { site, visitor, key: hashId(visitor.id) };
+}
 
 describe("a session that something else than Bunpie has saved", () => {
   test("is served, and becomes one of Bunpie's with its first touch", async () => {
-    const clock = new FakeClock();
-    const backend = new MapBackend(clock.now);
-    const visitor = new Visitor(new Sessions({ backend, now: clock.now }));
-    const id = "A".repeat(43);
-    backend.save(hashId(id), { a: 1 }, 60 * 60);
-    visitor.client.cookies.set("session_id", id);
+    const { site, visitor, key } = setUpForeign((now) => new MapBackend(now));
+    site.backend.save(key, { a: 1 }, 60 * 60);
     expect(await visitor.look()).toEqual({ a: 1 });
-    expect(backend.load(hashId(id))).toMatchObject({ a: 1, $: { createdAt: clock.now() } });
+    expect(site.backend.load(key)).toMatchObject({ a: 1, $: { createdAt: site.clock.now() } });
     await visitor.visit((session) => (session["b"] = 1));
     expect(await visitor.look()).toEqual({ a: 1, b: 1 });
   });
 
-  test("S2: facts that are no facts do no harm", async () => {
-    const backend = new MapBackend();
-    const visitor = new Visitor(new Sessions({ backend }));
-    const id = "A".repeat(43);
-    for (const facts of ["text", 1, null, [], { expiresAt: null }]) {
-      backend.save(hashId(id), { a: 1, $: facts }, 60);
-      visitor.client.cookies.set("session_id", id);
-      expect((await visitor.visit((session) => session["a"])).status).toBe(200);
-    }
-  });
-});
-
-describe("what a two-method backend returns that is no session", () => {
   const ring: SessionData = {};
   ring["self"] = ring;
-  const now = Date.now();
+  const now = new FakeClock().now();
   const times = { createdAt: now, touchedAt: now, expiresAt: now + MINUTE };
   const facts = { ...NEW_RECORD, ...times };
 
@@ -313,44 +185,43 @@ describe("what a two-method backend returns that is no session", () => {
     ["a BigInt in the data", { a: 1n }],
     ["a cycle", ring],
     ["a key of the session's own names", { save: 1 }],
-    ["facts that are none", { a: 1, $: 5 }],
+    ["facts that are a number", { a: 1, $: 5 }],
+    ["facts that are a text", { a: 1, $: "text" }],
+    ["facts that are null", { a: 1, $: null }],
     ["no facts at all", { a: 1, $: {} }],
     ["facts of which one is missing", { a: 1, $: { ...facts, expiresAt: undefined } }],
+    ["facts of which one is null", { a: 1, $: { ...facts, expiresAt: null } }],
     ["facts of which one is damaged", { a: 1, $: { ...facts, version: "1" } }],
   ])("S2: is no session, and an event: %s", async (_, loaded) => {
     const load = (): SessionData => loaded as unknown as SessionData;
-    const events: SessionEvent[] = [];
-    const onEvent = (event: SessionEvent): void => void events.push(event);
-    const sessions = new Sessions({ backend: { load, save: () => undefined }, onEvent });
-    const visitor = new Visitor(sessions);
-    visitor.client.cookies.set("session_id", "A".repeat(43));
+    const { site, visitor } = setUpForeign(() => ({ load, save: () => undefined }));
     expect(await visitor.look()).toEqual({});
-    expect(events).toMatchObject([{ type: "failed", operation: "decode" }]);
+    expect(site.events).toMatchObject([{ type: "failed", operation: "decode" }]);
   });
 
-  test("is a session where the backend drops what is null", async () => {
-    const backend = new MapBackend();
-    spyOn(backend, "load").mockReturnValue({ a: 1, $: { version: 1, ...times } });
-    const visitor = new Visitor(new Sessions({ backend }));
-    visitor.client.cookies.set("session_id", "A".repeat(43));
+  test("is one where the backend drops what is null", async () => {
+    const { visitor } = setUpForeign(() => ({
+      load: () => ({ a: 1, $: { version: 1, ...times } }),
+      save: () => undefined,
+    }));
     expect(await visitor.look()).toEqual({ a: 1 });
   });
 });
 
 async function setUpLate() {
-  const backend = new AsyncMapBackend();
-  const events: string[] = [];
-  const onEvent = ({ type }: SessionEvent): void => void events.push(type);
-  const sessions = new Sessions({ backend, storeTimeout: 500, sweepInterval: 0, onEvent });
-  const visitor = new Visitor(sessions);
-  await visitor.visit((session) => (session["a"] = 1));
+  const { site, visitor } = await begin(
+    (now) => new AsyncMapBackend(now),
+    (session) => (session["a"] = 1),
+    { storeTimeout: 500 },
+  );
+  const { backend } = site;
   const { promise, resolve: answer } = Promise.withResolvers<void>();
   /** The next load returns what is there now, but only when it is told to answer. */
   const delayNextLoad = (): void => {
     const loaded = backend.load(hashId(visitor.id));
     spyOn(backend, "load").mockImplementationOnce(() => promise.then(() => loaded));
   };
-  return { backend, visitor, events, delayNextLoad, answer };
+  return { site, visitor, delayNextLoad, answer };
 }
 
 describe("a two-method backend that answers when nobody waits any more", () => {
@@ -365,7 +236,7 @@ describe("a two-method backend that answers when nobody waits any more", () => {
   });
 
   test("S7: changes nothing that was acknowledged since", async () => {
-    const { visitor, events, delayNextLoad, answer } = await setUpLate();
+    const { site, visitor, delayNextLoad, answer } = await setUpLate();
     const late = await visitor.visit((session) => {
       session["late"] = 1;
       delayNextLoad();
@@ -375,12 +246,12 @@ describe("a two-method backend that answers when nobody waits any more", () => {
     answer();
     await Bun.sleep(1);
     expect(await visitor.look()).toEqual({ a: 2 });
-    expect(events).toEqual(["created", "failed", "updated"]);
+    expect(site.events.map(({ type }) => type)).toEqual(["created", "failed", "updated"]);
   });
 
   test("L6: does not bring back what was destroyed since, not even in another process", async () => {
-    const { backend, visitor, delayNextLoad, answer } = await setUpLate();
-    const elsewhere = visitor.clone(new Sessions({ backend, sweepInterval: 0 }));
+    const { site, visitor, delayNextLoad, answer } = await setUpLate();
+    const elsewhere = visitor.clone(site.another());
     await visitor.visit((session) => {
       session["late"] = 1;
       delayNextLoad();

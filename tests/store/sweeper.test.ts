@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 
 import { startSweeping } from "../../src/store/sweeper.ts";
+import { settle } from "../support/timers.ts";
 
 const MINUTE = 60_000;
 
@@ -13,11 +14,6 @@ class Sweeper {
     this.count++;
     return this.answer();
   }
-}
-
-/** Lets what waits for a settled promise go on. */
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < 5; turn++) await Promise.resolve();
 }
 
 beforeEach(() => {
@@ -72,17 +68,17 @@ describe("startSweeping", () => {
     expect(sweeper.count).toBe(2);
   });
 
-  test("never sweeps for an interval of 0", () => {
-    startSweeping(new Sweeper(), 0)();
-    expect(jest.getTimerCount()).toBe(0);
-  });
-
-  test("ends when it is stopped", () => {
+  test.each([
+    ["of 0", 0],
+    ["that is longer than a timer can be", 90 * 24 * 60 * MINUTE],
+    ["until it is stopped", MINUTE],
+  ])("does not sweep at once for an interval %s", (what, interval) => {
     const sweeper = new Sweeper();
-    startSweeping(sweeper, MINUTE)();
+    const stop = startSweeping(sweeper, interval);
+    if (interval > MINUTE) jest.advanceTimersByTime(MINUTE);
+    stop();
     jest.advanceTimersByTime(10 * MINUTE);
-    expect(sweeper.count).toBe(0);
-    expect(jest.getTimerCount()).toBe(0);
+    expect([what, sweeper.count, jest.getTimerCount()]).toEqual([what, 0, 0]);
   });
 
   test("ends when it is stopped in the middle of a sweep", async () => {
@@ -95,12 +91,5 @@ describe("startSweeping", () => {
     resolve(0);
     await settle();
     expect(jest.getTimerCount()).toBe(0);
-  });
-
-  test("waits for an interval that is longer than a timer can be", () => {
-    const sweeper = new Sweeper();
-    startSweeping(sweeper, 90 * 24 * 60 * MINUTE);
-    jest.advanceTimersByTime(MINUTE);
-    expect(sweeper.count).toBe(0);
   });
 });

@@ -43,8 +43,13 @@ export class Connection {
     return this.#isClosed;
   }
 
-  send(text: string): void {
-    this.#socket.write(text);
+  /** All that has arrived and is in no answer yet. */
+  get received(): string {
+    return this.#received;
+  }
+
+  send(text: string, encoding: BufferEncoding = "utf8"): void {
+    this.#socket.write(text, encoding);
   }
 
   /** Reads nothing, until `resume()`. */

@@ -22,9 +22,14 @@ export class Visitor {
     return this.client.send(path, init);
   }
 
+  /** The same, for what the page returns. */
+  async ask(page: Page, init?: RequestInit): Promise<unknown> {
+    return (await this.visit(page, init)).json();
+  }
+
   /** What the session holds, as the next request sees it. */
-  async look(init?: RequestInit): Promise<unknown> {
-    return (await this.visit((session) => ({ ...session }), init)).json();
+  look(init?: RequestInit): Promise<unknown> {
+    return this.ask((session) => ({ ...session }), init);
   }
 
   /** The session id that the visitor holds. */

@@ -18,12 +18,12 @@ beforeAll(async () => {
   outcomes = await runTests(FIXTURE, "--concurrent", "--max-concurrency=20", "--timeout=60000");
 }, 600_000);
 
-/** The names of the tests of one kind of backends, or of one backend, that came to an end so. */
+/** The tests of one kind of backends, or of one backend, that came to an end so: names without backticks. */
 function namesOf(kind: string, fault?: string, states = ["passed", "failed"]): string[] {
   const names = outcomes
     .filter(({ path, state }) => path[0] === kind && states.includes(state))
     .filter(({ path }) => fault === undefined || path[1] === fault)
-    .map(({ path }) => path.slice(2).join(" > "));
+    .map(({ path }) => path.slice(2).join(" > ").replaceAll("`", ""));
   return [...new Set(names)].toSorted();
 }
 

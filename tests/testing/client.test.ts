@@ -1,6 +1,8 @@
 import { describe, expect, test } from "bun:test";
 
 import { App } from "../../src/app/app.ts";
+import { eventStream } from "../../src/app/event-stream.ts";
+import type { Socket } from "../../src/app/socket.ts";
 import { TestClient } from "../../src/testing/client.ts";
 
 /** An app that answers with what it was sent, and sets the cookies that the query names. */
@@ -206,5 +208,131 @@ describe("TestClient, and redirects", () => {
       "There are more than 20 redirects: to http://localhost:3000/ now.",
     );
     expect(app.seen.length).toBeLessThan(25);
+  });
+});
+
+/** An app with a socket and event streams. */
+class Live extends App<{ n: number }> {
+  page() {
+    return "a page";
+  }
+
+  async ws_echo(socket: Socket) {
+    this.request.session.n = 1;
+    for await (const message of socket) {
+      if (message === "close") socket.close(4000, "As you like.");
+      else await socket.send(message);
+    }
+  }
+
+  async ws_full(_socket: Socket) {
+    return new Response("full", { status: 503, headers: { "set-cookie": "a=1" } });
+  }
+
+  events() {
+    return eventStream(function* () {
+      yield { retry: 10 };
+      yield { id: 1, data: "one\ntwo" };
+      yield { event: "named", data: { a: 1 } };
+    });
+  }
+}
+
+describe("TestClient.socket", () => {
+  test("serves an app for it, and shares the cookies", async () => {
+    const client = new TestClient(new Live());
+    const socket = await client.socket("/echo");
+    expect(socket.response.status).toBe(101);
+    expect(client.sessionId).toBeDefined();
+    socket.send("text");
+    socket.send(new Uint8Array([1]));
+    socket.send({ a: 1 });
+    expect(await socket.receive()).toBe("text");
+    expect(await socket.receive()).toEqual(new Uint8Array([1]));
+    expect(await socket.receiveJson()).toEqual({ a: 1 });
+    expect(await socket.close()).toEqual({ code: 1000, reason: "" });
+    expect((await client.socket("/echo")).response.headers.getSetCookie()).toEqual([]);
+  });
+
+  test("opens one at a server's URL", async () => {
+    const app = new Live();
+    await using server = Bun.serve({ port: 0, fetch: app.fetch, websocket: app.websocket });
+    await using socket = await new TestClient(server.url).socket("/echo");
+    socket.send("a");
+    expect(await socket.receive()).toBe("a");
+  });
+
+  test("has the response of one that is refused, and keeps its cookies", async () => {
+    const client = new TestClient(new Live());
+    const socket = await client.socket("/full");
+    expect(socket.response.status).toBe(503);
+    expect(await socket.response.text()).toBe("full");
+    expect([...client.cookies]).toEqual([["a", "1"]]);
+    expect(await socket.closed).toEqual({ code: 1006, reason: "" });
+    const refused = "The socket was refused with 503: see its `response`.";
+    expect(() => socket.send("a")).toThrow(refused);
+    await expect(socket.receive()).rejects.toThrow(refused);
+    expect(await Array.fromAsync(socket)).toEqual([]);
+    await socket.close();
+  });
+
+  test("gives the messages until the end, and says how that came", async () => {
+    const socket = await new TestClient(new Live()).socket("/echo");
+    socket.send("a");
+    socket.send("close");
+    expect(await Array.fromAsync(socket)).toEqual(["a"]);
+    await expect(socket.receive()).rejects.toThrow(
+      'The socket was closed with 4000 "As you like.".',
+    );
+  });
+
+  test("sends what it is told to", async () => {
+    const { response } = await new TestClient(new Live()).socket("/echo", {
+      headers: { origin: "https://example.com" },
+    });
+    expect(response.status).toBe(403);
+  });
+
+  test("is refused by an app that has none", async () => {
+    const { response } = await new TestClient(echo).socket("/");
+    expect(response.status).toBe(200);
+  });
+
+  test("fails where nothing answers", async () => {
+    const server = Bun.serve({ port: 0, fetch: () => new Response() });
+    const { url } = server;
+    await server.stop(true);
+    await expect(new TestClient(url).socket("/")).rejects.toThrow("Nothing answers at ws:");
+  });
+
+  test("keeps no process alive", async () => {
+    const path = `${import.meta.dir}/../../src`;
+    const code = `
+      import { App } from "${path}/index.ts";
+      import { TestClient } from "${path}/testing.ts";
+      class Site extends App { async ws_a(socket) { await socket.accept(); } }
+      await (await new TestClient(new Site()).socket("/a")).closed;`;
+    const child = Bun.spawn([process.execPath, "-e", code]);
+    expect(await child.exited).toBe(0);
+  });
+});
+
+describe("TestClient.events", () => {
+  test("reads events as browsers do", async () => {
+    const client = new TestClient(new Live());
+    expect(await Array.fromAsync(client.events("/events"))).toEqual([
+      { event: "message", data: "one\ntwo", id: "1" },
+      { event: "named", data: '{"a":1}', id: "1" },
+    ]);
+  });
+
+  test("refuses what is no event stream", async () => {
+    await expect(new TestClient(new Live()).events("/page").next()).rejects.toThrow(
+      "/page is no event stream: 200, text/plain;charset=utf-8.",
+    );
+    const empty = new TestClient({ fetch: () => new Response(null, { status: 204 }) });
+    await expect(empty.events("/").next()).rejects.toThrow(
+      "/ is no event stream: 204, without a type.",
+    );
   });
 });

@@ -21,6 +21,8 @@ const SAID_IN_PASSING = new Set([
   "Any method may answer at once or with a promise.",
   "The clock: Unix milliseconds.",
   "Reads no session's data.",
+  "By default it reads them one by one; a store that can had better ask for all of them at once.",
+  "While it stays the same, watched sessions are not read again.",
 ]);
 
 /** The types whose doc comments are the contract. */

@@ -1,6 +1,8 @@
+import { EndListeners } from "../../store/end-listeners.ts";
 import { refuseUnknown } from "../../store/known-options.ts";
 import type { ForwardingNote, SessionInfo, SessionRecord } from "../../store/record.ts";
 import { isNote, NOTE_LIFETIME, toInfo } from "../../store/record.ts";
+import type { EndListener, StopWatching } from "../../store/session-store.ts";
 import { SessionStore } from "../../store/session-store.ts";
 import { countBytes, countGrowth } from "./bytes.ts";
 import { ExpiryHeap } from "./expiry-heap.ts";
@@ -69,6 +71,7 @@ export class InMemorySessionBackend extends SessionStore {
   /** Anonymous sessions and notes: all that may be given up. */
   readonly #anonymous = new RecencyList<Entry>();
   readonly #users = new Map<string, RecencyList<Entry>>();
+  readonly #ends = new EndListeners();
   #bytes = 0;
   #anonymousBytes = 0;
 
@@ -135,6 +138,7 @@ export class InMemorySessionBackend extends SessionStore {
     this.#add(new Entry(newId, record), bytes);
     // The note is older than what it leads to, and goes before that.
     if (!this.#hasRoom(0, 0)) this.#makeRoom(0, 0);
+    this.#ends.tell([oldId]);
     return true;
   }
 
@@ -152,6 +156,7 @@ export class InMemorySessionBackend extends SessionStore {
     const entry = this.#entries.get(id);
     if (entry === undefined) return undefined;
     this.#remove(entry);
+    this.#ends.tell([id]);
     return isNote(entry.content) ? entry.content.supersededBy : undefined;
   }
 
@@ -176,6 +181,7 @@ export class InMemorySessionBackend extends SessionStore {
       }
       entry = newer;
     }
+    this.#ends.tell(ids);
     return ids;
   }
 
@@ -188,6 +194,10 @@ export class InMemorySessionBackend extends SessionStore {
 
   /** Does nothing: sessions in memory stay readable, so that a last request can end in peace. */
   close(): void {}
+
+  override watchEnds(listener: EndListener): StopWatching {
+    return this.#ends.add(listener);
+  }
 
   #isLive(entry: Entry): boolean {
     return entry.content.expiresAt > this.now();
@@ -282,6 +292,7 @@ export class InMemorySessionBackend extends SessionStore {
       const { oldest } = this.#anonymous;
       if (oldest === undefined) return;
       this.#remove(oldest);
+      this.#ends.tell([oldest.id]);
     }
   }
 

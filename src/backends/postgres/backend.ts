@@ -1,6 +1,13 @@
 import { refuseUnknown } from "../../store/known-options.ts";
-import type { ForwardingNote, SessionInfo, SessionRecord } from "../../store/record.ts";
+import type { MaybePromise } from "../../store/maybe-promise.ts";
+import type {
+  ForwardingNote,
+  SessionInfo,
+  SessionRecord,
+  SessionTimes,
+} from "../../store/record.ts";
 import { NOTE_LIFETIME } from "../../store/record.ts";
+import type { EndListener, StopWatching } from "../../store/session-store.ts";
 import { SessionStore } from "../../store/session-store.ts";
 import { hasSameFacts } from "../rows.ts";
 import { checkName, DEFAULT_TABLE } from "../tables.ts";
@@ -10,7 +17,7 @@ import type { PostgresPool, Rows } from "./pool.ts";
 import { adoptPool, openPool } from "./pool.ts";
 import { sessionsTable } from "./schema.ts";
 import type { Statement, Statements } from "./statements.ts";
-import { parseInfo, parseRow, prepareStatements } from "./statements.ts";
+import { parseInfo, parseRow, parseTimes, prepareStatements } from "./statements.ts";
 import { PostgresWriter } from "./writer.ts";
 
 /** How the PostgreSQL backend is set up. Times are in milliseconds. */
@@ -111,6 +118,12 @@ export class PostgresSessionBackend extends SessionStore {
     return row === undefined ? undefined : parseRow(row);
   }
 
+  /** In one statement: one by one, they take four times as much of the server. */
+  override async readTimes(ids: readonly string[]): Promise<ReadonlyMap<string, SessionTimes>> {
+    const values = { ids: JSON.stringify(ids), now: this.now() };
+    return new Map((await this.#run(this.#statements.readTimes, values)).map(parseTimes));
+  }
+
   async create(id: string, record: SessionRecord): Promise<boolean> {
     const rows = await this.#write(this.#statements.create, { ...record, id, now: this.now() });
     return rows.affectedRows === 1;
@@ -131,7 +144,8 @@ export class PostgresSessionBackend extends SessionStore {
   ): Promise<boolean> {
     const now = this.now();
     const noteExpiresAt = now + NOTE_LIFETIME;
-    const values = { ...record, id: oldId, newId, was: old.version, now, noteExpiresAt };
+    const channel = this.#names.table;
+    const values = { ...record, id: oldId, newId, was: old.version, now, noteExpiresAt, channel };
     const deadline = this.#pool.deadline();
     for (;;) {
       try {
@@ -151,7 +165,8 @@ export class PostgresSessionBackend extends SessionStore {
 
   async delete(id: string): Promise<string | undefined> {
     const deadline = this.#pool.deadline();
-    const remove = (): Promise<Rows> => this.#write(this.#statements.remove, { id }, deadline);
+    const values = { id, channel: this.#names.table };
+    const remove = (): Promise<Rows> => this.#write(this.#statements.remove, values, deadline);
     let rows = await remove();
     // If it waited for a rotate, the row has moved, and only a later statement sees the note.
     if (rows.affectedRows === 0) rows = await remove();
@@ -171,7 +186,8 @@ export class PostgresSessionBackend extends SessionStore {
     const removed: string[] = [];
     const deadline = this.#pool.deadline();
     for (;;) {
-      const values = { userId, exceptId: exceptId ?? "", limit: limit - removed.length };
+      const [left, channel] = [limit - removed.length, this.#names.table];
+      const values = { userId, exceptId: exceptId ?? "", limit: left, channel };
       const ids = (await this.#write(this.#statements.removeAll, values, deadline)).map(
         ([id]) => id,
       );
@@ -182,6 +198,15 @@ export class PostgresSessionBackend extends SessionStore {
 
   async sweep(limit: number, before = this.now()): Promise<number> {
     return (await this.#run(this.#statements.sweep, { now: before, limit })).affectedRows;
+  }
+
+  /**
+   * Listens on a connection of its own to the channel that is named after the table. Not with `pooler`:
+   * a pooler would hand the connection on.
+   */
+  override watchEnds(listener: EndListener): MaybePromise<StopWatching | undefined> {
+    if (this.#closed !== undefined) throw new Error("The session database is closed.");
+    return this.#pool.listen(this.#names.table, listener);
   }
 
   /** Waits for what was begun, and closes the connections that were opened from a URL. */

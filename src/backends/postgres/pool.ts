@@ -1,3 +1,6 @@
+import type { EndListener, StopWatching } from "../../store/session-store.ts";
+import { listenOn } from "./listen.ts";
+
 /** What a statement gave. */
 export interface Rows extends ReadonlyArray<readonly unknown[]> {
   /** How many rows it wrote. */
@@ -48,12 +51,12 @@ export function openPool(url: string, options: PoolOptions): PostgresPool {
       idleTimeout: IDLE_TIMEOUT,
       maxLifetime: MAX_LIFETIME,
     });
-  return new PostgresPool(open(), { timeout: queryTimeout, cancels: pooler, open });
+  return new PostgresPool(open(), { timeout: queryTimeout, cancels: pooler, hears: !pooler, open });
 }
 
 /** Uses connections of the app's. */
 export function adoptPool(client: Bun.SQL, queryTimeout: number): PostgresPool {
-  return new PostgresPool(client, { timeout: queryTimeout, cancels: true });
+  return new PostgresPool(client, { timeout: queryTimeout, cancels: true, hears: true });
 }
 
 interface Settings {
@@ -61,6 +64,8 @@ interface Settings {
   readonly timeout: number;
   /** Whether a statement that takes longer is to be cancelled from here. */
   readonly cancels: boolean;
+  /** Whether what is listened to on a connection gets through. */
+  readonly hears: boolean;
   /** Opens connections in place of those that went silent. */
   readonly open?: () => Bun.SQL;
 }
@@ -122,6 +127,18 @@ export class PostgresPool {
     // go on with what it saw before.
     const done = client.begin("ISOLATION LEVEL READ COMMITTED", work);
     await within(timeout, done, () => this.#replace(client));
+  }
+
+  /**
+   * Calls `listener` with the payload of each notice, and without one when some may have been lost: the
+   * connection was, and is back. `undefined`: notices do not get through.
+   */
+  listen(channel: string, listener: EndListener): Promise<StopWatching> | undefined {
+    const { hears, open } = this.#settings;
+    if (!hears) return undefined;
+    return open === undefined
+      ? listenOn(this.#client, channel, listener, false)
+      : listenOn(open(), channel, listener, true);
   }
 
   /** Closes what was opened here. */

@@ -2,7 +2,12 @@ import type { Query } from "drizzle-orm";
 import { and, asc, desc, eq, fillPlaceholders, gt, isNull, lte, ne, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/bun-sql";
 
-import type { ForwardingNote, SessionInfo, SessionRecord } from "../../store/record.ts";
+import type {
+  ForwardingNote,
+  SessionInfo,
+  SessionRecord,
+  SessionTimes,
+} from "../../store/record.ts";
 import { NOTE_VERSION } from "../rows.ts";
 import type { BoundStatement, Rows } from "./pool.ts";
 import type { SessionsTable } from "./schema.ts";
@@ -59,6 +64,20 @@ export function parseInfo([
     authenticatedAt: toNumber(authenticatedAt),
     label: label as string | null,
   };
+}
+
+/** Makes what `readTimes` selects the entry of a map. */
+export function parseTimes([id, createdAt, touchedAt, expiresAt, remember]: Row): readonly [
+  id: string,
+  times: SessionTimes,
+] {
+  const times = {
+    createdAt: Number(createdAt),
+    touchedAt: Number(touchedAt),
+    expiresAt: Number(expiresAt),
+    remember: toNumber(remember),
+  };
+  return [id as string, times];
 }
 
 function toNumber(value: unknown): number | null {
@@ -127,8 +146,11 @@ export function prepareStatements(sessions: SessionsTable) {
   const isLive = gt(sessions.expiresAt, value("now"));
   const isExpired = lte(sessions.expiresAt, value("now"));
   const isCurrent = and(isId, isLive, eq(sessions.version, value("was")));
+  const isListed = sql`${sessions.id} = any(array(select json_array_elements_text(${value("ids")}::text::json)))`;
   const isUsers = eq(sessions.userId, value("userId"));
   const isOther = ne(sessions.id, value("exceptId"));
+  // In the statement itself: it is told when, and only if, the row is gone.
+  const told = sql<string>`pg_notify(${value("channel")}, ${sessions.id})`.as("told");
 
   const moved = db.$with("moved").as(
     db
@@ -167,7 +189,7 @@ export function prepareStatements(sessions: SessionsTable) {
     db
       .delete(sessions)
       .where(and(sql`ctid = any(array(${db.select({ place: found.place }).from(found)}))`, isUsers))
-      .returning({ id: sessions.id, inTime: inTime.as("in_time") }),
+      .returning({ id: sessions.id, told, inTime: inTime.as("in_time") }),
   );
 
   const batch = db
@@ -198,6 +220,19 @@ export function prepareStatements(sessions: SessionsTable) {
         .from(sessions)
         .where(isId),
     ),
+    /** `ids` is a list in JSON. Returns rows for {@link parseTimes}. */
+    readTimes: statement(
+      db
+        .select({
+          id: sessions.id,
+          createdAt: sessions.createdAt,
+          touchedAt: sessions.touchedAt,
+          expiresAt: sessions.expiresAt,
+          remember: sessions.remember,
+        })
+        .from(sessions)
+        .where(and(isListed, isLive, isNull(sessions.supersededBy))),
+    ),
     create: statement(
       db
         .insert(sessions)
@@ -215,7 +250,11 @@ export function prepareStatements(sessions: SessionsTable) {
     ),
     /** Fails with a unique violation if a row has the new id, even one that has expired. */
     rotate: statement(
-      db.with(moved).insert(sessions).select(db.select(note).from(moved)).returning({ inTime }),
+      db
+        .with(moved)
+        .insert(sessions)
+        .select(db.select(note).from(moved))
+        .returning({ told, inTime }),
     ),
     touch: statement(
       db
@@ -230,7 +269,10 @@ export function prepareStatements(sessions: SessionsTable) {
     ),
     /** Returns what the row named, if it was a note. */
     remove: statement(
-      db.delete(sessions).where(isId).returning({ supersededBy: sessions.supersededBy, inTime }),
+      db
+        .delete(sessions)
+        .where(isId)
+        .returning({ supersededBy: sessions.supersededBy, told, inTime }),
     ),
     removeExpired: statement(db.delete(sessions).where(and(isId, isExpired))),
     /** Returns rows for {@link parseInfo}. */

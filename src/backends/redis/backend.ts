@@ -1,6 +1,8 @@
 import { refuseUnknown } from "../../store/known-options.ts";
+import type { MaybePromise } from "../../store/maybe-promise.ts";
 import type { ForwardingNote, SessionInfo, SessionRecord } from "../../store/record.ts";
 import { NEW_RECORD, NOTE_LIFETIME, toInfo } from "../../store/record.ts";
+import type { EndListener, StopWatching } from "../../store/session-store.ts";
 import { SessionStore } from "../../store/session-store.ts";
 import type { RedisLike } from "./connection.ts";
 import { isReply, RedisConnection } from "./connection.ts";
@@ -19,6 +21,7 @@ import {
 } from "./record.ts";
 import type { Script } from "./scripts.ts";
 import { CREATE, DELETE, DELETE_ALL, REPLACE, ROTATE, TOUCH, UPDATE } from "./scripts.ts";
+import { subscribe } from "./subscribe.ts";
 import type { RedisTls } from "./tls.ts";
 import { RedisWriter } from "./writer.ts";
 
@@ -187,6 +190,16 @@ export class RedisSessionBackend extends SessionStore {
   /** Has nothing to do: Redis removes a session by itself, a minute after its end. */
   sweep(): number {
     return 0;
+  }
+
+  /**
+   * Subscribes, on a connection of its own, to the channel `<prefix>ends`. A client of yours has to have
+   * `duplicate()` for it, as Bun's has.
+   */
+  override watchEnds(listener: EndListener): MaybePromise<StopWatching | undefined> {
+    if (this.#closed !== undefined) throw new Error("The session store is closed.");
+    const open = this.#redis.duplicate?.bind(this.#redis);
+    return open === undefined ? undefined : subscribe(open, `${this.#prefix}ends`, listener);
   }
 
   /** Waits for what was begun. The connection that was made for a URL is then closed. */

@@ -9,6 +9,8 @@ export interface RedisLike {
   readonly connected?: boolean;
   /** Makes a connection, if the client has to be told to. */
   connect?(): Promise<unknown>;
+  /** Opens another connection to the same server, for listening. Optional. */
+  readonly duplicate?: (() => Promise<Bun.RedisClient>) | undefined;
 }
 
 /** Who is connected to what, for messages. */
@@ -92,6 +94,13 @@ export class RedisConnection implements RedisLike {
 
   close(): void {
     this.#link?.end();
+  }
+
+  /** Another connection to the same server, which is the caller's. */
+  async duplicate(): Promise<Bun.RedisClient> {
+    const client = this.#newClient();
+    await client.connect();
+    return client;
   }
 
   get #usable(): Link | undefined {

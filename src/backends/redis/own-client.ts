@@ -63,6 +63,11 @@ export class OwnClient implements RedisLike {
     }
   }
 
+  /** Opens another connection to the same server, if the client can. */
+  get duplicate(): RedisLike["duplicate"] {
+    return this.#client.duplicate?.bind(this.#client);
+  }
+
   /** Has nothing to do: the client stays open. */
   close(): void {}
 }

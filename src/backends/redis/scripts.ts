@@ -90,6 +90,12 @@ local function delist(user, key)
   if user ~= "null" then redis.call("ZREM", users .. user, idOf(key)) end
 end
 
+-- Tells who listens that there is no session under the key any more. Must not fail where the server does not
+-- let this user publish: then the others read the session again, as they do every few seconds.
+local function announce(key)
+  redis.pcall("PUBLISH", ARGV[3] .. "ends", idOf(key))
+end
+
 local function remove(key, session)
   redis.call("UNLINK", key)
   if session then delist(session.user, key) end
@@ -149,6 +155,7 @@ if not isLive(old) or old.version ~= tonumber(ARGV[8]) or isLive(taken) then ret
 put(KEYS[2], taken, ARGV[4], ARGV[5], ARGV[6], ARGV[7])
 remove(KEYS[1], old)
 redis.call("SET", KEYS[1], ARGV[9], "PX", ARGV[10])
+announce(KEYS[1])
 return 1
 `);
 
@@ -166,6 +173,7 @@ return 1
 export const DELETE = new Script(String.raw`
 local old = find(KEYS[1])
 remove(KEYS[1], old)
+announce(KEYS[1])
 return old and old.by
 `);
 
@@ -181,6 +189,7 @@ for _, id in ipairs(redis.call("ZRANGE", KEYS[1], 0, tonumber(ARGV[6]))) do
     local session = find(key)
     if session and session.user == ARGV[4] then
       remove(key, session)
+      announce(key)
       answer[#answer + 1] = id
     else
       redis.call("ZREM", KEYS[1], id)

@@ -1,11 +1,9 @@
-import { describe, expect, spyOn, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 
-import { App } from "../../../src/app/app.ts";
 import { InMemorySessionBackend } from "../../../src/backends/memory/backend.ts";
 import { countBytes } from "../../../src/backends/memory/bytes.ts";
 import type { SessionRecord } from "../../../src/store/record.ts";
 import { isNote } from "../../../src/store/record.ts";
-import { TestClient } from "../../../src/testing/client.ts";
 import { expiredRecord, recordOf } from "../../../src/testing/records.ts";
 import { testSessionBackend } from "../../../src/testing/session-backend.ts";
 import { seededRandom } from "../../support/arbitraries/random.ts";
@@ -116,34 +114,6 @@ describe("InMemorySessionBackend", () => {
       expect(heldBy(store, "old", "new")).toEqual(["new"]);
       store.delete("new");
       expect(store.create("another", recordOf())).toBe(true);
-    });
-
-    test("answers a new session with 503 through an App, and everything else as before", async () => {
-      class Site extends App<{ visits: number }> {
-        index(): string {
-          const { session } = this.request;
-          session.visits = (session.visits ?? 0) + 1;
-          return String(session.visits);
-        }
-        login(): string {
-          this.request.session.login("Ann");
-          return "Hello";
-        }
-        about(): string {
-          return "About us";
-        }
-      }
-      const log = spyOn(console, "error").mockImplementation(() => undefined);
-      const app = new Site({ sessionBackend: new InMemorySessionBackend({ maxSessions: 1 }) });
-      const [ann, visitor] = [new TestClient(app), new TestClient(app)];
-      await ann.send("/login");
-      const refused = await visitor.send("/");
-      expect(refused.status).toBe(503);
-      expect(refused.headers.getSetCookie()).toEqual([]);
-      expect(await visitor.text("/about")).toBe("About us");
-      expect(await ann.text("/")).toBe("1");
-      expect(log).toHaveBeenCalledTimes(1);
-      log.mockRestore();
     });
   });
 
@@ -314,23 +284,6 @@ describe("InMemorySessionBackend", () => {
       }
       expect(refused).toBeWithin(5, 1_000);
     });
-
-    test("answers a request that would need more with 503, and says why in the log", async () => {
-      class Site extends App<{ text: string }> {
-        write(): string {
-          this.request.session.text = "x".repeat(10_000);
-          this.request.session.login("Ann");
-          return "written";
-        }
-      }
-      const log = spyOn(console, "error").mockImplementation(() => undefined);
-      const app = new Site({ sessionBackend: new InMemorySessionBackend({ maxBytes: 20_000 }) });
-      expect((await new TestClient(app).send("/write")).status).toBe(200);
-      const refused = await new TestClient(app).send("/write");
-      expect(refused.status).toBe(503);
-      expect(Bun.inspect(log.mock.calls)).toContain("Raise `maxBytes`");
-      log.mockRestore();
-    });
   });
 
   describe("a forwarding note", () => {
@@ -358,43 +311,9 @@ describe("InMemorySessionBackend", () => {
       expect(tight.rotate("old", "new", next, signedIn)).toBe(true);
       expect(heldBy(tight, "old", "new")).toEqual(["new"]);
     });
-
-    test("is swept once its 30 seconds have passed, and not before", () => {
-      const clock = new FakeClock();
-      const store = new InMemorySessionBackend({ now: clock.now });
-      const record = recordOf({ expiresAt: clock.now() + 60_000 });
-      store.create("old", record);
-      store.rotate("old", "new", { ...record, version: 2 }, record);
-      clock.advance(29_999);
-      expect(store.sweep(10)).toBe(0);
-      clock.advance(1);
-      expect(store.sweep(10)).toBe(1);
-      expect(heldBy(store, "old", "new")).toEqual(["new"]);
-    });
   });
 
   describe("a user's sessions", () => {
-    test("are in the order in which they were touched, by their own times", () => {
-      const clock = new FakeClock();
-      const store = new InMemorySessionBackend({ now: clock.now });
-      const at = (ms: number): SessionRecord => ({
-        ...signedIn,
-        touchedAt: clock.now() + ms,
-        expiresAt: clock.now() + 60_000,
-      });
-      store.create("second", at(-20));
-      store.create("fourth", at(-5));
-      store.create("first", at(-30));
-      store.create("third", at(-10));
-      expect(handlesIn(store)).toEqual(["fourth", "third", "second", "first"]);
-      store.touch("second", clock.now() + 60_000);
-      expect(handlesIn(store, 2)).toEqual(["second", "fourth"]);
-      store.replace("third", { ...at(0), version: 2, data: "{}" }, at(-10));
-      expect(handlesIn(store, 2)).toEqual(["third", "second"]);
-      store.replace("first", { ...at(-30), version: 2, data: "{}" }, at(-30));
-      expect(handlesIn(store)).toEqual(["third", "second", "fourth", "first"]);
-    });
-
     test("are listed and removed without a look at any others, however many there are", () => {
       const store = new InMemorySessionBackend();
       let looks = 0;
@@ -452,5 +371,20 @@ describe("InMemorySessionBackend", () => {
     store.create("id", recordOf());
     store.close();
     expect(heldBy(store, "id")).toEqual(["id"]);
+  });
+});
+
+describe("what ends in memory", () => {
+  test("is told, also if a session was given up for want of room", async () => {
+    const store = new InMemorySessionBackend({ maxSessions: 2 });
+    const told: string[] = [];
+    const stop = store.watchEnds((ids = []) => told.push(...ids));
+    for (const id of ["a", "b", "c"]) store.create(id, recordOf());
+    expect(told).toEqual(["a"]);
+    store.delete("b");
+    store.delete("b");
+    await stop();
+    store.delete("c");
+    expect(told).toEqual(["a", "b"]);
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 
 import { explainFailure } from "../../../src/backends/redis/diagnosis.ts";
 import { Folder } from "../../support/folder.ts";
-import { freePort } from "../../support/processes/app-process.ts";
+import { freePort } from "../../support/processes/free-port.ts";
 
 /** For tests in which the answer comes by itself. */
 const LONG = 60_000;

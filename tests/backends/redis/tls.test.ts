@@ -5,7 +5,7 @@ import { RedisSessionBackend } from "../../../src/backends/redis/backend.ts";
 import type { RedisTls } from "../../../src/backends/redis/tls.ts";
 import { recordOf } from "../../../src/testing/records.ts";
 import { Authority, canCertify } from "../../support/certificates.ts";
-import { freePort } from "../../support/processes/app-process.ts";
+import { freePort } from "../../support/processes/free-port.ts";
 import { hasRedisServer, RedisServer } from "../../support/servers/redis-server.ts";
 
 const REPLY_TIMEOUT = 750;

@@ -47,11 +47,6 @@ describe.skipIf(!redis.isThere)("a write to Redis", () => {
     return { text, after: performance.now() - begun };
   }
 
-  test("is carried out", async () => {
-    expect(await count()).toMatchObject({ text: "1" });
-    expect(await count()).toMatchObject({ text: "2" });
-  });
-
   test("fails at once if there is no connection: nothing can come of it any more", async () => {
     await count();
     proxy.refuse();
@@ -146,22 +141,26 @@ describe.skipIf(!hasRedisServer)("a write that a network holds back", () => {
     ["touch", (backend) => backend.touch("id", Date.now() + 60_000)],
     ["delete", (backend) => backend.delete("id")],
     ["deleteAll", (backend) => backend.deleteAll("Ann", undefined, 10)],
-  ])("does nothing any more once it is known to have failed: %s", async (_, write) => {
-    await using server = await RedisServer.start();
-    await using line = (await brittle(server.url)).proxy;
-    const url = `redis://127.0.0.1:${line.port}`;
-    const backend = new RedisSessionBackend(url, { replyTimeout: HELD_BACK });
-    await backend.create("id", record);
-    await write(backend);
-    for (const id of ["id", "new"]) await backend.delete(id);
-    await backend.create("id", record);
-    line.hold();
-    expect(await write(backend).then(String, String)).toContain("may be done or not");
-    const calls = await server.calls("evalsha");
-    await line.pass();
-    while ((await server.calls("evalsha")) === calls) await Bun.sleep(1);
-    expect(await backend.read("id")).toEqual(record);
-    expect(await backend.read("new")).toBeUndefined();
-    await backend.close();
-  });
+  ])(
+    "does nothing any more once it is known to have failed: %s",
+    async (_, write) => {
+      await using server = await RedisServer.start();
+      await using line = (await brittle(server.url)).proxy;
+      const url = `redis://127.0.0.1:${line.port}`;
+      const backend = new RedisSessionBackend(url, { replyTimeout: HELD_BACK });
+      await backend.create("id", record);
+      await write(backend);
+      for (const id of ["id", "new"]) await backend.delete(id);
+      await backend.create("id", record);
+      line.hold();
+      expect(await write(backend).then(String, String)).toContain("may be done or not");
+      const calls = await server.calls("evalsha");
+      await line.pass();
+      while ((await server.calls("evalsha")) === calls) await Bun.sleep(1);
+      expect(await backend.read("id")).toEqual(record);
+      expect(await backend.read("new")).toBeUndefined();
+      await backend.close();
+    },
+    60_000,
+  );
 });

@@ -1,21 +1,19 @@
 import { Database } from "bun:sqlite";
-import { afterAll, afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test";
+import { afterAll, afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, statSync } from "node:fs";
 
 import { drizzle } from "drizzle-orm/bun-sqlite";
 
-import { App } from "../../../src/app/app.ts";
 import type { SqliteSessionBackendOptions } from "../../../src/backends/sqlite/backend.ts";
 import { SqliteSessionBackend } from "../../../src/backends/sqlite/backend.ts";
 import { sessions, sessionsTable } from "../../../src/backends/sqlite/schema.ts";
 import { prepareStatements } from "../../../src/backends/sqlite/statements.ts";
-import { hashId } from "../../../src/session/id.ts";
+import { Sessions } from "../../../src/http/sessions.ts";
 import { NOTE_LIFETIME } from "../../../src/store/record.ts";
-import { TestClient } from "../../../src/testing/client.ts";
 import { expiredRecord, recordOf } from "../../../src/testing/records.ts";
 import { testSessionBackend } from "../../../src/testing/session-backend.ts";
-import { FakeClock } from "../../support/clock.ts";
 import { Folder } from "../../support/folder.ts";
+import { expectApart, expectContentsAlone, tellFailures } from "../checks.ts";
 
 const contractFolder = new Folder();
 afterAll(() => contractFolder.remove());
@@ -23,22 +21,6 @@ testSessionBackend(
   "SqliteSessionBackend",
   (now) => new SqliteSessionBackend(contractFolder.file("sessions.db"), { now }),
 );
-
-class Site extends App<{ visits: number; secret: string }> {
-  index(): string {
-    const { session } = this.request;
-    session.visits = (session.visits ?? 0) + 1;
-    return String(session.visits);
-  }
-  read(): string {
-    return String(this.request.session.visits ?? "nobody");
-  }
-  login(): string {
-    this.request.session.secret = "the data";
-    this.request.session.login("Ann");
-    return "in";
-  }
-}
 
 let folder: Folder;
 let path: string;
@@ -122,35 +104,17 @@ describe("SqliteSessionBackend", () => {
     expect(await backend.create("id", recordOf())).toBe(true);
   });
 
-  test.each(["", "Sessions", "1st", "shop sessions", 'a"b', "a".repeat(42), null, 5])(
-    "refuses `table` of %p, and says what it takes",
-    (table) => {
-      const message =
-        `\`table\` is ${JSON.stringify(table)}; it has to be a name of at most 41 lower-case letters, ` +
-        'digits and underscores, and no digit first, such as "shop_sessions".';
-      const options = { table } as SqliteSessionBackendOptions;
-      expect(() => open(options)).toThrow(new TypeError(message));
-      expect(() => sessionsTable(table as string)).toThrow(new TypeError(message));
-      expect(existsSync(path)).toBe(false);
-    },
-  );
+  test("refuses a `table` that is no plain name", () => {
+    expect(() => open({ table: "Sessions" })).toThrow("`table` is");
+    expect(() => sessionsTable("Sessions")).toThrow("`table` is");
+    expect(existsSync(path)).toBe(false);
+  });
 
   describe("with a table of one's own", () => {
     test.each(["shop_sessions", "order", `_${"9".repeat(40)}`])(
       "%s: shares nothing with a backend that has another in the same file",
       async (table) => {
-        const [one, other] = [open({ table }), open()];
-        const record = recordOf({ userId: "Ann" });
-        expect(await one.create("id", record)).toBe(true);
-        expect(await other.read("id")).toBeUndefined();
-        expect(await other.create("id", record)).toBe(true);
-        expect(await one.rotate("id", "new", { ...record, version: 2 }, record)).toBe(true);
-        await one.create("expired", expiredRecord());
-        expect(await other.sweep(9)).toBe(0);
-        expect(await other.deleteAll("Ann", undefined, 9)).toEqual(["id"]);
-        expect(await one.list("Ann", 9)).toMatchObject([{ handle: "new" }]);
-        expect(await one.delete("id")).toBe("new");
-        expect(await one.sweep(9)).toBe(1);
+        await expectApart(open({ table }), open());
       },
     );
 
@@ -227,26 +191,9 @@ describe("SqliteSessionBackend", () => {
     expect(await backend.list("Ann", 9)).toMatchObject([{ handle: "id" }]);
   });
 
-  test("shares its sessions with another process at once", async () => {
-    const [one, other] = [open(), open()];
-    await one.create("id", recordOf());
-    expect(other.read("id")).toMatchObject({ version: 1 });
-    await other.delete("id");
-    expect(one.read("id")).toBeUndefined();
-    expect(await one.replace("id", recordOf({ version: 2 }), recordOf())).toBe(false);
-  });
-
   test("leaves the columns of facts alone when only the contents are new", async () => {
-    const backend = open();
-    const old = recordOf();
-    const fresh = { ...old, data: "{}", flash: "{}", version: 2 };
-    await backend.create("id", old);
     using database = new Database(path);
-    database.run("UPDATE bunpie_sessions SET created_at = 5");
-    expect(await backend.replace("id", fresh, old)).toBe(true);
-    expect(await backend.read("id")).toEqual({ ...fresh, createdAt: 5 });
-    expect(await backend.replace("id", { ...fresh, label: "phone", version: 3 }, fresh)).toBe(true);
-    expect(await backend.read("id")).toEqual({ ...fresh, label: "phone", version: 3 });
+    await expectContentsAlone(open(), (statement) => database.run(statement));
   });
 
   describe("of a user with very many sessions", () => {
@@ -283,24 +230,6 @@ describe("SqliteSessionBackend", () => {
   });
 
   describe("expiry", () => {
-    test("L9: a row that has expired is rejected while nothing sweeps", async () => {
-      const clock = new FakeClock();
-      const app = new Site({
-        sessionBackend: open({ now: clock.now }),
-        session: { now: clock.now, timeout: 60, sweepInterval: 0 },
-      });
-      const client = new TestClient(app);
-      await client.send("/");
-      const { sessionId } = client;
-      clock.advance(59_999);
-      expect(await client.clone().text("/read")).toBe("1");
-      clock.advance(60_000);
-      expect(await client.clone().text("/read")).toBe("nobody");
-      expect(rows()).toHaveLength(1);
-      expect(await client.text("/")).toBe("1");
-      expect(client.sessionId).not.toBe(sessionId);
-    });
-
     test("removes what has expired in batches of 30, and serves in between", async () => {
       const batches: number[] = [];
       class Watched extends SqliteSessionBackend {
@@ -318,15 +247,15 @@ describe("SqliteSessionBackend", () => {
         Array.from({ length: 80 }, (_, n) => backend.create(`expired ${n}`, expiredRecord())),
       );
       await backend.create("live", live);
-      const app = new Site({ sessionBackend: backend });
+      const manager = new Sessions({ backend });
       let isServed = false;
-      const swept = app.sessions.sweep();
+      const swept = manager.sweep();
       setImmediate(() => (isServed = batches.length < 3));
       expect(await swept).toBe(80);
       expect(batches).toEqual([30, 30, 20]);
       expect(isServed).toBe(true);
       expect(rows()).toMatchObject([{ id: "live" }]);
-      expect(app.sessions.stats()).toMatchObject({ swept: 80, failed: 0 });
+      expect(manager.stats()).toMatchObject({ swept: 80, failed: 0 });
     });
 
     test("keeps the write-ahead log short, so that no commit has to move a long one", async () => {
@@ -371,99 +300,39 @@ describe("SqliteSessionBackend", () => {
       await backend.close();
       expect(rows()).toMatchObject([{ id: "id" }]);
     });
-
-    test.each([
-      ["create", (store: SqliteSessionBackend) => store.create("id", recordOf())],
-      ["touch", (store: SqliteSessionBackend) => store.touch("id", 0)],
-      ["delete", (store: SqliteSessionBackend) => store.delete("id")],
-      ["deleteAll", (store: SqliteSessionBackend) => store.deleteAll("Ann", undefined, 9)],
-      ["sweep", (store: SqliteSessionBackend) => store.sweep(1)],
-    ])("makes a %s that comes later fail, and say why", async (_, write) => {
-      const backend = open();
-      const closing = backend.close();
-      const message = "Error: The session database is closed.";
-      expect(await write(backend).then(String, String)).toBe(message);
-      await closing;
-      expect(await write(backend).then(String, String)).toBe(message);
-    });
-
-    test("makes a read that comes later fail, rather than find nothing", async () => {
-      const backend = open();
-      await backend.close();
-      expect(() => backend.read("id")).toThrow("closed");
-      expect(await backend.list("Ann", 9).then(String, String)).toContain("closed");
-    });
   });
 
-  test.each([
-    "'; DROP TABLE bunpie_sessions; --",
-    "' OR 1=1 --",
-    "?1",
-    ":id",
-    "$id",
-    "\u0000",
-    'Ann"s',
-  ])("S5: takes text that looks like SQL for text: %j", async (text) => {
-    const backend = open();
-    const record = recordOf({ userId: text, data: JSON.stringify({ text }) });
-    await backend.create("bystander", recordOf({ userId: "Ann" }));
-    expect(await backend.create(text, record)).toBe(true);
-    expect(await backend.load(text)).toEqual({ text });
-    expect((await backend.list(text, 9)).map(({ handle }) => handle)).toEqual([text]);
-    expect(await backend.rotate(text, `${text}2`, { ...record, version: 2 }, record)).toBe(true);
-    expect(await backend.deleteAll(text, text, 9)).toEqual([`${text}2`]);
-    expect(await backend.delete(text)).toBe(`${text}2`);
-    expect(rows().map((row) => row["id"])).toEqual(["bystander"]);
+  test("I7: neither the log nor the answer of a failed request tells an id or a session's data", async () => {
+    using database = new Database(path);
+    const told = await tellFailures(new SqliteSessionBackend(database), [
+      () => database.run("PRAGMA query_only = ON"),
+      () => {
+        database.run("PRAGMA query_only = OFF");
+        database.run("ALTER TABLE bunpie_sessions RENAME TO gone");
+      },
+    ]);
+    expect(told).toContain("readonly");
+    expect(told).toContain("The table bunpie_sessions is gone");
   });
+});
 
-  describe("I7", () => {
-    test("I7: neither the rows nor the files hold the value of a cookie", async () => {
-      const client = new TestClient(new Site({ sessionBackend: open() }));
-      await client.send("/");
-      const anonymous = client.sessionId ?? "";
-      await client.send("/login");
-      const signedIn = client.sessionId ?? "";
-      expect(rows()).toMatchObject([
-        { id: hashId(signedIn), user_id: "Ann", superseded_by: null },
-        { id: hashId(anonymous), user_id: null, superseded_by: hashId(signedIn) },
-      ]);
-      for (const name of readdirSync(folder.path)) {
-        const bytes = Buffer.from(await Bun.file(folder.file(name)).arrayBuffer());
-        for (const id of [anonymous, signedIn]) expect(bytes.includes(id)).toBe(false);
-      }
-    });
-
-    test("I7: a stored hash, presented as a cookie, opens nothing", async () => {
-      const app = new Site({ sessionBackend: open() });
-      await new TestClient(app).send("/");
-      const [row] = rows();
-      const thief = new TestClient(app);
-      thief.cookies.set("session_id", String(row?.["id"]));
-      expect(await thief.text("/read")).toBe("nobody");
-      expect(app.sessions.stats().rejected).toBe(1);
-    });
-
-    test("I7: neither the log nor the answer of a failed request tells an id or a session's data", async () => {
-      const log = spyOn(console, "error").mockImplementation(() => undefined);
-      const events: unknown[] = [];
-      using database = new Database(path);
-      const app = new Site({
-        sessionBackend: new SqliteSessionBackend(database),
-        session: { onEvent: (event) => events.push(event) },
-      });
-      const client = new TestClient(app);
-      await client.send("/login");
-      database.run("PRAGMA query_only = ON");
-      const answers = [await client.text("/"), await client.text("/login")];
-      database.run("PRAGMA query_only = OFF");
-      database.run("ALTER TABLE bunpie_sessions RENAME TO gone");
-      answers.push(await client.text("/"));
-      const told = Bun.inspect([...log.mock.calls, events, answers], { depth: 20 });
-      log.mockRestore();
-      expect(app.sessions.stats().failed).toBe(3);
-      expect(told).toContain("readonly");
-      expect(told).toContain("The table bunpie_sessions is gone");
-      for (const secret of [client.sessionId ?? "", "the data"]) expect(told).not.toContain(secret);
-    });
+describe("what ends in an SQLite file", () => {
+  test("shows in foreignWrites() if another process did it, and is told if this one did", async () => {
+    const [one, other] = [open(), open()];
+    const told: string[] = [];
+    const stop = one.watchEnds((ids = []) => told.push(...ids));
+    const old = recordOf({ userId: "Ann" });
+    for (const id of ["a", "b", "c"]) await one.create(id, old);
+    const before = one.foreignWrites();
+    await one.delete("a");
+    await one.rotate("b", "d", { ...old, version: 2 }, old);
+    await one.rotate("b", "e", { ...old, version: 2 }, old);
+    expect(one.foreignWrites()).toBe(before);
+    await other.delete("c");
+    expect(one.foreignWrites()).not.toBe(before);
+    await one.deleteAll("Ann", undefined, 10);
+    await stop();
+    await one.delete("d");
+    expect(told).toEqual(["a", "b", "d"]);
   });
 });

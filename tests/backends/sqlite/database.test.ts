@@ -162,17 +162,6 @@ describe("openDatabase", () => {
     expect(await second.next()).toBeString();
   });
 
-  test("finds everything as it was when it opens a file again", async () => {
-    const id = randomId();
-    const record = recordOf({ userId: "Ann" });
-    const first = new SqliteSessionBackend(path);
-    await first.create(id, record);
-    await first.close();
-    const second = new SqliteSessionBackend(path);
-    expect(await second.read(id)).toMatchObject(record);
-    await second.close();
-  });
-
   test("succeeds in each of eight processes that open one new file at once", async () => {
     const children = Array.from({ length: 8 }, () => new Child("open-database", "SQLite", path));
     for (const child of children) expect(await child.next()).toBe("ready");
@@ -264,19 +253,6 @@ describe("adoptDatabase", () => {
     const before = PRAGMAS.map((name) => pragma(client, name));
     adoptDatabase(client);
     expect(PRAGMAS.map((name) => pragma(client, name))).toEqual(before);
-  });
-
-  test("leaves the connection open when the backend is closed", async () => {
-    const client = connect(path);
-    const backend = new SqliteSessionBackend(client);
-    await backend.create("id", recordOf());
-    await backend.close();
-    expect(client.query("SELECT id FROM bunpie_sessions").values()).toEqual([["id"]]);
-  });
-
-  test("works in memory", async () => {
-    const backend = new SqliteSessionBackend(connect(":memory:"));
-    expect(await backend.create("id", recordOf())).toBe(true);
   });
 
   test.each([

@@ -135,17 +135,6 @@ describe("GroupCommit", () => {
   });
 
   describe("while another process holds the write lock", () => {
-    test("waits until it lets go, and never stops the event loop", async () => {
-      await using lock = new Child("hold-lock", folder.file("t.db"));
-      await lock.next();
-      const written = Promise.all([insert(1), insert(2)]);
-      // Who stopped the event loop for the lock would never come to this.
-      await passTurns();
-      lock.send("let go");
-      await written;
-      expect(numbers()).toEqual([1, 2]);
-    });
-
     test("gives up after `busyTimeout`, and no sooner", async () => {
       await using lock = new Child("hold-lock", folder.file("t.db"));
       await lock.next();

@@ -2,7 +2,15 @@ import { join } from "node:path";
 
 const FIXTURES = join(import.meta.dir, "../../fixtures");
 
-/** A process of its own that serves one of the apps in tests/fixtures. */
+/** Where and how an app runs. */
+interface ServedAppOptions {
+  readonly env?: Record<string, string>;
+  /** Bun's. */
+  readonly flags?: readonly string[];
+  readonly cwd?: string;
+}
+
+/** A process of its own that serves an app, such as one of those in tests/fixtures. */
 export class ServedApp implements AsyncDisposable {
   readonly process: Bun.Subprocess<"ignore", "pipe", "pipe">;
   /** What it has written to standard output, and to standard error. */
@@ -11,11 +19,11 @@ export class ServedApp implements AsyncDisposable {
   readonly #messages: unknown[] = [];
   #news = Promise.withResolvers<void>();
 
-  /** `path` is a file, as such or in tests/fixtures; `flags` are Bun's. */
-  constructor(path: string, options: { env?: Record<string, string>; flags?: string[] } = {}) {
-    this.process = Bun.spawn([process.execPath, ...(options.flags ?? []), "run", path], {
-      cwd: FIXTURES,
-      env: { ...process.env, ...options.env },
+  /** `path` is a file, as such or in tests/fixtures. */
+  constructor(path: string, { env, flags = [], cwd = FIXTURES }: ServedAppOptions = {}) {
+    this.process = Bun.spawn([process.execPath, ...flags, "run", path], {
+      cwd,
+      env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "pipe"],
       ipc: (message) => {
         this.#messages.push(message);
@@ -24,6 +32,13 @@ export class ServedApp implements AsyncDisposable {
     });
     void this.#read(this.process.stdout, (text) => (this.output += text));
     void this.#read(this.process.stderr, (text) => (this.errors += text));
+  }
+
+  /** The same, once it serves. */
+  static async start(...args: ConstructorParameters<typeof ServedApp>): Promise<ServedApp> {
+    const app = new ServedApp(...args);
+    await app.url();
+    return app;
   }
 
   /** Where it serves, once it does. */
@@ -49,6 +64,12 @@ export class ServedApp implements AsyncDisposable {
   async ended(): Promise<number | string | null> {
     await this.process.exited;
     return this.process.signalCode ?? this.process.exitCode;
+  }
+
+  /** Ends it by SIGTERM. */
+  stop(): ReturnType<ServedApp["ended"]> {
+    this.process.kill("SIGTERM");
+    return this.ended();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

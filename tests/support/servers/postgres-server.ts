@@ -2,7 +2,7 @@ import { chownSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 import { Folder } from "../folder.ts";
-import { freePort } from "../processes/app-process.ts";
+import { freePort } from "../processes/free-port.ts";
 import { hasProgram } from "./services.ts";
 
 // Debian keeps the server's programs out of everybody's path.

@@ -1,7 +1,7 @@
 import type { Subprocess } from "bun";
 
 import { Folder } from "../folder.ts";
-import { freePort } from "../processes/app-process.ts";
+import { freePort } from "../processes/free-port.ts";
 import { hasProgram } from "./services.ts";
 
 /** Whether this machine can run one. */

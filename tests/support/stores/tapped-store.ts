@@ -5,7 +5,10 @@ import type { ForwardingNote, SessionInfo, SessionRecord } from "../../../src/st
 import { isNote } from "../../../src/store/record.ts";
 import { SessionStore } from "../../../src/store/session-store.ts";
 
-export type Operation = Exclude<keyof SessionStore, "load" | "save" | "isSynchronous">;
+export type Operation = Exclude<
+  keyof SessionStore,
+  "load" | "save" | "isSynchronous" | "readTimes" | "watchEnds" | "foreignWrites"
+>;
 
 /** A store in memory that notes every call, and lets a test hold one up or make it fail. */
 export class TappedStore extends SessionStore {

@@ -4,76 +4,84 @@ import type { SessionStore } from "../../../src/store/session-store.ts";
 import type { Row } from "../../support/stores/map-store.ts";
 import { MapStore } from "../../support/stores/map-store.ts";
 import type { Broken } from "./broken.ts";
+import { toNames } from "./broken.ts";
 
-/** A good store with some methods in place of its own. */
-export function store(
-  fault: string,
-  make: (good: MapStore) => Partial<SessionStore>,
-  red: readonly string[],
-): Broken {
-  return { fault, create: (now) => faulty(new MapStore(now), make), red };
+type Methods = Pick<
+  SessionStore,
+  | ("read" | "create" | "replace" | "rotate" | "touch" | "delete" | "list" | "deleteAll" | "sweep")
+  | ("close" | "load" | "save" | "foreignWrites" | "readTimes")
+>;
+
+/** What replaces a method of a good store. */
+type Replacements = { readonly [Name in keyof Methods]?: (good: MapStore) => Methods[Name] };
+
+/** One fault: single methods, what `make` returns for several, or one of the usual kinds. */
+export interface StoreFault extends Replacements {
+  /** The tests that fail, for `toNames`. */
+  readonly red: string;
+  readonly make?: (good: MapStore) => Partial<SessionStore>;
+  /** All that are made share their records, as processes share a database. */
+  readonly isShared?: true;
+  /** Changes records on their way in. */
+  readonly storing?: (record: SessionRecord) => Partial<SessionRecord>;
+  /** Touches records in a way of its own. */
+  readonly touching?: (record: SessionRecord) => Partial<SessionRecord>;
+  /** Changes lists on their way out. */
+  readonly listing?: (sessions: readonly SessionInfo[]) => readonly SessionInfo[];
+  /** Rotates well, and then does something to what it has left. */
+  readonly rotating?: (good: MapStore, oldId: string, newId: string) => unknown;
+  /** Leaves one field as it is when it replaces a record. */
+  readonly leaving?: keyof SessionRecord;
 }
 
-/** The same on records that all that are made share, as processes share a database. */
-export function sharing(
-  fault: string,
-  make: (good: MapStore) => Partial<SessionStore>,
-  red: readonly string[],
-): Broken {
-  const rows = new Map<string, Row>();
-  return { fault, create: (now) => faulty(new MapStore(now, rows), make), red };
+/** Good stores, each with one fault, by what is wrong. */
+export function breakStores(faults: Readonly<Record<string, StoreFault>>): Broken[] {
+  return Object.entries(faults).map(([fault, { red, isShared, ...how }]) => {
+    const rows = isShared && new Map<string, Row>();
+    return { fault, red: toNames(red), create: (now) => breakStore(new MapStore(now, rows), how) };
+  });
 }
 
-function faulty(good: MapStore, make: (good: MapStore) => Partial<SessionStore>): SessionStore {
+function breakStore(
+  good: MapStore,
+  { make, storing, touching, listing, rotating, leaving, ...methods }: Omit<StoreFault, "red">,
+): SessionStore {
+  const changed = (record: SessionRecord): SessionRecord => ({ ...record, ...storing?.(record) });
+  const writes: Partial<SessionStore> = {
+    create: (id, record) => good.create(id, changed(record)),
+    replace(id, record, old) {
+      const there = good.findRecord(id) ?? record;
+      const kept = leaving && { [leaving]: there[leaving] };
+      return good.replace(id, { ...changed(record), ...kept }, old);
+    },
+    rotate(oldId, newId, record, old) {
+      const isRotated = good.rotate(oldId, newId, changed(record), old);
+      if (isRotated) rotating?.(good, oldId, newId);
+      return isRotated;
+    },
+    touch(id, expiresAt) {
+      const record = good.findLive(id);
+      if (record === undefined) return false;
+      const touched = { touchedAt: good.clock(), expiresAt, version: record.version + 1 };
+      return good.put(id, { ...record, ...touched, ...touching?.(record) });
+    },
+    list(...args) {
+      const sessions = good.list(...args);
+      return listing?.(sessions) ?? sessions;
+    },
+  };
   // Not a synchronous one: most are not any more.
-  return Object.assign(Object.create(good) as SessionStore, { isSynchronous: false }, make(good));
+  const broken = Object.assign(Object.create(good) as SessionStore, { isSynchronous: false });
+  return Object.assign(broken, writes, replaced(good, methods), make?.(good));
 }
 
-/** One that changes records on their way in. */
-export function storing(
-  fault: string,
-  change: (record: SessionRecord) => Partial<SessionRecord>,
-  red: readonly string[],
-): Broken {
-  const changed = (record: SessionRecord): SessionRecord => ({ ...record, ...change(record) });
-  return store(
-    fault,
-    (good) => ({
-      create: (id, record) => good.create(id, changed(record)),
-      replace: (id, record, old) => good.replace(id, changed(record), old),
-      rotate: (oldId, newId, record, old) => good.rotate(oldId, newId, changed(record), old),
-    }),
-    red,
-  );
-}
-
-/** One that touches records in a way of its own. */
-export function touching(
-  fault: string,
-  change: (record: SessionRecord) => Partial<SessionRecord>,
-  red: readonly string[],
-): Broken {
-  return store(
-    fault,
-    (good) => ({
-      touch(id, expiresAt) {
-        const record = good.findLive(id);
-        if (record === undefined) return false;
-        const touched = { touchedAt: good.clock(), expiresAt, version: record.version + 1 };
-        return good.put(id, { ...record, ...touched, ...change(record) });
-      },
-    }),
-    red,
-  );
-}
-
-/** One that changes lists on their way out. */
-export function listing(
-  fault: string,
-  change: (sessions: readonly SessionInfo[]) => readonly SessionInfo[],
-  red: readonly string[],
-): Broken {
-  return store(fault, (good) => ({ list: (...args) => change(good.list(...args)) }), red);
+/** The methods that are made for what is good. */
+export function replaced<Good>(good: Good, methods: object): object {
+  const made = Object.entries(methods).map(([name, create]) => [
+    name,
+    (create as (good: Good) => unknown)(good),
+  ]);
+  return Object.fromEntries(made) as object;
 }
 
 export function nothing(record: SessionRecord): Partial<SessionRecord> {

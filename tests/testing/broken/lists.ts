@@ -1,54 +1,32 @@
 import type { SessionInfo } from "../../../src/store/record.ts";
 import type { Broken } from "./broken.ts";
-import {
-  AFTER_WRITES,
-  CLOCK,
-  DELETES_ALL,
-  IDS_REMOVED,
-  INFO,
-  LIMITED,
-  LISTED,
-  MOMENT,
-  NEVER_THEIRS,
-  NONE_LEFT,
-  NOTE,
-  ORDER,
-} from "./broken.ts";
-import { listing, store } from "./faulty-store.ts";
+import { breakStores } from "./faulty-store.ts";
 
 /** Stores with one fault in what they tell of a user's sessions. */
-export const BROKEN_LISTS: readonly Broken[] = [
-  store(
-    "list() returns what has expired",
-    (good) => ({
-      list: (userId, limit) => good.toInfos(userId, good.findIds(userId)).slice(0, limit),
-    }),
-    [MOMENT, CLOCK, "SessionStore.list > live sessions: none that has expired", LIMITED],
-  ),
-  store(
-    "list() takes users for one whose names differ in their case",
-    (good) => ({
-      list(userId, limit) {
-        const isTheirs = (id: string): boolean =>
-          good.findLive(id)?.userId?.toLowerCase() === userId.toLowerCase();
-        return good.toInfos(userId, [...good.rows.keys()].filter(isTheirs)).slice(0, limit);
-      },
-    }),
-    [LISTED],
-  ),
-  listing(
-    "list() returns those first that were touched first",
-    (sessions) => sessions.toReversed(),
-    [ORDER, AFTER_WRITES],
-  ),
-  listing(
-    "list() goes by when the sessions began",
-    (sessions) => sessions.toSorted((one, other) => other.createdAt - one.createdAt),
-    [ORDER, AFTER_WRITES],
-  ),
-  store(
-    "list() goes by when the sessions were touched at first",
-    (good) => {
+export const BROKEN_LISTS: readonly Broken[] = breakStores({
+  "list() returns what has expired": {
+    red: "MOMENT | CLOCK | SessionStore.list > live sessions: none that has expired | LIMITED",
+    list: (good) => (userId, limit) => good.toInfos(userId, good.findIds(userId)).slice(0, limit),
+  },
+  "list() takes users for one whose names differ in their case": {
+    red: "LISTED",
+    list: (good) => (userId, limit) => {
+      const isTheirs = (id: string): boolean =>
+        good.findLive(id)?.userId?.toLowerCase() === userId.toLowerCase();
+      return good.toInfos(userId, [...good.rows.keys()].filter(isTheirs)).slice(0, limit);
+    },
+  },
+  "list() returns those first that were touched first": {
+    red: "ORDER | AFTER_WRITES",
+    listing: (sessions) => sessions.toReversed(),
+  },
+  "list() goes by when the sessions began": {
+    red: "ORDER | AFTER_WRITES",
+    listing: (sessions) => sessions.toSorted((one, other) => other.createdAt - one.createdAt),
+  },
+  "list() goes by when the sessions were touched at first": {
+    red: "AFTER_WRITES",
+    make: (good) => {
       const times = new Map<string, number>();
       const touchedAt = (id: string): number => times.get(id) ?? 0;
       return {
@@ -63,67 +41,48 @@ export const BROKEN_LISTS: readonly Broken[] = [
             .slice(0, limit),
       };
     },
-    [AFTER_WRITES],
-  ),
-  store(
-    "list() takes no notice of the limit",
-    (good) => ({ list: (userId) => good.list(userId, Infinity) }),
-    [LIMITED],
-  ),
-  store(
-    "list() returns any sessions up to the limit, in order",
-    (good) => ({
-      list(userId, limit) {
-        const ids = good.findIds(userId).filter((id) => good.findLive(id) !== undefined);
-        return good.toInfos(userId, ids.slice(0, limit));
-      },
-    }),
-    [LIMITED],
-  ),
-  store(
-    "list() counts what has expired towards the limit",
-    (good) => ({
-      list: (userId, limit) =>
-        good
-          .toInfos(userId, good.findIds(userId))
-          .slice(0, limit)
-          .filter(({ handle }) => good.findLive(handle) !== undefined),
-    }),
-    [LIMITED],
-  ),
-  listing(
-    "list() tells more of a session than is asked",
-    (sessions) => sessions.map((info) => ({ ...info, data: "{}" })),
-    [INFO],
-  ),
-  listing(
-    "list() does not tell when a user logged in",
-    (sessions) => sessions.map((info) => ({ ...info, authenticatedAt: null })),
-    [INFO, "SessionInfo > Times are Unix milliseconds"],
-  ),
-  listing(
-    "list() does not tell what a session is called",
-    (sessions) => sessions.map((info) => ({ ...info, label: null })),
-    [INFO],
-  ),
-  listing(
-    "list() numbers the sessions",
-    (sessions) => sessions.map((info, index) => ({ ...info, handle: String(index) })),
-    [
-      INFO,
-      "SessionInfo.handle > Names the session towards `revoke`",
-      LISTED,
-      LIMITED,
-      ORDER,
-      AFTER_WRITES,
-      `${LISTED}: after a rotate`,
-      `${LISTED}: after another user has logged in`,
-      `${LISTED}: after a delete`,
-    ],
-  ),
-  store(
-    "list() goes by who logged in first",
-    (good) => {
+  },
+  "list() takes no notice of the limit": {
+    red: "LIMITED",
+    list: (good) => (userId) => good.list(userId, Infinity),
+  },
+  "list() returns any sessions up to the limit, in order": {
+    red: "LIMITED",
+    list: (good) => (userId, limit) => {
+      const ids = good.findIds(userId).filter((id) => good.findLive(id) !== undefined);
+      return good.toInfos(userId, ids.slice(0, limit));
+    },
+  },
+  "list() counts what has expired towards the limit": {
+    red: "LIMITED",
+    list: (good) => (userId, limit) =>
+      good
+        .toInfos(userId, good.findIds(userId))
+        .slice(0, limit)
+        .filter(({ handle }) => good.findLive(handle) !== undefined),
+  },
+  "list() tells more of a session than is asked": {
+    red: "INFO",
+    listing: (sessions) => sessions.map((info) => ({ ...info, data: "{}" })),
+  },
+  "list() does not tell when a user logged in": {
+    red: "INFO | SessionInfo > Times are Unix milliseconds",
+    listing: (sessions) => sessions.map((info) => ({ ...info, authenticatedAt: null })),
+  },
+  "list() does not tell what a session is called": {
+    red: "INFO",
+    listing: (sessions) => sessions.map((info) => ({ ...info, label: null })),
+  },
+  "list() numbers the sessions": {
+    red: `INFO | SessionInfo.handle > Names the session towards revoke | LISTED | LIMITED | ORDER |
+      AFTER_WRITES | LISTED: after a rotate | LISTED: after another user has logged in |
+      LISTED: after a delete`,
+    listing: (sessions) => sessions.map((info, index) => ({ ...info, handle: String(index) })),
+  },
+  "list() goes by who logged in first": {
+    red: `LISTED: after a rotate | LISTED: after another user has logged in | AFTER_WRITES |
+      NOTE: list does not count it`,
+    make: (good) => {
       const users = new Map<string, string | null>();
       return {
         create(id, record) {
@@ -137,16 +96,10 @@ export const BROKEN_LISTS: readonly Broken[] = [
         },
       };
     },
-    [
-      `${LISTED}: after a rotate`,
-      `${LISTED}: after another user has logged in`,
-      AFTER_WRITES,
-      `${NOTE}: \`list\` does not count it`,
-    ],
-  ),
-  store(
-    "list() returns what was deleted",
-    (good) => {
+  },
+  "list() returns what was deleted": {
+    red: "LISTED: after a delete",
+    make: (good) => {
       const deleted: SessionInfo[] = [];
       return {
         delete(id) {
@@ -160,82 +113,60 @@ export const BROKEN_LISTS: readonly Broken[] = [
         ],
       };
     },
-    [`${LISTED}: after a delete`],
-  ),
-  store(
-    "deleteAll() takes no notice of `exceptId`",
-    (good) => ({ deleteAll: (userId, _, limit) => good.deleteAll(userId, undefined, limit) }),
-    [NEVER_THEIRS, NONE_LEFT],
-  ),
-  store(
-    "deleteAll() counts `exceptId` towards the limit",
-    (good) => ({
-      deleteAll(userId, exceptId, limit) {
-        const ids = good.findIds(userId).slice(0, limit);
-        const removed = ids.filter((id) => id !== exceptId);
-        for (const id of removed) good.rows.delete(id);
-        return removed;
-      },
-    }),
-    [NONE_LEFT],
-  ),
-  store(
-    "deleteAll() takes no notice of the limit",
-    (good) => ({ deleteAll: (userId, exceptId) => good.deleteAll(userId, exceptId, Infinity) }),
-    [DELETES_ALL],
-  ),
-  store(
-    "deleteAll() returns the ids of all that the user has",
-    (good) => ({
-      deleteAll(userId, exceptId, limit) {
-        const ids = good.findIds(userId).filter((id) => id !== exceptId);
-        good.deleteAll(userId, exceptId, limit);
-        return ids;
-      },
-    }),
-    [DELETES_ALL, IDS_REMOVED, NONE_LEFT],
-  ),
-  store(
-    "deleteAll() returns `exceptId` as well",
-    (good) => ({
-      deleteAll(userId, exceptId, limit) {
-        const removed = good.deleteAll(userId, exceptId, limit);
-        return exceptId === undefined ? removed : [...removed, exceptId];
-      },
-    }),
-    [NEVER_THEIRS, NONE_LEFT],
-  ),
-  store(
-    "deleteAll() returns other ids than it removes",
-    (good) => ({
-      deleteAll(userId, exceptId, limit) {
-        const ids = good.findIds(userId).filter((id) => id !== exceptId);
-        const { length } = good.deleteAll(userId, exceptId, limit);
-        return ids.slice(-length || ids.length);
-      },
-    }),
-    [IDS_REMOVED, NONE_LEFT],
-  ),
-  store(
-    "deleteAll() leaves what has expired",
-    (good) => ({
-      deleteAll(userId, exceptId, limit) {
-        const ids = good.findIds(userId).filter((id) => id !== exceptId && good.isTaken(id));
-        for (const id of ids.slice(0, limit)) good.rows.delete(id);
-        return ids.slice(0, limit);
-      },
-    }),
-    [`${DELETES_ALL}, expired or not`],
-  ),
-  store(
-    "deleteAll() removes whatever nobody has logged into as well",
-    (good) => ({
-      deleteAll(userId, exceptId, limit) {
-        for (const id of good.rows.keys())
-          if (good.findRecord(id)?.userId === null) good.delete(id);
-        return good.deleteAll(userId, exceptId, limit);
-      },
-    }),
-    [`${DELETES_ALL}: and nobody else's`],
-  ),
-];
+  },
+  "deleteAll() takes no notice of `exceptId`": {
+    red: "NEVER_THEIRS | NONE_LEFT",
+    deleteAll: (good) => (userId, _, limit) => good.deleteAll(userId, undefined, limit),
+  },
+  "deleteAll() counts `exceptId` towards the limit": {
+    red: "NONE_LEFT",
+    deleteAll: (good) => (userId, exceptId, limit) => {
+      const ids = good.findIds(userId).slice(0, limit);
+      const removed = ids.filter((id) => id !== exceptId);
+      for (const id of removed) good.rows.delete(id);
+      return removed;
+    },
+  },
+  "deleteAll() takes no notice of the limit": {
+    red: "DELETES_ALL",
+    deleteAll: (good) => (userId, exceptId) => good.deleteAll(userId, exceptId, Infinity),
+  },
+  "deleteAll() returns the ids of all that the user has": {
+    red: "DELETES_ALL | IDS_REMOVED | NONE_LEFT",
+    deleteAll: (good) => (userId, exceptId, limit) => {
+      const ids = good.findIds(userId).filter((id) => id !== exceptId);
+      good.deleteAll(userId, exceptId, limit);
+      return ids;
+    },
+  },
+  "deleteAll() returns `exceptId` as well": {
+    red: "NEVER_THEIRS | NONE_LEFT",
+    deleteAll: (good) => (userId, exceptId, limit) => {
+      const removed = good.deleteAll(userId, exceptId, limit);
+      return exceptId === undefined ? removed : [...removed, exceptId];
+    },
+  },
+  "deleteAll() returns other ids than it removes": {
+    red: "IDS_REMOVED | NONE_LEFT",
+    deleteAll: (good) => (userId, exceptId, limit) => {
+      const ids = good.findIds(userId).filter((id) => id !== exceptId);
+      const { length } = good.deleteAll(userId, exceptId, limit);
+      return ids.slice(-length || ids.length);
+    },
+  },
+  "deleteAll() leaves what has expired": {
+    red: "DELETES_ALL, expired or not",
+    deleteAll: (good) => (userId, exceptId, limit) => {
+      const ids = good.findIds(userId).filter((id) => id !== exceptId && good.isTaken(id));
+      for (const id of ids.slice(0, limit)) good.rows.delete(id);
+      return ids.slice(0, limit);
+    },
+  },
+  "deleteAll() removes whatever nobody has logged into as well": {
+    red: "DELETES_ALL: and nobody else's",
+    deleteAll: (good) => (userId, exceptId, limit) => {
+      for (const id of good.rows.keys()) if (good.findRecord(id)?.userId === null) good.delete(id);
+      return good.deleteAll(userId, exceptId, limit);
+    },
+  },
+});

@@ -1,33 +1,28 @@
 import type { SessionBackend, SessionData } from "../../../src/store/backend.ts";
 import { LiveObjectBackend, MapBackend } from "../../support/stores/backends.ts";
 import type { Broken } from "./broken.ts";
-import { DELETES, IDS, KEEPS, latin1, turn, VALUES } from "./broken.ts";
+import { latin1, toNames, turn } from "./broken.ts";
+import { replaced } from "./faulty-store.ts";
 
-export const BROKEN_PAIRS: readonly Broken[] = [
-  {
-    fault: "MicroPie's own backend in memory",
+export const BROKEN_PAIRS: readonly Broken[] = breakPairs({
+  "MicroPie's own backend in memory": {
+    red: `SessionBackend > Data is handed over as a value | KEEPS | DELETES: a timeout of 0 |
+      DELETES: a timeout of 0, for one that was never there`,
     create: (now) => new LiveObjectBackend(now),
-    red: [
-      "SessionBackend > Data is handed over as a value",
-      KEEPS,
-      `${DELETES}: a timeout of 0`,
-      `${DELETES}: a timeout of 0, for one that was never there`,
-    ],
   },
-  pair(
-    "save() keeps the very object that it was given",
-    () => {
+  "save() keeps the very object that it was given": {
+    red: "SessionBackend > Data is handed over as a value: what was saved can be changed | KEEPS",
+    make: () => {
       const objects = new Map<string, SessionData>();
       return {
         load: (id) => structuredClone(objects.get(id)),
         save: (id, data, timeout) => objects.set(id, timeout === 0 ? {} : data),
       };
     },
-    ["SessionBackend > Data is handed over as a value: what was saved can be changed", KEEPS],
-  ),
-  pair(
-    "load() returns the very object that is kept",
-    (good) => {
+  },
+  "load() returns the very object that is kept": {
+    red: "SessionBackend > Data is handed over as a value: what was loaded can be changed",
+    make: (good) => {
       const objects = new Map<string, SessionData>();
       return {
         load: (id) => good.load(id) && objects.get(id),
@@ -37,76 +32,56 @@ export const BROKEN_PAIRS: readonly Broken[] = [
         },
       };
     },
-    ["SessionBackend > Data is handed over as a value: what was loaded can be changed"],
-  ),
-  pair(
-    "load() makes a session where there is none",
-    (good) => ({ load: (id) => good.load(id) ?? { isNew: true } }),
-    [
-      IDS,
-      "SessionBackend.load > `{}`, `null` and `undefined` all mean that there is no such session",
-      KEEPS,
-      DELETES,
-      "LoadSaveStore > it gives every guarantee: every fact of a session is kept",
-      "LoadSaveStore > what is done to one session is done one after the other",
-      "LoadSaveStore > what was destroyed stays destroyed",
-      "LoadSaveStore > forwarding notes are kept, in memory",
-    ],
-  ),
-  pair(
-    "load() takes the data away",
-    (good) => ({
-      load(id) {
-        const data = good.load(id);
-        good.save(id, {}, 0);
-        return data;
-      },
-    }),
-    [
-      "SessionBackend > Data is handed over as a value: what was loaded can be changed",
-      "SessionBackend.load > The session's data",
-    ],
-  ),
-  pair(
-    "a timeout of 0 keeps the session for good",
-    (good) => ({ save: (id, data, timeout) => good.save(id, data, timeout || Infinity) }),
-    [`${DELETES}: a timeout of 0`, `${DELETES}: a timeout of 0, for one that was never there`],
-  ),
-  pair(
-    "empty data is not stored",
-    (good) => ({
-      save(id, data, timeout) {
-        if (Object.keys(data).length > 0) good.save(id, data, timeout);
-      },
-    }),
-    [
-      `${DELETES}: empty data`,
-      "LoadSaveStore > what was destroyed stays destroyed",
-      "LoadSaveStore > forwarding notes are kept, in memory",
-    ],
-  ),
-  pair(
-    "the timeout is not looked at",
-    (good) => ({ save: (id, data, timeout) => good.save(id, data, timeout && Infinity) }),
-    [KEEPS],
-  ),
-  pair(
-    "the timeout is taken for milliseconds",
-    (good) => ({ save: (id, data, timeout) => good.save(id, data, timeout / 1000) }),
-    [KEEPS],
-  ),
-  {
-    fault: "the timeout is taken for milliseconds, on a clock of its own",
+  },
+  "load() makes a session where there is none": {
+    red: `IDS |
+      SessionBackend.load > {}, null and undefined all mean that there is no such session |
+      KEEPS | DELETES |
+      LoadSaveStore > it gives every guarantee: every fact of a session is kept |
+      LoadSaveStore > what is done to one session is done one after the other |
+      LoadSaveStore > what was destroyed stays destroyed |
+      LoadSaveStore > forwarding notes are kept, in memory`,
+    load: (good) => (id) => good.load(id) ?? { isNew: true },
+  },
+  "load() takes the data away": {
+    red: `SessionBackend > Data is handed over as a value: what was loaded can be changed |
+      SessionBackend.load > The session's data`,
+    load: (good) => (id) => {
+      const data = good.load(id);
+      good.save(id, {}, 0);
+      return data;
+    },
+  },
+  "a timeout of 0 keeps the session for good": {
+    red: "DELETES: a timeout of 0 | DELETES: a timeout of 0, for one that was never there",
+    save: (good) => (id, data, timeout) => good.save(id, data, timeout || Infinity),
+  },
+  "empty data is not stored": {
+    red: `DELETES: empty data | LoadSaveStore > what was destroyed stays destroyed |
+      LoadSaveStore > forwarding notes are kept, in memory`,
+    save: (good) => (id, data, timeout) => {
+      if (Object.keys(data).length > 0) good.save(id, data, timeout);
+    },
+  },
+  "the timeout is not looked at": {
+    red: "KEEPS",
+    save: (good) => (id, data, timeout) => good.save(id, data, timeout && Infinity),
+  },
+  "the timeout is taken for milliseconds": {
+    red: "KEEPS",
+    save: (good) => (id, data, timeout) => good.save(id, data, timeout / 1000),
+  },
+  "the timeout is taken for milliseconds, on a clock of its own": {
+    red: "KEEPS",
     create: () =>
-      pairOn(new MapBackend(), (good) => ({
-        save: (id, data, timeout) => good.save(id, data, timeout / 1000),
-      })),
-    red: [KEEPS],
+      breakPair(new MapBackend(), {
+        save: (good) => (id, data, timeout) => good.save(id, data, timeout / 1000),
+      }),
     isBrief: true,
   },
-  pair(
-    "the first timeout holds for good",
-    (good) => {
+  "the first timeout holds for good": {
+    red: "KEEPS",
+    make: (good) => {
       const timeouts = new Map<string, number>();
       return {
         save(id, data, timeout) {
@@ -116,88 +91,78 @@ export const BROKEN_PAIRS: readonly Broken[] = [
         },
       };
     },
-    [KEEPS],
-  ),
-  pair(
-    "save() merges",
-    (good) => ({
-      save: (id, data, timeout) =>
-        good.save(id, Object.keys(data).length === 0 ? {} : { ...good.load(id), ...data }, timeout),
-    }),
-    ["SessionBackend.save > in place of what was kept before"],
-  ),
-  pair(
-    "save() stores only the first time",
-    (good) => ({
-      save(id, data, timeout) {
-        if (timeout === 0 || Object.keys(data).length === 0 || good.load(id) === undefined)
-          good.save(id, data, timeout);
-      },
-    }),
-    [
-      KEEPS,
-      "SessionBackend.save > in place of what was kept before",
-      "LoadSaveStore > what is done to one session is done one after the other",
-    ],
-  ),
-  texts("texts are cut off after 4 KiB", (text) => (text.length > 4096 ? "{}" : text), [
-    `${VALUES}: 32 KiB, the most that is stored by default`,
-  ]),
-  texts("texts are stored as Latin-1", latin1, [
-    `${VALUES}: texts`,
-    `${VALUES}: keys of any characters`,
-    `${VALUES}: 32 KiB, the most that is stored by default`,
-  ]),
-  texts("characters that do not print are left out", (text) => text.replaceAll(/\\u00../g, ""), [
-    `${VALUES}: texts`,
-    `${VALUES}: keys of any characters`,
-  ]),
-  texts("`null` is left out", (text) => without(text, (value) => value === null), [
-    `${VALUES}: \`null\`, \`true\` and \`false\``,
-    `${VALUES}: the key \`$\`, in which the session's own facts travel`,
-  ]),
-  texts("what is empty is left out", (text) => without(text, isEmpty), [
-    `${VALUES}: lists and dictionaries in each other, empty ones too`,
-  ]),
-  texts("numbers have seven digits", (text) => changed(text, rounded), [
-    `${VALUES}: numbers`,
-    "LoadSaveStore > it gives every guarantee: every fact of a session is kept",
-  ]),
-  keys("`__proto__` is a prototype", (target, key, value) => Reflect.set(target, key, value), [
-    `${VALUES}: keys that every object has`,
-  ]),
-  keys(
-    "a dot in a key is a way into the data",
-    (target, key, value) => {
+  },
+  "save() merges": {
+    red: "IN_PLACE",
+    save: (good) => (id, data, timeout) =>
+      good.save(id, Object.keys(data).length === 0 ? {} : { ...good.load(id), ...data }, timeout),
+  },
+  "save() stores only the first time": {
+    red: `KEEPS | IN_PLACE |
+      LoadSaveStore > what is done to one session is done one after the other`,
+    save: (good) => (id, data, timeout) => {
+      if (timeout === 0 || Object.keys(data).length === 0 || good.load(id) === undefined)
+        good.save(id, data, timeout);
+    },
+  },
+  "texts are cut off after 4 KiB": {
+    red: "VALUES: 32 KiB, the most that is stored by default",
+    texts: (text) => (text.length > 4096 ? "{}" : text),
+  },
+  "texts are stored as Latin-1": {
+    red: `VALUES: texts | VALUES: keys of any characters |
+      VALUES: 32 KiB, the most that is stored by default`,
+    texts: latin1,
+  },
+  "characters that do not print are left out": {
+    red: "VALUES: texts | VALUES: keys of any characters",
+    texts: (text) => text.replaceAll(/\\u00../g, ""),
+  },
+  "`null` is left out": {
+    red: `VALUES: null, true and false |
+      VALUES: the key $, in which the session's own facts travel`,
+    texts: (text) => without(text, (value) => value === null),
+  },
+  "what is empty is left out": {
+    red: "VALUES: lists and dictionaries in each other, empty ones too",
+    texts: (text) => without(text, isEmpty),
+  },
+  "numbers have seven digits": {
+    red: `VALUES: numbers |
+      LoadSaveStore > it gives every guarantee: every fact of a session is kept`,
+    texts: (text) => changed(text, rounded),
+  },
+  "`__proto__` is a prototype": {
+    red: "VALUES: keys that every object has",
+    keys: (target, key, value) => Reflect.set(target, key, value),
+  },
+  "a dot in a key is a way into the data": {
+    red: "VALUES: keys of any characters | VALUES: keys that every object has",
+    keys: (target, key, value) => {
       const [first = "", ...rest] = key.split(".");
       target[first] = rest.length > 0 ? { [rest.join(".")]: value } : value;
     },
-    [`${VALUES}: keys of any characters`, `${VALUES}: keys that every object has`],
-  ),
-  keys(
-    "keys that begin with `$` are refused",
-    (target, key, value) => {
+  },
+  "keys that begin with `$` are refused": {
+    red: `VALUES: the key $, in which the session's own facts travel |
+      LoadSaveStore > it gives every guarantee: every fact of a session is kept |
+      LoadSaveStore > what is done to one session is done one after the other |
+      LoadSaveStore > forwarding notes are kept, in memory`,
+    keys: (target, key, value) => {
       if (!key.startsWith("$"))
         Object.defineProperty(target, key, { value, enumerable: true, writable: true });
     },
-    [
-      `${VALUES}: the key \`$\`, in which the session's own facts travel`,
-      "LoadSaveStore > it gives every guarantee: every fact of a session is kept",
-      "LoadSaveStore > what is done to one session is done one after the other",
-      "LoadSaveStore > forwarding notes are kept, in memory",
-    ],
-  ),
-  pair(
-    "ids that differ in their case are one",
-    (good) => ({
+  },
+  "ids that differ in their case are one": {
+    red: "IDS",
+    make: (good) => ({
       load: (id) => good.load(id.toLowerCase()),
       save: (id, data, timeout) => good.save(id.toLowerCase(), data, timeout),
     }),
-    [IDS],
-  ),
-  pair(
-    "sessions that are saved at once are mixed up",
-    (good) => {
+  },
+  "sessions that are saved at once are mixed up": {
+    red: "SessionBackend > safe inside one process: many sessions at once are kept apart",
+    make: (good) => {
       let current = "";
       return {
         async save(id, data, timeout) {
@@ -207,73 +172,63 @@ export const BROKEN_PAIRS: readonly Broken[] = [
         },
       };
     },
-    ["SessionBackend > safe inside one process: many sessions at once are kept apart"],
-  ),
-  pair(
-    "all sessions are one",
-    (good) => ({
+  },
+  "all sessions are one": {
+    red: `IDS | SessionBackend > safe inside one process: many sessions at once are kept apart |
+      SessionBackend.load > The session's data | DELETES |
+      LoadSaveStore > forwarding notes are kept, in memory`,
+    make: (good) => ({
       load: () => good.load("all"),
       save: (_, data, timeout) => good.save("all", data, timeout),
     }),
-    [
-      IDS,
-      "SessionBackend > safe inside one process: many sessions at once are kept apart",
-      "SessionBackend.load > The session's data",
-      DELETES,
-      "LoadSaveStore > forwarding notes are kept, in memory",
-    ],
-  ),
-];
+  },
+});
 
-/** A good backend of two methods with others in their place. */
-function pair(
-  fault: string,
-  make: (good: MapBackend) => Partial<SessionBackend>,
-  red: readonly string[],
-): Broken {
-  return { fault, create: (now) => pairOn(new MapBackend(now), make), red };
+/** One fault: single methods, what `make` returns for several, or one of the usual kinds. */
+interface PairFault {
+  /** The tests that fail, for `toNames`. */
+  readonly red: string;
+  readonly isBrief?: true;
+  /** Makes the whole backend. */
+  readonly create?: (now: () => number) => SessionBackend;
+  readonly make?: (good: MapBackend) => Partial<SessionBackend>;
+  readonly load?: (good: MapBackend) => SessionBackend["load"];
+  readonly save?: (good: MapBackend) => SessionBackend["save"];
+  /** Changes the JSON text on its way in. */
+  readonly texts?: (text: string) => string;
+  /** Copies data key by key, in a way of its own. */
+  readonly keys?: (target: SessionData, key: string, value: unknown) => void;
 }
 
-function pairOn(
+/** Good backends of two methods, each with one fault, by what is wrong. */
+function breakPairs(faults: Readonly<Record<string, PairFault>>): Broken[] {
+  return Object.entries(faults).map(([fault, { red, isBrief = false, create, ...how }]) => ({
+    fault,
+    red: toNames(red),
+    isBrief,
+    create: create ?? ((now) => breakPair(new MapBackend(now), how)),
+  }));
+}
+
+function breakPair(
   good: MapBackend,
-  make: (good: MapBackend) => Partial<SessionBackend>,
+  { make, texts, keys, ...methods }: Omit<PairFault, "red">,
 ): SessionBackend {
   return {
-    load: (id) => good.load(id),
-    save: (id, data, timeout) => good.save(id, data, timeout),
-    ...make(good),
+    load(id) {
+      const data = good.load(id);
+      if (keys === undefined) return data;
+      const copy: SessionData = {};
+      for (const [key, value] of Object.entries(data ?? {})) keys(copy, key, value);
+      return copy;
+    },
+    save(id, data, timeout) {
+      const text = JSON.stringify(data);
+      good.save(id, JSON.parse(texts?.(text) ?? text) as SessionData, timeout);
+    },
+    ...replaced(good, methods),
+    ...make?.(good),
   };
-}
-
-/** One that changes the JSON text on its way in. */
-function texts(fault: string, change: (text: string) => string, red: readonly string[]): Broken {
-  return pair(
-    fault,
-    (good) => ({
-      save: (id, data, timeout) =>
-        good.save(id, JSON.parse(change(JSON.stringify(data))) as SessionData, timeout),
-    }),
-    red,
-  );
-}
-
-/** One that copies data key by key, in a way of its own. */
-function keys(
-  fault: string,
-  put: (target: SessionData, key: string, value: unknown) => void,
-  red: readonly string[],
-): Broken {
-  return pair(
-    fault,
-    (good) => ({
-      load(id) {
-        const copy: SessionData = {};
-        for (const [key, value] of Object.entries(good.load(id) ?? {})) put(copy, key, value);
-        return copy;
-      },
-    }),
-    red,
-  );
 }
 
 function without(text: string, isLeftOut: (value: unknown) => boolean): string {

@@ -31,7 +31,11 @@ class Site extends App {
     this.#make = make;
   }
 
-  plain(..._segments: string[]) {
+  plain() {
+    return this.#make();
+  }
+
+  deep(_segment: string) {
     return this.#make();
   }
 
@@ -45,7 +49,7 @@ class Site extends App {
   }
 }
 
-describe("responseOf", () => {
+describe("toResponse", () => {
   test.each<[string, () => unknown, number, string | null, string]>([
     ["a text", () => "Grüße", 200, TEXT, "Grüße"],
     ["a text that looks like HTML", () => "<script>", 200, TEXT, "<script>"],
@@ -107,20 +111,11 @@ describe("responseOf", () => {
 
   test.each<[string, () => unknown]>([
     ["an iterator", () => [1].values()],
-    [
-      "an iterator",
-      function* () {
-        yield 1;
-      },
-    ],
-    [
-      "an iterator",
-      async function* () {
-        yield 1;
-      },
-    ],
-    ["an iterator", () => new Map([["a", 1]])],
-    ["an iterator", () => new Set([1])],
+    ["Object.fromEntries(map)", () => new Map([["a", 1]])],
+    ["[...set]", () => new Set([1])],
+    ['"tags" is a Set', () => ({ tags: new Set() })],
+    ['"late" is a promise', () => ({ late: Promise.resolve() })],
+    ["status(code, body, headers)", () => [404, "Not here"]],
     ["an iterator", () => new Uint16Array(1)],
     ["a function", () => () => "a"],
     ["a symbol", () => Symbol("a")],
@@ -149,7 +144,7 @@ function fail(error: unknown): () => never {
   };
 }
 
-describe("errorResponse", () => {
+describe("the response to an error", () => {
   test("sends an HttpError's status, message and headers, and logs nothing", async () => {
     using error = quiet("error");
     const make = fail(
@@ -185,10 +180,10 @@ describe("errorResponse", () => {
   });
 
   test.each([
-    ["what looks like a format", "/plain/%c3%a9/%da%80", "/plain/%c3%a9/%da%80"],
-    ["a control character", "/plain/\x7f", "/plain/\\u{7f}"],
-    ["an eight-bit escape sequence", "/plain/\u009b31m", "/plain/\\u{9b}31m"],
-    ["what reverses a line", "/plain/\u202e", "/plain/\\u{202e}"],
+    ["what looks like a format", "/deep/%c3%a9%da%80", "/deep/%c3%a9%da%80"],
+    ["a control character", "/deep/\x7f", "/deep/\\u{7f}"],
+    ["an eight-bit escape sequence", "/deep/\u009b31m", "/deep/\\u{9b}31m"],
+    ["what reverses a line", "/deep/\u202e", "/deep/\\u{202e}"],
   ])("N2: logs why a page failed whose path has %s", async (_, path, logged) => {
     using error = quiet("error");
     using _info = quiet("info");
@@ -201,6 +196,14 @@ describe("errorResponse", () => {
     expect(format(...(error.mock.lastCall ?? []))).toStartWith(
       `GET ${logged} failed: Error: the cause\n`,
     );
+  });
+
+  test("N2: logs why a page failed whose error has a control character", async () => {
+    using error = quiet("error");
+    await new TestClient(new Site(fail(new Error("\u001b[2J")))).send("/deep/x");
+    const logged = format(...(error.mock.lastCall ?? []));
+    expect(logged).toContain("error: \\u{1b}[2J\n");
+    expect(logged).not.toContain("\u001b");
   });
 
   test.each([

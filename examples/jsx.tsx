@@ -1,0 +1,76 @@
+// Pages in JSX: components are functions, and the list is kept in the visitor's session.
+// Run it: bun examples/jsx.tsx
+/** @jsxImportSource bunpie */
+
+import { App } from "bunpie";
+import type { Children } from "bunpie/jsx-runtime";
+
+interface Todo {
+  title: string;
+  done: boolean;
+}
+
+function Page({ title, children }: { title: string; children?: Children }) {
+  return (
+    <html lang="en" style="color-scheme: light dark; font: 1.1rem/1.5 system-ui">
+      <meta name="viewport" content="width=device-width" />
+      <title>{title}</title>
+      <main style="max-width: 40rem; margin: auto; padding: 0 1rem">
+        <h1>{title}</h1>
+        {children}
+      </main>
+    </html>
+  );
+}
+
+function Item({ todo, index }: { todo: Todo; index: number }) {
+  return (
+    <li>
+      <form method="post" action={`/toggle/${index}`}>
+        {todo.done ? <s>{todo.title}</s> : todo.title}{" "}
+        <button aria-label={`${todo.done ? "Reopen" : "Finish"} ${todo.title}`}>
+          {todo.done ? "↺" : "✓"}
+        </button>
+      </form>
+    </li>
+  );
+}
+
+class Todos extends App<{ todos: Todo[] }> {
+  index = {
+    GET: () => {
+      const { todos = [] } = this.request.session;
+      return (
+        <Page title="To do">
+          <ul>
+            {todos.map((todo, index) => (
+              <Item todo={todo} index={index} />
+            ))}
+          </ul>
+          <form method="post">
+            <label>
+              New <input name="title" maxlength={80} required />
+            </label>{" "}
+            <button>Add</button>
+          </form>
+        </Page>
+      );
+    },
+    POST: async () => {
+      const title = (await this.request.form()).get("title") ?? "";
+      const { session } = this.request;
+      session.todos = [...(session.todos ?? []), { title, done: false }];
+      return this.redirect("/", 303);
+    },
+  };
+
+  toggle = {
+    POST: (index: string) => {
+      const todo = this.request.session.todos?.[Number(index)];
+      if (todo !== undefined) todo.done = !todo.done;
+      return this.redirect("/", 303);
+    },
+  };
+}
+
+export default new Todos();

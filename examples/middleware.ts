@@ -1,0 +1,59 @@
+// Middleware: a log line for each request, its time in a header, and a transaction around each write.
+// Run it: bun examples/middleware.ts
+
+import { Database } from "bun:sqlite";
+
+import { App, HttpError } from "bunpie";
+
+class Bank extends App {
+  readonly #db = this.own(new Database(":memory:"));
+
+  constructor() {
+    super();
+    this.#db.run("CREATE TABLE accounts (name TEXT PRIMARY KEY, cents INTEGER CHECK (cents >= 0))");
+    this.#db.run("INSERT INTO accounts VALUES ('ann', 1000), ('ben', 0)");
+
+    // The first is the outermost. Where the page throws, so does `next()`.
+    this.use(async ({ method, page, path }, next) => {
+      const start = performance.now();
+      let code = 500;
+      try {
+        const response = await next();
+        code = response.status;
+        return response;
+      } catch (error) {
+        if (error instanceof HttpError) code = error.status;
+        throw error;
+      } finally {
+        const time = (performance.now() - start).toFixed(1);
+        this.response.headers.set("server-timing", `app;dur=${time}`);
+        console.info(method, page ?? path, code, `${time} ms`);
+      }
+    });
+
+    // `transfer` is synchronous, and so is `next()`: no other request comes between. What it throws
+    // passes through here, and undoes the transaction.
+    this.use((request, next) =>
+      request.method === "POST" ? this.#db.transaction(() => next())() : next(),
+    );
+  }
+
+  index() {
+    return this.#db.query("SELECT name, cents FROM accounts").all();
+  }
+
+  transfer = {
+    POST: (from: string, to: string, cents: string) => {
+      if (!/^[1-9]\d{0,8}$/.test(cents)) throw new HttpError(422, "Transfer a number of cents.");
+      const add = this.#db.query("UPDATE accounts SET cents = cents + ? WHERE name = ?");
+      if (add.run(Number(cents), to).changes === 0) throw new HttpError(404, `No account "${to}".`);
+      try {
+        add.run(-Number(cents), from);
+      } catch (cause) {
+        throw new HttpError(409, `${from} has too little money.`, { cause });
+      }
+    },
+  };
+}
+
+export default new Bank();

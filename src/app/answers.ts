@@ -1,0 +1,104 @@
+import { addPrivacy, keepUnshared } from "../http/headers.ts";
+import { Html } from "./html.ts";
+import { toJsonText } from "./json-text.ts";
+import { isGenerator, toTextStream } from "./stream.ts";
+
+/**
+ * How one kind of value is sent. Its headers are made once: a response made from ready `Headers`
+ * takes 0.2 µs, one made from a record of names and values 0.6.
+ */
+class Kind {
+  readonly #shared: ResponseInit;
+  readonly #private: ResponseInit;
+
+  constructor(type?: string) {
+    const headers = new Headers(type === undefined ? {} : { "content-type": type });
+    headers.set("x-content-type-options", "nosniff");
+    this.#shared = { headers };
+    this.#private = { headers: addPrivacy(new Headers(headers)) };
+  }
+
+  init(isPrivate: boolean): ResponseInit {
+    return isPrivate ? this.#private : this.#shared;
+  }
+}
+
+// Bun would give a string this type by itself, but only when it sends it: whoever handles the response
+// before then, such as a framework that the app is mounted in, would find none.
+const TEXT = new Kind("text/plain;charset=utf-8");
+const HTML = new Kind("text/html;charset=utf-8");
+const JSON_TEXT = new Kind("application/json;charset=utf-8");
+const BYTES = new Kind("application/octet-stream");
+const UNTYPED = new Kind();
+
+/**
+ * Turns what a page returned into a response: a string into plain text, `` html`…` `` into HTML, `null`
+ * and `undefined` into 204, bytes, blobs and streams into a body, a generator into streamed text, everything
+ * else into JSON. A `Response` stays as it is. `isPrivate` says that the page accessed the session: caches must keep the response
+ * apart, and shared caches must not keep it at all.
+ *
+ * @throws TypeError for what cannot be sent, with the remedy; an `Error` that was returned.
+ */
+export function toResponse(value: unknown, isPrivate: boolean): Response {
+  if (typeof value === "string") return new Response(value, TEXT.init(isPrivate));
+  if (value instanceof Html) return new Response(value.toString(), HTML.init(isPrivate));
+  if (value instanceof Response) return value;
+  if (value === null || value === undefined) {
+    return new Response(null, { ...UNTYPED.init(isPrivate), status: 204 });
+  }
+  if (value instanceof Blob || value instanceof ReadableStream) {
+    return new Response(value, UNTYPED.init(isPrivate));
+  }
+  if (value instanceof ArrayBuffer || value instanceof Uint8Array) {
+    return new Response(value, BYTES.init(isPrivate));
+  }
+  if (value instanceof Error) throw value;
+  if (typeof value === "object" && isGenerator(value)) {
+    return keepUnshared(new Response(toTextStream(value), TEXT.init(isPrivate)));
+  }
+  return new Response(toJsonText(value), JSON_TEXT.init(isPrivate));
+}
+
+/**
+ * A response with a status, from whatever a page may return. Returned or thrown alike: it is an answer,
+ * and below 500 the session is stored.
+ *
+ * ```ts
+ * return status(201, todo, { location: this.link(this.todo, todo.id) });
+ * throw status(418, "I'm a teapot");
+ * ```
+ *
+ * @throws RangeError for a status that a response cannot have: below 200, or above 599.
+ * @throws TypeError for a value that cannot be sent, and for a body with 204, 205 or 304.
+ */
+export function status(
+  code: number,
+  value?: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  if (!Number.isInteger(code) || code < 200 || code > 599) {
+    throw new RangeError(`A response has a status from 200 to 599, not ${code}.`);
+  }
+  const made = toResponse(value, false);
+  const { body } = made;
+  const answer = new Response(body, { status: code, headers: made.headers });
+  if (body !== null) keepUnshared(answer);
+  for (const [name, text] of Object.entries(headers)) answer.headers.set(name, text);
+  return answer;
+}
+
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+
+/**
+ * A response that sends the browser elsewhere. Returned or thrown alike. Whatever is not ASCII in the
+ * location is percent-encoded.
+ *
+ * @throws RangeError if the status is none of 301, 302, 303, 307 and 308.
+ */
+export function redirect(location: string, code = 302): Response {
+  if (!REDIRECTS.has(code)) {
+    throw new RangeError(`A redirect has the status 301, 302, 303, 307 or 308, not ${code}.`);
+  }
+  const encoded = location.toWellFormed().replace(/[^\x21-\x7e]+/g, encodeURIComponent);
+  return new Response(null, { status: code, headers: { location: encoded } });
+}

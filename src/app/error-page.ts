@@ -1,0 +1,95 @@
+import type { MaybePromise } from "../store/maybe-promise.ts";
+import { isDevelopment } from "./development.ts";
+import type { HttpError } from "./errors.ts";
+import type { Html } from "./html.ts";
+import { html } from "./html.ts";
+import { toPath } from "./request.ts";
+import type { Visit } from "./visit.ts";
+
+/** A form that an error can be shown in. */
+type Form = "text" | "html" | "problem";
+
+/**
+ * What is shown of an error unless an app says otherwise: a page to a browser, `application/problem+json`
+ * (RFC 9457) to whoever accepts JSON, and else text. In development, browsers see what a bug was, and which pages
+ * are near a path that leads nowhere.
+ */
+export function showError(error: HttpError, visit: Visit): MaybePromise<string | Html | Response> {
+  switch (toForm(visit.raw.headers.get("accept") ?? "")) {
+    case "html":
+      return isDevelopment() ? showInDevelopment(error, visit) : toPage(error);
+    case "problem":
+      return toProblem(error);
+    case "text":
+      return error.message;
+  }
+}
+
+function showInDevelopment(error: HttpError, visit: Visit): MaybePromise<Html | Response> {
+  const isBug = error.status === 500 && "cause" in error;
+  const isUnknown = error.status === 404 && visit.match?.page === null;
+  return isBug || isUnknown ? explain(error, visit) : toPage(error);
+}
+
+/** Takes packages that are optional, and that a bundle does not have: without them, the page is the one of production. */
+async function explain(error: HttpError, visit: Visit): Promise<Html | Response> {
+  try {
+    const { findNear, showBug } = await import("./dev-page.ts");
+    if (error.status === 500) return await showBug(error, visit);
+    return toPage(error, await findNear(toPath(visit.raw.url), visit.site.table.patterns()));
+  } catch {
+    return toPage(error);
+  }
+}
+
+function toForm(accept: string): Form {
+  const wanted = accept.toLowerCase();
+  if (wanted.includes("text/html")) return "html";
+  return /\bapplication\/(?:problem\+)?json\b/.test(wanted) ? "problem" : "text";
+}
+
+function toProblem(error: HttpError): Response {
+  const problem = { title: error.message, status: error.status, ...error.details };
+  return new Response(JSON.stringify(problem), {
+    status: error.status,
+    headers: { ...error.headers, "content-type": "application/problem+json" },
+  });
+}
+
+function toPage(error: HttpError, near: readonly string[] = []): Html {
+  const list = near.map((pattern) => html`<li><code>${pattern}</code></li>`);
+  return html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width" />
+        <title>${error.message}</title>
+        <style>
+          :root {
+            color-scheme: light dark;
+            font:
+              1.1em/1.5 system-ui,
+              sans-serif;
+          }
+          body {
+            max-width: 36rem;
+            margin: 15vh auto 0;
+            padding: 0 1rem;
+          }
+        </style>
+      </head>
+      <body>
+        <main>
+          <h1>${error.message}</h1>
+          <p>Error ${error.status}</p>
+          ${
+            near.length > 0 &&
+            html`<p>These pages are near:</p>
+              <ul>
+                ${list}
+              </ul>`
+          }
+        </main>
+      </body>
+    </html>`;
+}

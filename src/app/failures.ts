@@ -1,0 +1,67 @@
+import { CrossOriginError } from "../http/errors.ts";
+import { SessionStoreError } from "../store/errors.ts";
+import type { MaybePromise } from "../store/maybe-promise.ts";
+import { isPromise } from "../store/maybe-promise.ts";
+import { toResponse } from "./answers.ts";
+import { HttpError } from "./errors.ts";
+import type { Visit } from "./visit.ts";
+
+/**
+ * The response to an error: what the app's `onError` shows. What the visitor is not told goes to
+ * `onReport`. Never throws or rejects: an `onError` that fails is logged too, and the
+ * response to that is plain.
+ */
+export function showFailure(visit: Visit, error: unknown): MaybePromise<Response> {
+  const shown = toHttpError(error);
+  try {
+    if (isBug(error)) visit.branch.onReport(error, visit.raw);
+    const value = visit.branch.onError(shown);
+    return isPromise(value) ? showLater(shown, value) : toErrorResponse(shown, value);
+  } catch (second) {
+    return giveUp(second);
+  }
+}
+
+async function showLater(shown: HttpError, value: Promise<unknown>): Promise<Response> {
+  try {
+    return toErrorResponse(shown, await value);
+  } catch (second) {
+    return giveUp(second);
+  }
+}
+
+function giveUp(error: unknown): Response {
+  console.error("An app's onError or onReport failed:", error);
+  const plain = new HttpError(500, BUG);
+  return toErrorResponse(plain, plain.message);
+}
+
+/** A `Response` that `onError` made is the response; any other value gets the error's status and headers. */
+function toErrorResponse(error: HttpError, value: unknown): Response {
+  if (value instanceof Response) return value;
+  const made = toResponse(value, false);
+  const response = new Response(made.body, { status: error.status, headers: made.headers });
+  for (const [name, text] of Object.entries(error.headers)) response.headers.set(name, text);
+  return response;
+}
+
+const BUG = "Something went wrong on this server.";
+
+/** Whether an error says more than the visitor is told: a developer has to hear of it. */
+function isBug(error: unknown): boolean {
+  return !(error instanceof HttpError || error instanceof CrossOriginError);
+}
+
+/** An error as the visitor may see it. What was thrown is its `cause`. */
+function toHttpError(error: unknown): HttpError {
+  if (error instanceof HttpError) return error;
+  if (error instanceof CrossOriginError) {
+    return new HttpError(error.status, error.message, { cause: error });
+  }
+  if (error instanceof SessionStoreError) {
+    // Visitors without a cookie are served meanwhile.
+    const headers = { vary: "Cookie" };
+    return new HttpError(error.status, error.visible, { cause: error, headers });
+  }
+  return new HttpError(500, BUG, { cause: error });
+}

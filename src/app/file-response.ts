@@ -1,0 +1,103 @@
+import { keepUnshared } from "../http/headers.ts";
+import type { MaybePromise } from "../store/maybe-promise.ts";
+
+/** A file on the disk, as far as its response needs it. */
+export interface FoundFile {
+  readonly path: string;
+  /** In bytes. */
+  readonly size: number;
+  /** When it was changed, in milliseconds. */
+  readonly mtimeMs: number;
+}
+
+/**
+ * The response to GET or HEAD for a file: 200; 206 or 416 for one range of bytes; 304 or 412 for a condition
+ * (RFC 9110, 13 and 14). Several ranges, and one that cannot be read, get the whole file.
+ */
+export function respondWithFile(
+  request: Request,
+  file: FoundFile,
+  cacheControl: string,
+): MaybePromise<Response> {
+  const { path, size, mtimeMs } = file;
+  const lastModified = new Date(mtimeMs).toUTCString();
+  // Weak: within one tick of the file system's clock, bytes can change unnoticed.
+  const etag = `W/"${size.toString(16)}-${Math.trunc(mtimeMs).toString(16)}"`;
+  const headers = new Headers({
+    "accept-ranges": "bytes",
+    "cache-control": cacheControl,
+    etag,
+    "last-modified": lastModified,
+  });
+  const status = checkConditions(request.headers, etag, lastModified);
+  if (status !== undefined) return new Response(null, { status, headers });
+  const content = Bun.file(path);
+  headers.set("content-type", content.type);
+  headers.set("content-length", String(size));
+  if (request.method === "HEAD") return new Response(null, { headers });
+  const asked = request.headers.get("range");
+  // A weak tag never matches here: only the date does.
+  const condition = request.headers.get("if-range");
+  if (asked === null || (condition !== null && condition !== lastModified))
+    return keepUnshared(new Response(content, { headers }));
+  return respondWithPart(content, headers, asked);
+}
+
+async function respondWithPart(
+  content: Bun.BunFile,
+  headers: Headers,
+  asked: string,
+): Promise<Response> {
+  // Loaded with the first range.
+  const { parse } = await import("range-parser");
+  const size = Number(headers.get("content-length"));
+  const { type, code, ranges } = parse(size, asked);
+  const [range, another] = ranges;
+  if (type !== "bytes" || (code & INVALID) !== 0 || another !== undefined)
+    return keepUnshared(new Response(content, { headers }));
+  if (range === undefined) {
+    headers.set("content-length", "0");
+    headers.set("content-range", `bytes */${size}`);
+    return new Response(null, { status: 416, headers });
+  }
+  const { start, end } = range;
+  headers.set("content-length", String(end - start + 1));
+  headers.set("content-range", `bytes ${start}-${end}/${size}`);
+  return keepUnshared(new Response(content.slice(start, end + 1), { status: 206, headers }));
+}
+
+/** A bit of `code`: some range of the header cannot be read. */
+const INVALID = 1;
+
+/** The status of the response if a condition of the request decides it, in the order of RFC 9110, 13.2.2. */
+function checkConditions(
+  headers: Headers,
+  etag: string,
+  lastModified: string,
+): 304 | 412 | undefined {
+  const match = headers.get("if-match");
+  const unmodifiedSince = headers.get("if-unmodified-since");
+  if (match !== null) {
+    // A weak tag never matches here.
+    if (match.trim() !== "*") return 412;
+  } else if (unmodifiedSince !== null && isLater(lastModified, unmodifiedSince)) return 412;
+
+  const noneMatch = headers.get("if-none-match");
+  if (noneMatch !== null) return namesTag(noneMatch, etag) ? 304 : undefined;
+  const modifiedSince = headers.get("if-modified-since");
+  if (modifiedSince === null) return undefined;
+  return isLater(lastModified, modifiedSince) !== false ? undefined : 304;
+}
+
+/** Whether a date is later than another; `undefined` if that one is no date. */
+function isLater(one: string, other: string): boolean | undefined {
+  const limit = Date.parse(other);
+  return Number.isNaN(limit) ? undefined : Date.parse(one) > limit;
+}
+
+/** Whether `If-None-Match` names the tag, or any: weak or strong is the same here. */
+function namesTag(noneMatch: string, etag: string): boolean {
+  const opaque = etag.slice(2);
+  const tags = noneMatch.split(",").map((tag) => tag.trim());
+  return tags.some((tag) => tag === "*" || tag === opaque || tag === etag);
+}

@@ -1,0 +1,32 @@
+/** File systems allow 255 bytes. */
+const MAX_BYTES = 200;
+
+/** The longest ending that is kept when a name is shortened. */
+const MAX_EXTENSION_BYTES = 20;
+
+/** What Windows takes for a device, whatever the ending. */
+const DEVICE = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/i;
+
+/**
+ * A file name from outside, made safe to append to a folder's path: without folders, control and
+ * invisible characters, leading dots and what Windows forbids, at most 200 bytes, never empty.
+ */
+export function toSafeFilename(filename: string): string {
+  const base = filename.slice(Math.max(filename.lastIndexOf("/"), filename.lastIndexOf("\\")) + 1);
+  const plain = base
+    .toWellFormed()
+    .replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}<>:"|?*]/gu, "")
+    .replaceAll(/^[.\s]+|[.\s]+$/g, "");
+  if (plain === "") return "file";
+  return shorten(DEVICE.test(plain) ? `_${plain}` : plain).replace(/[.\s]+$/, "");
+}
+
+function shorten(name: string): string {
+  const bytes = Buffer.from(name);
+  if (bytes.byteLength <= MAX_BYTES) return name;
+  const extension = name.slice(name.lastIndexOf("."));
+  const length = Buffer.byteLength(extension);
+  const [end, kept] = length > MAX_EXTENSION_BYTES ? ["", 0] : [extension, length];
+  // In streaming mode the decoder leaves out a character that was cut.
+  return new TextDecoder().decode(bytes.subarray(0, MAX_BYTES - kept), { stream: true }) + end;
+}

@@ -1,0 +1,69 @@
+/**
+ * A page's value as JSON. `what` begins the message of an error.
+ *
+ * @throws TypeError for what JSON would lose or refuse, with the remedy.
+ */
+export function toJsonText(value: unknown, what = "A page returned"): string {
+  const fault = findFault(value);
+  if (fault !== undefined) throw new TypeError(`${what} ${fault}`);
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value) as string | undefined;
+  } catch (cause) {
+    throw new TypeError(`${what} what JSON cannot hold: ${messageOf(cause)}`, { cause });
+  }
+  if (text !== undefined) return text;
+  throw new TypeError(
+    `${what} a ${typeof value}, which cannot be sent. Return text, html\`…\`, a Response or what JSON can hold.`,
+  );
+}
+
+/** What is wrong with a value, in words that end in the remedy. Looks one level deep. */
+function findFault(value: unknown): string | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  if (Array.isArray(value)) return isStatusTuple(value) ? STATUS_TUPLE : undefined;
+  const own = findLoss(value);
+  if (own !== undefined) return own;
+  for (const key in value) {
+    const inner: unknown = (value as Record<string, unknown>)[key];
+    if (typeof inner !== "object" || inner === null) continue;
+    const fault = findLoss(inner);
+    if (fault !== undefined) return `an object whose "${key}" is ${fault}`;
+  }
+  return undefined;
+}
+
+const STATUS_TUPLE =
+  "a list that begins with a status. Return status(code, body, headers) for a response with a status.";
+
+/** `[404, "Not here"]`: how other frameworks spell a response with a status. */
+function isStatusTuple(list: readonly unknown[]): boolean {
+  const [first, second] = list;
+  const isStatus = typeof first === "number" && Number.isInteger(first);
+  return (
+    isStatus &&
+    first >= 200 &&
+    first <= 599 &&
+    list.length > 1 &&
+    list.length < 4 &&
+    typeof second !== "number"
+  );
+}
+
+/** What JSON would turn into `{}` without a word. */
+function findLoss(value: object): string | undefined {
+  if (Array.isArray(value)) return undefined;
+  if (value instanceof Map) return "a Map, which JSON would lose. Return Object.fromEntries(map).";
+  if (value instanceof Set) return "a Set, which JSON would lose. Return [...set].";
+  if ("then" in value && typeof value.then === "function") {
+    return "a promise, which JSON would lose. Await it first.";
+  }
+  if (Symbol.iterator in value || Symbol.asyncIterator in value) {
+    return "an iterator, which JSON would lose. Collect it first: [...values].";
+  }
+  return undefined;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,53 @@
+import type { Segments } from "./patterns.ts";
+import { fillPattern, parsePattern } from "./patterns.ts";
+import type { Verb } from "./routes.ts";
+import { Routes } from "./routes.ts";
+import type { RouteTable } from "./table.ts";
+
+/** A value for each of a page's segments; numbers are written out. */
+export type LinkValues<Arguments extends readonly unknown[]> = {
+  [Index in keyof Arguments]: Arguments[Index] | number;
+};
+
+/** What a link can lead to by itself: a method, or a field of functions by verb. */
+export type LinkTarget<Arguments extends readonly unknown[]> =
+  | ((...segments: Arguments) => unknown)
+  | { [Each in Verb]: { readonly [Name in Each]: (...segments: Arguments) => unknown } }[Verb];
+
+/** What a link's arguments behind its target are, for the methods of `App`. */
+export type RouteLink<Pattern extends string> = [
+  pattern: Pattern,
+  ...values: LinkValues<Segments<Pattern>>,
+];
+
+/**
+ * The path of a page, with values for its segments.
+ *
+ * @throws TypeError for what is no page of these apps, and for values that its segments cannot take.
+ */
+export function toLink(
+  table: RouteTable,
+  app: object,
+  target: unknown,
+  values: readonly unknown[],
+): string {
+  const patterns = table.patternsOf(app, target);
+  if (patterns.length === 0) {
+    throw new TypeError(
+      'this.link() got something that is no page. Pass a page\'s method or field: this.link(this.greet, "Ann").',
+    );
+  }
+  if (target instanceof Routes) {
+    const [relative, ...rest] = values;
+    const index = Object.keys(target.table).indexOf(String(relative));
+    const pattern = patterns[index];
+    if (pattern !== undefined) return fillPattern(pattern, rest);
+    throw new TypeError(`this.link() got "${String(relative)}", which those routes() do not have.`);
+  }
+  const fitting = patterns.find((pattern) => countParameters(pattern) === values.length);
+  return fillPattern(fitting ?? (patterns[0] as string), values);
+}
+
+function countParameters(pattern: string): number {
+  return parsePattern(pattern).filter(({ kind }) => kind !== "literal").length;
+}

@@ -1,0 +1,177 @@
+import { isHandshake } from "../http/cross-origin.ts";
+import { addPrivacy, unshared } from "../http/headers.ts";
+import type { OpenSession } from "../session/open-session.ts";
+import type { AnySession } from "../session/session.ts";
+import type { MaybePromise } from "../store/maybe-promise.ts";
+import { isPromise } from "../store/maybe-promise.ts";
+import { callPage } from "./call.ts";
+import { showFailure } from "./failures.ts";
+import { writeLog } from "./log.ts";
+import { toPath } from "./request.ts";
+import { finishHandshake } from "./sockets.ts";
+import { refuseMissing } from "./table.ts";
+import type { Visit } from "./visit.ts";
+import { visits } from "./visit.ts";
+
+/** The steps of a request's way through its app, in their order. */
+const RECEIVE = 0;
+const FILE = 1;
+const ENTER = 2;
+const PAGE = 3;
+const SHOW_FAILURE = 4;
+const SETTLE = 5;
+const DONE = 6;
+
+/** What a step asks, which may take time. Where nothing does, nothing makes a promise. */
+function ask(visit: Visit, step: number): unknown {
+  const { site, raw } = visit;
+  switch (step) {
+    case RECEIVE: // The app's own onRequest goes before everything.
+      return site.onRequest?.(raw, visit.server?.requestIP(raw)?.address ?? null);
+    case FILE: // Files for everybody need no session.
+      return visit.match?.files?.respond(raw, visit.match.params);
+    case ENTER: // Refuses what another site's page caused, and opens the session.
+      return site.sessions.enter(raw);
+    case PAGE: // Middleware and the page.
+      return visits.run(visit, callPage, visit);
+    case SHOW_FAILURE: // Only if something was thrown: the response to that.
+      return visits.run(visit, showFailure, visit, visit.failure?.error);
+    default: // The session is stored before the response leaves.
+      return settle(visit);
+  }
+}
+
+/** What a step does with the answer. */
+function take(visit: Visit, step: number, answer: unknown): void {
+  switch (step) {
+    case RECEIVE:
+      return receive(visit, answer as Response | Request | undefined);
+    case FILE:
+      visit.response = answer as Response | undefined;
+      // Without such a file the request goes on, as one for any page that is not there.
+      if (answer === undefined && visit.match?.files !== undefined)
+        visit.match = refuseMissing(visit.match);
+      return;
+    case ENTER:
+      visit.open = answer as OpenSession<AnySession>;
+      return;
+    case PAGE:
+    case SHOW_FAILURE:
+      visit.response = answer as Response;
+      return;
+    default:
+      visit.response = addHeaders(visit, visit.response as Response, answer as string | undefined);
+  }
+}
+
+function receive(visit: Visit, answer: Response | Request | undefined): void {
+  if (answer instanceof Response) {
+    visit.response = answer;
+    return;
+  }
+  if (answer !== undefined) visit.raw = answer;
+  route(visit);
+}
+
+/** A failure stores nothing, except a `destroy()`; if that fails in turn, so does the request. */
+function settle({ site, open, failure, response }: Visit): MaybePromise<string | undefined> {
+  if (open === undefined || response === undefined) return undefined;
+  if (failure?.isSecond === true) return site.sessions.settleFailure(open);
+  return site.sessions.settle(open, failure === undefined ? response.status : 500);
+}
+
+/** Takes a request through its app. Never throws or rejects. */
+export function serveVisit(visit: Visit): MaybePromise<Response> {
+  const { site } = visit;
+  site.underWay += 1;
+  if (site.log !== undefined) visit.begunAt = performance.now();
+  return run(visit, RECEIVE);
+}
+
+function run(visit: Visit, from: number): MaybePromise<Response> {
+  let at = from;
+  for (;;) {
+    if (at === DONE) return leave(visit);
+    try {
+      const asked = ask(visit, at);
+      if (isPromise(asked)) return resume(visit, at, asked);
+      take(visit, at, asked);
+      at = next(visit, at);
+    } catch (error) {
+      at = fail(visit, error);
+    }
+  }
+}
+
+function leave(visit: Visit): Response {
+  const { site, connection } = visit;
+  const response = visit.response as Response;
+  const sent = connection === undefined ? response : finishHandshake(visit, connection, response);
+  if (site.log !== undefined) writeLog(site.log, visit, sent.status);
+  visit.hasLeft = true;
+  site.underWay -= 1;
+  if (site.underWay === 0) site.onIdle?.();
+  return sent;
+}
+
+async function resume(visit: Visit, at: number, asked: Promise<unknown>): Promise<Response> {
+  let then: number;
+  try {
+    take(visit, at, await asked);
+    then = next(visit, at);
+  } catch (error) {
+    then = fail(visit, error);
+  }
+  return run(visit, then);
+}
+
+/** Whatever has a response is on its way out. */
+function next({ response }: Visit, at: number): number {
+  return at < SETTLE && response !== undefined ? SETTLE : at + 1;
+}
+
+/** Happens three times at most: showing a failure does not fail, and neither does settling the second. */
+function fail(visit: Visit, error: unknown): number {
+  visit.failure = { error, isSecond: visit.failure !== undefined };
+  visit.response = undefined;
+  visit.isMarked = false;
+  return SHOW_FAILURE;
+}
+
+function route(visit: Visit): void {
+  const { site, raw } = visit;
+  visit.response = site.sessions.answerPreflight(raw);
+  const { table } = site;
+  const path = toPath(raw.url);
+  // The header is looked for only where it matters: that takes longer than to find the page.
+  visit.match =
+    table.hasSockets && raw.method === "GET" && isHandshake(raw)
+      ? table.matchSocket(path)
+      : table.match(raw.method, path);
+  const { allow } = visit.match;
+  if (allow !== undefined)
+    visit.response ??= new Response(null, { status: 204, headers: { allow } });
+}
+
+function addHeaders(visit: Visit, made: Response, setCookie: string | undefined): Response {
+  const { site, raw, open, askedDraft, askedId, failure } = visit;
+  const lines = failure === undefined ? (visit.askedRequest?._setCookies ?? []) : [];
+  let response = made;
+  if (askedDraft !== undefined || askedId !== undefined || lines.length > 0) {
+    response = unshared(response);
+    if (askedId !== undefined) response.headers.set("x-request-id", askedId);
+    askedDraft?.headers.forEach((value, name) => {
+      if (name !== "set-cookie") response.headers.set(name, value);
+    });
+    for (const line of [...(askedDraft?.headers.getSetCookie() ?? []), ...lines])
+      response.headers.append("set-cookie", line);
+  }
+  // Whatever middleware did after the page is not known to the response that the page made.
+  if (!visit.isMarked || visit.match?.branch.chain.length !== 0) {
+    response.headers.set("x-content-type-options", "nosniff");
+    if (open?.isAccessed === true) addPrivacy(response.headers);
+  }
+  response = site.sessions.addHeaders(raw, response, setCookie);
+  if (site.isEnding && response.status !== 101) response.headers.set("connection", "close");
+  return response;
+}

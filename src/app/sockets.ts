@@ -1,0 +1,93 @@
+import { keepUnshared } from "../http/headers.ts";
+import { HttpError } from "./errors.ts";
+import type { SocketHandler } from "./pages.ts";
+import type { RawMessage, Wire } from "./socket-connection.ts";
+import { SocketConnection } from "./socket-connection.ts";
+import { PageSocket } from "./socket.ts";
+import type { Match } from "./table.ts";
+import type { Visit } from "./visit.ts";
+
+/** For how much, in bytes, a client may be behind before it is disconnected. */
+const MAX_BEHIND = 1024 * 1024;
+
+/** What `Bun.serve` wants as `websocket`. */
+export type WebSocketHandlers = Bun.WebSocketHandler<unknown>;
+
+/** `Bun.serve`'s `websocket`: hands Bun's events on to the sockets of the pages. */
+export function makeHandlers(maxMessageBytes: number): WebSocketHandlers {
+  return {
+    maxPayloadLength: maxMessageBytes,
+    backpressureLimit: MAX_BEHIND,
+    closeOnBackpressureLimit: true,
+    open: (socket) => find(socket)?.open(socket as Wire),
+    message: (socket, message) => find(socket)?.receive(message as RawMessage),
+    drain: (socket) => find(socket)?.drain(),
+    close: (socket) => find(socket)?.closed(),
+  };
+}
+
+/** Behind another server than the app's own there may be other sockets. */
+function find({ data }: { readonly data: unknown }): SocketConnection | undefined {
+  return data instanceof SocketConnection ? data : undefined;
+}
+
+const NO_SERVER =
+  "This server has no WebSockets. Serve the app with app.listen() or as the default export; or pass app.websocket to Bun.serve, and the request that came, with the server, to app.fetch(request, server).";
+
+/** The key of a handshake: 16 bytes, in base64 (RFC 6455, 4.2.1). */
+const KEY = /^[\w+/]{22}==$/;
+
+/**
+ * Calls a socket's page, and returns what answers the handshake: a response with the status 101 as soon as
+ * the page accepts, or whatever it returns before.
+ *
+ * @throws what the page throws before; HttpError 501 where there is no server that has sockets.
+ */
+export function callSocket(
+  visit: Visit,
+  { page, handler, branch, params }: Match,
+): Promise<unknown> {
+  if (visit.server?.upgrade === undefined) throw new HttpError(501, NO_SERVER);
+  const connection = new SocketConnection(visit);
+  visit.connection = connection;
+  const socket = new PageSocket<RawMessage>(connection, (message) => message);
+  const end = (async () => (handler as SocketHandler).call(branch.app, socket, ...params))();
+  end.then(
+    () => connection.finish(),
+    (error: unknown) => connection.fail(error),
+  );
+  const accepted = connection.asked.then(() => keepUnshared(new Response(null, { status: 101 })));
+  const refused = end.then((value) => {
+    if (value !== undefined) return value;
+    throw new TypeError(
+      `The socket page ${page} returned before it had accepted the socket. Call \`await socket.accept()\`, or read its messages; to refuse it, throw an error or return a response.`,
+    );
+  });
+  return Promise.race([accepted, refused]);
+}
+
+/** Makes a socket of a request whose handshake was accepted. Returns the response, which Bun drops then. */
+export function finishHandshake(
+  visit: Visit,
+  connection: SocketConnection,
+  response: Response,
+): Response {
+  if (response.status !== 101) {
+    connection.refuse();
+    return response;
+  }
+  const { headers } = response;
+  try {
+    visit.server?.upgrade?.(visit.arrived, { headers, data: connection });
+    if (connection.isOpen) return response;
+  } catch (cause) {
+    visit.report(new Error(NO_SERVER, { cause }));
+    connection.refuse();
+    return new Response(NO_SERVER, { status: 501, headers });
+  }
+  connection.refuse();
+  // The server does not know the request, which was made from another; or the client has gone.
+  if (KEY.test(visit.arrived.headers.get("sec-websocket-key") ?? ""))
+    return new Response(NO_SERVER, { status: 501, headers });
+  return new Response("The WebSocket handshake is malformed.", { status: 400, headers });
+}

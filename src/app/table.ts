@@ -1,0 +1,240 @@
+import { HttpError } from "./errors.ts";
+import type { Files } from "./files.ts";
+import type { Middleware } from "./middleware.ts";
+import type { DeclaredPage, Handler } from "./pages.ts";
+import { PatternTree, splitPath } from "./pattern-tree.ts";
+import { joinPatterns } from "./patterns.ts";
+import { VERBS } from "./routes.ts";
+
+/** An app among those that are mounted in each other, as far as its pages need it. */
+export interface Branch {
+  /** `this` of its methods. */
+  readonly app: object;
+  /** Where it is mounted; `""` for the outermost. */
+  readonly prefix: string;
+  /** What goes around its pages, the outermost app's first. */
+  readonly chain: readonly Middleware[];
+  readonly pages: readonly DeclaredPage[];
+  onError(error: HttpError): unknown;
+  onReport(error: unknown, request: Request): void;
+}
+
+/** Where a request leads: to a page's handler, or to an error that says why there is none. */
+export interface Match {
+  readonly branch: Branch;
+  /** The page's pattern; `null` where no page answers. */
+  readonly page: string | null;
+  readonly handler: Handler;
+  /** Whether the page is a socket's, so that its handler gets the socket first. */
+  readonly isSocket: boolean;
+  /** The folder, where the page is one that is for everybody: no session is opened for its files. */
+  readonly files: Files | undefined;
+  readonly params: readonly string[];
+  /** Why no page answers. */
+  readonly refusal: HttpError | undefined;
+  /** The answer to `OPTIONS` where the page has none of its own, as `Allow`: no page is called. */
+  readonly allow: string | undefined;
+}
+
+/** A page in the table. */
+interface Page {
+  readonly pattern: string;
+  readonly branch: Branch;
+  /** What it answers: its verbs, or WebSockets. */
+  readonly allow: string;
+  /** By verb: the match of a path without parameters, the same each time. */
+  readonly matches: ReadonlyMap<string, Match>;
+}
+
+const NO_SEGMENTS: readonly string[] = [];
+
+/** Stands for a verb where a handshake leads to a socket's page. */
+const SOCKET = "WebSocket";
+
+/**
+ * Which path leads to which handler, for an app and all that are mounted in it. Built once; a name from
+ * the wire is only ever looked up here, never on an app.
+ */
+export class RouteTable {
+  readonly #branches: readonly Branch[];
+  readonly #pages = new PatternTree<Page>();
+  readonly #sockets = new PatternTree<Page>();
+
+  /**
+   * `branches` begins with the outermost app.
+   *
+   * @throws TypeError for two pages that answer the same paths.
+   */
+  constructor(branches: readonly Branch[]) {
+    this.#branches = branches;
+    for (const branch of branches) {
+      for (const declared of branch.pages) {
+        const page = toPage(joinPatterns(branch.prefix, declared.pattern), branch, declared);
+        (declared.socket === undefined ? this.#pages : this.#sockets).add(page);
+      }
+    }
+  }
+
+  /** Where a request leads. Its match has a `handler` that throws HttpError 400, 404, 405 or 426 if to no page. */
+  match(method: string, path: string): Match {
+    const exact = this.#pages.findExact(path);
+    if (exact !== undefined) return matchPage(exact, method, NO_SEGMENTS);
+    return this.#search(path, (segments) => {
+      const found = this.#pages.find(segments);
+      if (found !== undefined) return matchPage(found.page, method, found.params);
+      const socket = this.#sockets.find(segments);
+      return socket && refuse(socket.page.branch, onlyForSockets());
+    });
+  }
+
+  /** Where a handshake leads. Its match has a `handler` that throws HttpError 400 or 404 if to no socket's page. */
+  matchSocket(path: string): Match {
+    return this.#search(path, (segments) => {
+      const found = this.#sockets.find(segments);
+      if (found !== undefined) return matchPage(found.page, SOCKET, found.params);
+      const page = this.#pages.find(segments);
+      return page && refuse(page.page.branch, notForSockets());
+    });
+  }
+
+  /** Whether any page is a socket's. */
+  get hasSockets(): boolean {
+    return this.#sockets.pages.length > 0;
+  }
+
+  /** The HTML imports, by the paths of their pages. */
+  htmlImports(): Record<string, Bun.HTMLBundle> {
+    const pages = this.#branches.flatMap(({ prefix, pages: declared }) =>
+      declared.flatMap(({ pattern, html }) =>
+        html === undefined ? [] : [[joinPatterns(prefix, pattern), html] as const],
+      ),
+    );
+    return Object.fromEntries(pages);
+  }
+
+  /** The outermost app. */
+  get branch(): Branch {
+    return this.#branches[0] as Branch;
+  }
+
+  /** The patterns of all pages. */
+  patterns(): readonly string[] {
+    return this.#all.map(({ pattern }) => pattern);
+  }
+
+  /** A line for each page, for the start-up message. */
+  lines(): string[] {
+    const width = Math.max(0, ...this.#all.map(({ pattern }) => pattern.length));
+    return this.#all.map(({ pattern, allow }) => `  ${pattern.padEnd(width)}  ${allow}`);
+  }
+
+  /**
+   * The whole patterns of a page, by the method or field that declares it: one, or several for
+   * `routes()`. The asking app's own first; the same class may be mounted twice.
+   */
+  patternsOf(app: object, source: unknown): readonly string[] {
+    const declare = (branch: Branch): string[] =>
+      branch.pages
+        .filter((page) => page.source === source)
+        .map((page) => joinPatterns(branch.prefix, page.pattern));
+    const own = this.#branches.filter((branch) => branch.app === app).flatMap(declare);
+    return own.length > 0 ? own : this.#branches.flatMap(declare);
+  }
+
+  get #all(): readonly Page[] {
+    return [...this.#pages.pages, ...this.#sockets.pages];
+  }
+
+  #search(path: string, find: (segments: readonly string[]) => Match | undefined): Match {
+    let segments = NO_SEGMENTS;
+    try {
+      segments = splitPath(path);
+      return find(segments) ?? this.#refuse(notFound(), segments);
+    } catch (error) {
+      // Nothing else is thrown there.
+      return this.#refuse(error as HttpError, segments);
+    }
+  }
+
+  /** The match of a path that leads nowhere, with the app whose business that is. */
+  #refuse(error: HttpError, segments: readonly string[]): Match {
+    const path = `/${segments.join("/")}/`;
+    const around = this.#branches.filter(({ prefix }) => path.startsWith(`${prefix}/`));
+    const branch = around.toSorted((one, other) => other.prefix.length - one.prefix.length)[0];
+    return refuse(branch ?? this.branch, error);
+  }
+}
+
+function toPage(pattern: string, branch: Branch, declared: DeclaredPage): Page {
+  const { handlers, socket, files } = declared;
+  const toMatch = (handler: Handler): Match => ({
+    branch,
+    page: pattern,
+    handler,
+    isSocket: socket !== undefined,
+    files,
+    params: NO_SEGMENTS,
+    refusal: undefined,
+    allow: undefined,
+  });
+  if (socket !== undefined) {
+    return {
+      pattern,
+      branch,
+      allow: SOCKET,
+      matches: new Map([[SOCKET, toMatch(socket as Handler)]]),
+    };
+  }
+  const verbs = new Map(handlers);
+  const get = verbs.get("GET");
+  if (get !== undefined && !verbs.has("HEAD")) verbs.set("HEAD", get);
+  const allow = VERBS.filter((verb) => verbs.has(verb) || verb === "OPTIONS").join(", ");
+  const matches = new Map([...verbs].map(([verb, handler]) => [verb, toMatch(handler)]));
+  return { pattern, branch, allow, matches };
+}
+
+function matchPage(page: Page, method: string, params: readonly string[]): Match {
+  const match = page.matches.get(method);
+  if (match !== undefined) return params.length === 0 ? match : { ...match, params };
+  const error = new HttpError(405, `${method} is not allowed here.`, {
+    headers: { allow: page.allow },
+  });
+  const refused = refuse(page.branch, error);
+  return method === "OPTIONS" ? { ...refused, allow: page.allow } : refused;
+}
+
+/** What becomes of a match where its folder has no such file. */
+export function refuseMissing({ branch }: Match): Match {
+  return refuse(branch, notFound());
+}
+
+function refuse(branch: Branch, refusal: HttpError): Match {
+  const handler = (): never => {
+    throw refusal;
+  };
+  return {
+    branch,
+    page: null,
+    handler,
+    isSocket: false,
+    files: undefined,
+    params: NO_SEGMENTS,
+    refusal,
+    allow: undefined,
+  };
+}
+
+/** For a plain request to a socket's page (RFC 9110, 15.5.22). */
+function onlyForSockets(): HttpError {
+  return new HttpError(426, "This page is only for WebSockets.", {
+    headers: { upgrade: "websocket" },
+  });
+}
+
+function notForSockets(): HttpError {
+  return new HttpError(400, "This page is not for WebSockets.");
+}
+
+function notFound(): HttpError {
+  return new HttpError(404, "Not Found");
+}

@@ -1,0 +1,154 @@
+import { on, once } from "node:events";
+import type { Readable } from "node:stream";
+
+import type { BusboyInstance } from "@fastify/busboy";
+import { Busboy } from "@fastify/busboy";
+
+import { HttpError } from "./errors.ts";
+import type { Content } from "./upload-part.ts";
+import { collect, UploadPart } from "./upload-part.ts";
+
+/** What an upload may hold. A larger one is a 413. */
+export interface UploadLimits {
+  /** How many parts, text fields and files together. */
+  readonly maxParts: number;
+  /** How many files. */
+  readonly maxFiles: number;
+  /** The largest file, in bytes. */
+  readonly maxFileBytes: number;
+  /** All files together, in bytes. */
+  readonly maxBytes: number;
+  /** The values of all text fields together, in bytes. */
+  readonly maxFieldBytes: number;
+}
+
+type Room = (bytes: number) => void;
+
+/** What the parser reports when a part's header is complete. */
+type Arrival = [
+  field: string | undefined,
+  stream: Readable,
+  filename: string | undefined,
+  encoding: string,
+  type: string,
+];
+
+/** The header of a part. What is beyond it is ignored. */
+const MAX_HEADER_BYTES = 16 * 1024;
+
+/** A whole piece is taken apart before a limit can stop it: 1 MiB may hold 15,000 parts. */
+const MAX_PIECE_BYTES = 64 * 1024;
+
+/**
+ * The files of a form in parts, one after the other, while they arrive. The values of text fields are
+ * added to `fields`. The body is read no faster than the files are.
+ *
+ * @throws HttpError 400 if the form is malformed, 413 beyond a limit; what reading `chunks` throws.
+ */
+export async function* readParts(
+  chunks: AsyncIterable<Uint8Array>,
+  type: string,
+  limits: UploadLimits,
+  fields: URLSearchParams,
+): AsyncGenerator<UploadPart, void, undefined> {
+  const parser = makeParser(type, limits.maxParts);
+  const ending = new AbortController();
+  let current: Readable | undefined;
+  let failure: unknown;
+  const end = (error?: unknown): void => {
+    failure ??= error;
+    ending.abort();
+    current?.destroy();
+  };
+  const fail = (cause: unknown): void => end(malformed(cause));
+  async function* read(stream: Readable, ...rooms: readonly Room[]): Content {
+    try {
+      // Destroyed, a part would stop the parser, which could not skip the rest of it.
+      for await (const chunk of stream.iterator({ destroyOnReturn: false })) {
+        for (const take of rooms) take(chunk.byteLength);
+        yield chunk;
+      }
+    } catch (error) {
+      end(error);
+      throw failure;
+    }
+  }
+  // An error that nobody listens for would end the process.
+  parser.on("error", fail);
+  parser.on("file", (_: unknown, stream: Readable) => stream.on("error", fail));
+  parser.on("partsLimit", () => end(tooLarge(`has more than ${limits.maxParts} fields`)));
+  const arrivals = on(parser, "file", { close: ["finish"], signal: ending.signal });
+  void feed(parser, chunks, ending.signal).catch(end);
+  const fieldRoom = makeRoom(limits.maxFieldBytes, "has fields of more than");
+  const fileRoom = makeRoom(limits.maxBytes, "has files of more than");
+  let part: UploadPart | undefined;
+  let files = 0;
+  try {
+    for await (const [field, stream, filename, , mediaType] of arrivals as AsyncIterable<Arrival>) {
+      current = stream;
+      if (field !== undefined && filename === undefined) {
+        fields.append(field, new TextDecoder().decode(await collect(read(stream, fieldRoom))));
+      } else if (field !== undefined && filename) {
+        if (++files > limits.maxFiles) throw tooLarge(`has more than ${limits.maxFiles} files`);
+        const room = makeRoom(limits.maxFileBytes, "has a file of more than");
+        part = new UploadPart(field, filename, mediaType, read(stream, room, fileRoom));
+        yield part;
+        await part._finish();
+      }
+      stream.resume();
+    }
+  } catch (error) {
+    end(error);
+  } finally {
+    // A loop may be left by `return part.save(path)`, which is then still at work.
+    void (part?._finish() ?? Promise.resolve()).then(() => end());
+  }
+  if (failure !== undefined) throw failure;
+}
+
+function makeParser(type: string, maxParts: number): BusboyInstance {
+  try {
+    return new Busboy({
+      headers: { "content-type": type },
+      // By default the parser decodes fields by a charset that the client chooses. Browsers do not.
+      isPartAFile: () => true,
+      preservePath: true,
+      limits: { parts: maxParts, headerSize: MAX_HEADER_BYTES },
+    });
+  } catch (cause) {
+    throw malformed(cause);
+  }
+}
+
+/** Hands one piece after the other to the parser, each when it has room for it. */
+async function feed(
+  parser: BusboyInstance,
+  chunks: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const chunk of chunks) {
+    for (let at = 0; at < chunk.byteLength; at += MAX_PIECE_BYTES) {
+      if (signal.aborted) return;
+      const piece = chunk.subarray(at, at + MAX_PIECE_BYTES);
+      if (!parser.write(piece)) await once(parser, "drain", { signal });
+    }
+  }
+  parser.end();
+}
+
+/** Takes so many bytes in all, and throws a 413 beyond them. */
+function makeRoom(limit: number, excess: string): Room {
+  let left = limit;
+  return (bytes) => {
+    left -= bytes;
+    if (left < 0) throw tooLarge(`${excess} ${limit} bytes`);
+  };
+}
+
+function tooLarge(excess: string): HttpError {
+  return new HttpError(413, `The request's form ${excess}.`);
+}
+
+function malformed(cause: unknown): HttpError {
+  return new HttpError(400, "The request's form is malformed.", { cause });
+}

@@ -1,0 +1,189 @@
+import { isPromise } from "../store/maybe-promise.ts";
+import type { SessionTimes } from "../store/record.ts";
+import type { Life } from "./life.ts";
+import type { Lifetimes } from "./lifetimes.ts";
+import type { SomeOpenSession } from "./open-session.ts";
+
+/**
+ * Why a session has ended: `destroyed` by `destroy()`, `revoke()`, `revokeAll()`, a login beyond
+ * `maxPerUser`, or a handler that emptied it; `superseded` by the new id that another request gave it;
+ * `expired`.
+ */
+export type SessionEnd = "destroyed" | "superseded" | "expired";
+
+type Listener = (reason: SessionEnd) => unknown;
+
+/** The session that a request has open, with those who want to know of its end. */
+interface Watched {
+  readonly open: SomeOpenSession;
+  readonly life: Life;
+  readonly listeners: Set<{ readonly call: Listener }>;
+  /** What the store knows it by; `undefined` before it is stored, and after its end. */
+  key: string | undefined;
+}
+
+/** Those that have one session open. */
+interface Place {
+  readonly watched: Set<Watched>;
+  /** When the session expires, as far as is known. */
+  endsAt: number;
+}
+
+/** The sessions whose end somebody wants to know of, by what the store knows them by. */
+export class Watchlist {
+  readonly #lifetimes: Lifetimes;
+  readonly #lives = new WeakMap<Life, Watched>();
+  readonly #places = new Map<string, Place>();
+  /** No session on the list expires before this. */
+  #firstEnd = Infinity;
+  #isUsed = false;
+
+  constructor(lifetimes: Lifetimes) {
+    this.#lifetimes = lifetimes;
+  }
+
+  /** How many stored sessions are on the list. */
+  get size(): number {
+    return this.#places.size;
+  }
+
+  get keys(): readonly string[] {
+    return [...this.#places.keys()];
+  }
+
+  has(key: string): boolean {
+    return this.#places.has(key);
+  }
+
+  /** Calls `listener` once, when the session that the handler has now ends. Returns what prevents that. */
+  add(open: SomeOpenSession, listener: Listener): () => void {
+    const { life } = open;
+    this.#isUsed = true;
+    const watched = this.#lives.get(life) ?? { open, life, listeners: new Set(), key: undefined };
+    this.#lives.set(life, watched);
+    const entry = { call: listener };
+    watched.listeners.add(entry);
+    this.#settle(watched);
+    return () => {
+      watched.listeners.delete(entry);
+      if (watched.listeners.size === 0) this.#forget(watched);
+    };
+  }
+
+  /** After a request's own write: its session may be stored by now, have another id, or have ended. */
+  follow(life: Life): void {
+    const watched = this.#isUsed ? this.#lives.get(life) : undefined;
+    if (watched !== undefined) this.#settle(watched);
+  }
+
+  /** What the store says of the session under a key. */
+  prolong(key: string, times: SessionTimes): void {
+    const place = this.#places.get(key);
+    if (place === undefined) return;
+    place.endsAt = this.#lifetimes.endOf(times);
+    this.#firstEnd = Math.min(this.#firstEnd, place.endsAt);
+  }
+
+  /** The keys of the sessions that have expired unless somebody else has used them. */
+  findExpired(now: number): readonly string[] {
+    if (now < this.#firstEnd) return [];
+    const places = [...this.#places];
+    this.#firstEnd = places.reduce((first, [, { endsAt }]) => Math.min(first, endsAt), Infinity);
+    return places.filter(([, { endsAt }]) => endsAt <= now).map(([key]) => key);
+  }
+
+  /** Whether a session has expired, unless somebody else has used it. */
+  isPast(key: string, now: number): boolean {
+    return (this.#places.get(key)?.endsAt ?? Infinity) <= now;
+  }
+
+  /** The session under this key has ended. */
+  end(key: string, reason: SessionEnd): void {
+    for (const watched of this.#places.get(key)?.watched ?? []) this.#end(watched, reason);
+  }
+
+  /**
+   * The same where a request may have a new id by now for the session that it has open, and not know
+   * it yet: for that one the session goes on.
+   */
+  async endForOthers(key: string, reason: SessionEnd): Promise<void> {
+    const places = [...(this.#places.get(key)?.watched ?? [])];
+    await Promise.all(
+      places.map(async (watched) => {
+        // What the store does at once shows here before the request takes it over, in the same turn.
+        await undefined;
+        await Promise.allSettled([watched.open.turn]);
+        if (watched.key === key) this.#end(watched, reason);
+      }),
+    );
+  }
+
+  /** Takes all of them from the list. Nobody is called. */
+  clear(): void {
+    for (const { watched } of this.#places.values()) for (const each of watched) this.#forget(each);
+  }
+
+  /** Goes by where the session is now. */
+  #settle(watched: Watched): void {
+    const { place } = watched.life;
+    const { key } = watched;
+    switch (place.at) {
+      case "store":
+        if (key !== place.key) this.#put(watched, place.key);
+        return this.prolong(place.key, place.record);
+      case "superseded":
+        return this.#end(watched, "superseded");
+      case "ended":
+        return this.#end(watched, "destroyed");
+      case "nowhere":
+      case "lapsed":
+        // Its handler has emptied it. Without a key, it is still to be stored.
+        if (key !== undefined) this.#end(watched, "destroyed");
+    }
+  }
+
+  #put(watched: Watched, key: string): void {
+    this.#remove(watched);
+    watched.key = key;
+    const place = this.#places.get(key);
+    if (place === undefined) {
+      this.#places.set(key, { watched: new Set([watched]), endsAt: Infinity });
+    } else place.watched.add(watched);
+  }
+
+  #end(watched: Watched, reason: SessionEnd): void {
+    this.#forget(watched);
+    const listeners = [...watched.listeners];
+    watched.listeners.clear();
+    // Not in the middle of a write: a listener may use the session.
+    for (const { call } of listeners) queueMicrotask(() => notify(call, reason));
+  }
+
+  #forget(watched: Watched): void {
+    this.#remove(watched);
+    this.#lives.delete(watched.life);
+  }
+
+  #remove(watched: Watched): void {
+    const { key } = watched;
+    if (key === undefined) return;
+    watched.key = undefined;
+    const place = this.#places.get(key);
+    place?.watched.delete(watched);
+    if (place?.watched.size === 0) this.#places.delete(key);
+  }
+}
+
+/** A listener that throws is reported and otherwise ignored: it cannot keep others from being called. */
+function notify(call: Listener, reason: SessionEnd): void {
+  try {
+    const answer = call(reason);
+    if (isPromise(answer)) answer.then(undefined, report);
+  } catch (error) {
+    report(error);
+  }
+}
+
+function report(error: unknown): void {
+  console.error("A listener of sessions.onEnd() threw:", error);
+}

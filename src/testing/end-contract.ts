@@ -1,0 +1,138 @@
+import { expect } from "bun:test";
+
+import type { MaybePromise } from "../store/maybe-promise.ts";
+import type { SessionStore } from "../store/session-store.ts";
+import type { Contract } from "./contract.ts";
+import { checkEach } from "./contract.ts";
+import { isSoWithin } from "./patience.ts";
+import { randomId } from "./records.ts";
+import type { StoreTrial } from "./store-trial.ts";
+import {
+  makeExpired,
+  makeLive,
+  openSharers,
+  PLENTY,
+  readOne,
+  storeRecord,
+  storeRotated,
+} from "./store-trial.ts";
+
+/** How long, in milliseconds, a notice may take; far more than it ever does. */
+const PATIENCE = 4_000;
+
+/** What ends a session, and is told of: how it is called. */
+const ENDS: Record<
+  string,
+  (trial: StoreTrial, store: SessionStore, id: string, userId: string) => MaybePromise<unknown>
+> = {
+  "`delete`": (_, store, id) => store.delete(id),
+  "`deleteAll`": (_, store, __, userId) => store.deleteAll(userId, undefined, PLENTY),
+  "`rotate`": async (trial, store, id, userId) =>
+    store.rotate(
+      id,
+      trial.newId(),
+      makeLive(trial, { userId, version: 2 }),
+      await readOne(trial, id),
+    ),
+};
+
+/** What stores can do so that the ends of sessions are noticed early. */
+export const WATCHED_SESSIONS: Contract<StoreTrial> = {
+  "SessionStore.readTimes": {
+    "The times of the live sessions among these, by their ids": async (trial) => {
+      const ids = [
+        await storeRecord(trial, makeLive(trial, { remember: 60, touchedAt: 1 })),
+        await storeRecord(trial),
+      ];
+      await storeRecord(trial);
+      const expected = await Promise.all(
+        ids.map(async (id) => {
+          const { createdAt, touchedAt, expiresAt, remember } = await readOne(trial, id);
+          return [id, { createdAt, touchedAt, expiresAt, remember }];
+        }),
+      );
+      const times = await trial.backend.readTimes(ids);
+      expect(
+        Object.fromEntries(times),
+        "readTimes() does not return the times that read() returns, of the sessions it was asked for.",
+      ).toMatchObject(Object.fromEntries(expected));
+      expect(times.size, "readTimes() returns sessions that it was not asked for.").toBe(
+        ids.length,
+      );
+    },
+
+    "The times of the live sessions among these, by their ids: of none that is not live": async (
+      trial,
+    ) => {
+      const deleted = await storeRecord(trial);
+      await trial.backend.delete(deleted);
+      const { oldId } = await storeRotated(trial);
+      const expired = await storeRecord(trial, makeExpired(trial));
+      const times = await trial.backend.readTimes([trial.newId(), deleted, oldId, expired]);
+      expect(
+        [...times.keys()],
+        "readTimes() returns one that was never there, was deleted, is a note or has expired.",
+      ).toEqual([]);
+    },
+  },
+
+  "SessionStore.watchEnds": {
+    ...checkEach(
+      "Calls `listener` with the ids under which `delete`, `deleteAll` and `rotate` have ended sessions, in this store and in every other that shares them",
+      ENDS,
+      async (trial, end) => {
+        const [one, other] = await openSharers(trial);
+        const told = new Set<string>();
+        const stop = await one.watchEnds((ids = []) => ids.forEach((id) => told.add(id)));
+        if (stop === undefined) return;
+        const ended: string[] = [];
+        // A store that others share through a file may say it with foreignWrites() instead.
+        for (const store of one.foreignWrites() === undefined ? [one, other] : [one]) {
+          const userId = randomId();
+          const id = await storeRecord(trial, makeLive(trial, { userId }));
+          ended.push(id);
+          await end(trial, store, id, userId);
+        }
+        await isSoWithin(PATIENCE, async () => ended.every((id) => told.has(id)));
+        await stop();
+        expect(
+          ended.filter((id) => !told.has(id)),
+          "The listener is not called with the ids of sessions that have ended.",
+        ).toEqual([]);
+      },
+    ),
+
+    "Returns what stops that": async (trial) => {
+      const told: string[][] = [[], []];
+      const [stopped, kept] = await Promise.all(
+        told.map((mine) => trial.backend.watchEnds((ids = []) => mine.push(...ids))),
+      );
+      if (stopped === undefined) return;
+      await stopped();
+      const id = await storeRecord(trial);
+      await trial.backend.delete(id);
+      await isSoWithin(PATIENCE, async () => told[1]?.includes(id) === true);
+      await kept?.();
+      expect(
+        told.map((ids) => ids.includes(id)),
+        "A listener that was stopped is still called, or another one is not any more.",
+      ).toEqual([false, true]);
+    },
+  },
+
+  "SessionStore.foreignWrites": {
+    "A number that is another one once another store that shares the sessions has written": async (
+      trial,
+    ) => {
+      const [one, other] = await openSharers(trial);
+      const id = await storeRecord(trial);
+      const before = one.foreignWrites();
+      if (one === other || before === undefined) return;
+      await other.delete(id);
+      expect(
+        one.foreignWrites(),
+        "It is the same number after a delete() by another store.",
+      ).not.toBe(before);
+    },
+  },
+};

@@ -1,0 +1,38 @@
+/** An event of an event stream, as a browser has it. */
+export interface TestEvent {
+  /** `message`, unless the server gave it a name. */
+  readonly event: string;
+  readonly data: string;
+  /** The last id that the server has sent; the empty string if none. */
+  readonly id: string;
+}
+
+/** The events of a response's body, as a browser reads them (HTML, 9.2.6). Leaving the loop disconnects. */
+export async function* readEvents(
+  body: ReadableStream<Uint8Array>,
+): AsyncGenerator<TestEvent, void, undefined> {
+  let id = "";
+  for await (const block of readBlocks(body)) {
+    let event = "message";
+    const data: string[] = [];
+    for (const line of block.split("\n")) {
+      const [, field = "", value = ""] = /^([^:]*)(?:: ?(.*))?$/s.exec(line) ?? [];
+      if (field === "event") event = value;
+      if (field === "id") id = value;
+      if (field === "data") data.push(value);
+    }
+    if (data.length > 0) yield { event, data: data.join("\n"), id };
+  }
+}
+
+/** What stands between empty lines. What is not finished is no event. */
+async function* readBlocks(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  let text = "";
+  const decoder = new TextDecoder();
+  for await (const chunk of body) {
+    text += decoder.decode(chunk, { stream: true });
+    const blocks = text.split("\n\n");
+    text = blocks.pop() ?? "";
+    yield* blocks;
+  }
+}

@@ -1,0 +1,296 @@
+import { describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+
+import { App, HttpError, routes } from "bunpie";
+import { parseHTML } from "linkedom";
+
+import { load } from "../../src/app/dev-page.ts";
+import { TestClient } from "../../src/testing/client.ts";
+import { withNodeEnv } from "../support/environment.ts";
+import { Folder } from "../support/folder.ts";
+
+/** Put together, so that the source on the page does not have it. */
+const [HEADER, COOKIE, VALUE] = ["header", "cookie", "session"].map((of) => `secret ${of}`);
+const SECRETS = /387420489|session_id|secret (?:header|cookie|session)/;
+const INJECTED = /<script>alert/;
+
+const BROWSER = { headers: { accept: "text/html,*/*;q=0.8", "x-secret": `${HEADER}` } };
+
+const HOSTILE = `</script><script>alert(1)</script><img src=x onerror=alert(2)>
+    at "><script>alert(3)</script> (/etc/passwd:1:1)
+    at evil (/etc/hostname:1:1)`;
+
+class Site extends App<{ visits: number; "<b>": string }> {
+  index() {
+    return "Hello.";
+  }
+
+  users = routes({
+    "/:id/posts/:post?": (id) => {
+      const { session } = this.request;
+      session.visits = 9 ** 9;
+      session["<b>"] = `${VALUE}`;
+      throw new Error(`No user ${id}`, { cause: new TypeError("the cause") });
+    },
+    "/files/*": () => "",
+  });
+
+  hostile() {
+    throw new Error(HOSTILE);
+  }
+
+  upstream() {
+    throw Object.assign(new Error("refused"), {
+      request: new Request("http://other/", { headers: { authorization: `${HEADER}` } }),
+      hint: "<script>alert(4)</script>",
+    });
+  }
+
+  several() {
+    throw new AggregateError([new RangeError("the first of several")]);
+  }
+
+  text() {
+    throw "a text that was thrown";
+  }
+
+  object() {
+    throw { password: VALUE };
+  }
+
+  mine() {
+    throw new HttpError(404, "No such book");
+  }
+
+  override onReport() {}
+}
+
+async function show(path: string, site: App = new Site()) {
+  const client = new TestClient(site);
+  client.cookies.set("theme", `${COOKIE}`);
+  const response = await client.send(path, BROWSER);
+  const text = await response.text();
+  return { response, text, document: parseHTML(text).document };
+}
+
+describe("a bug, in development, in a browser", () => {
+  test("is shown with its message, cause, source, stack, route and the session's keys", async () => {
+    const { response, text, document } = await show("/users/7/posts");
+    expect([response.status, response.headers.get("content-type")]).toEqual([
+      500,
+      "text/html;charset=utf-8",
+    ]);
+    expect(response.headers.get("vary")).toBe("Cookie");
+    expect(document.querySelector("#error-message")?.textContent).toContain("No user 7");
+    expect(document.querySelector("#error-cause")?.textContent).toContain("the cause");
+    const source = document.querySelector(".stack-frame.expanded");
+    expect(source?.textContent).toContain("dev-page.test.ts");
+    expect(source?.querySelector("code.shj-lang-js")?.textContent).toContain("throw new Error(");
+    const rows = [...document.querySelectorAll(".table-value")].map((cell) =>
+      cell.textContent?.trim(),
+    );
+    expect(rows).toEqual(["GET /users/:id/posts/:post?", "id, post", "visits, <b>"]);
+    expect(text).not.toMatch(SECRETS);
+  });
+
+  test("is escaped, and what a visitor made look like a stack reads no file", async () => {
+    const { document, text } = await show("/hostile");
+    const scripts = [...document.querySelectorAll("script")].map(({ textContent }) => textContent);
+    expect(scripts.filter((script) => script?.startsWith("alert"))).toEqual([]);
+    expect(document.querySelectorAll("img")).toHaveLength(0);
+    expect(document.querySelector("#error-message")?.textContent).toContain("alert(1)");
+    const files = [...document.querySelectorAll(".stack-frame-filepath")].map(
+      (link) => link.textContent,
+    );
+    expect(files.join()).toContain("dev-page.test.ts");
+    expect(files.join()).not.toContain("/etc/");
+    expect(text).not.toContain("root:x:0");
+  });
+
+  test("shows nothing of an error's own properties, such as a request", async () => {
+    const { text, document } = await show("/upstream");
+    expect(document.querySelector("#error-message")?.textContent).toContain("refused");
+    expect(text).not.toMatch(SECRETS);
+    expect(text).not.toMatch(INJECTED);
+  });
+
+  test.each([
+    ["/several", "#error-cause", "the first of several"],
+    ["/text", "#error-message", "is no Error: a text that was thrown"],
+    ["/object", "#error-message", "is no Error: an object"],
+  ])("is shown whatever was thrown at %s", async (path, place, wanted) => {
+    const { text, document } = await show(path);
+    expect(document.querySelector(place)?.textContent).toContain(wanted);
+    expect(text).not.toMatch(SECRETS);
+  });
+
+  test("ends its causes where they go in circles", async () => {
+    class Circle extends Site {
+      circle() {
+        const error = new Error("round");
+        error.cause = error;
+        throw error;
+      }
+    }
+    const { document } = await show("/circle", new Circle());
+    expect(document.querySelector("#error-message")?.textContent).toContain("round");
+  });
+
+  test("is escaped where a function's name is hostile", async () => {
+    const NAME = 'a" data-injected="yes';
+    class Named extends Site {
+      readonly #named = {
+        [NAME]: () => {
+          throw new Error("named");
+        },
+      };
+      named() {
+        this.#named[NAME]?.();
+      }
+    }
+    const { document } = await show("/named", new Named());
+    expect(document.querySelector(".stack-frame.expanded")?.textContent).toContain("data-injected");
+    expect(document.querySelectorAll("[data-injected]")).toHaveLength(0);
+  });
+
+  test("needs no network", async () => {
+    const { document } = await show("/hostile");
+    const loaded = document.querySelectorAll("link, [src], iframe, object");
+    expect([...loaded].map((element) => element.outerHTML)).toEqual([]);
+    const styles = [...document.querySelectorAll("style")].map(({ textContent }) => textContent);
+    expect(styles.join("")).not.toMatch(/@import|url\((?!data:)/);
+  });
+
+  test("has no frames where its message is not the one above its stack", async () => {
+    class Reworded extends Site {
+      reworded() {
+        const error = new Error(HOSTILE);
+        void error.stack;
+        error.message = "reworded";
+        throw error;
+      }
+    }
+    const { document } = await show("/reworded", new Reworded());
+    expect(document.querySelector("#error-message")?.textContent).toContain("reworded");
+    expect(document.querySelectorAll(".stack-frame")).toHaveLength(0);
+  });
+
+  test("that cannot be read is shown as in production", async () => {
+    class Unreadable extends Site {
+      unreadable() {
+        throw Object.defineProperty(new Error(), "message", {
+          get() {
+            throw new Error("unreadable");
+          },
+        });
+      }
+    }
+    const { text } = await show("/unreadable", new Unreadable());
+    expect(text).toContain("<h1>Something went wrong on this server.</h1>");
+  });
+
+  test("of an app that draws its own page is the app's business", async () => {
+    class Own extends Site {
+      override onError() {
+        return "sorry";
+      }
+    }
+    expect((await show("/hostile", new Own())).text).toBe("sorry");
+  });
+});
+
+describe("a path that leads nowhere, in development, in a browser", () => {
+  test.each([
+    ["/user/7/posts", ["/users/:id/posts/:post?"]],
+    ["/users/file/a/b", ["/users/files/*", "/users/:id/posts/:post?"]],
+    ["/min", ["/mine"]],
+    ["/nothing-like-it-at-all", []],
+  ])("%s lists the pages that are near", async (path, patterns) => {
+    const { response, document } = await show(path);
+    expect(response.status).toBe(404);
+    const near = [...document.querySelectorAll("li")].map(({ textContent }) => textContent);
+    expect(near.slice(0, patterns.length)).toEqual(patterns);
+    expect(near.length > 0).toBe(patterns.length > 0);
+  });
+
+  test("lists none where it was a page that found nothing", async () => {
+    const { text } = await show("/mine");
+    expect(text).toContain("<h1>No such book</h1>");
+    expect(text).not.toContain("<li>");
+  });
+});
+
+describe("in production", () => {
+  test("a browser is told nothing of a bug, and of no other page", async () => {
+    using _production = withNodeEnv("production");
+    const bug = await show("/users/7/posts");
+    expect(bug.text).toContain("<h1>Something went wrong on this server.</h1>");
+    expect(bug.text).not.toMatch(/No user 7|visits|dev-page/);
+    expect((await show("/min")).text).not.toContain("<li>");
+  });
+
+  test("nothing of the page is loaded, also by a bundle that was built in development", async () => {
+    using folder = new Folder();
+    const entry = join(import.meta.dir, "../../src/index.ts");
+    await Bun.write(
+      folder.file("app.ts"),
+      `import { App } from ${JSON.stringify(entry)};
+       class Site extends App { bug() { throw new Error("secret"); } override onReport() {} }
+       const headers = { accept: "text/html" };
+       const response = await new Site().fetch(new Request("http://localhost/bug", { headers }));
+       const near = await new Site().fetch(new Request("http://localhost/bu", { headers }));
+       const text = await response.text() + await near.text();
+       const loaded = Object.keys(require.cache).filter((path) => /youch|leven|dev-page/.test(path));
+       console.log(JSON.stringify([response.status, /secret|youch|<li>/.test(text), loaded]));`,
+    );
+    const built = await Bun.build({
+      entrypoints: [folder.file("app.ts")],
+      target: "bun",
+      outdir: folder.path,
+    });
+    expect(built.success).toBeTrue();
+    for (const file of ["app.ts", "app.js"]) {
+      const child = Bun.spawn([process.execPath, folder.file(file)], {
+        env: { ...process.env, NODE_ENV: "production" },
+      });
+      expect(await child.stdout.json()).toEqual([500, false, []]);
+    }
+  });
+});
+
+describe("load", () => {
+  test("says what is not installed", async () => {
+    await expect(load("no-such-package")).rejects.toThrow("no-such-package is not installed.");
+  });
+});
+
+describe("where youch and leven are not installed", () => {
+  test("a browser gets the page of production, and nothing is downloaded", async () => {
+    using folder = new Folder();
+    const root = join(import.meta.dir, "../..");
+    await Bun.write(
+      folder.file("app.ts"),
+      `import { App } from ${JSON.stringify(join(root, "src/index.ts"))};
+       class Site extends App { bug() { throw new Error("secret"); } override onReport() {} }
+       const headers = { accept: "text/html" };
+       for (const path of ["/bug", "/bu"]) {
+         const response = await new Site().fetch(new Request("http://localhost" + path, { headers }));
+         console.log(response.status, /<h1>([^<]*)/.exec(await response.text())?.[1]);
+       }`,
+    );
+    await Bun.build({ entrypoints: [folder.file("app.ts")], target: "bun", outdir: folder.path });
+    const child = Bun.spawn([process.execPath, folder.file("app.js")], {
+      cwd: folder.path,
+      env: {
+        ...process.env,
+        NODE_ENV: "development",
+        BUN_INSTALL_CACHE_DIR: folder.file("cache"),
+      },
+    });
+    expect(await child.stdout.text()).toBe(
+      "500 Something went wrong on this server.\n404 Not Found\n",
+    );
+    expect(existsSync(folder.file("cache"))).toBeFalse();
+  });
+});

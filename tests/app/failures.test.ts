@@ -1,0 +1,206 @@
+import { describe, expect, test } from "bun:test";
+
+import type { HttpError, SessionBackend, SessionData } from "bunpie";
+import { App, html, redirect, status } from "bunpie";
+
+import { TestClient } from "../../src/testing/client.ts";
+import { quiet } from "../support/quiet.ts";
+
+class Site extends App<{ n: number }> {
+  readonly _reported: unknown[] = [];
+
+  bug() {
+    this.response.headers.set("x-frame-options", "DENY");
+    throw new Error("secret");
+  }
+
+  async missing() {
+    this.request.session.login("ann");
+    return Bun.file("/nowhere/at/all");
+  }
+
+  gone() {
+    this.request.session.n = 1;
+    return status(410, html`<h1>Gone</h1>`, { "x-why": "old" });
+  }
+
+  teapot() {
+    this.request.session.n = 1;
+    throw status(418, "tea");
+  }
+
+  async leave() {
+    this.request.session.n = 1;
+    throw redirect("/login", 303);
+  }
+
+  broken() {
+    this.request.session.n = 1;
+    return status(503, "later");
+  }
+
+  override onReport(error: unknown, request: Request): void {
+    this._reported.push(error, request.method);
+  }
+}
+
+describe("an error", () => {
+  test("is a page to a browser, a problem to a program, and text to others", async () => {
+    const client = new TestClient(new Site());
+    const shown = async (accept: string) => {
+      const response = await client.send("/nothing", { headers: { accept } });
+      expect(response.status).toBe(404);
+      return [response.headers.get("content-type"), await response.text()];
+    };
+    const [type, page] = await shown("text/html,application/xhtml+xml,*/*;q=0.8");
+    expect(type).toBe("text/html;charset=utf-8");
+    expect(page).toContain("<h1>Not Found</h1>");
+    expect(await shown("application/json")).toEqual([
+      "application/problem+json",
+      '{"title":"Not Found","status":404}',
+    ]);
+    expect(await shown("*/*")).toEqual(["text/plain;charset=utf-8", "Not Found"]);
+  });
+
+  test("that nobody foresaw tells the visitor nothing, and the tracker all", async () => {
+    const site = new Site();
+    const response = await new TestClient(site).send("/bug");
+    expect(await response.text()).toBe("Something went wrong on this server.");
+    expect(site._reported).toEqual([new Error("secret"), "GET"]);
+  });
+
+  test("carries the headers that the page asked for, and nosniff", async () => {
+    const { headers } = await new TestClient(new Site()).send("/bug");
+    expect(headers.get("x-frame-options")).toBe("DENY");
+    expect(headers.get("x-content-type-options")).toBe("nosniff");
+  });
+
+  test("is shown as the app's onError says, with the error's status and headers", async () => {
+    class Own extends Site {
+      override async onError(error: HttpError) {
+        const shown = error.cause instanceof Error ? "a bug" : error.message;
+        return html`<b>${error.status}: ${shown}</b>`;
+      }
+    }
+    const client = new TestClient(new Own());
+    const refused = await client.send("/bug", { method: "PUT" });
+    expect([refused.status, refused.headers.get("allow")]).toEqual([
+      405,
+      "GET, HEAD, POST, OPTIONS",
+    ]);
+    expect(await refused.text()).toBe("<b>405: PUT is not allowed here.</b>");
+    expect(await client.text("/bug")).toBe("<b>500: a bug</b>");
+  });
+
+  test("may be turned into a response of one's own", async () => {
+    class Own extends Site {
+      override onError() {
+        return redirect("/sorry");
+      }
+    }
+    expect((await new TestClient(new Own()).send("/nothing")).status).toBe(302);
+  });
+
+  test.each([
+    [
+      "throws",
+      () => {
+        throw new Error("in onError");
+      },
+    ],
+    [
+      "rejects",
+      async () => {
+        throw new Error("in onError");
+      },
+    ],
+    ["returns what cannot be sent", () => new Map()],
+  ])("is a plain 500 where onError %s", async (_, onError) => {
+    using error = quiet("error");
+    class Own extends Site {
+      override onError(): unknown {
+        return onError();
+      }
+    }
+    const response = await new TestClient(new Own()).send("/nothing");
+    expect([response.status, await response.text()]).toEqual([
+      500,
+      "Something went wrong on this server.",
+    ]);
+    expect(error).toHaveBeenCalledTimes(1);
+  });
+
+  test("can show who is logged in, and knows when there is no session", async () => {
+    class Own extends Site {
+      override onError(error: HttpError) {
+        if (error.status === 503) return "the store is down";
+        return `${this.request.session.n ?? "nobody"}`;
+      }
+    }
+    using _error = quiet("error");
+    const rows = new Map<string, SessionData>();
+    let isDown = false;
+    const sessionBackend: SessionBackend = {
+      load(id) {
+        if (isDown) throw new Error("down");
+        return rows.get(id) ?? {};
+      },
+      save: (id, data) => void rows.set(id, data),
+    };
+    const client = new TestClient(new Own({ sessionBackend }));
+    await client.send("/teapot");
+    expect(await client.text("/nothing")).toBe("1");
+    isDown = true;
+    const response = await client.send("/nothing");
+    expect([response.status, await response.text()]).toEqual([503, "the store is down"]);
+  });
+
+  test("says so where onError asks for a session that could not be opened", async () => {
+    using error = quiet("error");
+    class Own extends Site {
+      override onError() {
+        return `${this.request.session.n}`;
+      }
+    }
+    const sessionBackend: SessionBackend = {
+      load() {
+        throw new Error("down");
+      },
+      save() {},
+    };
+    const client = new TestClient(new Own({ sessionBackend }));
+    client.cookies.set("session_id", "A".repeat(43));
+    expect((await client.send("/gone")).status).toBe(500);
+    expect(String(error.mock.lastCall?.[1])).toContain("This request has no session");
+  });
+});
+
+describe("an answer with a status", () => {
+  test.each([
+    ["/gone", 410, true],
+    ["/teapot", 418, true],
+    ["/leave", 303, true],
+    ["/broken", 503, false],
+  ])("from %s has the status %p, and stores the session: %p", async (path, code, isStored) => {
+    const client = new TestClient(new Site());
+    expect((await client.send(path)).status).toBe(code);
+    expect(client.sessionId !== undefined).toBe(isStored);
+  });
+
+  test("has the body and headers that it was given", async () => {
+    const response = await new TestClient(new Site()).send("/gone");
+    expect(response.headers.get("content-type")).toBe("text/html;charset=utf-8");
+    expect(response.headers.get("x-why")).toBe("old");
+    expect(await response.text()).toBe("<h1>Gone</h1>");
+  });
+
+  test.each([199, 600, 404.5, Number.NaN])("cannot have the status %p", (code) => {
+    expect(() => status(code, "")).toThrow(RangeError);
+  });
+
+  test("S10: of a file that is missing is a 404, and nothing is stored", async () => {
+    const client = new TestClient(new Site());
+    expect((await client.send("/missing")).status).toBe(404);
+    expect(client.sessionId).toBeUndefined();
+  });
+});

@@ -1,0 +1,131 @@
+import { describe, expect, test } from "bun:test";
+
+import { App } from "bunpie";
+
+import { TestClient } from "../../src/testing/client.ts";
+import { quiet } from "../support/quiet.ts";
+
+class Site extends App {
+  readonly #intercept: (request: Request, ip: string | null) => unknown;
+
+  constructor(intercept: (request: Request, ip: string | null) => unknown) {
+    super();
+    this.#intercept = intercept;
+  }
+
+  override onRequest(request: Request, ip: string | null) {
+    return this.#intercept(request, ip) as Response | undefined;
+  }
+
+  index = {
+    GET: () => "looked at",
+    DELETE: () => "deleted",
+  };
+}
+
+describe("onRequest", () => {
+  test.each([
+    ["at once", (response: Response) => response],
+    ["later", async (response: Response) => response],
+  ])("ends a request with a response, %s, before there is a session", async (_, wrap) => {
+    const site = new Site(() => wrap(new Response("too many", { status: 429 })));
+    const response = await new TestClient(site).send("/", { headers: { cookie: "session_id=x" } });
+    expect([response.status, await response.text()]).toEqual([429, "too many"]);
+    expect(site.sessions.stats().loads.count).toBe(0);
+  });
+
+  test("puts a request in the place of the one that came", async () => {
+    const site = new Site(
+      (request) => new Request(request, { method: request.headers.get("x-method") ?? "GET" }),
+    );
+    const client = new TestClient(site);
+    expect(await client.text("/", { headers: { "x-method": "DELETE" } })).toBe("deleted");
+  });
+
+  test("of an app above may be called, and lets every request pass", async () => {
+    class Own extends App {
+      override onRequest(request: Request, ip: string | null) {
+        return super.onRequest(request, ip);
+      }
+      index() {
+        return "looked at";
+      }
+    }
+    expect(await new TestClient(new Own()).text("/")).toBe("looked at");
+  });
+
+  test("lets a request pass where it returns nothing, and knows where it came from", async () => {
+    using _info = quiet("info");
+    const seen: (string | null)[] = [];
+    const site = new Site((_, ip) => void seen.push(ip));
+    const { url } = site.listen({ port: 0, hostname: "127.0.0.1" });
+    expect(await (await fetch(url)).text()).toBe("looked at");
+    await new TestClient(site).send("/");
+    expect(seen).toEqual(["127.0.0.1", null]);
+    await site.close();
+  });
+
+  test.each([
+    [
+      "throws",
+      () => {
+        throw new Error("a bug");
+      },
+    ],
+    ["rejects", () => Promise.reject(new Error("a bug"))],
+  ])("that %s is a 500", async (_, intercept) => {
+    using error = quiet("error");
+    expect((await new TestClient(new Site(intercept)).send("/")).status).toBe(500);
+    expect(error).toHaveBeenCalledTimes(1);
+  });
+});
+
+describe("this.response", () => {
+  class Headers extends App {
+    index() {
+      this.response.headers.set("content-security-policy", "default-src 'self'");
+      this.response.headers.append("link", "</a.css>; rel=preload");
+      return "text";
+    }
+
+    xml() {
+      this.response.headers.set("content-type", "application/xml");
+      return "<a/>";
+    }
+
+    constant() {
+      this.response.headers.set("x-mine", this.request.query("mine", ""));
+      return CONSTANT;
+    }
+
+    cookie() {
+      this.response.headers.append("set-cookie", "a=1");
+      this.response.headers.append("set-cookie", "b=2");
+      this.request.session.user = 1;
+    }
+  }
+  const CONSTANT = new Response(null, { status: 303, headers: { location: "/" } });
+
+  test("has headers that go out with the response, in the place of App's own", async () => {
+    const client = new TestClient(new Headers());
+    expect((await client.send("/")).headers.get("content-security-policy")).toBe(
+      "default-src 'self'",
+    );
+    expect((await client.send("/xml")).headers.get("content-type")).toBe("application/xml");
+  });
+
+  test("leaves a response that others share as it was", async () => {
+    const client = new TestClient(new Headers());
+    expect((await client.send("/constant?mine=1")).headers.get("x-mine")).toBe("1");
+    expect(CONSTANT.headers.has("x-mine")).toBe(false);
+  });
+
+  test("may have cookies of its own beside the session's", async () => {
+    const response = await new TestClient(new Headers()).send("/cookie");
+    expect(response.headers.getSetCookie().map((line) => line.split("=")[0])).toEqual([
+      "a",
+      "b",
+      "session_id",
+    ]);
+  });
+});

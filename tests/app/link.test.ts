@@ -1,0 +1,58 @@
+import { describe, expect, test } from "bun:test";
+
+import { App, routes } from "bunpie";
+
+class Site extends App {
+  cart = { GET: () => "", POST: () => "" };
+  item = { POST: (id: string) => id };
+  index = routes({ "/": () => "", "/shop/:kind?": () => "" });
+  files = routes({ "/*": () => "" });
+
+  greet(name: string) {
+    return name;
+  }
+
+  range(from: string, to: string) {
+    return from + to;
+  }
+}
+
+const site = new Site();
+
+describe("this.link", () => {
+  test.each([
+    [() => site.link(site.greet, "Ann"), "/greet/Ann"],
+    [() => site.link(site.greet, "Jürgen & Co"), "/greet/J%C3%BCrgen%20%26%20Co"],
+    [() => site.link(site.greet, 7), "/greet/7"],
+    [() => site.link(site.range, 1, 2), "/range/1/2"],
+    [() => site.link(site.cart), "/cart"],
+    [() => site.link(site.item, "9"), "/item/9"],
+    [() => site.link(site.index, "/"), "/"],
+    [() => site.link(site.index, "/shop/:kind?"), "/shop"],
+    [() => site.link(site.index, "/shop/:kind?", "pies"), "/shop/pies"],
+    [() => site.link(site.files, "/*", "a", "b c"), "/files/a/b%20c"],
+  ])("makes the path of a page: %#", (make, path) => {
+    expect(make()).toBe(path);
+  });
+
+  test.each(["", ".", "..", "a/b", "a\\b", "a\0"])("refuses %j for a segment", (value) => {
+    expect(() => site.link(site.greet, value)).toThrow(
+      `A link to "/greet/:1" got ${JSON.stringify(value)} for a segment.`,
+    );
+  });
+
+  test("refuses what is no page", () => {
+    expect(() => site.link(() => "")).toThrow("this.link() got something that is no page.");
+  });
+
+  test("refuses a value too many, one too few, and a pattern that is not there", () => {
+    // @ts-expect-error A page without parameters.
+    expect(() => site.link(site.cart, "x")).toThrow('A link to "/cart" got 1 values');
+    // @ts-expect-error The name is missing.
+    expect(() => site.link(site.greet)).toThrow('A link to "/greet/:1" got undefined');
+    // @ts-expect-error No such pattern.
+    expect(() => site.link(site.index, "/nothing")).toThrow('this.link() got "/nothing"');
+    // @ts-expect-error A date is no segment.
+    expect(() => site.link(site.greet, new Date(0))).toThrow("for a segment");
+  });
+});

@@ -1,0 +1,210 @@
+import { describe, expect, test } from "bun:test";
+
+import type { AppOptions, LogEntry } from "bunpie";
+import { App, routes } from "bunpie";
+
+import { TestClient } from "../../src/testing/client.ts";
+import { withNodeEnv } from "../support/environment.ts";
+import { quiet } from "../support/quiet.ts";
+
+class Shop extends App<{ cart: string[]; seen: boolean }> {
+  index() {
+    return "Hello.";
+  }
+
+  cart = {
+    POST: () => {
+      this.request.session.cart = ["tea"];
+      return this.redirect("/", 303);
+    },
+    PUT: async () => {
+      this.request.session.seen = true;
+      this.request.session.flash("note", "Thanks.");
+      return "";
+    },
+  };
+
+  users = routes({ "/:id": (id) => `${this.request.session.cart?.length} ${id}` });
+
+  login() {
+    this.request.session.login("ann\u001b");
+    return "";
+  }
+
+  renew() {
+    this.request.session.regenerate();
+    return "";
+  }
+
+  leave() {
+    this.request.session.destroy();
+    return "";
+  }
+
+  swap() {
+    this.request.session.destroy();
+    this.request.session.seen = true;
+    return "";
+  }
+
+  bug() {
+    this.request.session.seen = true;
+    throw new Error("bug");
+  }
+
+  override onReport() {}
+}
+
+/** Logs to a list. */
+function entriesOf(options: AppOptions = {}) {
+  const entries: LogEntry[] = [];
+  const app = new Shop({ ...options, log: (entry) => void entries.push(entry) });
+  return { entries, client: new TestClient(app) };
+}
+
+describe("an app's own log", () => {
+  test("gets method, pattern, status, time, user and id of each request, and nothing else", async () => {
+    const { entries, client } = entriesOf();
+    await client.send("/login", { method: "POST" });
+    await client.send("/users/7?token=secret", { headers: { "x-request-id": "mine" } });
+    const { ms } = entries[1] as LogEntry;
+    expect(entries[1]).toEqual({
+      id: "mine",
+      method: "GET",
+      page: "/users/:id",
+      status: 200,
+      ms,
+      userId: "ann\u001b",
+    });
+    expect(ms).toBeGreaterThanOrEqual(0);
+    expect(ms).toBeLessThan(60_000);
+  });
+
+  test.each([
+    ["a page that nobody has", "/nothing", {}, 404],
+    ["a verb that the page does not have", "/", { method: "PUT" }, 405],
+    ["OPTIONS", "/", { method: "OPTIONS" }, 204],
+    ["a bug", "/bug", {}, 500],
+    [
+      "a write from another site",
+      "/cart",
+      { method: "POST", headers: { "sec-fetch-site": "cross-site" } },
+      403,
+    ],
+  ])("hears of %s too", async (_, path, init, status) => {
+    const { entries, client } = entriesOf();
+    await client.send(path, init);
+    expect(entries.map((entry) => [entry.status, entry.userId])).toEqual([[status, null]]);
+  });
+
+  test("hears of what onRequest answers, which has no page and no session", async () => {
+    const pages: unknown[] = [];
+    class Closed extends Shop {
+      override onRequest() {
+        return new Response("closed", { status: 503 });
+      }
+    }
+    await new TestClient(new Closed({ log: ({ page, status }) => pages.push(page, status) })).send(
+      "/",
+    );
+    expect(pages).toEqual([null, 503]);
+  });
+
+  test.each([
+    [
+      "throws",
+      () => {
+        throw new Error("disk full");
+      },
+    ],
+    [
+      "rejects",
+      async () => {
+        throw new Error("disk full");
+      },
+    ],
+  ])("that %s breaks no response, and is reported", async (_, log) => {
+    using error = quiet("error");
+    expect(await new TestClient(new Shop({ log })).text("/")).toBe("Hello.");
+    expect(error.mock.calls).toEqual([["The app's log failed:", new Error("disk full")]]);
+  });
+
+  test("has to be a function or false", () => {
+    for (const log of [true, null, "file"]) {
+      expect(() => new App({ log } as never)).toThrow("`log` has to be a function");
+    }
+    expect(new App({ log: false })).toBeInstanceOf(App);
+  });
+});
+
+/** The lines on the console for these requests to an app that is served. */
+async function linesOf(app: Shop, send: (client: TestClient) => Promise<unknown>) {
+  using info = quiet("info");
+  app.listen({ port: 0, hostname: "127.0.0.1" });
+  info.mockClear();
+  await send(new TestClient(app));
+  const lines = info.mock.calls.map(([, line]) => String(line).replace(/ \d+ ms/, " 1 ms"));
+  await app.close();
+  return lines;
+}
+
+describe("a served app's line on the console", () => {
+  test("says what was asked, what was answered, and what was stored", async () => {
+    using _development = withNodeEnv("development");
+    const lines = await linesOf(new Shop(), async (client) => {
+      await client.send("/");
+      await client.send("/cart", { method: "POST" });
+      await client.send("/users/7?q=secret");
+      await client.send("/cart", { method: "PUT" });
+      await client.send("/renew", { method: "POST" });
+      await client.send("/login", { method: "POST" });
+      await client.send("/bug");
+      await client.send("/swap", { method: "POST" });
+      await client.send("/leave", { method: "POST" });
+      await client.send("/login", { method: "POST" });
+      await client.send("/\u202e%1b\u00e9/");
+    });
+    expect(lines).toEqual([
+      "GET / 200 1 ms",
+      "POST /cart 303 1 ms · new session · stored cart, 16 bytes",
+      "GET /users/7 200 1 ms",
+      "PUT /cart 200 1 ms · stored seen, flash, 46 bytes",
+      "POST /renew 200 1 ms · new id",
+      "POST /login 200 1 ms · login ann\\u{1b}",
+      "GET /bug 500 1 ms",
+      "POST /swap 200 1 ms · destroyed · new session · stored seen, 13 bytes",
+      "POST /leave 200 1 ms · destroyed",
+      "POST /login 200 1 ms · new session · login ann\\u{1b}",
+      "GET /%E2%80%AE%1b%C3%A9/ 404 1 ms",
+    ]);
+  });
+
+  test("is escaped: a path cannot move the cursor", async () => {
+    using _development = withNodeEnv("development");
+    using info = quiet("info");
+    const app = new Shop();
+    void app.maxRequestBodySize;
+    // No request that is made has such a path; one that is served without a host may.
+    const url = "http://localhost/\u001b[2J";
+    await app.fetch({ method: "GET", url, headers: new Headers() } as Request);
+    expect(String(info.mock.lastCall?.[1])).toStartWith("GET /\\u{1b}[2J 404 ");
+    await app.close();
+  });
+
+  test.each([
+    ["in production", "production", {}],
+    ["in a test", "test", {}],
+    ["where `log` is false", "development", { log: false }],
+    ["where the app has its own log", "development", { log: () => {} }],
+  ] as const)("is not there %s", async (_, mode, options) => {
+    using _mode = withNodeEnv(mode);
+    expect(await linesOf(new Shop(options), (client) => client.send("/"))).toEqual([]);
+  });
+
+  test("is not there where the app is not served", async () => {
+    using _development = withNodeEnv("development");
+    using info = quiet("info");
+    await new TestClient(new Shop()).send("/");
+    expect(info).not.toHaveBeenCalled();
+  });
+});

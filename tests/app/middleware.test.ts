@@ -1,0 +1,223 @@
+import { describe, expect, expectTypeOf, spyOn, test } from "bun:test";
+
+import type { AppRequest } from "bunpie";
+import { App, HttpError, redirect } from "bunpie";
+
+import { TestClient } from "../../src/testing/client.ts";
+import { quiet } from "../support/quiet.ts";
+
+interface Data {
+  visits: number;
+}
+
+/** An app whose middleware the test gives, and that says in which order things happened. */
+class Site extends App<Data> {
+  readonly _steps: string[] = [];
+
+  index() {
+    this._steps.push("page");
+    this.request.session.visits = (this.request.session.visits ?? 0) + 1;
+    return "page";
+  }
+
+  async later() {
+    this._steps.push("later");
+    return "late";
+  }
+
+  bug() {
+    throw new Error("bug");
+  }
+
+  async bugLater() {
+    throw new Error("late bug");
+  }
+
+  leave() {
+    throw redirect("/elsewhere");
+  }
+
+  refuse() {
+    throw new HttpError(403, "No.");
+  }
+}
+
+describe("middleware", () => {
+  test("goes around the page, the first outermost", async () => {
+    const site = new Site();
+    for (const name of ["a", "b"]) {
+      site.use(async (_, next) => {
+        site._steps.push(`${name} in`);
+        const response = await next();
+        site._steps.push(`${name} out`);
+        return response;
+      });
+    }
+    expect(await new TestClient(site).text("/")).toBe("page");
+    expect(site._steps).toEqual(["a in", "b in", "page", "b out", "a out"]);
+  });
+
+  test("is synchronous where the page is", async () => {
+    const site = new Site();
+    site.use((_, next) => next());
+    const response = site.fetch(new Request("http://localhost/"));
+    expect(response).toBeInstanceOf(Response);
+    expect(site.fetch(new Request("http://localhost/later"))).toBeInstanceOf(Promise);
+  });
+
+  test("has the session, and what it writes is stored with the response", async () => {
+    const site = new Site();
+    site.use((request, next) => {
+      request.session.visits = 10;
+      return next();
+    });
+    const client = new TestClient(site);
+    await client.send("/");
+    expect(client.sessionId).toBeDefined();
+    site._steps.length = 0;
+    class Reader extends Site {}
+    expect(new Reader()).toBeInstanceOf(App);
+    expect(await client.text("/")).toBe("page");
+  });
+
+  test("may answer in the page's place, with whatever a page may return", async () => {
+    const site = new Site();
+    site.use((request, next) => (request.query("stop") === undefined ? next() : { stopped: true }));
+    const client = new TestClient(site);
+    expect(await client.json("/?stop=1")).toEqual({ stopped: true });
+    expect(site._steps).toEqual([]);
+    expect(await client.text("/")).toBe("page");
+  });
+
+  test("passes the inner response on where it returns nothing", async () => {
+    const site = new Site();
+    site.use(async (_, next) => {
+      await next();
+    });
+    expect(await new TestClient(site).text("/later")).toBe("late");
+  });
+
+  test("that neither answers nor goes on is a 500, and the log says why", async () => {
+    using error = quiet("error");
+    const site = new Site();
+    site.use(() => {});
+    expect((await new TestClient(site).send("/")).status).toBe(500);
+    expect(String(error.mock.lastCall?.[2])).toContain(
+      "A middleware returned nothing. Return a response, or call next().",
+    );
+  });
+
+  test("that goes on twice is a 500, and calls the page once", async () => {
+    using error = quiet("error");
+    const site = new Site();
+    site.use((_, next) => {
+      void next();
+      return next();
+    });
+    expect((await new TestClient(site).send("/")).status).toBe(500);
+    expect(site._steps).toEqual(["page"]);
+    expect(String(error.mock.lastCall?.[2])).toContain("called next() twice");
+  });
+
+  test.each(["/bug", "/bugLater", "/refuse"])("catches what %s throws", async (path) => {
+    const site = new Site();
+    site.use(async (_, next) => {
+      try {
+        return await next();
+      } catch (error) {
+        return `caught ${(error as Error).message}`;
+      }
+    });
+    const response = await new TestClient(site).send(path);
+    expect(response.status).toBe(200);
+    expect(await response.text()).toStartWith("caught ");
+  });
+
+  test("gets a response that was thrown as a response", async () => {
+    const site = new Site();
+    site.use(async (_, next) => {
+      const response = await next();
+      site._steps.push(String(response.status));
+      return response;
+    });
+    expect((await new TestClient(site).send("/leave")).headers.get("location")).toBe("/elsewhere");
+    expect(site._steps).toEqual(["302"]);
+  });
+
+  test.each([
+    ["/nowhere", "GET", 404],
+    ["/", "PUT", 405],
+    ["/greet/%ff", "GET", 400],
+  ])("sees %s by %s as the response with %p, and no page", async (path, method, status) => {
+    const site = new Site();
+    const seen: unknown[] = [];
+    site.use(async (request, next) => {
+      const response = await next();
+      seen.push(request.page, response.status);
+      return response;
+    });
+    expect((await new TestClient(site).send(path, { method })).status).toBe(status);
+    expect(seen).toEqual([null, status]);
+  });
+
+  test("may show a page of its own for a 404, and the session is stored", async () => {
+    const site = new Site();
+    site.use(async (request, next) => {
+      const response = await next();
+      if (response.status !== 404) return response;
+      request.session.visits = 1;
+      return "a page for every path";
+    });
+    const client = new TestClient(site);
+    expect(await client.text("/some/where")).toBe("a page for every path");
+    expect(client.sessionId).toBeDefined();
+  });
+
+  test("that does not wait for what fails inside ends no process", async () => {
+    const site = new Site();
+    site.use((_, next) => {
+      void next();
+      return "meanwhile";
+    });
+    expect(await new TestClient(site).text("/bugLater")).toBe("meanwhile");
+    await Bun.sleep(0);
+  });
+
+  test("is private to the visitor if it read the session after the page", async () => {
+    const site = new Site();
+    site.use(async (request, next) => {
+      const response = await next();
+      void request.session.visits;
+      return response;
+    });
+    const { headers } = await new TestClient(site).send("/later");
+    expect([headers.get("vary"), headers.get("cache-control")]).toEqual(["Cookie", "private"]);
+  });
+
+  test("has this.request, as the page has", async () => {
+    const site = new Site();
+    site.use((request, next) => {
+      site._steps.push(String(site.request === request));
+      return next();
+    });
+    await new TestClient(site).send("/");
+    expect(site._steps).toEqual(["true", "page"]);
+  });
+
+  test("comes too late once the app answers requests", async () => {
+    const site = new Site();
+    await new TestClient(site).send("/");
+    expect(() => site.use((_, next) => next())).toThrow(
+      "this.use() was called after the app had begun to answer requests. Call it in the constructor.",
+    );
+  });
+
+  test("is given the app's own type of request", () => {
+    const site = new Site();
+    site.use((request, next) => {
+      expectTypeOf(request).toEqualTypeOf<AppRequest<Data>>();
+      return next();
+    });
+    expect(spyOn(site, "use")).toBeDefined();
+  });
+});

@@ -1,0 +1,152 @@
+import { describe, expect, test } from "bun:test";
+
+import { App, HttpError, InMemorySessionBackend, routes } from "bunpie";
+
+import { TestClient } from "../../src/testing/client.ts";
+import { quiet } from "../support/quiet.ts";
+
+interface Data {
+  user: string;
+}
+
+class Todos extends App<Data> {
+  index() {
+    return `todos of ${this.request.session.user ?? "nobody"}`;
+  }
+
+  items = routes({
+    "/:id": (id): unknown => ({ id, link: this.link(this.items, "/:id", id) }),
+  });
+
+  bug() {
+    throw new Error("a bug");
+  }
+
+  where() {
+    return [this.request.page, ...this.request.params];
+  }
+}
+
+class Api extends App<Data> {
+  constructor() {
+    super();
+    this.mount("/todos", new Todos());
+    this.use((request, next) => {
+      log.push(`api ${request.page}`);
+      return next();
+    });
+  }
+
+  override onError(error: HttpError) {
+    return { problem: error.message };
+  }
+
+  me() {
+    return this.sessions.stats().created;
+  }
+}
+
+class Site extends App<Data> {
+  readonly api = new Api();
+
+  constructor() {
+    super();
+    this.use((request, next) => {
+      log.push(`site ${request.page}`);
+      return next();
+    });
+    this.mount("/api/v1", this.api);
+  }
+
+  index() {
+    this.request.session.user = "Ann";
+    return this.link(this.api.me);
+  }
+}
+
+let log: string[] = [];
+
+describe("mount", () => {
+  test("puts an app's pages below a path, with the same session", async () => {
+    const client = new TestClient(new Site());
+    expect(await client.text("/api/v1/todos")).toBe("todos of nobody");
+    expect(await client.text("/")).toBe("/api/v1/me");
+    expect(await client.text("/api/v1/todos")).toBe("todos of Ann");
+    expect(await client.text("/api/v1/me")).toBe("1");
+  });
+
+  test("calls the outer middleware before the inner, at any depth", async () => {
+    log = [];
+    const client = new TestClient(new Site());
+    await client.send("/api/v1/todos/items/3");
+    expect(log).toEqual(["site /api/v1/todos/items/:id", "api /api/v1/todos/items/:id"]);
+    log = [];
+    await client.send("/");
+    expect(log).toEqual(["site /"]);
+  });
+
+  test("lets links know where their app is mounted", async () => {
+    const client = new TestClient(new Site());
+    expect(await client.json("/api/v1/todos/items/a%20b")).toEqual({
+      id: "a b",
+      link: "/api/v1/todos/items/a%20b",
+    });
+    expect(await new TestClient(new Todos()).json("/items/3")).toEqual({
+      id: "3",
+      link: "/items/3",
+    });
+  });
+
+  test("shows errors below it as the nearest app with an onError says", async () => {
+    using error = quiet("error");
+    const client = new TestClient(new Site());
+    expect(await client.json("/api/v1/todos/bug")).toEqual({
+      problem: "Something went wrong on this server.",
+    });
+    expect(error).toHaveBeenCalledTimes(1);
+    expect(await client.json("/api/v1/nothing")).toEqual({ problem: "Not Found" });
+    expect(await client.text("/nothing")).toBe("Not Found");
+  });
+
+  test("gives pages the whole pattern", async () => {
+    expect(await new TestClient(new Site()).json("/api/v1/todos/where")).toEqual([
+      "/api/v1/todos/where",
+    ]);
+  });
+
+  test.each(["api", "/", "/a/:id", "/a/*", ""])("refuses the path %j", (path) => {
+    expect(() => new App().mount(path, new App())).toThrow(TypeError);
+  });
+
+  test("refuses an app with options of its own, and says where they belong", () => {
+    const child = new App({ sessionBackend: new InMemorySessionBackend() });
+    expect(() => new App().mount("/api", child)).toThrow(
+      new TypeError(
+        'The app for "/api" was made with `sessionBackend`. A mounted app has the options of the outermost one: set it there.',
+      ),
+    );
+  });
+
+  test("refuses an app that is in use already", async () => {
+    const child = new App();
+    new App().mount("/a", child);
+    const served = new Todos();
+    await new TestClient(served).send("/");
+    for (const used of [child, served as App]) {
+      expect(() => new App().mount("/b", used)).toThrow(
+        new TypeError('The app for "/b" is in use already. Make another: new …().'),
+      );
+    }
+  });
+
+  test("refuses two pages for one path, whichever app they are in", () => {
+    class Outer extends App {
+      api() {
+        return "";
+      }
+    }
+    const outer = new Outer();
+    outer.mount("/api", new Todos());
+    expect(() => outer.fetch).toThrow("Two pages answer the same paths");
+  });
+});

@@ -1,0 +1,827 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { Socket } from "bunpie";
+import { App, html, HttpError, InMemorySessionBackend, routes, status } from "bunpie";
+
+import { TestClient } from "../../src/testing/client.ts";
+import { FakeClock } from "../support/clock.ts";
+import { quiet } from "../support/quiet.ts";
+import { exchange, handshake, statusesOf } from "../support/raw.ts";
+
+/** Accepts `{ n: number }`, and doubles it. */
+const Doubled: StandardSchemaV1<unknown, number> = {
+  "~standard": {
+    version: 1,
+    vendor: "test",
+    validate: (value) =>
+      typeof value === "object" &&
+      value !== null &&
+      typeof (value as { n?: unknown }).n === "number"
+        ? { value: 2 * (value as { n: number }).n }
+        : { issues: [{ message: "has to be a number.", path: ["n"] }] },
+  },
+};
+
+interface Data {
+  n: number;
+}
+
+class Site extends App<Data> {
+  readonly reports: unknown[] = [];
+  readonly log: unknown[] = [];
+  reported = Promise.withResolvers<void>();
+  ended = Promise.withResolvers<void>();
+  gate = Promise.withResolvers<void>();
+  begun = Promise.withResolvers<void>();
+  sockets: Socket[] = [];
+
+  index() {
+    return "a page";
+  }
+
+  /** Also the page of a socket. */
+  chat(room: string) {
+    return `the page of ${room}`;
+  }
+
+  async ws_chat(socket: Socket, room: string) {
+    await socket.accept();
+    socket.subscribe(room);
+    for await (const text of socket) socket.publish(room, { room, text });
+    socket.unsubscribe(room);
+  }
+
+  async ws_others(socket: Socket) {
+    await socket.accept();
+    socket.subscribe("others");
+    for await (const text of socket) socket.publish("others", text, { self: false });
+  }
+
+  async ws_echo(socket: Socket) {
+    for await (const message of socket) await socket.send(message);
+    this.log.push("the loop has ended");
+    this.ended.resolve();
+  }
+
+  ws_index = async (socket: Socket) => {
+    await socket.accept();
+    await socket.send(`${this.request.path} ${this.request.page}`);
+  };
+
+  ws_files = routes({
+    "/": async (socket: Socket) => {
+      await socket.accept();
+      await socket.send("all");
+    },
+    "/:id/*": async (socket: Socket, id: string, ...rest: string[]) => {
+      await socket.accept();
+      await socket.send([id, ...rest]);
+    },
+  });
+
+  async ws_begin(socket: Socket) {
+    const { session } = this.request;
+    session.n = 1;
+    this.request.cookies.set("theme", "dark");
+    this.response.headers.set("x-from", "ws_begin");
+    for await (const _ of socket) {
+      await session.update((stored) => {
+        stored.n = (stored.n ?? 0) + 1;
+      });
+      await socket.send(String(session.n));
+    }
+  }
+
+  async ws_scratch(socket: Socket) {
+    const { session } = this.request;
+    session.n = 1;
+    for await (const _ of socket) {
+      session.n = 99;
+      break;
+    }
+    this.ended.resolve();
+  }
+
+  async ws_login(socket: Socket) {
+    this.request.session.login("ann");
+    await socket.accept();
+    for await (const message of socket) this.log.push(message);
+    this.ended.resolve();
+  }
+
+  async ws_destroy(socket: Socket) {
+    const { session } = this.request;
+    for await (const _ of socket) {
+      session.destroy();
+      await session.save();
+    }
+    this.ended.resolve();
+  }
+
+  enter() {
+    this.request.session.login("ann");
+  }
+
+  leave() {
+    this.request.session.destroy();
+  }
+
+  read() {
+    const { session } = this.request;
+    return { n: session.n, user: session.meta.userId };
+  }
+
+  async ws_refuse(_socket: Socket) {
+    throw new HttpError(402, "Pay first.");
+  }
+
+  async ws_redirect(_socket: Socket) {
+    throw this.redirect("/", 303);
+  }
+
+  ws_teapot(_socket: Socket) {
+    return status(418, "tea");
+  }
+
+  async ws_bug(_socket: Socket) {
+    throw new Error("A bug.");
+  }
+
+  async ws_silent(_socket: Socket) {}
+
+  async ws_early(socket: Socket) {
+    await socket.send("too early");
+  }
+
+  async ws_fails(socket: Socket) {
+    for await (const message of socket) throw new Error(`Failed at ${message}.`);
+  }
+
+  async ws_unheeded(socket: Socket) {
+    void socket.accept();
+    throw new Error("At once.");
+  }
+
+  async ws_doubled(socket: Socket) {
+    for await (const value of socket.as(Doubled)) await socket.send(value);
+    this.log.push("done");
+    this.ended.resolve();
+  }
+
+  async ws_values(socket: Socket) {
+    await socket.accept();
+    await socket.send({ a: 1 });
+    await socket.send(new Uint8Array([1, 2]));
+    await socket.send(new Uint8Array([3]).buffer);
+    await socket.send("");
+    await socket.send(html`<b>${"&"}</b>`);
+    try {
+      await socket.send(new Map());
+    } catch (error) {
+      await socket.send((error as Error).message);
+    }
+    socket.close(4000, "That was all.");
+    socket.close(4001, "Twice.");
+    await socket.send("never");
+    this.log.push("not reached");
+  }
+
+  /** Sends until the client has gone. */
+  async ws_ticker(socket: Socket) {
+    await socket.accept();
+    try {
+      for (;;) {
+        await socket.send("x".repeat(65_536));
+        this.log.push("sent");
+        await new Promise(setImmediate);
+      }
+    } finally {
+      this.ended.resolve();
+    }
+  }
+
+  /** Sends without waiting. */
+  async ws_flood(socket: Socket) {
+    await socket.accept();
+    for (let count = 0; count < 200; count++) void socket.send("x".repeat(65_536));
+    for await (const _ of socket) this.log.push("never");
+    this.ended.resolve();
+  }
+
+  async ws_signal(socket: Socket) {
+    await socket.accept();
+    this.begun.resolve();
+    await new Promise((_, reject) => {
+      socket.signal.addEventListener("abort", () => {
+        this.ended.resolve();
+        reject(socket.signal.reason as Error);
+      });
+    });
+  }
+
+  async ws_unread(socket: Socket) {
+    await socket.accept();
+    await this.gate.promise;
+    for await (const message of socket) this.log.push(message);
+    this.ended.resolve();
+  }
+
+  /** Takes its time for the first message. */
+  async ws_slowly(socket: Socket) {
+    for await (const message of socket) {
+      this.begun.resolve();
+      await this.gate.promise;
+      this.log.push(String(message).length);
+    }
+    this.ended.resolve();
+  }
+
+  /** Takes its time to accept. */
+  async ws_hesitant(socket: Socket) {
+    this.begun.resolve();
+    await this.gate.promise;
+    for await (const message of socket) this.log.push(message);
+  }
+
+  async ws_keep(socket: Socket) {
+    await socket.accept();
+    this.sockets.push(socket);
+    await socket.send("kept");
+    for await (const _ of socket);
+    this.ended.resolve();
+  }
+
+  async ws_other(socket: Socket) {
+    await socket.accept();
+    const [other] = this.sockets;
+    await socket.send(await other?.send("from elsewhere"));
+  }
+
+  override onReport(error: unknown) {
+    this.reports.push(error);
+    this.reported.resolve();
+  }
+}
+
+let clock: FakeClock;
+let site: Site;
+let client: TestClient;
+let info: ReturnType<typeof quiet>;
+
+beforeEach(() => {
+  info = quiet("info");
+  clock = new FakeClock();
+  site = new Site({ session: { now: clock.now, timeout: 60, watchInterval: 1 } });
+  client = new TestClient(site);
+});
+
+afterEach(async () => {
+  await site.close();
+  info[Symbol.dispose]();
+});
+
+describe("a socket's page", () => {
+  test("gets the socket and the path's segments", async () => {
+    await using socket = await client.socket("/chat/tea");
+    socket.send("hello");
+    expect(await socket.receiveJson()).toEqual({ room: "tea", text: "hello" });
+  });
+
+  test("may be a field, the index, or a pattern", async () => {
+    await using index = await client.socket("/");
+    expect(await index.receive()).toBe("/ /");
+    await using all = await client.socket("/files");
+    expect(await all.receive()).toBe("all");
+    await using some = await client.socket("/files/7/a%20b/c");
+    expect(await some.receiveJson()).toEqual(["7", "a b", "c"]);
+  });
+
+  test("shares its path with a page, and is linked to", async () => {
+    expect(await client.text("/chat/tea")).toBe("the page of tea");
+    expect(site.link(site.ws_chat, "tea")).toBe("/chat/tea");
+    // @ts-expect-error A room is missing.
+    expect(() => site.link(site.ws_chat)).toThrow();
+    expect(site.link(site.ws_files, "/:id/*", 7, "a")).toBe("/files/7/a");
+  });
+
+  test("is listed", () => {
+    site.listen(0);
+    expect(info.mock.calls.at(-1)?.[0]).toContain("  /chat/:1      WebSocket");
+  });
+
+  test("ends its socket when it returns", async () => {
+    const socket = await client.socket("/");
+    expect(await socket.closed).toEqual({ code: 1000, reason: "" });
+  });
+
+  test("goes on when the client has closed the socket, without its loop", async () => {
+    const socket = await client.socket("/echo");
+    socket.send("a");
+    socket.send(new Uint8Array([1]));
+    expect(await socket.receive()).toBe("a");
+    expect(await socket.receive()).toEqual(new Uint8Array([1]));
+    expect(await socket.close(4000, "Bye.")).toEqual({ code: 4000, reason: "Bye." });
+    await site.ended.promise;
+    expect(site.log).toEqual(["the loop has ended"]);
+    expect(site.reports).toEqual([]);
+  });
+
+  test("that fails closes its socket with 1011, and is reported", async () => {
+    const socket = await client.socket("/fails");
+    socket.send("one");
+    expect(await socket.closed).toEqual({
+      code: 1011,
+      reason: "Something went wrong on this server.",
+    });
+    expect(site.reports).toEqual([new Error("Failed at one.")]);
+  });
+
+  test("that fails without having waited for the handshake does so as well", async () => {
+    const socket = await client.socket("/unheeded");
+    expect((await socket.closed).code).toBe(1011);
+    expect(site.reports).toEqual([new Error("At once.")]);
+  });
+});
+
+describe("a handshake", () => {
+  test.each([
+    ["an error", "/refuse", 402, "Pay first."],
+    ["a response that is thrown", "/redirect", 303, ""],
+    ["a response that is returned", "/teapot", 418, "tea"],
+    ["a bug", "/bug", 500, "Something went wrong on this server."],
+    [
+      "to a page",
+      "/files/7/a%2fb",
+      400,
+      'A segment of the path is ".", "..", or contains "/", "\\" or NUL.',
+    ],
+    ["to no page", "/nothing", 404, "Not Found"],
+  ])("is refused by %s", async (_, path, code, text) => {
+    const { response, closed } = await client.socket(path);
+    expect([response.status, await response.text()]).toEqual([code, text]);
+    expect((await closed).code).toBe(1006);
+  });
+
+  test("is refused where the page returns without a word, which is reported", async () => {
+    expect((await client.socket("/silent")).response.status).toBe(500);
+    expect(String(site.reports)).toContain(
+      "The socket page /silent returned before it had accepted the socket. Call `await socket.accept()`",
+    );
+  });
+
+  test("is refused where the page uses the socket before, which is reported", async () => {
+    expect((await client.socket("/early")).response.status).toBe(500);
+    expect(String(site.reports)).toContain(
+      "The socket is not accepted yet. Call `await socket.accept()` first",
+    );
+  });
+
+  test("to a page that is for no sockets is a 400", async () => {
+    expect((await client.socket("/read")).response.status).toBe(400);
+  });
+
+  test.each([
+    ["GET", 426],
+    ["POST", 426],
+  ])("is missing: %s is a %d", async (method, code) => {
+    const response = await client.send("/echo", { method });
+    expect(response.status).toBe(code);
+    expect(response.headers.get("upgrade")).toBe("websocket");
+  });
+
+  test.each(["https://evil.example", "null", "http://127.0.0.1", "http://localhost:1"])(
+    "X3: from the origin %s is refused",
+    async (origin) => {
+      const { response } = await client.socket("/echo", { headers: { origin } });
+      expect(response.status).toBe(403);
+    },
+  );
+
+  test("that is malformed is a 400, and its page ends quietly", async () => {
+    const port = Number(site.listen(0).port);
+    const text = handshake("/keep").replace(/sec-websocket-key: .*\r\n/, "");
+    expect(statusesOf(await exchange(port, text))).toEqual([400]);
+    expect(site.sockets).toEqual([]);
+    expect(site.reports).toEqual([]);
+  });
+
+  test("goes through middleware, which may still refuse it", async () => {
+    class Around extends Site {
+      constructor() {
+        super();
+        this.use(async (request, next) => {
+          const response = await next();
+          this.log.push([request.page, response.status]);
+          return request.query("refuse") === undefined ? response : status(403, "No.");
+        });
+      }
+    }
+    site = new Around();
+    client = new TestClient(site);
+    await using socket = await client.socket("/");
+    expect(await socket.receive()).toBe("/ /");
+    const { response } = await client.socket("/keep?refuse=1");
+    expect([response.status, await response.text()]).toEqual([403, "No."]);
+    expect(site.sockets).toEqual([]);
+    expect(site.log).toEqual([
+      ["/", 101],
+      ["/keep", 101],
+    ]);
+    expect(site.reports).toEqual([]);
+  });
+
+  test("may be answered by another response with the status 101, and headers of its own", async () => {
+    class Around extends Site {
+      constructor() {
+        super({ trustedOrigins: ["https://example.com"] });
+        this.use(async (_, next) => {
+          const { status: code } = await next();
+          return new Response(null, { status: code, headers: { "x-around": "1" } });
+        });
+      }
+
+      override onRequest(request: Request) {
+        return new Request(request.url, { headers: request.headers });
+      }
+    }
+    site = new Around();
+    const headers = { origin: "https://example.com" };
+    await using socket = await new TestClient(site).socket("/begin", { headers });
+    expect(socket.response.status).toBe(101);
+    expect(socket.response.headers.get("x-around")).toBe("1");
+    expect(socket.response.headers.getSetCookie()).toHaveLength(2);
+    socket.send("a");
+    expect(await socket.receive()).toBe("2");
+  });
+
+  test("may lead to an app that is mounted, whose business its errors are", async () => {
+    const outer = new App();
+    site = new Site();
+    outer.mount("/live", site);
+    const visitor = new TestClient(outer);
+    await using socket = await visitor.socket("/live/echo");
+    socket.send("a");
+    expect(await socket.receive()).toBe("a");
+    expect((await visitor.socket("/live/bug")).response.status).toBe(500);
+    expect(site.reports).toEqual([new Error("A bug.")]);
+    expect(site.link(site.ws_chat, "tea")).toBe("/live/chat/tea");
+    await outer.close();
+  });
+
+  test("without a server is a 501 that says what to do", async () => {
+    const headers = { upgrade: "websocket", connection: "Upgrade" };
+    const response = await client.send("/echo", { headers });
+    expect(response.status).toBe(501);
+    expect(await response.text()).toContain("pass app.websocket to Bun.serve");
+  });
+
+  test("on a server without the app's sockets is a 501, which is reported", async () => {
+    await using server = Bun.serve({ port: 0, fetch: (request, it) => site.fetch(request, it) });
+    const { response } = await new TestClient(server.url).socket("/keep");
+    expect(response.status).toBe(501);
+    expect(await response.text()).toContain("pass app.websocket to Bun.serve");
+    expect(String(site.reports)).toContain("pass app.websocket to Bun.serve");
+    expect(site.sockets).toEqual([]);
+  });
+
+  test("on a server with other sockets is a 400 for the app's, and leaves those alone", async () => {
+    await using server = Bun.serve<unknown>({
+      port: 0,
+      fetch: (request, it) => {
+        if (new URL(request.url).pathname === "/own") {
+          return it.upgrade(request, { data: 1 }) ? undefined : new Response();
+        }
+        return site.fetch(request, it);
+      },
+      websocket: {
+        ...site.websocket,
+        message: (socket, message) => {
+          if (socket.data === 1) socket.send("own");
+          else void site.websocket.message?.(socket, message);
+        },
+      },
+    });
+    const other = new TestClient(server.url);
+    await using own = await other.socket("/own");
+    own.send("a");
+    expect(await own.receive()).toBe("own");
+    await using socket = await other.socket("/echo");
+    socket.send("a");
+    expect(await socket.receive()).toBe("a");
+  });
+});
+
+describe("the session of a socket", () => {
+  test("X5: may be new: its cookie rides on the 101, with the page's own and its headers", async () => {
+    await using socket = await client.socket("/begin");
+    const { headers } = socket.response;
+    expect(headers.getSetCookie()).toHaveLength(2);
+    expect(headers.get("x-from")).toBe("ws_begin");
+    expect(client.cookies.get("theme")).toBe("dark");
+    expect(await client.json("/read")).toEqual({ n: 1, user: null });
+  });
+
+  test("X5: may log in", async () => {
+    await using _ = await client.socket("/login");
+    expect(await client.json("/read")).toEqual({ user: "ann" });
+  });
+
+  test("X7: is written by update(), and holds what others have written", async () => {
+    await using socket = await client.socket("/begin");
+    await using second = await client.socket("/begin");
+    socket.send("a");
+    expect(await socket.receive()).toBe("2");
+    second.send("a");
+    expect(await second.receive()).toBe("3");
+  });
+
+  test("X7: is not written when the page ends, unless that says so", async () => {
+    const socket = await client.socket("/scratch");
+    socket.send("a");
+    await site.ended.promise;
+    await socket.close();
+    expect(await client.json("/read")).toEqual({ n: 1, user: null });
+  });
+
+  test("is stored before the socket is there: a store that fails refuses the handshake", async () => {
+    using _error = quiet("error");
+    class Broken extends Site {
+      constructor() {
+        super({
+          sessionBackend: {
+            load: async () => undefined,
+            save: async () => {
+              throw new Error("The disk is full.");
+            },
+            delete: async () => undefined,
+          } as never,
+        });
+      }
+    }
+    site = new Broken();
+    const { response } = await new TestClient(site).socket("/begin");
+    expect(response.status).toBe(503);
+    expect(response.headers.getSetCookie()).toEqual([]);
+  });
+
+  test("whose store fails later costs that socket, and nothing else", async () => {
+    using _error = quiet("error");
+    class Failing extends InMemorySessionBackend {
+      isDown = false;
+
+      override replace(...given: Parameters<InMemorySessionBackend["replace"]>) {
+        if (this.isDown) throw new Error("The store is down.");
+        return super.replace(...given);
+      }
+    }
+    const store = new Failing();
+    site = new Site({ sessionBackend: store });
+    client = new TestClient(site);
+    const socket = await client.socket("/begin");
+    await using other = await client.socket("/echo");
+    store.isDown = true;
+    socket.send("a");
+    expect((await socket.closed).code).toBe(1011);
+    expect(String(site.reports)).toContain("SessionStoreError");
+    other.send("still here");
+    expect(await other.receive()).toBe("still here");
+  });
+
+  test.each<[string, string, () => unknown]>([
+    ["destroyed", "destroyed", () => site.sessions.revokeAll("ann")],
+    ["expired", "expired", () => clock.advance(60_000)],
+  ])("X6: closes it with 4401 when it is %s", async (_, reason, end) => {
+    const socket = await client.socket("/login");
+    await end();
+    expect(await socket.closed).toEqual({
+      code: 4401,
+      reason: `The session has ended: ${reason}.`,
+    });
+    await site.ended.promise;
+    expect(site.reports).toEqual([]);
+  });
+
+  test("X6: closes 1,000 of them", async () => {
+    const port = Number(site.listen(0).port);
+    client = new TestClient(`http://127.0.0.1:${port}`);
+    await client.send("/enter");
+    const sockets = await Promise.all(Array.from({ length: 1_000 }, () => client.socket("/echo")));
+    await client.send("/leave");
+    const ends = await Promise.all(sockets.map(({ closed }) => closed));
+    expect(new Set(ends.map(({ code }) => code))).toEqual(new Set([4401]));
+    expect(site.log).toHaveLength(1_000);
+  });
+
+  test("X6: closes it with 4401 when its own page destroys it", async () => {
+    await client.socket("/begin").then((socket) => socket.close());
+    const socket = await client.socket("/destroy");
+    socket.send("now");
+    expect((await socket.closed).code).toBe(4401);
+    await site.ended.promise;
+  });
+});
+
+describe("what a socket sends", () => {
+  test("is text and bytes as they are, and else JSON", async () => {
+    const socket = await client.socket("/values");
+    expect(await socket.receive()).toBe('{"a":1}');
+    expect(await socket.receive()).toEqual(new Uint8Array([1, 2]));
+    expect(await socket.receive()).toEqual(new Uint8Array([3]));
+    expect(await socket.receive()).toBe("");
+    expect(await socket.receive()).toBe("<b>&amp;</b>");
+    expect(await socket.receive()).toBe(
+      "A socket's page sent a Map, which JSON would lose. Return Object.fromEntries(map).",
+    );
+    expect(await socket.closed).toEqual({ code: 4000, reason: "That was all." });
+    expect([site.log, site.reports]).toEqual([[], []]);
+  });
+
+  test("is published to all who have subscribed, the sender too", async () => {
+    await using ann = await client.socket("/chat/tea");
+    await using ben = await client.socket("/chat/tea");
+    await using carl = await client.socket("/chat/milk");
+    ann.send("one");
+    carl.send("two");
+    const one = { room: "tea", text: "one" };
+    expect([await ann.receiveJson(), await ben.receiveJson()]).toEqual([one, one]);
+    expect(await carl.receiveJson()).toEqual({ room: "milk", text: "two" });
+  });
+
+  test("is published without the sender if that is asked for", async () => {
+    await using ann = await client.socket("/others");
+    await using ben = await client.socket("/others");
+    ann.send("from ann");
+    expect(await ben.receive()).toBe("from ann");
+    ben.send("from ben");
+    expect(await ann.receive()).toBe("from ben");
+  });
+
+  test("waits for a slow client, and throws when it disappears, which ends the page", async () => {
+    const port = Number(site.listen(0).port);
+    const reader = await slowClient(port, "/ticker");
+    let before = -1;
+    while (site.log.length !== before) {
+      before = site.log.length;
+      await Bun.sleep(50);
+    }
+    expect(before).toBeGreaterThan(0);
+    reader.destroy();
+    await site.ended.promise;
+    expect(site.reports).toEqual([]);
+  });
+
+  test("goes on when a slow client reads again", async () => {
+    const port = Number(site.listen(0).port);
+    const reader = await slowClient(port, "/ticker");
+    let before = -1;
+    while (site.log.length !== before) {
+      before = site.log.length;
+      await Bun.sleep(50);
+    }
+    reader.resume();
+    while (site.log.length < before + 50) await Bun.sleep(1);
+    reader.destroy();
+    await site.ended.promise;
+  });
+
+  test("X8: disconnects a client that is too far behind, where the page does not wait", async () => {
+    const port = Number(site.listen(0).port);
+    const reader = await slowClient(port, "/flood");
+    await site.ended.promise;
+    expect([site.log, site.reports]).toEqual([[], []]);
+    reader.destroy();
+  });
+
+  test("to another page's socket that is closed is `false`, and ends nothing", async () => {
+    const kept = await client.socket("/keep");
+    await kept.receive();
+    await using first = await client.socket("/other");
+    expect(await kept.receive()).toBe("from elsewhere");
+    expect(await first.receive()).toBe("true");
+    await kept.close();
+    await site.ended.promise;
+    await using second = await client.socket("/other");
+    expect(await second.receive()).toBe("false");
+    expect(site.reports).toEqual([]);
+  });
+});
+
+describe("what a socket receives", () => {
+  test("X8: is 64 KiB at most", async () => {
+    const socket = await client.socket("/echo");
+    socket.send("x".repeat(65_536));
+    expect(String(await socket.receive())).toHaveLength(65_536);
+    socket.send("x".repeat(65_537));
+    expect((await socket.closed).code).not.toBe(1000);
+  });
+
+  test("may be larger where the app says so", async () => {
+    site = new Site({ maxMessageBytes: 100_000 });
+    await using socket = await new TestClient(site).socket("/echo");
+    socket.send("x".repeat(100_000));
+    expect(String(await socket.receive())).toHaveLength(100_000);
+  });
+
+  test("X8: is bounded where the page does not read", async () => {
+    const socket = await client.socket("/unread");
+    for (let count = 0; count < 100; count++) socket.send("x");
+    expect(await socket.closed).toEqual({ code: 1013, reason: "Nobody reads these messages." });
+    site.gate.resolve();
+    await site.ended.promise;
+    expect(site.log).toEqual([]);
+  });
+
+  test("X8: waits with the client where the page is slow, and all of it arrives", async () => {
+    const socket = await client.socket("/slowly");
+    const size = 10_000;
+    for (let count = 0; count < 500; count++) socket.send("x".repeat(size));
+    await site.begun.promise;
+    site.gate.resolve();
+    while (site.log.length < 500) await Bun.sleep(1);
+    expect(site.log).toEqual(Array.from({ length: 500 }, () => size));
+    await socket.close();
+    await site.ended.promise;
+  });
+
+  test("is what a schema makes of it", async () => {
+    await using socket = await client.socket("/doubled");
+    socket.send({ n: 4 });
+    expect(await socket.receive()).toBe("8");
+    socket.send(new TextEncoder().encode('{"n":5}'));
+    expect(await socket.receive()).toBe("10");
+  });
+
+  test.each([
+    ["{}", "n: has to be a number."],
+    ["{", "The message is not JSON."],
+  ])("closes the socket with 1007 where it does not fit the schema: %s", async (text, reason) => {
+    const socket = await client.socket("/doubled");
+    socket.send(text);
+    expect(await socket.closed).toEqual({ code: 1007, reason });
+    await site.ended.promise;
+    expect([site.log, site.reports]).toEqual([["done"], []]);
+  });
+});
+
+describe("the end of a socket", () => {
+  test("is known to its signal, and what that ends is no failure", async () => {
+    const socket = await client.socket("/signal");
+    await site.begun.promise;
+    socket.terminate();
+    await site.ended.promise;
+    await Bun.sleep(0);
+    expect(site.reports).toEqual([]);
+  });
+
+  test("comes with the app's: 1001, at once", async () => {
+    const socket = await client.socket("/echo");
+    const closing = site.close();
+    expect(await socket.closed).toEqual({ code: 1001, reason: "The server is shutting down." });
+    await site.ended.promise;
+    await closing;
+  });
+
+  test("comes for one that is opened while the app ends", async () => {
+    const opening = client.socket("/hesitant");
+    await site.begun.promise;
+    const closing = site.close();
+    site.gate.resolve();
+    expect((await (await opening).closed).code).toBe(1001);
+    await closing;
+  });
+});
+
+/** An app with a field of this name. */
+function withField(name: string, value: unknown): App {
+  return Object.assign(new App(), { [name]: value });
+}
+
+/** A client that has a socket and reads nothing. */
+async function slowClient(port: number, path: string) {
+  const { connect } = await import("node:net");
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const socket = connect(port, "127.0.0.1", () => socket.write(handshake(path)));
+  socket.on("error", () => socket.destroy());
+  socket.once("data", () => {
+    socket.pause();
+    resolve();
+  });
+  await promise;
+  return socket;
+}
+
+test("a page's name says that it is a socket's", () => {
+  class Bare extends App {
+    ws_bare() {}
+  }
+  expect(() => new Bare().fetch).toThrow(
+    '"ws_bare" is the page of a socket, and has no parameter for it. Write ws_bare(socket: Socket, …).',
+  );
+  expect(() => withField("ws_a", { GET: () => "" }).fetch).toThrow(
+    '"ws_a" is the page of a socket, and has to be a method, a function or routes({ … })',
+  );
+  expect(() => withField("ws_a", routes({ "/": { GET: () => "" } })).fetch).toThrow(
+    'ws_a\'s "/" is the page of a socket, and has to be a function: (socket, …) => ….',
+  );
+});

@@ -1,0 +1,215 @@
+import { describe, expect, spyOn, test } from "bun:test";
+
+import { App } from "bunpie";
+
+import { TestClient } from "../../src/testing/client.ts";
+import { quiet } from "../support/quiet.ts";
+
+/** An app that says what happens to it, and when. */
+class Site extends App {
+  readonly #log: string[];
+  readonly #name: string;
+
+  constructor(log: string[], name = "app") {
+    super();
+    this.#log = log;
+    this.#name = name;
+  }
+
+  index() {
+    return "served";
+  }
+
+  later() {
+    this.waitUntil(Promise.resolve().then(() => void this.#log.push("work done")));
+    return "sent";
+  }
+
+  failsLater() {
+    this.waitUntil(Promise.reject(new Error("no mail")));
+    return "sent";
+  }
+
+  override onStart(): void | Promise<void> {
+    this.#log.push(`${this.#name} starts`);
+  }
+
+  override onStop(): void | Promise<void> {
+    this.#log.push(`${this.#name} stops`);
+  }
+
+  override onReport(error: unknown): void {
+    this.#log.push(String(error));
+  }
+}
+
+describe("onStart", () => {
+  test("comes once, before the first request, of mounted apps too", async () => {
+    const log: string[] = [];
+    const site = new Site(log, "outer");
+    site.mount("/inner", new Site(log, "inner"));
+    const client = new TestClient(site);
+    await client.send("/");
+    await client.send("/inner");
+    expect(log).toEqual(["outer starts", "inner starts"]);
+    await site.close();
+    expect(log.slice(2)).toEqual(["inner stops", "outer stops"]);
+  });
+
+  test("may be asynchronous: requests wait for it, and start() too", async () => {
+    const opened = Promise.withResolvers<void>();
+    class Slow extends Site {
+      override onStart() {
+        return opened.promise;
+      }
+    }
+    const log: string[] = [];
+    const site = new Slow(log);
+    site.mount("/inner", new Site(log, "inner"));
+    const [started, response] = [site.start(), new TestClient(site).text("/inner")];
+    expect(log).toEqual([]);
+    opened.resolve();
+    expect(await response).toBe("served");
+    await started;
+    expect(log).toEqual(["inner starts"]);
+    expect(site.fetch(new Request("http://localhost/"))).toBeInstanceOf(Response);
+  });
+
+  test.each([
+    [
+      "throws",
+      () => {
+        throw new Error("no database");
+      },
+    ],
+    ["rejects", () => Promise.reject(new Error("no database"))],
+  ])("that %s fails start(), and requests get 503", async (_, onStart) => {
+    using error = quiet("error");
+    class Faulty extends Site {
+      override onStart() {
+        return onStart();
+      }
+    }
+    const site = new Faulty([]);
+    expect((await new TestClient(site).send("/")).status).toBe(503);
+    await expect(site.start()).rejects.toThrow("no database");
+    expect(error).toHaveBeenCalledTimes(1);
+    expect((await new TestClient(site).send("/")).status).toBe(503);
+  });
+});
+
+describe("an app that is served", () => {
+  test("ends the process with 1 where it cannot start", async () => {
+    using _error = quiet("error");
+    using _info = quiet("info");
+    const { promise: code, resolve } = Promise.withResolvers<unknown>();
+    using _exit = spyOn(process, "exit").mockImplementation((status) => resolve(status) as never);
+    class Faulty extends Site {
+      override onStart() {
+        return Promise.reject(new Error("no database"));
+      }
+    }
+    const site = new Faulty([]);
+    site.listen(0);
+    expect(await code).toBe(1);
+    await site.close();
+  });
+
+  test("ends the process where its port is in use and bun --hot would go on without it", async () => {
+    using error = quiet("error");
+    using _info = quiet("info");
+    using exit = spyOn(process, "exit").mockImplementation(() => {
+      throw new Error("exit");
+    });
+    const site = new Site([]);
+    const { port = 0 } = site.listen(0);
+    process.execArgv.push("--hot");
+    try {
+      expect(() => new Site([]).listen(port)).toThrow("exit");
+    } finally {
+      process.execArgv.pop();
+    }
+    expect(exit).toHaveBeenCalledWith(1);
+    expect(error.mock.lastCall?.[0]).toStartWith(`Port ${port} is in use.`);
+    await site.close();
+  });
+});
+
+describe("close", () => {
+  test("closes what the app owns, the last first, after work that was left behind", async () => {
+    const log: string[] = [];
+    class Owner extends Site {
+      readonly #first = this.own("first", (name) => void log.push(`close ${name}`));
+      readonly #second = this.own({ close: async () => void log.push("close second") });
+
+      has() {
+        return `${this.#first} ${typeof this.#second.close}`;
+      }
+    }
+    const site = new Owner(log);
+    const client = new TestClient(site);
+    expect(await client.text("/has")).toBe("first function");
+    await client.send("/later");
+    await site.close();
+    expect(log).toEqual(["app starts", "work done", "app stops", "close second", "close first"]);
+  });
+
+  test("goes on where something fails, and says what", async () => {
+    const log: string[] = [];
+    const site = new Site(log);
+    site.own("a", () => {
+      throw new Error("a is stuck");
+    });
+    site.own("b", () => void log.push("close b"));
+    site.own("c", () => Promise.reject(new Error("c is stuck")));
+    await new TestClient(site).send("/");
+    const error: unknown = await site.close().catch((each: unknown) => each);
+    expect(log).toEqual(["app starts", "app stops", "close b"]);
+    expect((error as AggregateError).errors.map(String)).toEqual([
+      "Error: c is stuck",
+      "Error: a is stuck",
+    ]);
+  });
+
+  test("names all that failed where that was more than one step", async () => {
+    class Stuck extends Site {
+      override onStop() {
+        throw new Error("cannot stop");
+      }
+    }
+    const site = new Stuck([]);
+    site.own("a", () => {
+      throw new Error("a is stuck");
+    });
+    await new TestClient(site).send("/");
+    await expect(site.close()).rejects.toThrow("The app did not end well.");
+  });
+
+  test("is the end: a request that comes later gets 503 and starts nothing", async () => {
+    const log: string[] = [];
+    const site = new Site(log);
+    const client = new TestClient(site);
+    await client.send("/");
+    await site.close();
+    const response = await client.send("/");
+    expect([response.status, await response.text()]).toEqual([503, "This service has ended."]);
+    await site.close();
+    expect(log).toEqual(["app starts", "app stops"]);
+  });
+
+  test("does not call onStop of an app that never started", async () => {
+    const log: string[] = [];
+    await new Site(log).close();
+    expect(log).toEqual([]);
+  });
+});
+
+describe("waitUntil", () => {
+  test("reports work that fails", async () => {
+    const log: string[] = [];
+    const site = new Site(log);
+    expect(await new TestClient(site).text("/failsLater")).toBe("sent");
+    await site.close();
+    expect(log).toContain("Error: no mail");
+  });
+});

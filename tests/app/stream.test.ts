@@ -1,0 +1,270 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+
+import { App, html, HttpError, status } from "bunpie";
+
+import { TestClient } from "../../src/testing/client.ts";
+import { Connection } from "../support/connection.ts";
+import { quiet } from "../support/quiet.ts";
+import { exchange, head } from "../support/raw.ts";
+
+const CHUNK = 65_536;
+
+class Site extends App<{ n: number; late: number }> {
+  readonly log: string[] = [];
+  readonly reports: unknown[] = [];
+  gate = Promise.withResolvers<void>();
+  ended = Promise.withResolvers<void>();
+  yields = 0;
+
+  *sync() {
+    yield "grüß ";
+    yield "";
+    yield html`<b>${"&"}</b>`;
+    yield new Uint8Array([33]);
+  }
+
+  async *context() {
+    yield this.request.path;
+    await Promise.resolve();
+    yield this.request.params.join();
+  }
+
+  async *late() {
+    this.response.headers.set("x-too-late", "1");
+    yield "never";
+  }
+
+  stored() {
+    this.request.session.n = 1;
+    return this.#tell();
+  }
+
+  async *#tell() {
+    this.log.push("begun");
+    yield "a";
+    const { session } = this.request;
+    session.late = 2;
+    yield String(await session.save());
+    yield String(await session.update((stored) => (stored.n = 3)));
+  }
+
+  read() {
+    const { n, late } = this.request.session;
+    return { n, late };
+  }
+
+  created() {
+    return status(201, this.sync(), { "x-made": "1" });
+  }
+
+  async *slow() {
+    try {
+      yield "one";
+      await this.gate.promise;
+      yield "two";
+    } finally {
+      this.log.push(`finally ${this.request.path}`);
+      this.ended.resolve();
+    }
+  }
+
+  *endless() {
+    try {
+      for (;;) {
+        this.yields++;
+        yield "x".repeat(CHUNK);
+      }
+    } finally {
+      this.ended.resolve();
+    }
+  }
+
+  async *broken() {
+    yield "one";
+    await this.gate.promise;
+    throw new HttpError(404, "Too late.");
+  }
+
+  async *stubborn() {
+    try {
+      yield "one";
+    } finally {
+      await Promise.reject(new Error("In the finally."));
+    }
+  }
+
+  async *number() {
+    yield 1;
+  }
+
+  async *nothing() {
+    yield null;
+  }
+
+  override onReport(error: unknown) {
+    this.reports.push(error);
+    this.ended.resolve();
+  }
+}
+
+let site: Site;
+let info: ReturnType<typeof quiet>;
+
+beforeEach(() => {
+  info = quiet("info");
+  site = new Site();
+});
+
+afterEach(async () => {
+  await site.close();
+  info[Symbol.dispose]();
+});
+
+/** The port of the site, served. */
+function serve(): number {
+  return Number(site.listen({ port: 0, hostname: "127.0.0.1" }).port);
+}
+
+describe("a generator", () => {
+  test("is sent as text: texts, markup and bytes, each when it is yielded", async () => {
+    const port = serve();
+    const response = await fetch(`http://127.0.0.1:${port}/sync`);
+    expect(response.headers.get("content-type")).toBe("text/plain;charset=utf-8");
+    expect(await response.text()).toBe("grüß <b>&amp;</b>!");
+  });
+
+  test("has the page's request", async () => {
+    expect(await new TestClient(site).text("/context")).toBe("/context");
+    const response = await fetch(`http://127.0.0.1:${serve()}/context`);
+    expect(await response.text()).toBe("/context");
+  });
+
+  test("begins when the session is stored, and can save and update it then", async () => {
+    const client = new TestClient(site);
+    const response = await client.send("/stored");
+    expect(response.headers.getSetCookie()).toHaveLength(1);
+    expect(response.headers.get("vary")).toBe("Cookie");
+    expect(await client.json("/read")).toEqual({ n: 1 });
+    expect(site.log).toEqual([]);
+    expect(await response.text()).toBe("atruetrue");
+    expect(await client.json("/read")).toEqual({ n: 3, late: 2 });
+  });
+
+  test("may have a status", async () => {
+    const response = await new TestClient(site).send("/created");
+    expect([response.status, response.headers.get("x-made")]).toEqual([201, "1"]);
+    expect(await response.text()).toBe("grüß <b>&amp;</b>!");
+  });
+
+  test("does not begin for HEAD", async () => {
+    const answer = await exchange(serve(), head("HEAD /endless HTTP/1.1"));
+    expect(answer).toStartWith("HTTP/1.1 200");
+    expect(site.yields).toBe(0);
+  });
+
+  test("waits for a slow reader, and ends when that disappears", async () => {
+    const connection = await Connection.open(serve());
+    connection.pause();
+    connection.send(head("GET /endless HTTP/1.1"));
+    let before = -1;
+    // What fits into the connection's buffers is yielded, and no more.
+    while (site.yields !== before) {
+      before = site.yields;
+      await Bun.sleep(50);
+    }
+    expect(site.yields).toBeLessThan(1_000);
+    connection.close();
+    await site.ended.promise;
+  });
+
+  test("runs its `finally` when the client disappears, once what it waits for is there", async () => {
+    const connection = await Connection.open(serve());
+    connection.send(head("GET /slow HTTP/1.1"));
+    while (!connection.received.includes("one")) await Bun.sleep(1);
+    connection.close();
+    await Bun.sleep(0);
+    site.gate.resolve();
+    await site.ended.promise;
+    expect(site.log).toEqual(["finally /slow"]);
+    expect(site.reports).toEqual([]);
+  });
+
+  test("that fails cuts the connection, and is reported", async () => {
+    const connection = await Connection.open(serve());
+    connection.send(head("GET /broken HTTP/1.1"));
+    while (!connection.received.includes("one")) await Bun.sleep(1);
+    site.gate.resolve();
+    await connection.closed();
+    // The empty chunk that would end it is missing (RFC 9112, 7.1).
+    expect(connection.received).not.toContain("\r\n0\r\n");
+    expect(site.reports).toEqual([new HttpError(404, "Too late.")]);
+  });
+
+  test("that sets a header, when the headers have left, fails", async () => {
+    const connection = await Connection.open(serve());
+    connection.send(head("GET /late HTTP/1.1"));
+    await connection.closed();
+    expect(connection.received).not.toContain("never");
+    expect(String(site.reports[0])).toContain("after the headers had left");
+  });
+
+  test("that fails rejects for whoever reads it without a server", async () => {
+    site.gate.resolve();
+    const response = await new TestClient(site).send("/broken");
+    await expect(response.text()).rejects.toThrow("Too late.");
+  });
+
+  test("that fails in its `finally` is reported", async () => {
+    const response = await new TestClient(site).send("/stubborn");
+    const reader = response.body?.getReader();
+    await reader?.read();
+    await reader?.cancel();
+    await site.ended.promise;
+    await Bun.sleep(0);
+    expect(site.reports).toEqual([new Error("In the finally.")]);
+  });
+
+  test.each([
+    ["/number", "a value of type number"],
+    ["/nothing", "null"],
+  ])("that yields what is no text is reported: %s", async (path, what) => {
+    const response = await new TestClient(site).send(path);
+    await expect(response.text()).rejects.toThrow(
+      `A generator yielded ${what}, which cannot be sent. Yield text, html\`…\` or a Uint8Array`,
+    );
+    expect(site.reports).toHaveLength(1);
+  });
+
+  test("is cut at shutdown, at once", async () => {
+    const connection = await Connection.open(serve());
+    connection.send(head("GET /slow HTTP/1.1"));
+    while (!connection.received.includes("one")) await Bun.sleep(1);
+    const closing = site.close();
+    await connection.closed();
+    await closing;
+    expect(connection.received).not.toContain("\r\n0\r\n");
+    site.gate.resolve();
+    await site.ended.promise;
+    expect(site.reports).toEqual([]);
+  });
+
+  test("of a request that was under way when the shutdown began is cut as well", async () => {
+    const response = await new TestClient(site).send("/slow");
+    await site.close();
+    await expect(response.text()).rejects.toThrow("The server is shutting down.");
+  });
+});
+
+describe("an onReport that fails", () => {
+  test("is logged, and ends nothing", async () => {
+    using error = quiet("error");
+    class Untracked extends Site {
+      override onReport() {
+        throw new Error("No tracker.");
+      }
+    }
+    const response = await new TestClient(new Untracked()).send("/number");
+    await expect(response.text()).rejects.toThrow();
+    expect(error.mock.calls).toEqual([["An app's onReport failed:", new Error("No tracker.")]]);
+  });
+});

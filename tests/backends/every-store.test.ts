@@ -1,0 +1,97 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+
+import { hashId } from "../../src/session/id.ts";
+import type { SessionStore } from "../../src/store/session-store.ts";
+import { recordOf } from "../../src/testing/records.ts";
+import { closeSites, EVERY_STORE, Site } from "../support/stores/every-store.ts";
+import { watch } from "../support/stores/watched-backend.ts";
+
+/** Texts with a meaning in SQL, in JSON, in a script of Redis, or in a key. */
+const TEXTS = [
+  ["'; DROP TABLE bunpie_sessions; --", "' OR 1=1 --", "$1", "?1", ":id", "$id", 'Ann"s', "%"],
+  ["]\n", '"]\n{"visits":9}', "null", "", "\u2028", "{tag}", "*", "user:Ann", 'user:"Ann"'],
+  ["'; redis.call('FLUSHALL') --", "\u0001".repeat(320)],
+].flat();
+
+afterEach(closeSites);
+
+function tell(ask: () => unknown): Promise<string> {
+  return Promise.try(ask).then(String, String);
+}
+
+describe.each(EVERY_STORE)("%s", (_, create) => {
+  let store: SessionStore;
+
+  beforeEach(() => {
+    store = create(Date.now);
+  });
+  afterEach(() => store.close());
+
+  test.each(TEXTS)("S5: takes text that looks like a command for text: %j", async (text) => {
+    const record = recordOf({ userId: text, data: JSON.stringify({ text }) });
+    const bystanders = ["Ann", `${text}2`];
+    for (const name of bystanders) await store.create(name, recordOf({ userId: name }));
+    await store.create("anonymous", recordOf());
+    expect(await store.create(text, record)).toBe(true);
+    expect(await store.read(text)).toEqual(record);
+    expect(await store.load(text)).toEqual({ text });
+    expect(await store.touch(text, record.expiresAt + 1)).toBe(true);
+    const old = { ...record, version: 2 };
+    expect(await store.rotate(text, "new", { ...record, version: 3 }, old)).toBe(true);
+    expect(await store.list(text, 9)).toMatchObject([{ handle: "new", userId: text }]);
+    expect(await store.deleteAll(text, text, 9)).toEqual(["new"]);
+    expect(await store.delete(text)).toBe("new");
+    for (const name of bystanders)
+      expect(await store.list(name, 9)).toMatchObject([{ userId: name }]);
+    expect(await store.read("anonymous")).toBeDefined();
+  });
+
+  test("I7: sees hashes of ids only, and a stored one opens nothing", async () => {
+    const { backend, calls } = watch(store);
+    const site = new Site(() => backend);
+    const visitor = site.visitor();
+    const ids: string[] = [];
+    for (const page of [1, 2, 3]) {
+      await visitor.visit((session) =>
+        page === 2 ? session.login("Ann") : (session["page"] = page),
+      );
+      ids.push(visitor.id);
+    }
+    const told = JSON.stringify(calls);
+    for (const id of ids) {
+      expect(told).toContain(hashId(id));
+      expect(told).not.toContain(id);
+      const thief = site.visitor();
+      thief.client.cookies.set("session_id", hashId(id));
+      expect(await thief.look()).toEqual({});
+    }
+    expect(await visitor.look()).toEqual({ page: 3 });
+  });
+});
+
+describe.each(EVERY_STORE.filter(([name]) => name !== "InMemorySessionBackend"))(
+  "%s, once close() was called,",
+  (_, create) => {
+    test("fails whatever it is asked, and says why", async () => {
+      const store = create(Date.now);
+      const record = recordOf();
+      const writes = [
+        () => store.create("id", record),
+        () => store.replace("id", { ...record, version: 2 }, record),
+        () => store.rotate("id", "new", { ...record, version: 2 }, record),
+        () => store.touch("id", 0),
+        () => store.delete("id"),
+        () => store.deleteAll("Ann", undefined, 9),
+      ];
+      const reads = [() => store.read("id"), () => store.list("Ann", 9)];
+      const closing = store.close();
+      const meanwhile = await Promise.all(writes.map(tell));
+      await closing;
+      const later = await Promise.all(writes.map(tell));
+      for (const told of [...meanwhile, ...later]) {
+        expect(told).toMatch(/^Error: The session (store|database) is closed\.$/);
+      }
+      for (const read of reads) expect(await tell(read)).toContain("closed");
+    });
+  },
+);

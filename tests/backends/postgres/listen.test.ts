@@ -1,0 +1,86 @@
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+
+import { PostgresSessionBackend } from "../../../src/backends/postgres/backend.ts";
+import { isSoWithin } from "../../../src/testing/patience.ts";
+import { randomId, recordOf } from "../../../src/testing/records.ts";
+import { freePort } from "../../support/processes/free-port.ts";
+import { postgres, Schema } from "../../support/servers/postgres.ts";
+
+const PATIENCE = 20_000;
+setDefaultTimeout(PATIENCE + 10_000);
+
+describe.skipIf(!postgres.isThere)("PostgresSessionBackend.watchEnds", () => {
+  let schema: Schema;
+  const backends: PostgresSessionBackend[] = [];
+
+  beforeEach(async () => {
+    schema = await Schema.create();
+  });
+  afterEach(async () => {
+    await Promise.all(backends.splice(0).map((backend) => backend.close()));
+    await schema.drop();
+  });
+
+  function open(...args: ConstructorParameters<typeof PostgresSessionBackend>) {
+    const backend = new PostgresSessionBackend(...args);
+    backends.push(backend);
+    return backend;
+  }
+
+  /** How many connections listen, of those that were opened by the schema's URL. */
+  async function countListeners(): Promise<number> {
+    const rows = await schema.sql`
+      SELECT 1 FROM pg_stat_activity
+      WHERE application_name = ${schema.name} AND query ILIKE 'LISTEN%'`;
+    return rows.length;
+  }
+
+  test.each([
+    ["a URL", () => schema.url],
+    ["a pool of the app's", () => new Bun.SQL(schema.url, { max: 1 })],
+  ] as const)(
+    "listens on a connection of its own, given %s, and gives it back",
+    async (_, source) => {
+      const given = source();
+      const backend = open(given);
+      const told = new Set<string>();
+      const stop = await backend.watchEnds((ids = []) => ids.forEach((id) => told.add(id)));
+      expect(await countListeners()).toBe(1);
+      const id = randomId();
+      await backend.create(id, recordOf());
+      await backend.delete(id);
+      expect(await isSoWithin(PATIENCE, async () => told.has(id))).toBe(true);
+      await stop?.();
+      expect(await isSoWithin(PATIENCE, async () => (await countListeners()) === 0)).toBe(true);
+      // The app's pool stays open.
+      expect(await backend.read(id)).toBeUndefined();
+      if (typeof given !== "string") await given.close();
+    },
+  );
+
+  test("I7: gives notice of each session by the hash of its id and nothing else, however many", async () => {
+    const backend = open(schema.url);
+    const told: string[] = [];
+    const stop = await schema.sql.listen("bunpie_sessions", (payload) => told.push(payload));
+    const ids = Array.from({ length: 300 }, randomId);
+    await Promise.all(ids.map((id) => backend.create(id, recordOf({ userId: "Ann" }))));
+    // In one statement, more than a single notice could hold.
+    await backend.deleteAll("Ann", undefined, 300);
+    const theirs = (): string[] => told.filter((id) => ids.includes(id));
+    expect(await isSoWithin(PATIENCE, async () => theirs().length === ids.length)).toBe(true);
+    expect(theirs().toSorted()).toEqual(ids.toSorted());
+    await stop.unlisten();
+  });
+
+  test("does not listen through a pooler, which would hand the connection on", async () => {
+    expect(await open(schema.url, { pooler: true }).watchEnds(() => undefined)).toBeUndefined();
+  });
+
+  test("fails where there is no server, and once the backend is closed", async () => {
+    const nowhere = open(`postgres://postgres@127.0.0.1:${await freePort()}/test`);
+    expect((async () => nowhere.watchEnds(() => undefined))()).rejects.toThrow();
+    const backend = open(schema.url);
+    await backend.close();
+    expect(() => backend.watchEnds(() => undefined)).toThrow("The session database is closed.");
+  });
+});

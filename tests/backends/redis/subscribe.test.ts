@@ -1,0 +1,171 @@
+import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+
+import { RedisSessionBackend } from "../../../src/backends/redis/backend.ts";
+import { subscribe } from "../../../src/backends/redis/subscribe.ts";
+import { isSoWithin } from "../../../src/testing/patience.ts";
+import { randomId, recordOf } from "../../../src/testing/records.ts";
+import { hasRedisServer, RedisServer } from "../../support/servers/redis-server.ts";
+
+const PATIENCE = 20_000;
+setDefaultTimeout(PATIENCE + 10_000);
+
+/** Notes what a listener is told; `"?"` where some may have ended. */
+function record() {
+  const told: string[] = [];
+  return { told, listen: (ids: readonly string[] = ["?"]) => void told.push(...ids) };
+}
+
+async function hears(told: readonly string[], what: string): Promise<void> {
+  expect(await isSoWithin(PATIENCE, async () => told.includes(what))).toBe(true);
+}
+
+/** A client that can do the least that is asked of one. */
+const LEAST = { send: async (): Promise<unknown> => null };
+
+describe.skipIf(!hasRedisServer)("RedisSessionBackend.watchEnds", () => {
+  const opened: AsyncDisposable[] = [];
+  afterEach(async () => {
+    for (const one of opened.splice(0).toReversed()) await one[Symbol.asyncDispose]();
+  });
+
+  async function serve(): Promise<RedisServer> {
+    const server = await RedisServer.start();
+    opened.push(server);
+    return server;
+  }
+
+  function open(...args: ConstructorParameters<typeof RedisSessionBackend>): RedisSessionBackend {
+    const backend = new RedisSessionBackend(...args);
+    opened.push({ [Symbol.asyncDispose]: () => backend.close() });
+    return backend;
+  }
+
+  /** A client with Bun's own settings: it connects again by itself. */
+  function clientOf(server: RedisServer): Bun.RedisClient {
+    const client = new Bun.RedisClient(server.url);
+    opened.push({ [Symbol.asyncDispose]: async () => client.close() });
+    return client;
+  }
+
+  test.each([
+    ["a URL", (server: RedisServer) => server.url],
+    ["a client of the app's", clientOf],
+  ] as const)("subscribes again, given %s, when the connection is lost", async (_, source) => {
+    const server = await serve();
+    const backend = open(source(server));
+    const { told, listen } = record();
+    const stop = await backend.watchEnds(listen);
+    const end = async (): Promise<string> => {
+      const id = randomId();
+      await backend.create(id, recordOf());
+      await backend.delete(id);
+      return id;
+    };
+    for (let round = 0; round < 2; round++) {
+      await hears(told, await end());
+      expect(await server.command("CLIENT", "KILL", "TYPE", "pubsub")).toBe(1);
+      await hears(told, "?");
+      told.length = 0;
+    }
+    await hears(told, await end());
+    expect(told).toHaveLength(1);
+    await stop?.();
+    const isLeft = async (): Promise<boolean> =>
+      String(await server.command("PUBSUB", "NUMSUB", "bunpie:ends")) === "bunpie:ends,0";
+    expect(await isSoWithin(PATIENCE, isLeft)).toBe(true);
+  });
+
+  test("tries for as long as the server is away, and no longer once it is stopped", async () => {
+    const server = await serve();
+    const { told, listen } = record();
+    const stop = await open(server.url).watchEnds(listen);
+    await server.kill();
+    await server.start();
+    await hears(told, "?");
+    await stop?.();
+    let attempts = 0;
+    const lost = Promise.withResolvers<void>();
+    const stopFailing = await subscribe(
+      async () => {
+        attempts++;
+        if (attempts === 1) return clientOf(server);
+        if (attempts === 3) lost.resolve();
+        throw new Error("There is no connection.");
+      },
+      "ends",
+      listen,
+    );
+    await server.command("CLIENT", "KILL", "TYPE", "pubsub");
+    await lost.promise;
+    await stopFailing();
+    expect(attempts).toBe(3);
+  });
+
+  test("closes a connection that comes after it was stopped", async () => {
+    const server = await serve();
+    const gate = Promise.withResolvers<void>();
+    const reached = Promise.withResolvers<void>();
+    const clients: Bun.RedisClient[] = [];
+    const stop = await subscribe(
+      async () => {
+        if (clients.length > 0) {
+          reached.resolve();
+          await gate.promise;
+        }
+        const client = clientOf(server);
+        clients.push(client);
+        return client;
+      },
+      "ends",
+      () => undefined,
+    );
+    await server.command("CLIENT", "KILL", "TYPE", "pubsub");
+    await reached.promise;
+    await stop();
+    gate.resolve();
+    const isClosed = async (): Promise<boolean> => clients[1]?.connected === false;
+    expect(await isSoWithin(PATIENCE, isClosed)).toBe(true);
+  });
+
+  test("I7: publishes the hash of the id and nothing else", async () => {
+    const server = await serve();
+    const { told, listen } = record();
+    const stop = await open(server.url).watchEnds(listen);
+    const backend = open(server.url);
+    const ids = Array.from({ length: 3 }, randomId);
+    for (const id of ids) await backend.create(id, recordOf({ userId: "Ann" }));
+    await backend.deleteAll("Ann", undefined, 10);
+    expect(await isSoWithin(PATIENCE, async () => told.length === 3)).toBe(true);
+    expect(told.toSorted()).toEqual(ids.toSorted());
+    await stop?.();
+  });
+
+  test("L6: a user who may not publish logs out all the same", async () => {
+    const server = await serve();
+    await server.command("ACL", "SETUSER", "app", "on", ">secret", "~*", "resetchannels", "+@all");
+    const url = server.url.replace("redis://", "redis://app:secret@");
+    const backend = open(url);
+    const id = randomId();
+    const old = recordOf({ userId: "Ann" });
+    await backend.create(id, old);
+    const newId = randomId();
+    expect(await backend.rotate(id, newId, { ...old, version: 2 }, old)).toBe(true);
+    expect(await backend.delete(newId)).toBeUndefined();
+    expect(await backend.read(newId)).toBeUndefined();
+    const refused = (async () => backend.watchEnds(() => undefined))();
+    expect(await refused.catch((error: Error) => error.message)).toContain("NOPERM");
+    await server.command("ACL", "SETUSER", "app", "&bunpie:ends");
+    const { told, listen } = record();
+    const stop = await backend.watchEnds(listen);
+    await backend.delete(newId);
+    await hears(told, newId);
+    await stop?.();
+  });
+
+  test("does nothing with a client that has no duplicate(), and fails once closed", async () => {
+    expect(open(LEAST).watchEnds(() => undefined)).toBeUndefined();
+    const backend = open(LEAST);
+    await backend.close();
+    expect(() => backend.watchEnds(() => undefined)).toThrow("The session store is closed.");
+  });
+});

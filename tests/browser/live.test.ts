@@ -1,0 +1,145 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+
+import type { Socket } from "bunpie";
+import { App, eventStream, html } from "bunpie";
+
+import { Browser, hasBrowser } from "../support/processes/browser.ts";
+import { quiet } from "../support/quiet.ts";
+
+const TIMEOUT = 30_000;
+
+class Site extends App<{ name: string }> {
+  /** The ids with which browsers have come back. */
+  readonly lastIds: (string | null)[] = [];
+  /** Ends the event stream that is open. */
+  _hangUp = (): void => undefined;
+  readonly _hasLeft = Promise.withResolvers<void>();
+
+  chat() {
+    return html`<!doctype html>
+      <title>Chat</title>
+      <ul id="lines"></ul>
+      <script>
+        const lines = document.getElementById("lines");
+        const add = (text) =>
+          lines.append(Object.assign(document.createElement("li"), { textContent: text }));
+        const socket = new WebSocket("/chat/tea");
+        socket.onopen = () => add("open");
+        socket.onmessage = ({ data }) => add(JSON.parse(data).name + ": " + JSON.parse(data).text);
+        socket.onclose = ({ code }) => add("closed with " + code);
+      </script>`;
+  }
+
+  login(name: string) {
+    this.request.session.name = name;
+    return this.redirect("/chat");
+  }
+
+  leave = { POST: () => this.request.session.destroy() };
+
+  async ws_chat(socket: Socket, room: string) {
+    const { name } = this.request.session;
+    await socket.accept();
+    socket.subscribe(room);
+    for await (const text of socket) socket.publish(room, { name, text });
+  }
+
+  clock() {
+    return html`<!doctype html>
+      <title>Clock</title>
+      <ul id="lines"></ul>
+      <script>
+        const lines = document.getElementById("lines");
+        const add = (text) =>
+          lines.append(Object.assign(document.createElement("li"), { textContent: text }));
+        const source = new EventSource("/live");
+        source.addEventListener("tick", ({ data, lastEventId }) =>
+          add(lastEventId + " " + JSON.parse(data).at),
+        );
+      </script>`;
+  }
+
+  live() {
+    const { lastEventId } = this.request;
+    this.lastIds.push(lastEventId);
+    return eventStream(
+      async function* (this: Site, signal: AbortSignal) {
+        const hungUp = new Promise<void>((resolve) => {
+          this._hangUp = resolve;
+          signal.addEventListener("abort", () => resolve());
+        });
+        const id = Number(lastEventId?.slice(1) ?? 0) + 1;
+        yield { id: `é${id}`, event: "tick", data: { at: id }, retry: 1 };
+        await hungUp;
+        if (signal.aborted) this._hasLeft.resolve();
+      }.bind(this),
+    );
+  }
+}
+
+/** Waits until the page's lines are these. */
+async function lines(browser: Browser, ...expected: readonly string[]): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  let text = "";
+  while (performance.now() < deadline) {
+    text = String(
+      await browser.evaluate(
+        "[...document.querySelectorAll('li')].map((li) => li.textContent).join('\\n')",
+      ),
+    );
+    if (text === expected.join("\n")) return;
+    await Bun.sleep(5);
+  }
+  expect(text).toBe(expected.join("\n"));
+}
+
+describe.skipIf(!hasBrowser)("streams and sockets, in Chromium", () => {
+  let site: Site;
+  let url: string;
+
+  beforeAll(() => {
+    using _info = quiet("info");
+    site = new Site();
+    url = `http://localhost:${site.listen(0).port}`;
+  });
+
+  afterAll(() => site.close());
+
+  test(
+    "two tabs talk to each other, until one logs out",
+    async () => {
+      using ann = new Browser();
+      await ann.visit(`${url}/login/ann`);
+      await lines(ann, "open");
+      using ben = new Browser();
+      await ben.visit(`${url}/login/ben`);
+      await lines(ben, "open");
+      await ann.evaluate("socket.send('Tea?')");
+      await lines(ben, "open", "ann: Tea?");
+      await ben.evaluate("socket.send('Tea.')");
+      await lines(ann, "open", "ann: Tea?", "ben: Tea.");
+      // Both tabs share their cookies, and so the session.
+      await ben.evaluate("void fetch('/leave', { method: 'POST' })");
+      await lines(ann, "open", "ann: Tea?", "ben: Tea.", "closed with 4401");
+      await lines(ben, "open", "ann: Tea?", "ben: Tea.", "closed with 4401");
+    },
+    TIMEOUT,
+  );
+
+  test(
+    "an EventSource comes back by itself, and says what it had last",
+    async () => {
+      using tab = new Browser();
+      await tab.visit(`${url}/clock`);
+      await lines(tab, "é1 1");
+      site._hangUp();
+      await lines(tab, "é1 1", "é2 2");
+      site._hangUp();
+      await lines(tab, "é1 1", "é2 2", "é3 3");
+      expect(site.lastIds).toEqual([null, "é1", "é2"]);
+      await tab.evaluate("source.close()");
+      await site._hasLeft.promise;
+    },
+    TIMEOUT,
+  );
+});

@@ -1,0 +1,451 @@
+import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+
+import type { Session } from "../../src/session/session.ts";
+import type { SessionEnd } from "../../src/session/watchlist.ts";
+import type { EndListener } from "../../src/store/session-store.ts";
+import { isSoWithin } from "../../src/testing/patience.ts";
+import { quiet } from "../support/quiet.ts";
+import { closeSites, EVERY_BACKEND, EVERY_STORE, Site } from "../support/stores/every-store.ts";
+import { TappedStore } from "../support/stores/tapped-store.ts";
+import type { Visitor } from "../support/visitor.ts";
+
+afterEach(closeSites);
+
+const MINUTE = 60_000;
+/** In milliseconds; far more than it ever takes. */
+const PATIENCE = 20_000;
+setDefaultTimeout(PATIENCE + 10_000);
+
+/** A visitor with a session that something of theirs, such as a socket, has open. */
+interface Left {
+  readonly site: Site;
+  readonly visitor: Visitor;
+  readonly session: Session;
+  /** What its listener was told. */
+  readonly told: SessionEnd[];
+  readonly stop: () => void;
+}
+
+type Create = (typeof EVERY_BACKEND)[number][1];
+
+async function leave(
+  create: Create,
+  options: ConstructorParameters<typeof Site>[1] = {},
+): Promise<Left> {
+  const site = new Site(create, { timeout: 30 * 60, watchInterval: 0.05, ...options });
+  const visitor = site.visitor();
+  await visitor.visit((session) => session.login("Ann"));
+  const told: SessionEnd[] = [];
+  let left: Session | undefined;
+  let stop = doNothing;
+  await visitor.visit((session) => {
+    left = session;
+    stop = site.sessions.onEnd(session, (reason) => told.push(reason));
+  });
+  return { site, visitor, session: left as Session, told, stop };
+}
+
+function doNothing(): void {}
+
+/** Waits for something to come to be so. */
+async function until(isSo: () => boolean): Promise<void> {
+  expect(await isSoWithin(PATIENCE, async () => isSo())).toBe(true);
+}
+
+async function expectEnd({ told }: Left, reason: SessionEnd): Promise<void> {
+  await until(() => told.length > 0);
+  expect(told).toEqual([reason]);
+}
+
+describe.each(EVERY_BACKEND)("sessions.onEnd, on %s", (_, create) => {
+  test.each([
+    [
+      "destroyed",
+      "another request destroys it",
+      ({ visitor }) => visitor.visit((other) => other.destroy()),
+    ],
+    [
+      "destroyed",
+      "its own request destroys it",
+      async ({ session }) => (session.destroy(), session.save()),
+    ],
+    [
+      "destroyed",
+      "it is revoked",
+      ({ site, session }) => site.sessions.revoke(String(session.meta.handle)),
+    ],
+    [
+      "superseded",
+      "another request gives it a new id",
+      ({ visitor }) => visitor.visit((other) => other.regenerate()),
+    ],
+    [
+      "superseded",
+      "its user logs in again",
+      ({ visitor }) => visitor.visit((other) => other.login("Ann")),
+    ],
+    [
+      "destroyed",
+      "another user logs in",
+      ({ visitor }) => visitor.visit((other) => other.login("Ben")),
+    ],
+    ["expired", "it expires", async ({ site }) => site.clock.advance(30 * MINUTE)],
+    [
+      "destroyed",
+      "a manager of the same backend destroys it",
+      ({ site, visitor }) => visitor.clone(site.another()).visit((other) => other.destroy()),
+    ],
+  ] as [SessionEnd, string, (left: Left) => Promise<unknown>][])(
+    "X6: calls the listener with %p once when %s",
+    async (reason, __, end) => {
+      const left = await leave(create);
+      await end(left);
+      await expectEnd(left, reason);
+      await left.visitor.visit((other) => other.destroy());
+      expect(left.told).toEqual([reason]);
+    },
+  );
+
+  test("leaves a session alone that only others' requests use and write", async () => {
+    const left = await leave(create);
+    await left.visitor.visit((other) => (other["n"] = 1));
+    left.site.clock.advance(20 * MINUTE);
+    await left.visitor.visit((other) => (other["n"] = 2));
+    left.site.clock.advance(20 * MINUTE);
+    // Its expiry as this request knew it is past. What comes after is only seen if it goes on.
+    await left.visitor.visit((other) => (other["n"] = 3));
+    expect(left.told).toEqual([]);
+    await left.visitor.visit((other) => other.destroy());
+    await expectEnd(left, "destroyed");
+  });
+
+  test("X6: goes on with a session to which its own handler gives a new id", async () => {
+    const site = new Site(create, { watchInterval: 0.05 });
+    const visitor = site.visitor();
+    const told: SessionEnd[] = [];
+    await visitor.visit((session) => (session["n"] = 1));
+    await visitor.visit(async (session) => {
+      site.sessions.onEnd(session, (reason) => told.push(reason));
+      session.login("Ann");
+      await session.save();
+      session.regenerate();
+    });
+    expect(await visitor.look()).toEqual({ n: 1 });
+    expect(told).toEqual([]);
+    await visitor.visit((other) => other.regenerate());
+    await until(() => told.length > 0);
+    expect(told).toEqual(["superseded"]);
+  });
+
+  test("watches a new session from when it is stored", async () => {
+    const site = new Site(create, { watchInterval: 0.05 });
+    const visitor = site.visitor();
+    const told: SessionEnd[] = [];
+    await visitor.visit((session) => {
+      site.sessions.onEnd(session, (reason) => told.push(reason));
+      session["n"] = 1;
+    });
+    expect(told).toEqual([]);
+    await visitor.visit((other) => other.destroy());
+    await until(() => told.length > 0);
+    expect(told).toEqual(["destroyed"]);
+  });
+
+  test("calls the listener of a session that its handler has emptied", async () => {
+    const site = new Site(create, { watchInterval: 0.05 });
+    const visitor = site.visitor();
+    const told: SessionEnd[] = [];
+    await visitor.visit((session) => (session["n"] = 1));
+    await visitor.visit((session) => {
+      site.sessions.onEnd(session, (reason) => told.push(reason));
+      delete session["n"];
+    });
+    await until(() => told.length > 0);
+    expect(told).toEqual(["destroyed"]);
+  });
+
+  test("calls nobody after it was stopped", async () => {
+    const left = await leave(create);
+    const later: SessionEnd[] = [];
+    left.site.sessions.onEnd(left.session, (reason) => later.push(reason));
+    left.stop();
+    await left.visitor.visit((other) => other.destroy());
+    await until(() => later.length > 0);
+    expect(left.told).toEqual([]);
+  });
+});
+
+describe.each(EVERY_STORE)("sessions.onEnd, on %s", (_, create) => {
+  test("calls all listeners when all of a user's sessions are revoked, but for one", async () => {
+    const one = await leave(create);
+    const other = one.site.visitor();
+    await other.visit((session) => session.login("Ann"));
+    const told: SessionEnd[] = [];
+    let handle = "";
+    await other.visit((session) => {
+      handle = String(session.meta.handle);
+      one.site.sessions.onEnd(session, (reason) => told.push(reason));
+    });
+    await one.site.sessions.revokeAll("Ann", { except: handle });
+    await expectEnd(one, "destroyed");
+    expect(told).toEqual([]);
+  });
+
+  test("calls the listener when a login beyond `maxPerUser` ends the session", async () => {
+    const left = await leave(create, { maxPerUser: 1 });
+    left.site.clock.advance(1_000);
+    await left.site.visitor().visit((session) => session.login("Ann"));
+    await expectEnd(left, "destroyed");
+  });
+
+  test("neither counts its reads nor restarts the idle timeout by them", async () => {
+    const left = await leave(create);
+    const { sessions } = left.site;
+    const [before] = await sessions.list("Ann");
+    const { loads } = sessions.stats();
+    left.site.clock.advance(20 * MINUTE);
+    left.site.clock.advance(10 * MINUTE);
+    await expectEnd(left, "expired");
+    expect(sessions.stats().loads.count).toBe(loads.count);
+    expect(before?.expiresAt).toBeLessThanOrEqual(left.site.clock.now());
+  });
+});
+
+/** A store that gives no notice of its own, and what its watcher reports. */
+async function leaveTapped(watchInterval = 0.05): Promise<Left & { readonly store: TappedStore }> {
+  let store: TappedStore | undefined;
+  const left = await leave((now) => (store = new TappedStore(now)), { watchInterval });
+  return { ...left, store: store as TappedStore };
+}
+
+describe("sessions.onEnd", () => {
+  test("reads the store again every `watchInterval`, where it gives no notice", async () => {
+    const left = await leaveTapped();
+    left.store.inner.delete(String(left.session.meta.handle));
+    await expectEnd(left, "destroyed");
+  });
+
+  test("finds out what others did from the session's own writes", async () => {
+    for (const [reason, end] of [
+      ["destroyed", (other: Session) => other.destroy()],
+      ["superseded", (other: Session) => other.regenerate()],
+    ] as const) {
+      const left = await leaveTapped(60);
+      await left.visitor.clone(left.site.another()).visit(end);
+      expect(left.told).toEqual([]);
+      expect(await left.session.save()).toBe(false);
+      await expectEnd(left, reason);
+    }
+  });
+
+  test("calls the listener of a session that has ended already", async () => {
+    const left = await leaveTapped(60);
+    await left.visitor.clone(left.site.another()).visit((other) => other.destroy());
+    await left.session.save();
+    const told: SessionEnd[] = [];
+    left.site.sessions.onEnd(left.session, (reason) => told.push(reason));
+    await until(() => told.length > 0);
+    expect(told).toEqual(["destroyed"]);
+  });
+
+  test("X6: ends nothing while the store fails, and finds out afterwards", async () => {
+    const left = await leaveTapped();
+    left.store.break("read");
+    left.store.inner.delete(String(left.session.meta.handle));
+    left.site.clock.advance(30 * MINUTE);
+    await until(() => left.site.of("failed").length >= 2);
+    expect(left.site.of("failed")[0]).toMatchObject({ operation: "watch" });
+    expect(left.told).toEqual([]);
+    left.store.mend();
+    await expectEnd(left, "expired");
+  });
+
+  test("X6: reads again before it calls a session expired that was used elsewhere", async () => {
+    const left = await leaveTapped(60);
+    const there = left.visitor.clone(left.site.another());
+    left.site.clock.advance(20 * MINUTE);
+    await there.visit((other) => other.meta.userId);
+    const reads = left.store.calls.length;
+    left.site.clock.advance(20 * MINUTE);
+    await until(() => left.store.calls.length > reads);
+    left.site.clock.advance(10 * MINUTE);
+    await expectEnd(left, "expired");
+    expect(left.store.calls.slice(reads)).toEqual(["read", "read"]);
+  });
+
+  test("X6: goes on with a session whose own rotation shows in the store before it is answered", async () => {
+    const left = await leaveTapped();
+    const { store, site, visitor } = left;
+    const told: SessionEnd[] = [];
+    const answered = Promise.withResolvers<void>();
+    const rotate = store.inner.rotate.bind(store.inner);
+    store.inner.rotate = ((...args: Parameters<typeof rotate>) => {
+      const isDone = rotate(...args);
+      return answered.promise.then(() => isDone);
+    }) as unknown as typeof rotate;
+    const visit = visitor.visit((session) => {
+      site.sessions.onEnd(session, (reason) => told.push(reason));
+      session.regenerate();
+    });
+    // The other one that has it open is told by the store's own notes: the id has been superseded.
+    await left.site.another().list("Ann");
+    const reads = store.calls.length;
+    await until(() => store.calls.slice(reads).filter((call) => call === "read").length >= 2);
+    answered.resolve();
+    await visit;
+    await expectEnd(left, "superseded");
+    expect(told).toEqual([]);
+    await visitor.visit((other) => other.destroy());
+    await until(() => told.length > 0);
+    expect(told).toEqual(["destroyed"]);
+  });
+
+  test("has the store give notice while something is watched, and no longer", async () => {
+    const listeners = new Set<EndListener>();
+    class Telling extends TappedStore {
+      override watchEnds(listener: EndListener): () => void {
+        listeners.add(listener);
+        return () => void listeners.delete(listener);
+      }
+    }
+    let store: Telling | undefined;
+    const left = await leave((now) => (store = new Telling(now)));
+    await until(() => listeners.size === 1);
+    left.stop();
+    await until(() => listeners.size === 0);
+    const calls = store?.calls.length;
+    let session: Session | undefined;
+    await left.visitor.visit((again) => void (session = again));
+    const told: SessionEnd[] = [];
+    left.site.sessions.onEnd(session as Session, (reason) => told.push(reason));
+    await until(() => listeners.size === 1);
+    expect(store?.calls.length).toBe(Number(calls) + 1);
+    store?.inner.delete(String(session?.meta.handle));
+    for (const listener of listeners) listener();
+    await until(() => told.length > 0);
+    await left.site.sessions.close();
+    expect(listeners.size).toBe(0);
+  });
+
+  test("asks a store again that could not give notice at first", async () => {
+    let attempts = 0;
+    class Refusing extends TappedStore {
+      override watchEnds(): undefined {
+        attempts++;
+        if (attempts === 1) throw new Error("There is no connection.");
+        return undefined;
+      }
+    }
+    const left = await leave((now) => new Refusing(now));
+    await until(() => attempts === 2);
+    expect(left.site.of("failed")).toMatchObject([
+      { operation: "watch", error: { message: "There is no connection." } },
+    ]);
+  });
+
+  test("has a store that failed give notice anew once it answers again", async () => {
+    let [attempts, stopped] = [0, 0];
+    class Telling extends TappedStore {
+      override watchEnds(): () => void {
+        attempts++;
+        return () => void stopped++;
+      }
+    }
+    let store: Telling | undefined;
+    const left = await leave((now) => (store = new Telling(now)));
+    store?.break("read");
+    await until(() => stopped === 1);
+    expect(attempts).toBe(1);
+    store?.mend();
+    await until(() => attempts === 2);
+    expect(stopped).toBe(1);
+    await left.site.sessions.close();
+    await until(() => stopped === 2);
+    left.site.sessions.onEnd(left.session, () => undefined);
+    expect(attempts).toBe(2);
+  });
+
+  test("reports a store that cannot stop giving notice", async () => {
+    const failure = new Error("The connection is gone.");
+    class Clinging extends TappedStore {
+      override watchEnds(): () => Promise<void> {
+        return () => Promise.reject(failure);
+      }
+    }
+    const left = await leave((now) => new Clinging(now));
+    await left.site.sessions.close();
+    await until(() => left.site.of("failed").length > 0);
+    expect(left.site.of("failed")).toMatchObject([{ operation: "watch", error: failure }]);
+  });
+
+  test("reads many sessions in steps, and finds those that have ended in each", async () => {
+    let store: TappedStore | undefined;
+    const site = new Site((now) => (store = new TappedStore(now)), { watchInterval: 0.05 });
+    const told: string[] = [];
+    const handles = await Promise.all(
+      Array.from({ length: 250 }, async () => {
+        const visitor = site.visitor();
+        await visitor.visit((session) => (session["n"] = 1));
+        const response = await visitor.visit((session) => {
+          const handle = String(session.meta.handle);
+          site.sessions.onEnd(session, () => told.push(handle));
+          return handle;
+        });
+        return (await response.json()) as string;
+      }),
+    );
+    const ended = handles.filter((_, index) => index % 60 === 0);
+    for (const handle of ended) store?.inner.delete(handle);
+    await until(() => told.length >= ended.length);
+    expect(told.toSorted()).toEqual(ended.toSorted());
+  });
+
+  test("reads nothing again while the store says that nobody else has written", async () => {
+    let [writes, asked] = [1, 0];
+    class Counting extends TappedStore {
+      override foreignWrites(): number {
+        asked++;
+        if (asked % 7 === 0) throw new Error("The disk is gone.");
+        return writes;
+      }
+    }
+    let store: Counting | undefined;
+    const left = await leave((now) => (store = new Counting(now)));
+    const reads = (): number => store?.calls.filter((call) => call === "read").length ?? 0;
+    const before = reads();
+    await until(() => asked >= 6);
+    expect(reads()).toBe(before);
+    store?.inner.delete(String(left.session.meta.handle));
+    writes++;
+    await expectEnd(left, "destroyed");
+  });
+
+  test("reports a listener that throws, and calls the others", async () => {
+    using error = quiet("error");
+    const left = await leaveTapped();
+    const failure = new Error("oops");
+    left.site.sessions.onEnd(left.session, () => {
+      throw failure;
+    });
+    left.site.sessions.onEnd(left.session, (() => Promise.reject(failure)) as () => void);
+    const told: SessionEnd[] = [];
+    left.site.sessions.onEnd(left.session, (reason) => told.push(reason));
+    await left.visitor.visit((other) => other.destroy());
+    await until(() => told.length > 0 && error.mock.calls.length === 2);
+    expect(error.mock.calls).toEqual([
+      ["A listener of sessions.onEnd() threw:", failure],
+      ["A listener of sessions.onEnd() threw:", failure],
+    ]);
+  });
+
+  test("refuses what is no session", () => {
+    const site = new Site((now) => new TappedStore(now));
+    expect(() => site.sessions.onEnd({} as Session, () => undefined)).toThrow("This is no session");
+  });
+
+  test.each([0, -1, Number.NaN])("refuses a `watchInterval` of %p", (watchInterval) => {
+    expect(() => new Site((now) => new TappedStore(now), { watchInterval })).toThrow(
+      `\`watchInterval\` is ${watchInterval}; it has to be a number above 0. Leave it out for 5.`,
+    );
+  });
+});
