@@ -1,4 +1,7 @@
+import { addVary } from "../http/headers.ts";
 import type { MaybePromise } from "../store/maybe-promise.ts";
+import { andThen } from "../store/maybe-promise.ts";
+import { status } from "./answers.ts";
 import { isDevelopment } from "./development.ts";
 import type { HttpError } from "./errors.ts";
 import type { Html } from "./html.ts";
@@ -14,7 +17,16 @@ type Form = "text" | "html" | "problem";
  * (RFC 9457) to whoever accepts JSON, and else text. In development, browsers see what a bug was, and which pages
  * are near a path that leads nowhere.
  */
-export function showError(error: HttpError, visit: Visit): MaybePromise<string | Html | Response> {
+export function showError(error: HttpError, visit: Visit): MaybePromise<Response> {
+  return andThen(chooseForm(error, visit), (value) => {
+    const response = value instanceof Response ? value : status(error.status, value, error.headers);
+    // One URL, three forms: a cache must not hand one to whoever accepts another (RFC 9110, 12.5.5).
+    addVary(response.headers, "Accept");
+    return response;
+  });
+}
+
+function chooseForm(error: HttpError, visit: Visit): MaybePromise<string | Html | Response> {
   switch (toForm(visit.raw.headers.get("accept") ?? "")) {
     case "html":
       return isDevelopment() ? showInDevelopment(error, visit) : toPage(error);

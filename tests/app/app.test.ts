@@ -597,7 +597,10 @@ describe("caching", () => {
     const { status, headers } = await client.send("/refuse");
     expect(status).toBe(403);
     expect(headers.getSetCookie()).toHaveLength(1);
-    expect([headers.get("vary"), headers.get("cache-control")]).toEqual(["Cookie", "no-store"]);
+    expect([headers.get("vary"), headers.get("cache-control")]).toEqual([
+      "Accept, Cookie",
+      "no-store",
+    ]);
   });
 });
 

@@ -81,7 +81,7 @@ describe("a bug, in development, in a browser", () => {
       500,
       "text/html;charset=utf-8",
     ]);
-    expect(response.headers.get("vary")).toBe("Cookie");
+    expect(response.headers.get("vary")).toBe("Accept, Cookie");
     expect(document.querySelector("#error-message")?.textContent).toContain("No user 7");
     expect(document.querySelector("#error-cause")?.textContent).toContain("the cause");
     const source = document.querySelector(".stack-frame.expanded");

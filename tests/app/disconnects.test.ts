@@ -7,7 +7,7 @@ import { TestClient } from "../../src/testing/client.ts";
 import { Connection } from "../support/connection.ts";
 import { ServedApp } from "../support/processes/served-app.ts";
 import { handshake, head } from "../support/raw.ts";
-import { isLong } from "../support/trials.ts";
+import { testLong } from "../support/trials.ts";
 
 const FILE = '--edge\r\nContent-Disposition: form-data; name="f"; filename="a.txt"\r\n\r\nabc';
 const UPLOAD = {
@@ -119,7 +119,7 @@ describe.skipIf(process.platform !== "linux")("a client that leaves", () => {
     },
   );
 
-  test.skipIf(!isLong)("or does not read grows no memory", async () => {
+  testLong("or does not read grows no memory", async () => {
     const READERS = 20;
     const before = openFiles();
     const opened = memory();

@@ -49,7 +49,7 @@ describe("an error", () => {
     const client = new TestClient(new Site());
     const shown = async (accept: string) => {
       const response = await client.send("/nothing", { headers: { accept } });
-      expect(response.status).toBe(404);
+      expect([response.status, response.headers.get("vary")]).toEqual([404, "Accept"]);
       return [response.headers.get("content-type"), await response.text()];
     };
     const [type, page] = await shown("text/html,application/xhtml+xml,*/*;q=0.8");

@@ -1,5 +1,6 @@
-import { describe, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 
+import { describeLong } from "../support/trials.ts";
 import type { History } from "./checker/history.ts";
 import { startStore } from "./stores.ts";
 import { runTrial, SERVERS } from "./trial.ts";
@@ -8,7 +9,7 @@ const OPTIONS = { users: 9, seed: 1, isOver: (history: History) => history.lengt
 const TIMEOUT = 120_000;
 
 // `bun run chaos` is the whole of it; `bun run check` takes a little.
-describe.skipIf(process.env["REQUIRE_SERVICES"] !== "1")("a short trial", () => {
+describeLong(true, "a short trial", () => {
   test(
     "finds nothing wrong with servers that are killed and stopped over one SQLite file",
     async () => {

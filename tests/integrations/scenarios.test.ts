@@ -91,8 +91,11 @@ function cookieOf(response: Response): Bun.Cookie {
   return Bun.Cookie.parse(line);
 }
 
+/** App shows errors in several forms, so that they vary by `Accept` too. */
 function cacheHeaders(response: Response): (string | null)[] {
-  return [response.headers.get("vary"), response.headers.get("cache-control")];
+  const vary = response.headers.get("vary");
+  const own = response.status < 400 ? vary : (vary?.replace(/^Accept, |, Accept$/, "") ?? null);
+  return [own, response.headers.get("cache-control")];
 }
 
 /** Those that are no functions. */

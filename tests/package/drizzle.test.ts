@@ -1,9 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, test } from "bun:test";
 import { cpSync, mkdirSync, readdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 
 import manifest from "../../package.json";
 import { Folder } from "../support/folder.ts";
+import { describeLong } from "../support/trials.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 const FIXTURE = "tests/fixtures/with-drizzle.ts";
@@ -11,7 +12,7 @@ const FIXTURE = "tests/fixtures/with-drizzle.ts";
 /** The release that the rest of the tests do not run with. */
 const NEXT = "drizzle-orm-1";
 
-describe("with Drizzle 1.0", () => {
+describeLong(true, "with Drizzle 1.0", () => {
   let folder: Folder;
 
   /** A copy of the package that finds this release in its node_modules. */

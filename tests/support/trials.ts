@@ -1,3 +1,5 @@
+import { describe, test } from "bun:test";
+
 /**
  * How much the tests try. `bun run test` sets `quick`, which leaves long trials out, and
  * `bun run guarantees` sets `full`. Everything else, `bun run check` included, is `gate`.
@@ -6,6 +8,16 @@ export const TRIALS = readTrials(process.env["TRIALS"]);
 
 /** Whether what takes seconds is tried too. */
 export const isLong = TRIALS !== "quick";
+
+/** `describe` for what takes seconds. `isPossible` says whether what it needs is there. */
+export function describeLong(isPossible: boolean, name: string, body: () => void): void {
+  if (isLong) describe.skipIf(!isPossible)(name, body);
+}
+
+/** The same for a single test. */
+export function testLong(name: string, body: () => Promise<void>): void {
+  if (isLong) test(name, body);
+}
 
 function readTrials(text = "gate"): "quick" | "gate" | "full" {
   if (text === "quick" || text === "gate" || text === "full") return text;

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, expect, test } from "bun:test";
 import { symlinkSync } from "node:fs";
 import { join } from "node:path";
 
@@ -7,6 +7,7 @@ import { PostgresSessionBackend } from "../../../src/backends/postgres/backend.t
 import { recordOf } from "../../../src/testing/records.ts";
 import { Folder } from "../../support/folder.ts";
 import { OwnDatabase, postgres } from "../../support/servers/postgres.ts";
+import { describeLong } from "../../support/trials.ts";
 
 const NODE_MODULES = join(import.meta.dir, "../../../node_modules");
 
@@ -14,7 +15,7 @@ const WITH_ADDED_COLUMN = `
   import { pgTable, text } from "drizzle-orm/pg-core";
   export const products = pgTable("products", { id: text().primaryKey(), name: text() });`;
 
-describe.skipIf(!postgres.isThere)("`drizzle-kit push` of an app in the same database", () => {
+describeLong(postgres.isThere, "`drizzle-kit push` of an app in the same database", () => {
   let folder: Folder;
   let database: OwnDatabase;
   let sql: Bun.SQL;

@@ -9,6 +9,7 @@ import { recordOf } from "../../../src/testing/records.ts";
 import { hasRedisServer, RedisServer } from "../../support/servers/redis-server.ts";
 import { brittle, Keyspace, redis } from "../../support/servers/redis.ts";
 import type { TcpProxy } from "../../support/servers/tcp-proxy.ts";
+import { describeLong } from "../../support/trials.ts";
 
 /** How long a write may take to reach the server, in milliseconds. */
 const PATIENCE = 1_000;
@@ -129,7 +130,7 @@ describe.skipIf(!redis.isThere)("a write to Redis", () => {
   });
 });
 
-describe.skipIf(!hasRedisServer)("a write that a network holds back", () => {
+describeLong(hasRedisServer, "a write that a network holds back", () => {
   const record = recordOf({ userId: "Ann" });
 
   // Side by side, because each has to wait for its time to be over.
