@@ -2,7 +2,7 @@ import { CrossOriginError } from "../http/errors.ts";
 import { SessionStoreError } from "../store/errors.ts";
 import type { MaybePromise } from "../store/maybe-promise.ts";
 import { isPromise } from "../store/maybe-promise.ts";
-import { toResponse } from "./answers.ts";
+import { status } from "./answers.ts";
 import { HttpError } from "./errors.ts";
 import type { Visit } from "./visit.ts";
 
@@ -38,11 +38,7 @@ function giveUp(error: unknown): Response {
 
 /** A `Response` that `onError` made is the response; any other value gets the error's status and headers. */
 function toErrorResponse(error: HttpError, value: unknown): Response {
-  if (value instanceof Response) return value;
-  const made = toResponse(value, false);
-  const response = new Response(made.body, { status: error.status, headers: made.headers });
-  for (const [name, text] of Object.entries(error.headers)) response.headers.set(name, text);
-  return response;
+  return value instanceof Response ? value : status(error.status, value, error.headers);
 }
 
 const BUG = "Something went wrong on this server.";
