@@ -256,7 +256,8 @@ describe("any damage", () => {
     const seen = await visitor.send("/read");
     expect(seen.status).toBe(200);
     const data = (await seen.json()) as Dictionary;
-    const isLeftOut = events.length > 0;
+    // Data that is whole, but written as JSON.stringify() would not, is stored anew by the way.
+    const isLeftOut = !Bun.deepEquals(events, []) && !Bun.deepEquals(events, ["updated"]);
     if (isLeftOut) {
       expect(data).toEqual({});
       expect(events).toBeOneOf([["failed"], ["expired"], ["rejected"]]);
@@ -304,7 +305,8 @@ describe("any damage", () => {
           if (++done % 10_000 === 0) trial.progress(done);
         },
       );
-      await fc.assert(property, trial.runs);
+      const whole = { column: "data", value: '{"__proto__":5e-9324}' };
+      await fc.assert(property, { ...trial.runs, examples: [[whole, "write"]] });
       expect(log).not.toHaveBeenCalled();
       expect(leftOut).toBeWithin(trial.size / 2, trial.size);
       trial.never("failed pages", 0);

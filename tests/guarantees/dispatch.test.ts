@@ -11,6 +11,9 @@ import { exchange, statusesOf } from "../support/raw.ts";
 import { guarantee, number } from "./figure.ts";
 import { namesIn, nearlyLike, ODD_NAMES, pathsOf } from "./hostile-paths.ts";
 
+/** Of the hostile paths, `bun run test` tries one in so many. */
+const EVERY = 8;
+
 const VERBS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
 
 /** What was called since the last look, pages and everything else. */
@@ -199,14 +202,16 @@ describe("D1: a name from the wire reaches nothing but pages", () => {
     {
       id: "G14",
       name: "a path reaches the page whose name it spells, and nothing else that the app or the language holds",
-      quick: PATHS.length,
+      quick: Math.ceil(PATHS.length / EVERY),
       gate: PATHS.length,
       full: PATHS.length,
       of: "hostile paths, by 7 verbs each",
     },
     async (trial) => {
       const faults: string[] = [];
-      for (const path of PATHS) {
+      const step = trial.size < PATHS.length ? EVERY : 1;
+      const paths = PATHS.filter((_, index) => index % step === 0);
+      for (const path of paths) {
         for (const verb of VERBS) {
           const fault = await faultIn(verb, path);
           if (fault !== undefined) faults.push(fault);

@@ -38,9 +38,16 @@ export class FaultyCopy implements Disposable {
     return { [Symbol.dispose]: () => writeFileSync(path, sound) };
   }
 
-  /** Runs the tests of these names, or whose full names end in these, and tells how each went. */
-  async run(files: readonly string[], names: readonly string[]): Promise<Map<string, Outcome>> {
-    const args = ["--config=tests/guarantees/bunfig.toml", "test", ...files];
+  /**
+   * Runs the tests of these names, or whose full names end in these, and tells how each went. With
+   * `--bail`, none after the first that fails: a name may stand for a test of every store.
+   */
+  async run(
+    files: readonly string[],
+    names: readonly string[],
+    ...flags: readonly string[]
+  ): Promise<Map<string, Outcome>> {
+    const args = ["--config=tests/guarantees/bunfig.toml", "test", ...flags, ...files];
     const child = Bun.spawn([process.execPath, ...args, "--test-name-pattern", patternOf(names)], {
       cwd: this.#folder.path,
       env: {

@@ -28,6 +28,8 @@ export interface Figure {
   readonly full: number;
   /** What the trials are, in the plural: "requests". */
   readonly of: string;
+  /** Whether it mostly waits: `bun run guarantees` then tries several of its kind at once. */
+  readonly waits?: boolean;
 }
 
 /** One thing that came out. Without a value it is a fact that is no promise by itself. */
@@ -48,6 +50,7 @@ export type Report =
   | { readonly type: "progress"; readonly done: number }
   | {
       readonly type: "ended";
+      readonly figure: Figure;
       readonly outcomes: readonly Outcome[];
       readonly seconds: number;
       /** What did not hold, if something did not. */
@@ -107,7 +110,8 @@ export class Trial {
 /** A test that shows a figure, at the size of this run, if it has one. */
 export function guarantee(figure: Figure, show: (trial: Trial) => Promise<void> | void): void {
   if (figure[TRIALS] === undefined) return;
-  test(
+  const begin = figure.waits === true && TRIALS === "full" ? test.concurrent : test;
+  begin(
     `${figure.id}: ${figure.name}`,
     async () => {
       tell({ type: "begun", figure });
@@ -115,7 +119,7 @@ export function guarantee(figure: Figure, show: (trial: Trial) => Promise<void> 
       const trial = new Trial(figure);
       const end = (failure?: string): void => {
         const seconds = (performance.now() - begun) / 1000;
-        tell({ type: "ended", outcomes: trial.outcomes, seconds, failure });
+        tell({ type: "ended", figure, outcomes: trial.outcomes, seconds, failure });
       };
       try {
         await show(trial);

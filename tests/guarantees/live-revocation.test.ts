@@ -10,12 +10,13 @@ import { hasRedisServer, RedisServer } from "../support/servers/redis-server.ts"
 import { Keyspace, redis } from "../support/servers/redis.ts";
 import type { Shared } from "../support/stores/shared-backends.ts";
 import { sharedBackend } from "../support/stores/shared-backends.ts";
+import { describeLong } from "../support/trials.ts";
 import { Visitor } from "../support/visitor.ts";
 
 /** In seconds; nothing that a test waits for comes of the re-reading then. */
 const NEVER = 100_000;
 /** In milliseconds; far more than it ever takes. */
-const PATIENCE = 20_000;
+const PATIENCE = 60_000;
 
 /** A place that two processes share. */
 interface Place {
@@ -141,7 +142,7 @@ for (const [kind, isThere, make] of PLACES) {
   });
 }
 
-describe.skipIf(!canStartPostgres)("a listener whose connection was ended, on PostgreSQL", () => {
+describeLong(canStartPostgres, "a listener whose connection was ended, on PostgreSQL", () => {
   test(
     "X6: learns of the ends that it has missed, and of those to come",
     async () => {
@@ -165,7 +166,7 @@ describe.skipIf(!canStartPostgres)("a listener whose connection was ended, on Po
   );
 });
 
-describe.skipIf(!hasRedisServer)("a subscriber whose connection was ended, on Redis", () => {
+describeLong(hasRedisServer, "a subscriber whose connection was ended, on Redis", () => {
   test(
     "X6: learns of the ends that it has missed, and of those to come",
     async () => {

@@ -1,4 +1,4 @@
-import { describe, expect } from "bun:test";
+import { afterAll, beforeAll, describe, expect } from "bun:test";
 
 import { App } from "../../src/app/app.ts";
 import { PostgresSessionBackend } from "../../src/backends/postgres/backend.ts";
@@ -136,7 +136,6 @@ function isClean(response: Response): boolean {
  * them to what is promised of an outage.
  */
 async function liveThrough(trial: Trial, backend: SessionBackend, fault: Fault): Promise<void> {
-  using _ = quiet("error");
   const app = new Site({ sessionBackend: backend });
   const visitors = Array.from({ length: VISITORS }, () => new Visitor(app));
   const stranger = new TestClient(app);
@@ -299,6 +298,12 @@ const POSTGRES: Readonly<Record<string, Prepare>> = {
   }),
 };
 
+let log: Disposable;
+beforeAll(() => {
+  log = quiet("error");
+});
+afterAll(() => log[Symbol.dispose]());
+
 describe.each([
   ["Redis", 40, redis.isThere, REDIS_LINE],
   ["Redis", 40, hasRedisServer, REDIS_SERVER],
@@ -315,6 +320,7 @@ describe.each([
           gate: 1,
           full,
           of: "outages",
+          waits: true,
         },
         async (trial) => {
           await using stack = new AsyncDisposableStack();

@@ -22,6 +22,9 @@ if (seed === undefined || !Number.isInteger(seed)) {
 }
 console.info(`Seed ${seed}.`);
 
+/** So many figures at a time of those that mostly wait. */
+const AT_ONCE = 2;
+
 const CONFIG = join(import.meta.dir, "bunfig.toml");
 const results: Result[] = [];
 let failures = 0;
@@ -53,10 +56,19 @@ async function write(name: string, page: string): Promise<void> {
 
 /** Runs one file by itself, so that figures that measure time have the machine to themselves. */
 async function runFile(path: string, from: number): Promise<void> {
+  const running = new Map<string, Figure>();
   let current: Figure | undefined;
   const names = chosen.length === 0 ? String.raw`\bG\d+:` : String.raw`\b(?:${chosen.join("|")}):`;
   const child = Bun.spawn(
-    [process.execPath, `--config=${CONFIG}`, "test", "--test-name-pattern", names, path],
+    [
+      process.execPath,
+      `--config=${CONFIG}`,
+      "test",
+      `--max-concurrency=${AT_ONCE}`,
+      "--test-name-pattern",
+      names,
+      path,
+    ],
     {
       env: { ...process.env, TRIALS: "full", SEED: String(from) },
       stdio: ["ignore", "pipe", "pipe"],
@@ -65,17 +77,16 @@ async function runFile(path: string, from: number): Promise<void> {
         switch (report.type) {
           case "begun":
             current = report.figure;
+            running.set(current.name, current);
             show(current, "…");
             break;
           case "progress":
             if (current !== undefined) show(current, `${number(report.done)} …`);
             break;
-          case "ended": {
-            if (current === undefined) break;
-            results.push({ figure: current, ...report });
-            finish(current, `${describeOutcomes(report)} (${report.seconds.toFixed(1)} s)`);
-            current = undefined;
-          }
+          case "ended":
+            running.delete(report.figure.name);
+            results.push(report);
+            finish(report.figure, `${describeOutcomes(report)} (${report.seconds.toFixed(1)} s)`);
         }
       },
     },
@@ -83,15 +94,10 @@ async function runFile(path: string, from: number): Promise<void> {
   const [output, exitCode] = await Promise.all([child.stderr.text(), child.exited]);
   if (exitCode === 0 || output.includes("matched 0 tests")) return;
   failures++;
-  if (current !== undefined) {
-    const result = {
-      figure: current,
-      outcomes: [],
-      seconds: 0,
-      failure: "it did not come to its end",
-    };
+  for (const figure of running.values()) {
+    const result = { figure, outcomes: [], seconds: 0, failure: "it did not come to its end" };
     results.push(result);
-    finish(current, describeOutcomes(result));
+    finish(figure, describeOutcomes(result));
   }
   console.error(output);
 }

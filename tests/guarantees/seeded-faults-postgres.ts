@@ -75,7 +75,7 @@ export const POSTGRES_FAULTS: readonly Fault[] = [
 `,
     replace: ``,
     in: "tests/backends/postgres/migrations.test.ts",
-    test: "waits for another process that is at it",
+    test: "waits for another process that is at it, for longer than `queryTimeout`",
   },
   {
     rule: "G9",

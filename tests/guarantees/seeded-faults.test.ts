@@ -21,7 +21,7 @@ function sample<Item>(items: readonly Item[], size: number, random: (limit: numb
 /** What is wrong with a fault's claim; `undefined` if the test that claims the rule goes red. */
 async function complaintAbout(fault: Fault, copy: FaultyCopy): Promise<string | undefined> {
   using _fault = copy.seed(fault);
-  const outcomes = await copy.run([fault.in], [fault.test]);
+  const outcomes = await copy.run([fault.in], [fault.test], "--bail");
   const isRed = [...outcomes].some(
     ([name, outcome]) => outcome === "fail" && isMeant(name, fault.test),
   );

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 
+import { describeLong } from "../support/trials.ts";
 import type { Broken } from "./broken/broken.ts";
 import { BROKEN_PAIRS } from "./broken/pairs.ts";
 import { BROKEN_STORES } from "./broken/stores.ts";
@@ -11,12 +12,6 @@ const FIXTURE = join(import.meta.dir, "../fixtures/broken-backends.ts");
 
 /** What became of every test of every broken backend. */
 let outcomes: readonly Outcome[];
-
-beforeAll(async () => {
-  // Side by side, so that backends that never let go are waited for together; but not too many, because
-  // each waits for all the others, and a note lasts 30 seconds.
-  outcomes = await runTests(FIXTURE, "--concurrent", "--max-concurrency=20", "--timeout=60000");
-}, 600_000);
 
 /** The tests of one kind of backends, or of one backend, that came to an end so: names without backticks. */
 function namesOf(kind: string, fault?: string, states = ["passed", "failed"]): string[] {
@@ -39,38 +34,46 @@ function namedBy({ red }: Broken, all: readonly string[]): string[] {
   return names.toSorted();
 }
 
-describe.each([
-  ["a store", BROKEN_STORES],
-  ["two methods", BROKEN_PAIRS],
-] as const)("testSessionBackend, given %s with a fault", (kind, broken) => {
-  test.each(broken)("fails in the tests of that fault: $fault", (one) => {
-    const failed = namesOf(kind, one.fault, ["failed"]);
-    const named = namedBy(one, namesOf(kind, one.fault));
-    expect(failed).toEqual(one.isBrief === true ? expect.arrayContaining(named) : named);
-    expect(failed).not.toEqual([]);
-  });
-});
+describeLong(true, "the kit", () => {
+  beforeAll(async () => {
+    // Side by side, so that backends that never let go are waited for together; but not too many, because
+    // each waits for all the others, and a note lasts 30 seconds.
+    outcomes = await runTests(FIXTURE, "--concurrent", "--max-concurrency=20", "--timeout=60000");
+  }, 600_000);
 
-describe("testSessionBackend", () => {
-  const [store] = BROKEN_STORES;
-  const [pair] = BROKEN_PAIRS;
-
-  test("has more than 60 tests for a store, and skips none", () => {
-    expect(namesOf("a store", store?.fault).length).toBeGreaterThan(60);
-    expect(namesOf("a store", store?.fault, ["skipped"])).toEqual([]);
+  describe.each([
+    ["a store", BROKEN_STORES],
+    ["two methods", BROKEN_PAIRS],
+  ] as const)("testSessionBackend, given %s with a fault", (kind, broken) => {
+    test.each(broken)("fails in the tests of that fault: $fault", (one) => {
+      const failed = namesOf(kind, one.fault, ["failed"]);
+      const named = namedBy(one, namesOf(kind, one.fault));
+      expect(failed).toEqual(one.isBrief === true ? expect.arrayContaining(named) : named);
+      expect(failed).not.toEqual([]);
+    });
   });
 
-  test("has more than 20 tests for two methods, and none of what they cannot do", () => {
-    const names = namesOf("two methods", pair?.fault);
-    expect(names.length).toBeGreaterThan(20);
-    expect(names.filter((name) => name.includes("SessionStore"))).toEqual([]);
-    expect(namesOf("two methods", pair?.fault, ["skipped"])).toEqual([]);
-  });
+  describe("testSessionBackend", () => {
+    const [store] = BROKEN_STORES;
+    const [pair] = BROKEN_PAIRS;
 
-  test("has no test that none of these fails", () => {
-    const kinds = ["a store", "two methods"];
-    const failed = new Set(kinds.flatMap((kind) => namesOf(kind, undefined, ["failed"])));
-    const all = kinds.flatMap((kind) => namesOf(kind));
-    expect(all.filter((name) => !failed.has(name))).toEqual([]);
+    test("has more than 60 tests for a store, and skips none", () => {
+      expect(namesOf("a store", store?.fault).length).toBeGreaterThan(60);
+      expect(namesOf("a store", store?.fault, ["skipped"])).toEqual([]);
+    });
+
+    test("has more than 20 tests for two methods, and none of what they cannot do", () => {
+      const names = namesOf("two methods", pair?.fault);
+      expect(names.length).toBeGreaterThan(20);
+      expect(names.filter((name) => name.includes("SessionStore"))).toEqual([]);
+      expect(namesOf("two methods", pair?.fault, ["skipped"])).toEqual([]);
+    });
+
+    test("has no test that none of these fails", () => {
+      const kinds = ["a store", "two methods"];
+      const failed = new Set(kinds.flatMap((kind) => namesOf(kind, undefined, ["failed"])));
+      const all = kinds.flatMap((kind) => namesOf(kind));
+      expect(all.filter((name) => !failed.has(name))).toEqual([]);
+    });
   });
 });

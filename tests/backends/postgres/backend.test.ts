@@ -11,7 +11,7 @@ import { sessions, sessionsTable } from "../../../src/backends/postgres/schema.t
 import { prepareStatements } from "../../../src/backends/postgres/statements.ts";
 import { expiredRecord, randomId, recordOf } from "../../../src/testing/records.ts";
 import { testSessionBackend } from "../../../src/testing/session-backend.ts";
-import { postgres, Schema } from "../../support/servers/postgres.ts";
+import { PATIENT, patient, postgres, Schema } from "../../support/servers/postgres.ts";
 import { expectApart, expectContentsAlone, expectLeftOut, tellFailures } from "../checks.ts";
 
 type Step = (store: PostgresSessionBackend) => Promise<unknown>;
@@ -26,12 +26,13 @@ if (postgres.isThere) {
 
   testSessionBackend(
     "PostgresSessionBackend",
-    (now) => new PostgresSessionBackend(schema.url, { now }),
+    (now) => new PostgresSessionBackend(schema.url, { ...PATIENT, now }),
   );
   testSessionBackend(
     "PostgresSessionBackend, through a pooler and on isolation that the app has raised,",
     (now) =>
       new PostgresSessionBackend(`${schema.url}&default_transaction_isolation=serializable`, {
+        ...PATIENT,
         now,
         pooler: true,
       }),
@@ -121,7 +122,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
     source: ConstructorParameters<typeof PostgresSessionBackend>[0] = schema.url,
     options?: PostgresSessionBackendOptions,
   ): PostgresSessionBackend {
-    const backend = new PostgresSessionBackend(source, options);
+    const backend = new PostgresSessionBackend(source, { ...patient(source), ...options });
     backends.push(backend);
     return backend;
   }

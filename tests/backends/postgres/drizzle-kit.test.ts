@@ -6,7 +6,7 @@ import type { PostgresSessionBackendOptions } from "../../../src/backends/postgr
 import { PostgresSessionBackend } from "../../../src/backends/postgres/backend.ts";
 import { recordOf } from "../../../src/testing/records.ts";
 import { Folder } from "../../support/folder.ts";
-import { OwnDatabase, postgres } from "../../support/servers/postgres.ts";
+import { OwnDatabase, PATIENT, postgres } from "../../support/servers/postgres.ts";
 import { describeLong } from "../../support/trials.ts";
 
 const NODE_MODULES = join(import.meta.dir, "../../../node_modules");
@@ -61,7 +61,7 @@ describeLong(postgres.isThere, "`drizzle-kit push` of an app in the same databas
     "leaves sessions alone by %s",
     async (_, options, config) => {
       await sql`CREATE SCHEMA visits`;
-      const backend = new PostgresSessionBackend(database.url, options);
+      const backend = new PostgresSessionBackend(database.url, { ...PATIENT, ...options });
       const record = recordOf();
       await backend.create("id", record);
       const output = await push(config);
@@ -70,7 +70,7 @@ describeLong(postgres.isThere, "`drizzle-kit push` of an app in the same databas
       expect(await backend.read("id")).toEqual(record);
       expect(await push(config)).toContain("No changes detected");
       await backend.close();
-      const again = new PostgresSessionBackend(database.url, options);
+      const again = new PostgresSessionBackend(database.url, { ...PATIENT, ...options });
       expect(await again.read("id")).toEqual(record);
       await again.close();
     },

@@ -4,9 +4,9 @@ import { PostgresSessionBackend } from "../../../src/backends/postgres/backend.t
 import { isSoWithin } from "../../../src/testing/patience.ts";
 import { randomId, recordOf } from "../../../src/testing/records.ts";
 import { freePort } from "../../support/processes/free-port.ts";
-import { postgres, Schema } from "../../support/servers/postgres.ts";
+import { patient, postgres, Schema } from "../../support/servers/postgres.ts";
 
-const PATIENCE = 20_000;
+const PATIENCE = 60_000;
 setDefaultTimeout(PATIENCE + 10_000);
 
 describe.skipIf(!postgres.isThere)("PostgresSessionBackend.watchEnds", () => {
@@ -21,8 +21,10 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend.watchEnds", () => {
     await schema.drop();
   });
 
-  function open(...args: ConstructorParameters<typeof PostgresSessionBackend>) {
-    const backend = new PostgresSessionBackend(...args);
+  function open(
+    ...[source, options]: ConstructorParameters<typeof PostgresSessionBackend>
+  ): PostgresSessionBackend {
+    const backend = new PostgresSessionBackend(source, { ...patient(source), ...options });
     backends.push(backend);
     return backend;
   }

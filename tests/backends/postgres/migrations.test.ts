@@ -13,8 +13,16 @@ import { sessions } from "../../../src/backends/postgres/schema.ts";
 import { recordOf } from "../../../src/testing/records.ts";
 import { Folder } from "../../support/folder.ts";
 import { Child } from "../../support/processes/child.ts";
-import { OwnDatabase, portOf, postgres, Schema } from "../../support/servers/postgres.ts";
+import {
+  OwnDatabase,
+  PATIENT,
+  patient,
+  portOf,
+  postgres,
+  Schema,
+} from "../../support/servers/postgres.ts";
 import { TcpProxy } from "../../support/servers/tcp-proxy.ts";
+import { testLong } from "../../support/trials.ts";
 
 const MIGRATIONS = readMigrationFiles({
   migrationsFolder: join(import.meta.dir, "../../../drizzle/postgres"),
@@ -33,7 +41,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
   });
 
   function open(url = schema.url, options?: PostgresSessionBackendOptions): PostgresSessionBackend {
-    const backend = new PostgresSessionBackend(url, options);
+    const backend = new PostgresSessionBackend(url, { ...PATIENT, ...options });
     backends.push(backend);
     return backend;
   }
@@ -70,7 +78,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
     const place = { table: "shop", schema: elsewhere.name };
     await using pool = new Bun.SQL(schema.url, { max: 1 });
     for (const source of [pool, schema.url]) {
-      const backend = new PostgresSessionBackend(source, place);
+      const backend = new PostgresSessionBackend(source, { ...patient(source), ...place });
       await backend.ready();
       await backend.close();
     }
@@ -89,7 +97,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
     async (encoding) => {
       const settings = `ENCODING '${encoding}' LOCALE 'C' TEMPLATE template0`;
       await using database = await OwnDatabase.create(settings);
-      const backend = new PostgresSessionBackend(database.url);
+      const backend = new PostgresSessionBackend(database.url, PATIENT);
       const record = recordOf({ data: '{"name":"Άννα 😀"}', userId: "Άννα" });
       const kept = backend.create("id", record).then(() => backend.read("id"));
       if (encoding === "LATIN1") {
@@ -393,11 +401,11 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
     });
   });
 
-  test("waits for another process that is at it", async () => {
+  testLong("waits for another process that is at it, for longer than `queryTimeout`", async () => {
     await using rival = await schema.begin("SELECT pg_advisory_xact_lock(7120530925046)");
-    const ready = open(schema.url, { queryTimeout: 400 }).ready();
+    const ready = open(schema.url, { queryTimeout: 2_000 }).ready();
     await schema.waiting(1);
-    await Bun.sleep(500);
+    await Bun.sleep(2_100);
     expect(await tables()).toEqual([]);
     await rival.commit();
     await ready;

@@ -8,6 +8,7 @@ import type {
 import { adoptPool, openPool } from "../../../src/backends/postgres/pool.ts";
 import { portOf, postgres, Schema } from "../../support/servers/postgres.ts";
 import { TcpProxy } from "../../support/servers/tcp-proxy.ts";
+import { describeLong } from "../../support/trials.ts";
 
 /** Long enough for a busy machine, and short enough to wait for. */
 const TIMEOUT = 1_000;
@@ -133,7 +134,7 @@ describe.skipIf(!postgres.isThere)("PostgresPool", () => {
     await sql.close();
   });
 
-  describe("on a network that fails", () => {
+  describeLong(true, "on a network that fails", () => {
     let proxy: TcpProxy;
     let pool: PostgresPool;
 

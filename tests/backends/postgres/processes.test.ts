@@ -3,13 +3,13 @@ import { describe, expect, test } from "bun:test";
 import { PostgresSessionBackend } from "../../../src/backends/postgres/backend.ts";
 import { recordOf } from "../../../src/testing/records.ts";
 import { Child } from "../../support/processes/child.ts";
-import { postgres, Schema } from "../../support/servers/postgres.ts";
+import { PATIENT, postgres, Schema } from "../../support/servers/postgres.ts";
 
 describe.skipIf(!postgres.isThere)("two processes on one PostgreSQL database", () => {
   test("share a sweep: each row is removed by one of them, and counted once", async () => {
     const EXPIRED = 5000;
     await using schema = await Schema.create();
-    const backend = new PostgresSessionBackend(schema.url, { connections: 1 });
+    const backend = new PostgresSessionBackend(schema.url, { ...PATIENT, connections: 1 });
     await backend.create("live", recordOf());
     await backend.close();
     await schema.sql`

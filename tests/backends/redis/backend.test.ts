@@ -9,6 +9,7 @@ import { FakeClock } from "../../support/clock.ts";
 import {
   brittle,
   Keyspace,
+  PATIENT,
   randomPrefix,
   redis,
   redisClient,
@@ -117,7 +118,7 @@ describe("new RedisSessionBackend()", () => {
 
 if (redis.isThere) {
   testSessionBackend("RedisSessionBackend", (now) => {
-    return new RedisSessionBackend(redis.url, { prefix: randomPrefix(), now });
+    return new RedisSessionBackend(redis.url, { ...PATIENT, prefix: randomPrefix(), now });
   });
   testSessionBackend("RedisSessionBackend on a client of the app's", (now) => {
     return new RedisSessionBackend(redisClient, { prefix: randomPrefix(), now });
@@ -138,7 +139,11 @@ describe.skipIf(!redis.isThere)("RedisSessionBackend", () => {
   });
 
   function open(options: RedisSessionBackendOptions = {}): RedisSessionBackend {
-    const backend = new RedisSessionBackend(redis.url, { prefix: space.prefix, ...options });
+    const backend = new RedisSessionBackend(redis.url, {
+      ...PATIENT,
+      prefix: space.prefix,
+      ...options,
+    });
     backends.push(backend);
     return backend;
   }

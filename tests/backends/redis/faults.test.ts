@@ -8,6 +8,7 @@ import { randomId, recordOf } from "../../../src/testing/records.ts";
 import { testSessionBackend } from "../../../src/testing/session-backend.ts";
 import { quiet } from "../../support/quiet.ts";
 import { hasRedisServer, RedisServer } from "../../support/servers/redis-server.ts";
+import { PATIENT } from "../../support/servers/redis.ts";
 import { tellFailures } from "../checks.ts";
 
 const REPLY_TIMEOUT = 1_000;
@@ -278,7 +279,7 @@ if (hasRedisServer) {
     afterAll(() => server[Symbol.asyncDispose]());
 
     testSessionBackend("RedisSessionBackend with a hash tag", (now) => {
-      return new RedisSessionBackend(server.url, { prefix: `{${randomId()}}:`, now });
+      return new RedisSessionBackend(server.url, { ...PATIENT, prefix: `{${randomId()}}:`, now });
     });
 
     test("refuses a write of two slots, where there is no hash tag, and keeps what was there", async () => {

@@ -10,6 +10,7 @@ import { randomId, recordOf } from "../../../src/testing/records.ts";
 import { testSessionBackend } from "../../../src/testing/session-backend.ts";
 import { quiet } from "../../support/quiet.ts";
 import { hasRedisServer, RedisServer } from "../../support/servers/redis-server.ts";
+import { PATIENT } from "../../support/servers/redis.ts";
 
 const SOURCE = join(import.meta.dir, "../../../src/backends/redis");
 const GUIDE = readFileSync(join(import.meta.dir, "../../../docs/deploying.md"), "utf8");
@@ -203,7 +204,7 @@ if (hasRedisServer) {
 
     testSessionBackend("RedisSessionBackend", (now) => {
       const url = server.url.replace("//", `//${USER}:password@`);
-      return new RedisSessionBackend(url, { prefix: `${PREFIX}${randomId()}:`, now });
+      return new RedisSessionBackend(url, { ...PATIENT, prefix: `${PREFIX}${randomId()}:`, now });
     });
   });
 }

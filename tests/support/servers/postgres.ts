@@ -107,6 +107,17 @@ export class OwnDatabase implements AsyncDisposable {
   }
 }
 
+/**
+ * For backends whose limits on time are not what a test is about: a busy machine may take longer than
+ * a visitor waits. Two connections, because Bun opens all of them at the first statement.
+ */
+export const PATIENT = { connections: 2, connectionTimeout: 60_000, queryTimeout: 60_000 } as const;
+
+/** The same for a source of any kind: the app's own pool is already set up. */
+export function patient(source: unknown): Partial<typeof PATIENT> {
+  return typeof source === "string" ? PATIENT : { queryTimeout: PATIENT.queryTimeout };
+}
+
 /** The port in a server's URL. */
 export function portOf(url: string): number {
   return Number(new URL(url).port || 5432);

@@ -64,6 +64,9 @@ export class Keyspace implements AsyncDisposable {
   }
 }
 
+/** For backends whose limit on time is not what a test is about: a busy machine may need longer. */
+export const PATIENT = { replyTimeout: 60_000 } as const;
+
 /** A line to a server that a test can break, and the server's URL by way of it. */
 export async function brittle(server: string): Promise<{ proxy: TcpProxy; url: string }> {
   const url = new URL(server);

@@ -7,7 +7,7 @@ import { SqliteSessionBackend } from "../../../src/backends/sqlite/backend.ts";
 import type { SessionBackend, SessionData } from "../../../src/store/backend.ts";
 import { SESSION_TIMEOUT } from "../../../src/store/backend.ts";
 import type { SessionStore } from "../../../src/store/session-store.ts";
-import { randomPrefix, redis } from "../servers/redis.ts";
+import { PATIENT, randomPrefix, redis } from "../servers/redis.ts";
 
 type Clock = () => number;
 
@@ -124,8 +124,7 @@ export const STORES: readonly Named<SessionStore>[] = [
 ];
 
 function redisBackend(now: Clock): RedisSessionBackend {
-  // A busy machine may take longer than a visitor waits.
-  return new RedisSessionBackend(redis.url, { prefix: randomPrefix(), now, replyTimeout: 60_000 });
+  return new RedisSessionBackend(redis.url, { ...PATIENT, prefix: randomPrefix(), now });
 }
 
 /** Those of them that keep what has expired until it is swept. */

@@ -1,24 +1,33 @@
+import { afterAll } from "bun:test";
+
 import { PostgresSessionBackend } from "../../../src/backends/postgres/backend.ts";
 import { SessionStore } from "../../../src/store/session-store.ts";
-import { postgres, Schema } from "../servers/postgres.ts";
+import { PATIENT, postgres, Schema } from "../servers/postgres.ts";
 
 type Method = (...args: unknown[]) => unknown;
 
-/** The PostgreSQL backend in a schema of its own, which goes when the store is closed. */
+/** Schemas that no store uses at the moment. Their tables are there, and empty: making one takes long. */
+const unused: Schema[] = [];
+afterAll(() => Promise.all(unused.map((schema) => schema.drop())));
+
+/** The PostgreSQL backend in a schema of its own, which the next may have once the store is closed. */
 function createStore(now: () => number): SessionStore {
-  const made = Schema.create().then((schema) => ({
+  const made = Promise.resolve(unused.pop() ?? Schema.create()).then((schema) => ({
     schema,
     backend: new PostgresSessionBackend(`${schema.url}&synchronous_commit=off`, {
+      ...PATIENT,
       now,
-      connections: 2,
-      queryTimeout: 60_000,
     }),
   }));
   let closed: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     const { schema, backend } = await made;
     await backend.close();
-    await schema.drop();
+    await schema.clear().then(
+      () => unused.push(schema),
+      // A store that was never asked for anything has made no table.
+      () => schema.drop(),
+    );
   };
   // Stands for the backend while its schema is being made: every method waits for that.
   return new Proxy(Object.create(PostgresSessionBackend.prototype) as SessionStore, {

@@ -2,6 +2,7 @@ import { PostgresSessionBackend } from "../../../src/backends/postgres/backend.t
 import { RedisSessionBackend } from "../../../src/backends/redis/backend.ts";
 import { SqliteSessionBackend } from "../../../src/backends/sqlite/backend.ts";
 import type { SessionStore } from "../../../src/store/session-store.ts";
+import { PATIENT } from "../servers/postgres.ts";
 
 /** What a busy machine may keep a test's processes waiting for, in milliseconds. */
 const PATIENCE = 60_000;
@@ -10,8 +11,7 @@ const PATIENCE = 60_000;
 const SHARED = {
   SQLite: (path: string) => new SqliteSessionBackend(path, { busyTimeout: PATIENCE }),
   // A test may start many processes, and the server has connections for a hundred.
-  PostgreSQL: (url: string) =>
-    new PostgresSessionBackend(url, { connections: 3, queryTimeout: PATIENCE }),
+  PostgreSQL: (url: string) => new PostgresSessionBackend(url, { ...PATIENT, connections: 3 }),
   Redis: (target: string) => {
     const [url = "", prefix = ""] = target.split("#");
     return new RedisSessionBackend(url, { prefix, replyTimeout: PATIENCE });
