@@ -1,7 +1,7 @@
 import type { Product } from "./catalogue.ts";
 import { findProduct } from "./catalogue.ts";
 
-/** What the session keeps of a cart: names and numbers, no prices. Those are looked up when shown. */
+/** What the session keeps of a cart: ids and quantities, no prices. Those are looked up when shown. */
 export type Cart = CartLine[];
 
 interface CartLine {
@@ -13,23 +13,24 @@ interface CartLine {
 export interface PricedLine {
   readonly product: Product;
   readonly quantity: number;
+  /** In cents. */
   readonly price: number;
 }
 
-/** The most of one pie that the oven holds. */
+/** The most of one pie that a cart holds. */
 export const MAX_QUANTITY = 20;
 
 /** How many pies there are in the cart. */
-export function countOf(cart: Cart = []): number {
+export function countPies(cart: Cart = []): number {
   return cart.reduce((count, line) => count + line.quantity, 0);
 }
 
 /** How many pies of one kind there are in the cart. */
-export function quantityOf(cart: Cart = [], product: Product): number {
+export function findQuantity(cart: Cart = [], product: Product): number {
   return cart.find((line) => line.product === product.id)?.quantity ?? 0;
 }
 
-/** Changes the cart so that it holds this many pies of one kind; 0 takes the line out. */
+/** Changes the cart so that it holds this many pies of one kind; 0 removes the line. */
 export function setQuantity(cart: Cart, product: Product, quantity: number): void {
   const index = cart.findIndex((line) => line.product === product.id);
   const line = { product: product.id, quantity };
@@ -39,7 +40,7 @@ export function setQuantity(cart: Cart, product: Product, quantity: number): voi
 }
 
 /** The cart with names and prices. A pie that is no longer sold drops out. */
-export function priced(cart: Cart = []): PricedLine[] {
+export function priceLines(cart: Cart = []): PricedLine[] {
   return cart.flatMap(({ product: id, quantity }) => {
     const product = findProduct(id);
     return product === undefined ? [] : [{ product, quantity, price: product.price * quantity }];
@@ -47,11 +48,11 @@ export function priced(cart: Cart = []): PricedLine[] {
 }
 
 /** What all lines cost together, in cents. */
-export function totalOf(lines: readonly PricedLine[]): number {
+export function sumPrices(lines: readonly PricedLine[]): number {
   return lines.reduce((total, line) => total + line.price, 0);
 }
 
-/** The quantity that a form field says; `undefined` if it says none from 0 to the maximum. */
+/** The quantity in a form field; `undefined` unless it is a whole number from 0 to the maximum. */
 export function parseQuantity(text: string | null): number | undefined {
   if (text === null || !/^\d{1,3}$/.test(text)) return undefined;
   const quantity = Number(text);

@@ -1,11 +1,13 @@
+import type { Html } from "bunpie";
 import { html } from "bunpie";
 
 import type { PricedLine } from "../cart.ts";
-import { MAX_QUANTITY, totalOf } from "../cart.ts";
+import { MAX_QUANTITY, sumPrices } from "../cart.ts";
+import type { Order } from "../session.ts";
 import type { User } from "../users.ts";
 import { drawing } from "./drawing.ts";
-import { formatMoney } from "./format.ts";
-import type { Html } from "./layout.ts";
+import { formatCount, formatMoney } from "./format.ts";
+import { timeOfDay } from "./time.ts";
 
 /** The cart; `user` is who may order. */
 export function cartPage(lines: readonly PricedLine[], user: User | undefined): Html {
@@ -23,7 +25,7 @@ export function cartPage(lines: readonly PricedLine[], user: User | undefined): 
             ${drawing(product.lid)}
             <div class="what">
               <h2>${product.name}</h2>
-              <p>${formatMoney(product.price)} each</p>
+              <p>${quantity} × ${formatMoney(product.price)}</p>
             </div>
             <form method="post" action="/cart">
               <input type="hidden" name="product" value="${product.id}" />
@@ -55,10 +57,23 @@ export function cartPage(lines: readonly PricedLine[], user: User | undefined): 
       )}
     </ul>
     <div class="total">
-      <p>Total <strong class="price">${formatMoney(totalOf(lines))}</strong></p>
-      <form method="post" action="/order">
-        <button>${user === undefined ? "Log in to order" : "Order"}</button>
-      </form>
+      <p>Total <strong class="price">${formatMoney(sumPrices(lines))}</strong></p>
+      ${
+        user === undefined
+          ? html`<a class="button" href="/login?returnTo=/cart">Log in to order</a>`
+          : html`<form method="post" action="/order"><button>Order</button></form>`
+      }
     </div>
+  `;
+}
+
+/** What was ordered. */
+export function receiptPage({ number, pies, total, at }: Order): Html {
+  return html`
+    <p class="lead">
+      ${formatCount(pies, "pie")} for ${formatMoney(total)}. A real shop would be baking by now.
+    </p>
+    <p>Order <strong>${number}</strong>, at ${timeOfDay(at)}.</p>
+    <p class="after"><a class="button" href="/">Choose another pie</a></p>
   `;
 }

@@ -1,7 +1,7 @@
+import type { Html } from "bunpie";
 import { html } from "bunpie";
 
 import type { Lid } from "../catalogue.ts";
-import type { Html } from "./layout.ts";
 
 const CRUST = "#d9974a";
 const EDGE = "#b8742c";

@@ -1,107 +1,118 @@
-import { html } from "bunpie";
+import type { Html } from "bunpie";
+import { html, status } from "bunpie";
 
+import type { Notice } from "../session.ts";
 import type { User } from "../users.ts";
+import type { Strip } from "./strip.ts";
+import { stripView } from "./strip.ts";
 
-import css from "./style.css" with { type: "text" };
-
-/** A page, or a piece of one. */
-export type Html = ReturnType<typeof html>;
-
-/** What the next page tells the visitor, once. */
-export interface Notice {
-  readonly kind: "done" | "problem";
-  readonly text: string;
+/** What the frame shows of the visitor. */
+export interface Visitor {
+  readonly user: User | undefined;
+  readonly cartCount: number;
+  /** The strip below the page; error pages have none. */
+  readonly strip?: Strip;
 }
 
-/** A page, and what its frame shows of the visitor. */
+/** A page, and what its frame shows. */
 export interface Page {
+  readonly path: string;
   readonly title: string;
   readonly content: Html;
   readonly notice: Notice | undefined;
-  readonly cartCount: number;
-  readonly user: User | undefined;
+  readonly visitor: Visitor;
 }
 
-/** The style sheet, which changes its address along with its text and can be cached for ever. */
-export const STYLE = css;
-const STYLE_PATH = `/style/${Bun.hash(css).toString(36)}`;
-
-/** Nothing but our own style sheet, pictures and forms: an injected script would not run. */
+/** Nothing but our own style sheet, scripts, pictures and forms: an injected script would not run. */
 const POLICY = [
   "default-src 'none'",
   "style-src 'self'",
+  "script-src 'self'",
+  "connect-src 'self'",
   "img-src 'self'",
   "form-action 'self'",
   "base-uri 'none'",
   "frame-ancestors 'none'",
 ].join("; ");
 
-const PAGE_HEADERS = {
-  "content-type": "text/html;charset=utf-8",
+const HEADERS = {
   "content-security-policy": POLICY,
   // Every page shows whose it is. Neither the back button nor a cache may show it after a logout.
   "cache-control": "no-store",
   "referrer-policy": "same-origin",
-  "x-content-type-options": "nosniff",
 };
 
+const SECTIONS = [
+  ["/", "Pies"],
+  ["/chat", "Chat"],
+  ["/live", "Live"],
+] as const;
+
 /** The response with a page in the shop's frame. */
-export function page(view: Page, status = 200): Response {
-  return new Response(frame(view).toString(), { status, headers: PAGE_HEADERS });
+export function renderPage(
+  page: Page,
+  code: number,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  return status(code, frame(page), { ...headers, ...HEADERS });
 }
 
-/** A file that is the same for everyone. */
-export function asset(text: string, type: string): Response {
-  return new Response(text, {
-    headers: {
-      "content-type": type,
-      "cache-control": "max-age=31536000, immutable",
-      "x-content-type-options": "nosniff",
-    },
-  });
-}
-
-function frame({ title, content, notice, cartCount, user }: Page): Html {
+function frame({ path, title, content, notice, visitor }: Page): Html {
+  const { user, cartCount, strip } = visitor;
+  const handle = user === undefined ? undefined : strip?.handle;
   return html`<!doctype html>
     <html lang="en">
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
-        <title>${title} · Bunpie</title>
+        <title>${title === "Bunpie" ? title : `${title} · Bunpie`}</title>
         <link rel="icon" href="/icon" type="image/svg+xml" />
-        <link rel="stylesheet" href="${STYLE_PATH}" />
+        <link rel="stylesheet" href="/assets/style.css" />
+        <script type="module" src="/assets/shop.js"></script>
+        <script type="module" src="/assets/live.js"></script>
       </head>
-      <body>
+      <body ${handle && html`data-handle="${handle}"`}>
         <a class="skip" href="#content">Skip to the content</a>
-        <header>
+        <header class="top">
           <a class="brand" href="/"><img src="/icon" alt="" width="32" height="32" />Bunpie</a>
           <nav aria-label="Main">
-            <a href="/cart"
-              >Cart <span class="count">${cartCount}<span class="hidden"> pies</span></span></a
-            >
-            ${
-              user === undefined
-                ? html`<a href="/login">Log in</a>`
-                : html`<a href="/devices">Devices</a>
-                    <form method="post" action="/logout">
-                      <button class="quiet">
-                        Log out<span class="hidden"> ${user.name}</span>
-                      </button>
-                    </form>`
-            }
+            ${SECTIONS.map(([href, name]) => navLink(href, html`${name}`, path))}
           </nav>
+          <div class="who">${navLink("/cart", cartLabel(cartCount), path)} ${who(user, path)}</div>
         </header>
         <main id="content" tabindex="-1">
-          <div role="status" aria-live="polite">
+          <div class="status" role="status" data-part="notice">
             ${notice && html`<p class="notice ${notice.kind}">${notice.text}</p>`}
           </div>
-          <h1>${title}</h1>
-          ${content}
+          ${
+            path === "/"
+              ? content
+              : html`<h1>${title}</h1>
+                  ${content}`
+          }
         </main>
         <footer>
+          ${strip && stripView(strip, user)}
           <p>A demo of sessions. No pie is sold here, sadly.</p>
         </footer>
       </body>
     </html>`;
+}
+
+function navLink(href: string, label: Html, path: string): Html {
+  return html`<a href="${href}" ${href === path && html`aria-current="page"`}>${label}</a>`;
+}
+
+function cartLabel(count: number): Html {
+  return html`Cart
+    <span class="count" data-part="count">${count}<span class="hidden"> pies</span></span>`;
+}
+
+function who(user: User | undefined, path: string): Html {
+  if (user === undefined) return navLink("/login", html`Log in`, path);
+  return html`
+    ${navLink("/account", html`<span class="hidden">Account of </span>${user.name}`, path)}
+    <form method="post" action="/logout"><button class="plain">Log out</button></form>
+  `;
 }

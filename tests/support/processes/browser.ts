@@ -20,6 +20,12 @@ export interface BrowserCookie {
   readonly expires: number;
 }
 
+/** How a browser shows pages. */
+interface Emulation {
+  readonly media?: "" | "print";
+  readonly scheme?: "light" | "dark";
+}
+
 /** A tab of a real Chromium. */
 export class Browser implements Disposable {
   readonly #view = new Bun.WebView({
@@ -40,6 +46,7 @@ export class Browser implements Disposable {
   });
 
   #opened: Promise<void> | undefined;
+  #runsScripts = true;
 
   async visit(url: string | URL): Promise<void> {
     // A tab that was never anywhere cannot be asked whether it has arrived.
@@ -65,10 +72,7 @@ export class Browser implements Disposable {
 
   /** Clicks on what leads to another page, and waits for that. */
   follow(selector: string): Promise<void> {
-    return this.#leave(async () => {
-      await this.#view.scrollTo(selector);
-      await this.#view.click(selector);
-    });
+    return this.#leave(() => this.click(selector));
   }
 
   /** What an expression gives on the page. */
@@ -103,6 +107,44 @@ export class Browser implements Disposable {
     await this.#view.resize(width, height);
   }
 
+  /** Presses a key such as `Tab` or `Enter`, in whatever has the focus. */
+  async press(key: string): Promise<void> {
+    await this.#view.press(key);
+  }
+
+  /** Clicks on what changes the page and does not leave it. */
+  async click(selector: string): Promise<void> {
+    if (this.#runsScripts) {
+      await this.#view.scrollTo(selector);
+      await this.#view.click(selector);
+    } else {
+      // The above waits for frames by a script on the page.
+      await this.evaluate(`document.querySelector(${JSON.stringify(selector)}).click()`);
+    }
+  }
+
+  /** Shows pages as for print, or in a colour scheme. */
+  async emulate({ media = "", scheme = "light" }: Emulation): Promise<void> {
+    const features = [{ name: "prefers-color-scheme", value: scheme }];
+    await this.#view.cdp("Emulation.setEmulatedMedia", { media, features });
+  }
+
+  /** From the next page on, scripts of pages do not run. */
+  async disableScripts(): Promise<void> {
+    this.#runsScripts = false;
+    await this.#view.cdp("Emulation.setScriptExecutionDisabled", { value: true });
+  }
+
+  /** Waits until an expression is true on the page, whichever that is by then. */
+  async until(expression: string): Promise<void> {
+    const deadline = performance.now() + 60_000;
+    while (!(await this.#isTrue(expression))) {
+      if (performance.now() > deadline)
+        throw new Error(`Not so on ${await this.path()}: ${expression}`);
+      await Bun.sleep(5);
+    }
+  }
+
   [Symbol.dispose](): void {
     this.#view.close();
   }
@@ -118,16 +160,11 @@ export class Browser implements Disposable {
       "(window.isOld = true, addEventListener('pagehide', () => { window.isOld = false }))",
     );
     await action();
-    const deadline = performance.now() + 60_000;
-    while (!(await this.#hasArrived())) {
-      if (performance.now() > deadline) throw new Error(`Still at ${await this.path()}.`);
-      await Bun.sleep(5);
-    }
+    await this.until("!window.isOld && document.readyState === 'complete'");
   }
 
-  async #hasArrived(): Promise<boolean> {
+  async #isTrue(expression: string): Promise<boolean> {
     try {
-      const expression = "!window.isOld && document.readyState === 'complete'";
       return (await this.evaluate(expression)) === true;
     } catch {
       return false; // The document went away while it was being asked.

@@ -1,0 +1,98 @@
+import type { AppOptions, Html } from "bunpie";
+import { App, redirect } from "bunpie";
+
+import { countPies } from "./cart.ts";
+import { describeDevice } from "./device.ts";
+import type { Services } from "./services.ts";
+import type { Notice, ShopSession } from "./session.ts";
+import { info } from "./session.ts";
+import type { User } from "./users.ts";
+import type { Visitor } from "./views/layout.ts";
+import { renderPage } from "./views/layout.ts";
+
+/** How long after a login sensitive actions need no password, in seconds. */
+export const FRESH = 5 * 60;
+
+/** What the shop and the apps mounted in it share: the page frame, notices, and who the visitor is. */
+export abstract class Site extends App<ShopSession> {
+  protected readonly _services: Services;
+
+  constructor(services: Services, options?: AppOptions) {
+    super(options);
+    this._services = services;
+  }
+
+  /** Whoever is logged in. */
+  protected _user(): User | undefined {
+    return this._services.users.find(this.request.session.meta.userId);
+  }
+
+  /** Returns the user; sends anyone else to the login page, and back from there. */
+  protected _requireUser(demand: { readonly fresh?: number } = {}): User {
+    const user = this._services.users.find(this.requireLogin(demand));
+    if (user !== undefined) return user;
+    // The account was deleted.
+    this.request.session.destroy();
+    throw redirect("/login", 303);
+  }
+
+  /** What the user's other devices call this one. */
+  protected _device(): string {
+    return describeDevice(this.request.headers.get("user-agent"));
+  }
+
+  /** Records that this device has ended a session, for that session's windows. */
+  protected _noteEnd(handle: string): void {
+    const note = { by: this._device(), at: this._services.facts.now() };
+    this._services.signOuts.set(handle, note);
+  }
+
+  /** A page in the shop's frame. */
+  protected async _page(title: string, content: Html, status = 200): Promise<Response> {
+    const { session } = this.request;
+    const notice = session.flash<Notice>("notice") ?? this.#tellOfEnd();
+    // Stored now, so that the page can say what was stored.
+    await session.save();
+    const visitor = this.#describeVisitor();
+    return renderPage({ path: this.request.path, title, content, notice, visitor }, status);
+  }
+
+  /** Redirects after a form; the next page shows the notice, once. */
+  protected async _goTo(path: string, notice?: Notice): Promise<Response> {
+    const { session, method } = this.request;
+    if (notice !== undefined) session.flash("notice", notice);
+    await session.save();
+    const { forms, traces } = this._services;
+    const { handle } = session.meta;
+    const trace = traces.describe(`${method} ${this.request.path}`, session);
+    if (handle !== null) forms.set(handle, trace);
+    return redirect(path, 303);
+  }
+
+  /** Tells the visitor once that the session before this one has ended. */
+  #tellOfEnd(): Notice | undefined {
+    const { session } = this.request;
+    if (!session.meta.lapsed || session.isTold === true) return undefined;
+    // Begins a new session. In a late request with a superseded id, the write is dropped.
+    session.isTold = true;
+    return info("You were signed out, or had not been here for too long.");
+  }
+
+  #describeVisitor(): Visitor {
+    const { session, method, path } = this.request;
+    const { facts, forms, traces } = this._services;
+    const { handle, expiresAt } = session.meta;
+    return {
+      user: this._user(),
+      cartCount: countPies(session.cart),
+      strip: {
+        backendName: facts.backendName,
+        handle,
+        expiresAt,
+        now: facts.now(),
+        form: handle === null ? undefined : forms.take(handle),
+        trace: traces.describe(`${method} ${path}`, session),
+      },
+    };
+  }
+}

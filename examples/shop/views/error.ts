@@ -1,0 +1,31 @@
+import type { Html, HttpError } from "bunpie";
+import { html } from "bunpie";
+
+import { drawing } from "./drawing.ts";
+
+const TEXTS: Readonly<Record<number, readonly [title: string, text: string]>> = {
+  403: ["Request refused", "This request comes from another site, and was refused."],
+  404: ["No such page", "Nothing is baked at this address."],
+  405: ["This is not a page", "This address only accepts forms."],
+  500: ["Something went wrong", "The fault is ours, and was logged. Your cart is as it was."],
+  503: [
+    "Back in a moment",
+    "The shop cannot reach its sessions. You are still logged in: try again soon.",
+  ],
+};
+
+/** A title for an error, and what to tell the visitor. */
+export function describeError(error: HttpError): { readonly title: string; readonly text: string } {
+  const [title, text] = TEXTS[error.status] ?? ["That did not work", error.message];
+  return { title, text };
+}
+
+/** The error, and a link back to the shop. */
+export function errorPage(status: number, text: string): Html {
+  return html`
+    <div class="pumpkin broken">${drawing("open")}</div>
+    <p class="lead">${text}</p>
+    <p><a class="button" href="/">Back to the pies</a></p>
+    <p class="small after">Error ${status}</p>
+  `;
+}

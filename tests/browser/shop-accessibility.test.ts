@@ -1,0 +1,275 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+
+import axe from "axe-core";
+
+import { openDatabase } from "../../examples/shop/database.ts";
+import { Shop } from "../../examples/shop/shop.ts";
+import { InMemorySessionBackend } from "../../src/index.ts";
+import { Browser, hasBrowser } from "../support/processes/browser.ts";
+import { quiet } from "../support/quiet.ts";
+
+const TIMEOUT = 120_000;
+
+/** Pages that a user sees, the first one with all that the proofs can show. */
+const PAGES = ["/", "/cart", "/order", "/account", "/chat", "/live"];
+const PAGES_OF_VISITORS = [
+  "/",
+  "/cart",
+  "/login?returnTo=/account",
+  "/signup",
+  "/chat",
+  "/account/ended/x",
+];
+const ERRORS = { "/nothing": 404, "/add": 405, "/join/used": 410, "/broken": 500 };
+
+/** The shop with a bug, and a clock and a store to interfere with. */
+class TestShop extends Shop {
+  static store = new InMemorySessionBackend();
+  static lead = 0;
+
+  constructor() {
+    super(
+      TestShop.store,
+      {
+        db: openDatabase(":memory:"),
+        backendName: "memory",
+        crash: () => Promise.resolve({ killed: 1, survivor: 2, down: 5, name: "Ann", pies: 3 }),
+        now: Date.now,
+      },
+      { now: () => Date.now() + TestShop.lead, cookie: { secure: false } },
+    );
+  }
+
+  broken(): never {
+    throw new Error("A bug.");
+  }
+}
+
+describe.skipIf(!hasBrowser)("the shop, for everyone", () => {
+  let server: Bun.Server<unknown>;
+  let browser: Browser;
+  let shop: TestShop;
+
+  const visit = (path: string): Promise<void> => browser.visit(new URL(path, server.url));
+
+  /** What axe-core finds wrong with the page, in words. */
+  async function findViolations(): Promise<unknown> {
+    await browser.evaluate(`void (() => { ${axe.source} })()`);
+    const report =
+      "axe.run({ resultTypes: ['violations'] }).then(({ violations }) => JSON.stringify(violations.map(({ id, nodes }) => [id, ...nodes.map(({ target }) => target.join(' '))])))";
+    return JSON.parse(String(await browser.evaluate(report)));
+  }
+
+  /** The page as it is on a desk by day, and on a phone at night. */
+  async function check(): Promise<void> {
+    for (const [scheme, width] of [
+      ["light", 1280],
+      ["dark", 360],
+    ] as const) {
+      await browser.emulate({ scheme });
+      await browser.resize(width, 800);
+      expect(await findViolations()).toEqual([]);
+    }
+  }
+
+  async function logIn(): Promise<void> {
+    await visit("/login");
+    await browser.follow("button[value=ann]");
+  }
+
+  /** A user with a pie, an order, an open link, a second browser and the results of the proofs. */
+  async function fillShop(): Promise<void> {
+    const steps = [
+      ["/add", { product: "cherry" }],
+      ["/order", {}],
+      ["/add", { product: "lime" }],
+      ["/add", { product: "blueberry" }],
+      ["/chat", { text: "Is the lime pie vegan?" }],
+      ["/proofs/race", {}],
+      ["/proofs/crash", {}],
+      ["/proofs/other", {}],
+    ];
+    await browser.evaluate(
+      `(async () => {
+        for (const [path, fields] of ${JSON.stringify(steps)})
+          await fetch(path, { method: "POST", body: new URLSearchParams(fields), redirect: "manual" });
+      })()`,
+    );
+    await fetch(new URL("/login", server.url), {
+      method: "POST",
+      body: new URLSearchParams({ as: "ann" }),
+      redirect: "manual",
+    });
+  }
+
+  beforeAll(async () => {
+    shop = new TestShop();
+    using _ = quiet("info");
+    server = shop.listen({ port: 0, hostname: "localhost" });
+    await shop.start();
+  });
+
+  afterAll(() => shop.close());
+
+  beforeEach(async () => {
+    browser = new Browser();
+    await visit("/icon");
+    await browser.forgetCookies();
+  }, TIMEOUT);
+
+  afterEach(() => browser[Symbol.dispose]());
+
+  test(
+    "axe-core finds nothing wrong with what visitors see",
+    async () => {
+      for (const path of PAGES_OF_VISITORS) {
+        await visit(path);
+        await check();
+      }
+      await browser.follow("nav a"); // back to the pies, and open what is behind them
+      await browser.click("summary");
+      await check();
+    },
+    TIMEOUT,
+  );
+
+  test(
+    "axe-core finds nothing wrong with what users see",
+    async () => {
+      await logIn();
+      await fillShop();
+      for (const path of PAGES) {
+        await visit(path);
+        await check();
+      }
+    },
+    TIMEOUT,
+  );
+
+  test(
+    "axe-core finds nothing wrong with forms that have failed, and with the password's confirmation",
+    async () => {
+      await visit("/login");
+      await browser.fill("[name=login]", "ann");
+      await browser.fill("[name=password]", "wrong");
+      await browser.follow(".fields button");
+      await check();
+      await visit("/signup");
+      await browser.fill("[name=name]", "Ann");
+      await browser.fill("[name=password]", "long enough");
+      await browser.follow(".fields button");
+      expect(await browser.text()).toContain("is taken");
+      await check();
+      await logIn();
+      TestShop.lead = 10 * 60_000;
+      for (const path of ["/login", "/account"]) {
+        await visit(path);
+        expect(await browser.text()).toMatch(/confirm your password/i);
+        await check();
+      }
+      TestShop.lead = 0;
+    },
+    TIMEOUT,
+  );
+
+  test(
+    "axe-core finds nothing wrong with error pages",
+    async () => {
+      using _ = quiet("error");
+      for (const [path, status] of Object.entries(ERRORS)) {
+        await visit(path);
+        expect(await browser.text()).toContain(`Error ${status}`);
+        await check();
+      }
+
+      using evil = Bun.serve({
+        port: 0,
+        hostname: "127.0.0.1",
+        fetch: () =>
+          new Response(
+            `<form method="post" action="${new URL("/logout", server.url)}"><button>Win!</button></form>`,
+            { headers: { "content-type": "text/html" } },
+          ),
+      });
+      await browser.visit(evil.url);
+      await browser.follow("button");
+      expect(await browser.text()).toContain("Error 403");
+      await check();
+
+      await logIn();
+      const { read } = TestShop.store;
+      TestShop.store.read = () => {
+        throw new Error("Down.");
+      };
+      await visit("/cart");
+      expect(await browser.text()).toContain("Error 503");
+      await check();
+      TestShop.store.read = read;
+    },
+    TIMEOUT,
+  );
+
+  test(
+    "needs no sideways scrolling, from 320 pixels of width on, nor with letters of twice the size",
+    async () => {
+      await logIn();
+      await fillShop();
+      for (const path of [...PAGES, "/nothing", "/signup"]) {
+        await visit(path);
+        for (const [width, size] of [
+          [320, 100],
+          [768, 100],
+          [1280, 100],
+          [360, 200],
+          [1280, 200],
+        ] as const) {
+          await browser.resize(width, 800);
+          await browser.evaluate(`document.documentElement.style.fontSize = "${size}%"`);
+          const overflow =
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth";
+          expect([path, width, size, await browser.evaluate(overflow)]).toEqual([
+            path,
+            width,
+            size,
+            0,
+          ]);
+        }
+      }
+    },
+    TIMEOUT,
+  );
+
+  test(
+    "keeps navigation and a line of the cart together at 360 pixels",
+    async () => {
+      await logIn();
+      await fillShop();
+      await browser.resize(360, 800);
+      await visit("/cart");
+      const rows = (selector: string): Promise<unknown> =>
+        browser.evaluate(
+          `new Set([...document.querySelectorAll(${JSON.stringify(selector)})].map((each) => Math.round(each.getBoundingClientRect().y))).size`,
+        );
+      expect(await rows(".brand, nav a")).toBe(1);
+      expect(await rows(".who > *")).toBe(1);
+      expect(await rows("li.lime button")).toBe(1);
+    },
+    TIMEOUT,
+  );
+
+  test(
+    "prints what is to be read, and no buttons",
+    async () => {
+      await logIn();
+      await fillShop();
+      for (const path of ["/cart", "/account", "/chat"]) {
+        await visit(path);
+        await browser.emulate({ media: "print" });
+        const visible =
+          "[...document.querySelectorAll('button, input, nav, .strip')].filter((each) => each.checkVisibility()).length";
+        expect(await browser.evaluate(visible)).toBe(0);
+      }
+    },
+    TIMEOUT,
+  );
+});
