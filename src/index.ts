@@ -1,3 +1,6 @@
+/// <reference types="bun-types" preserve="true" />
+import "./runtime.ts";
+
 export type { AppOptions, ListenOptions } from "./app/app.ts";
 export { App } from "./app/app.ts";
 export { redirect, status } from "./app/answers.ts";
@@ -7,6 +10,7 @@ export type { EventStreamOptions, ServerSentEvent } from "./app/event-stream.ts"
 export { eventStream } from "./app/event-stream.ts";
 export type { Files, FolderOptions } from "./app/files.ts";
 export { files } from "./app/files.ts";
+export type { StoppableServer } from "./app/lifecycle.ts";
 export type { LogEntry } from "./app/log.ts";
 export type { Html } from "./app/html.ts";
 export { html } from "./app/html.ts";
@@ -14,11 +18,14 @@ export type { Middleware } from "./app/middleware.ts";
 export type { AppRequest } from "./app/request.ts";
 export { routes } from "./app/routes.ts";
 export type { Routes } from "./app/routes.ts";
+export type { ServerLike } from "./app/server-like.ts";
 export type { Socket } from "./app/socket.ts";
+export type { WebSocketHandlers } from "./app/sockets.ts";
 export type { SaveOptions, UploadPart } from "./app/upload-part.ts";
 export type { UploadedFile } from "./app/uploaded-file.ts";
 export type { Problem } from "./app/validate.ts";
 export { InvalidInput } from "./app/validate.ts";
+export type { ResponseDraft } from "./app/visit.ts";
 export type { InMemorySessionBackendOptions } from "./backends/memory/backend.ts";
 export { InMemorySessionBackend } from "./backends/memory/backend.ts";
 export type { CrossOriginOptions } from "./http/cross-origin.ts";
@@ -30,7 +37,14 @@ export { SessionDataError } from "./session/errors.ts";
 export type { SessionEvent, SessionStats } from "./session/events.ts";
 export type { OpenSession } from "./session/open-session.ts";
 export type { SessionOptions } from "./session/options.ts";
-export type { LoginOptions, Session, SessionMeta } from "./session/session.ts";
+export type {
+  AnySession,
+  LoginOptions,
+  Session,
+  SessionMeta,
+  SessionMethods,
+  SessionShape,
+} from "./session/session.ts";
 export type { ListedSession, ListOptions, RevokeAllOptions } from "./session/users.ts";
 export type { SessionEnd } from "./session/watchlist.ts";
 export type { SessionBackend, SessionData } from "./store/backend.ts";

@@ -1,3 +1,6 @@
+/// <reference types="bun-types" preserve="true" />
+import "./runtime.ts";
+
 export type { Fetcher } from "./testing/client.ts";
 export { TestClient } from "./testing/client.ts";
 export type { TestEvent } from "./testing/test-events.ts";

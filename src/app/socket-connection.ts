@@ -17,7 +17,7 @@ export interface Wire {
 }
 
 /** The socket is closed. Ends the page whose socket it is, and nobody is told. */
-export class SocketClosed extends Error {
+class SocketClosed extends Error {
   override readonly name = "SocketClosed";
 
   readonly connection: SocketConnection;

@@ -1,3 +1,6 @@
+/// <reference types="bun-types" preserve="true" />
+import "../runtime.ts";
+
 export type { PostgresSessionBackendOptions } from "./postgres/backend.ts";
 export { PostgresSessionBackend } from "./postgres/backend.ts";
 export type { SessionsTable } from "./postgres/schema.ts";

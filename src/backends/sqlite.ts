@@ -1,3 +1,6 @@
+/// <reference types="bun-types" preserve="true" />
+import "../runtime.ts";
+
 export type { SqliteSessionBackendOptions } from "./sqlite/backend.ts";
 export { SqliteSessionBackend } from "./sqlite/backend.ts";
 export type { SessionsTable } from "./sqlite/schema.ts";

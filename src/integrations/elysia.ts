@@ -1,3 +1,5 @@
+/// <reference types="bun-types" preserve="true" />
+import "../runtime.ts";
 import type { CookieRequest } from "@elysiajs/cookie";
 import { cookie } from "@elysiajs/cookie";
 import { Elysia } from "elysia";

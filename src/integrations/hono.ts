@@ -1,3 +1,5 @@
+/// <reference types="bun-types" preserve="true" />
+import "../runtime.ts";
 import type { Context, MiddlewareHandler } from "hono";
 
 import type { Sessions } from "../http/sessions.ts";

@@ -12,7 +12,7 @@ export interface Stored {
 }
 
 /** The session has another id by now: a forwarding note is in its place. */
-export interface Superseded {
+interface Superseded {
   readonly at: "superseded";
   readonly key: string;
   /** Where the note leads. */

@@ -101,9 +101,48 @@ export const RESERVED_NAMES = [
   "meta",
 ] as const satisfies readonly (keyof SessionMethods<unknown>)[];
 
-/** Any dictionary whose keys leave the session's own names alone. */
+/** What JSON would lose. Whatever has methods, such as a `Date` or a `Map`, has one of these in it. */
+type Lost = bigint | symbol | ((...args: never) => unknown);
+
+type Primitive = string | number | boolean | null | undefined;
+
+/** Whether JSON keeps a value, to a depth that types which refer to themselves do not exceed; `boolean` for partly. */
+type IsKept<Value, Depth extends readonly unknown[] = []> = 0 extends 1 & Value
+  ? true
+  : Depth["length"] extends 4
+    ? true
+    : Value extends Primitive
+      ? true
+      : Value extends Lost
+        ? false
+        : Value extends readonly (infer Item)[]
+          ? IsKept<Item, [...Depth, 0]>
+          : Value extends object
+            ? { [Key in keyof Value]-?: IsKept<Value[Key], [...Depth, 0]> }[keyof Value]
+            : true;
+
+type IsLost<Value> = false extends IsKept<Value> ? true : false;
+type IsReserved<Key> = Key extends keyof SessionMethods<unknown> ? true : false;
+type LacksBun = typeof globalThis extends { Bun: unknown } ? false : true;
+
+/**
+ * To be spread, as in `[...When<Condition>] extends []`: so TypeScript sees that a type parameter may be sound, and
+ * lets `class Base<Data extends Common> extends App<Data>` be. Without the spread it would refuse every one.
+ */
+type When<Condition> = true extends Condition ? [] : [true];
+
+/**
+ * Any dictionary whose keys leave the session's own names alone, and whose values JSON can hold. It is a constraint on
+ * itself: `Data extends SessionShape<Data>`. A key at fault has a type that says what is wrong.
+ */
 export type SessionShape<Data> = {
-  [Key in keyof Data]: Key extends keyof SessionMethods<unknown> ? never : Data[Key];
+  [Key in keyof Data]: [...When<LacksBun>] extends []
+    ? "The types of Bun are missing: bun add --dev @types/bun"
+    : [...When<IsReserved<Key>>] extends []
+      ? "Every session has a member of this name: choose another one"
+      : [...When<IsLost<Data[Key]>>] extends []
+        ? "JSON cannot hold this: keep a string, a number or a plain object"
+        : Data[Key];
 };
 
 /** A session of an app that does not say what it holds. */

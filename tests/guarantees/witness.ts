@@ -4,7 +4,7 @@ import type { Fetcher } from "../../src/testing/client.ts";
 import { TestClient } from "../../src/testing/client.ts";
 
 /** The connection broke: whether the server has done what was asked is open. */
-export class ServerGone extends Error {}
+class ServerGone extends Error {}
 
 /** What the page `/` of tests/support/processes/children/serve.ts says of a session. */
 interface Page {

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 
 import manifest from "../../package.json";
+import tsconfig from "../../tsconfig.json";
 
 const ROOT = join(import.meta.dir, "../..");
 
@@ -32,6 +33,7 @@ const EXPORTS = {
       "status",
     ],
     types: [
+      "AnySession",
       "AppOptions",
       "AppRequest",
       "CookieOptions",
@@ -54,9 +56,11 @@ const EXPORTS = {
       "OpenSession",
       "PartsOptions",
       "Problem",
+      "ResponseDraft",
       "RevokeAllOptions",
       "Routes",
       "SaveOptions",
+      "ServerLike",
       "ServerSentEvent",
       "Session",
       "SessionBackend",
@@ -65,16 +69,20 @@ const EXPORTS = {
       "SessionEvent",
       "SessionInfo",
       "SessionMeta",
+      "SessionMethods",
       "SessionOptions",
       "SessionRecord",
+      "SessionShape",
       "SessionStats",
       "SessionTimes",
       "SessionsOptions",
       "Socket",
       "StopWatching",
+      "StoppableServer",
       "StoreUse",
       "UploadPart",
       "UploadedFile",
+      "WebSocketHandlers",
     ],
   },
   "./sqlite": {
@@ -115,15 +123,32 @@ describe("the package", () => {
     expect(self).toBe("./package.json");
   });
 
-  test.each(Object.entries(entries))("exports from %s what it says", async (entry, path) => {
+  test.each(Object.entries(entries))("exports from %s what it says", async (entry, targets) => {
     const { values, types } = EXPORTS[entry as keyof typeof EXPORTS];
     const module = (await import(join(manifest.name, entry))) as object;
     expect(Object.keys(module).toSorted()).toEqual(values);
-    expect(typesOf(await Bun.file(join(ROOT, path)).text())).toEqual(types);
+    const source = targets.types.replace(/^\.\/dist\/(.*)\.d\.ts$/, "src/$1.ts");
+    expect(typesOf(await Bun.file(join(ROOT, source)).text())).toEqual(types);
   });
 
-  test("ships what its entries need", () => {
-    expect(manifest.files).toEqual(["src", "drizzle", "CHANGELOG.md"]);
+  test("leads this repository's own programs to the sources of its entries", () => {
+    const sources = Object.entries(entries).map(([entry, { bun }]) => [
+      join(manifest.name, entry),
+      [bun.replace(/^\.\/dist\/(.*)\.js$/, "./src/$1.ts")],
+    ]);
+    expect(tsconfig.compilerOptions.paths).toEqual(Object.fromEntries(sources));
+  });
+
+  test("ships what its entries need, and what its pages link to", () => {
+    expect(manifest.files).toEqual([
+      "dist",
+      "src",
+      "docs",
+      "examples",
+      "bench/results.md",
+      "bench/plots",
+      "CHANGELOG.md",
+    ]);
     expect(Object.keys(manifest.dependencies)).toEqual([
       "@fastify/busboy",
       "@standard-schema/spec",
@@ -132,9 +157,14 @@ describe("the package", () => {
     ]);
   });
 
-  test("leaves frameworks to those who use them", () => {
+  test("leaves frameworks and the types of Bun to those who use them", () => {
     const { peerDependencies, peerDependenciesMeta } = manifest;
-    expect(Object.keys(peerDependencies)).toEqual(["@elysiajs/cookie", "elysia", "hono"]);
+    expect(Object.keys(peerDependencies)).toEqual([
+      "@elysiajs/cookie",
+      "bun-types",
+      "elysia",
+      "hono",
+    ]);
     expect(Object.keys(peerDependenciesMeta)).toEqual(Object.keys(peerDependencies));
     for (const { optional } of Object.values(peerDependenciesMeta)) expect(optional).toBeTrue();
   });

@@ -12,6 +12,7 @@ interface Import {
 /** Each row: files that match the first may import what matches the second. */
 const ARROWS: readonly (readonly [from: RegExp, to: RegExp])[] = [
   [/^index\.ts$/, /^(?:app|http|session|store)\/|^backends\/memory\/backend\.ts$/],
+  [/^(?:index|testing|backends\/\w+|integrations\/\w+)\.ts$/, /^runtime\.ts$/],
   [/^app\//, /^(?:app|http|session|store)\//],
   [/^app\/file-response\.ts$/, /^range-parser$/],
   [/^app\/uploads\.ts$/, /^@fastify\/busboy$/],
@@ -29,7 +30,9 @@ const ARROWS: readonly (readonly [from: RegExp, to: RegExp])[] = [
   ),
   [/^backends\/sqlite\//, /^(?:bun:sqlite|drizzle-orm(?:\/.*)?)$/],
   [/^backends\/postgres\//, /^drizzle-orm(?:\/.*)?$/],
-  [/^backends\/(?:sqlite|postgres)\//, /^backends\/(?:migrations-folder|rows|tables)\.ts$/],
+  [/^backends\/(?:sqlite|postgres)\//, /^backends\/(?:migration|rows|tables)\.ts$/],
+  [/^backends\/sqlite\/migration-files\.ts$/, /^\.\.\/drizzle\/sqlite\/\w+\.sql$/],
+  [/^backends\/postgres\/migration-files\.ts$/, /^\.\.\/drizzle\/postgres\/\w+\.sql$/],
   [/^backends\/(?:redis|postgres)\//, /^backends\/server-clock\.ts$/],
   [/^testing\.ts$/, /^testing\//],
   [/^testing\//, /^(?:testing\/|store\/|session\/id\.ts$|bun:test$)/],

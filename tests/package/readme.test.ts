@@ -49,16 +49,26 @@ beforeAll(async () => {
   project = await mkdtemp(join(tmpdir(), "bunpie-"));
   const modules = join(project, "node_modules");
   await mkdir(modules);
-  await symlink(ROOT, join(modules, "bunpie"));
   for (const name of await readdir(join(ROOT, "node_modules"))) {
     await symlink(join(ROOT, "node_modules", name), join(modules, name));
   }
   for (const { file, code } of programs) await Bun.write(join(project, file), code);
   // An example may well name a parameter that it does not use.
-  const compilerOptions = { ...tsconfig.compilerOptions, noUnusedParameters: false };
+  const paths = Object.entries(tsconfig.compilerOptions.paths).map(([entry, [source = ""]]) => [
+    entry,
+    [join(ROOT, source)],
+  ]);
+  const compilerOptions = {
+    ...tsconfig.compilerOptions,
+    noUnusedParameters: false,
+    paths: Object.fromEntries(paths),
+  };
   await Bun.write(
     join(project, "tsconfig.json"),
-    JSON.stringify({ compilerOptions, include: ["*.ts", "*.tsx"] }),
+    JSON.stringify({
+      compilerOptions,
+      include: ["*.ts", "*.tsx", join(ROOT, "src/sql.d.ts")],
+    }),
   );
 });
 

@@ -12,7 +12,7 @@ export interface Disk {
   readonly log: Buffer;
 }
 
-export function readDisk(path: string): Disk {
+function readDisk(path: string): Disk {
   return { file: readFileSync(path), log: readFileSync(`${path}-wal`) };
 }
 

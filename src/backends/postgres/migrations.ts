@@ -1,6 +1,6 @@
-import type { Migration } from "../migrations-folder.ts";
-import { readMigrations } from "../migrations-folder.ts";
+import type { Migration } from "../migration.ts";
 import { migrationsTable, renameTable } from "../tables.ts";
+import { MIGRATIONS } from "./migration-files.ts";
 import type { PostgresPool } from "./pool.ts";
 
 /** How long making or updating the table may take, in milliseconds, other processes included. */
@@ -49,12 +49,11 @@ function toRemedies({ table, schema }: TableNames): Readonly<Record<string, stri
  * @throws Error if sessions cannot be kept there, with the remedy.
  */
 export async function migrate(pool: PostgresPool, names: TableNames): Promise<void> {
-  const migrations = readMigrations("postgres");
   try {
     await checkEncoding(pool);
-    if (await isUpToDate(pool, names, migrations).catch(falseIfMissing)) return;
-    await pool.transact((transaction) => apply(names, migrations, transaction), MIGRATION_TIMEOUT);
-    await isUpToDate(pool, names, migrations);
+    if (await isUpToDate(pool, names, MIGRATIONS).catch(falseIfMissing)) return;
+    await pool.transact((transaction) => apply(names, MIGRATIONS, transaction), MIGRATION_TIMEOUT);
+    await isUpToDate(pool, names, MIGRATIONS);
   } catch (cause) {
     const message = cause instanceof Error ? cause.message.replace(/\.$/, "") : String(cause);
     throw new Error(

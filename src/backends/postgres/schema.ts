@@ -53,8 +53,23 @@ function makeTable<Name extends string>(name: Name, schema?: string) {
 export type SessionsTable<Name extends string = string> = ReturnType<typeof makeTable<Name>>;
 
 /**
- * The table of a backend with the options `table` and `schema`, for queries of your own. Times are Unix
+ * The table of a backend with the options `table` and `schema`, for queries of your own with Drizzle. Times are Unix
  * milliseconds.
+ *
+ * ```ts
+ * const shop = sessionsTable("shop_sessions", "shop");
+ * new PostgresSessionBackend(url, { table: "shop_sessions", schema: "shop" });
+ *
+ * // How many sessions each user has. A row may have expired, or be a forwarding note without a user.
+ * await db.select({ user: shop.userId, sessions: count() })
+ *   .from(shop)
+ *   .where(and(isNotNull(shop.userId), gt(shop.expiresAt, Date.now())))
+ *   .groupBy(shop.userId);
+ * ```
+ *
+ * Read from it, and leave writing to the backend: a row that is changed past it keeps its `version`, so that the next
+ * request may undo the change. To end sessions use `sessions.revoke()` and `revokeAll()`. Keep the table out of
+ * drizzle-kit's hands by `tablesFilter: ["!shop_sessions", "!shop_sessions_*"]`; the backend migrates it.
  *
  * @throws TypeError for a name that the backend would refuse.
  */

@@ -1,11 +1,11 @@
 import { Database } from "bun:sqlite";
 import { closeSync, openSync } from "node:fs";
 
-import type { Migration } from "../migrations-folder.ts";
-import { readMigrations } from "../migrations-folder.ts";
+import type { Migration } from "../migration.ts";
 import { DEFAULT_TABLE, migrationsTable, renameTable } from "../tables.ts";
 import { isBusy, OpenTransaction } from "./busy.ts";
 import { emptyLog, limitLog } from "./log.ts";
+import { MIGRATIONS } from "./migration-files.ts";
 
 /** At start-up nobody is served yet: there SQLite may wait for other processes inside the call. */
 const STARTUP_BUSY_TIMEOUT = 5_000;
@@ -22,14 +22,13 @@ export function openDatabase(
   synchronous: "normal" | "full",
   table = DEFAULT_TABLE,
 ): Database {
-  const migrations = readMigrations("sqlite");
   let client: Database | undefined;
   try {
     if (path !== ":memory:") createPrivately(path);
     client = new Database(path, { create: true, readwrite: true });
     client.run(`PRAGMA busy_timeout = ${STARTUP_BUSY_TIMEOUT}`);
     client.run(`PRAGMA synchronous = ${synchronous}`);
-    prepare(client, table, migrations, "PRAGMA journal_mode = WAL");
+    prepare(client, table, MIGRATIONS, "PRAGMA journal_mode = WAL");
     limitLog(client);
     emptyLog(client);
     client.run("PRAGMA busy_timeout = 0");
@@ -68,9 +67,8 @@ export function adoptDatabase(
       "SqliteSessionBackend needs numbers: open the database without `safeIntegers`.",
     );
   }
-  const migrations = readMigrations("sqlite");
   try {
-    prepare(client, table, migrations);
+    prepare(client, table, MIGRATIONS);
     checkWritable(client, table);
     return client;
   } catch (cause) {
@@ -101,7 +99,7 @@ function createPrivately(path: string): void {
 export function restoreTable(client: Database, table: string): void {
   if (client.inTransaction) throw new OpenTransaction();
   try {
-    migrate(client, table, readMigrations("sqlite"));
+    migrate(client, table, MIGRATIONS);
   } catch (cause) {
     if (isBusy(cause)) throw cause;
     throw new Error(

@@ -40,7 +40,22 @@ function makeTable<Name extends string>(name: Name) {
 export type SessionsTable<Name extends string = string> = ReturnType<typeof makeTable<Name>>;
 
 /**
- * The table of a backend with the option `table`, for queries of your own. Times are Unix milliseconds.
+ * The table of a backend with the option `table`, for queries of your own with Drizzle. Times are Unix milliseconds.
+ *
+ * ```ts
+ * const shop = sessionsTable("shop_sessions");
+ * new SqliteSessionBackend("app.db", { table: "shop_sessions" });
+ *
+ * // How many sessions each user has. A row may have expired, or be a forwarding note without a user.
+ * db.select({ user: shop.userId, sessions: count() })
+ *   .from(shop)
+ *   .where(and(isNotNull(shop.userId), gt(shop.expiresAt, Date.now())))
+ *   .groupBy(shop.userId);
+ * ```
+ *
+ * Read from it, and leave writing to the backend: a row that is changed past it keeps its `version`, so that the next
+ * request may undo the change. To end sessions use `sessions.revoke()` and `revokeAll()`. Keep the table out of
+ * drizzle-kit's hands by `tablesFilter: ["!shop_sessions", "!shop_sessions_*"]`; the backend migrates it.
  *
  * @throws TypeError for a name that the backend would refuse.
  */

@@ -20,7 +20,7 @@ export const FAULTS = [
 export type FaultKind = (typeof FAULTS)[number];
 
 /** A fault, and the requests that show it: the last one saw it. */
-export interface Violation {
+interface Violation {
   readonly kind: FaultKind;
   readonly text: string;
   readonly history: History;

@@ -7,7 +7,7 @@ import { ScheduledStore } from "./scheduled.ts";
 const HOUR = 60 * 60 * 1000;
 
 /** What a program is made of. Every request begins with a read. */
-export const STEPS = [
+const STEPS = [
   { does: "write", key: "own" },
   { does: "log in", user: "ann" },
   { does: "regenerate" },

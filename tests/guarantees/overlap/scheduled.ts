@@ -71,7 +71,7 @@ export class ScheduledStore extends SessionStore {
 }
 
 /** The same for a backend of two methods. */
-export class ScheduledBackend implements SessionBackend {
+class ScheduledBackend implements SessionBackend {
   readonly #backend: SessionBackend;
   readonly #turn: Turn;
 

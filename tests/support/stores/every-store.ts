@@ -1,7 +1,7 @@
 import { BACKENDS, STORES } from "./backends.ts";
 import { POSTGRES_STORES } from "./postgres-store.ts";
 
-export { begin, closeSites, Gate, overlap, Site } from "./site.ts";
+export { begin, closeSites, overlap, Site } from "./site.ts";
 
 /** Every store that knows its users, those included whose server is there, for `describe.each`. */
 export const EVERY_STORE = [...STORES, ...POSTGRES_STORES] as const;

@@ -3,7 +3,7 @@ import type { MaybePromise } from "../../../src/store/maybe-promise.ts";
 import { andThen } from "../../../src/store/maybe-promise.ts";
 
 /** What a backend was asked: a method, and what for. */
-export type Call = readonly [method: string, ...args: unknown[]];
+type Call = readonly [method: string, ...args: unknown[]];
 
 /** A backend of any kind, under watch. */
 export interface Watched<Backend> {
