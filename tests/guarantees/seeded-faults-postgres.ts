@@ -16,8 +16,9 @@ export const POSTGRES_FAULTS: readonly Fault[] = [
     rule: "L7",
     what: "On PostgreSQL a session that gets a new id slips through, when all of its user's are ended.",
     file: "src/backends/postgres/backend.ts",
-    find: `      if (!ids.includes(null)) return removed;`,
-    replace: `      return removed;`,
+    find: `      if (rows.some(([id]) => id === null)) continue;
+`,
+    replace: ``,
     in: "tests/backends/postgres/backend.test.ts",
     test: "L7: deleteAll ends a session that is just getting a new id",
   },

@@ -255,11 +255,11 @@ export const FAULTS: readonly Fault[] = [
     rule: "L3",
     what: "A touch writes when the session was used, and not when it ends.",
     file: "src/backends/sqlite/statements.ts",
-    find: `        touchedAt: sql\`\${value("now")}\`,
-        expiresAt: sql\`\${value("expiresAt")}\`,
-        version:`,
-    replace: `        touchedAt: sql\`\${value("now")}\`,
-        version:`,
+    find: `          touchedAt: sql\`\${value("now")}\`,
+          expiresAt: sql\`\${value("expiresAt")}\`,
+          version:`,
+    replace: `          touchedAt: sql\`\${value("now")}\`,
+          version:`,
     in: "tests/session/manager.test.ts",
     test: "L3: the idle timeout: alive at 8 h - 1 ms, dead at 8 h; using it restarts that",
   },
@@ -1377,9 +1377,9 @@ export const FAULTS: readonly Fault[] = [
     rule: "rack-session CVE-2025-46336 and others",
     what: "A write that finds its row gone inserts it, on SQLite.",
     file: "src/backends/sqlite/writes.ts",
-    find: `    return changes(statement.run({ ...record, id, was: old.version, now: this.#now() })) === 1;`,
+    find: `    return statement.run({ ...record, id, was: old.version, now: this.#now() }) === 1;`,
     replace: `    const values = { ...record, id, was: old.version, now: this.#now() };
-    return changes(statement.run(values)) === 1 || this.create(id, record);`,
+    return statement.run(values) === 1 || this.create(id, record);`,
     in: "tests/guarantees/seen-elsewhere.test.ts",
     test: "rack-session CVE-2025-46336, express-session, @fastify/session, hono-sessions, koa-session: another process brought back a session that had ended",
   },
@@ -1466,7 +1466,7 @@ export const FAULTS: readonly Fault[] = [
     rule: "tower-sessions 0.12",
     what: "A new id is not looked up before a session gets it, on SQLite.",
     file: "src/backends/sqlite/writes.ts",
-    find: `    if (isTaken.get({ id: newId, now }) !== undefined) return false;
+    find: `    if (isTaken.all({ id: newId, now }).length > 0) return false;
 `,
     replace: ``,
     in: "tests/guarantees/seen-elsewhere.test.ts",
@@ -1568,8 +1568,8 @@ export const FAULTS: readonly Fault[] = [
     rule: "govuk-prototype-kit #2399",
     what: "The sweeper goes by when a session was to end before it was used again.",
     file: "src/backends/memory/expiry-heap.ts",
-    find: `      if (first.content.expiresAt <= now) return first;
-      first.dueAt = first.content.expiresAt;
+    find: `      if (first.expiresAt <= now) return first;
+      first.dueAt = first.expiresAt;
       this.#sink(first, 0);`,
     replace: `      return first;`,
     in: "tests/guarantees/seen-elsewhere.test.ts",
@@ -1880,7 +1880,7 @@ export const FAULTS: readonly Fault[] = [
     rule: "G4",
     what: "A new id and the end of the old one are two commits.",
     file: "src/backends/sqlite/writes.ts",
-    find: `    if (changes(rotate.run(values)) === 0) return false;
+    find: `    if (rotate.run(values) === 0) return false;
 `,
     replace: `    setTimeout(() => remove.run({ id: oldId }), 20);
     if (values.id !== newId) return this.create(newId, record);

@@ -5,6 +5,7 @@ import { isNote, NOTE_LIFETIME, toInfo } from "../../store/record.ts";
 import type { EndListener, StopWatching } from "../../store/session-store.ts";
 import { SessionStore } from "../../store/session-store.ts";
 import { countBytes, countGrowth } from "./bytes.ts";
+import { Entry } from "./entry.ts";
 import { ExpiryHeap } from "./expiry-heap.ts";
 import { RecencyList } from "./recency-list.ts";
 
@@ -23,36 +24,6 @@ export interface InMemorySessionBackendOptions {
 
 const DEFAULT_MAX_SESSIONS = 100_000;
 const DEFAULT_MAX_BYTES = 256 * 1024 * 1024;
-
-/** A record with its places in the expiry heap and in the list of its user's or of anonymous ones. */
-class Entry {
-  readonly id: string;
-  content: SessionRecord | ForwardingNote;
-  dueAt: number;
-  heapIndex = -1;
-  older: Entry | undefined = undefined;
-  newer: Entry | undefined = undefined;
-
-  constructor(id: string, content: SessionRecord | ForwardingNote) {
-    this.id = id;
-    this.content = content;
-    this.dueAt = content.expiresAt;
-  }
-
-  /** How much memory it takes. Not kept: that would take 16 bytes more. */
-  get bytes(): number {
-    return countBytes(this.id, this.content);
-  }
-
-  /** Whose session it is; `null` for an anonymous one and for a note. */
-  get userId(): string | null {
-    return isNote(this.content) ? null : this.content.userId;
-  }
-
-  get touchedAt(): number {
-    return isNote(this.content) ? 0 : this.content.touchedAt;
-  }
-}
 
 /**
  * Keeps sessions in this process: fast, gone when it ends, and not seen by other processes.
@@ -129,7 +100,7 @@ export class InMemorySessionBackend extends SessionStore {
     const taken = this.#entries.get(newId);
     if (entry === undefined || (taken !== undefined && this.#isLive(taken))) return false;
     const bytes = countBytes(newId, record);
-    const growth = bytes - entry.bytes;
+    const growth = bytes - countBytes(oldId, entry.content);
     if (taken !== undefined) this.#remove(taken);
     if (!this.#hasRoom(0, growth)) this.#makeRoom(0, growth, entry);
     this.#remove(entry);
@@ -200,7 +171,7 @@ export class InMemorySessionBackend extends SessionStore {
   }
 
   #isLive(entry: Entry): boolean {
-    return entry.content.expiresAt > this.now();
+    return entry.expiresAt > this.now();
   }
 
   #current(id: string, version: number): Entry | undefined {
@@ -250,7 +221,8 @@ export class InMemorySessionBackend extends SessionStore {
   }
 
   #remove(entry: Entry): void {
-    const { id, userId, bytes } = entry;
+    const { id, userId } = entry;
+    const bytes = countBytes(id, entry.content);
     this.#entries.delete(id);
     this.#expiry.remove(entry);
     this.#bytes -= bytes;
@@ -304,7 +276,7 @@ export class InMemorySessionBackend extends SessionStore {
           "Raise `maxSessions`, or use a backend on disk such as SqliteSessionBackend.",
       );
     }
-    const kept = spared?.userId === null ? spared.bytes : 0;
+    const kept = spared?.userId === null ? countBytes(spared.id, spared.content) : 0;
     const left = this.#maxBytes - (this.#bytes - this.#anonymousBytes) - kept;
     if (bytes > left) {
       throw new Error(

@@ -1,6 +1,6 @@
 /** What the heap keeps: when it ends, and when the heap believes that it ends. */
 export interface Expiring {
-  readonly content: { readonly expiresAt: number };
+  readonly expiresAt: number;
   /** The heap's order. May lie before `expiresAt`, never after it. */
   dueAt: number;
   /** Its place in the heap; -1 for none. */
@@ -15,7 +15,7 @@ export class ExpiryHeap<Item extends Expiring> {
   readonly #items: Item[] = [];
 
   add(item: Item): void {
-    item.dueAt = item.content.expiresAt;
+    item.dueAt = item.expiresAt;
     this.#items.push(item);
     this.#rise(item, this.#items.length - 1);
   }
@@ -31,8 +31,8 @@ export class ExpiryHeap<Item extends Expiring> {
 
   /** To be called when an item's `expiresAt` has changed. */
   reschedule(item: Item): void {
-    if (item.content.expiresAt >= item.dueAt) return;
-    item.dueAt = item.content.expiresAt;
+    if (item.expiresAt >= item.dueAt) return;
+    item.dueAt = item.expiresAt;
     this.#rise(item, item.heapIndex);
   }
 
@@ -41,8 +41,8 @@ export class ExpiryHeap<Item extends Expiring> {
     for (;;) {
       const first = this.#items[0];
       if (first === undefined || first.dueAt > now) return undefined;
-      if (first.content.expiresAt <= now) return first;
-      first.dueAt = first.content.expiresAt;
+      if (first.expiresAt <= now) return first;
+      first.dueAt = first.expiresAt;
       this.#sink(first, 0);
     }
   }

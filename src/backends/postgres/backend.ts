@@ -57,6 +57,9 @@ const DEFAULTS = {
 /** The options that go into opening connections. */
 const FOR_URL = ["connections", "connectionTimeout", "pooler"] as const;
 
+/** Before every `touchedAt`. */
+const BEGINNING = Number.MIN_SAFE_INTEGER;
+
 /** unique_violation */
 const TAKEN = "23505";
 
@@ -80,6 +83,11 @@ export class PostgresSessionBackend extends SessionStore {
   #migration: Promise<void> | undefined;
   #isMigrated = false;
   #underWay = 0;
+  /**
+   * How far the last `deleteAll` came: the next one of that user goes on from there. While a long transaction
+   * keeps what was removed in the index, to walk past that again for 90,000 sessions took 27 s instead of 1.
+   */
+  #lastDeleteAll = { userId: "", touchedAt: BEGINNING };
   #idle = Promise.withResolvers<void>();
   #closed: Promise<void> | undefined;
 
@@ -185,14 +193,19 @@ export class PostgresSessionBackend extends SessionStore {
   ): Promise<readonly string[]> {
     const removed: string[] = [];
     const deadline = this.#pool.deadline();
+    const last = this.#lastDeleteAll;
+    let from = last.userId === userId ? last.touchedAt : BEGINNING;
     for (;;) {
       const [left, channel] = [limit - removed.length, this.#names.table];
-      const values = { userId, exceptId: exceptId ?? "", limit: left, channel };
-      const ids = (await this.#write(this.#statements.removeAll, values, deadline)).map(
-        ([id]) => id,
-      );
-      for (const id of ids) if (typeof id === "string") removed.push(id);
-      if (!ids.includes(null)) return removed;
+      const values = { userId, exceptId: exceptId ?? "", limit: left, channel, from };
+      const rows = await this.#write(this.#statements.removeAll, values, deadline);
+      for (const [id] of rows) if (typeof id === "string") removed.push(id);
+      if (rows.some(([id]) => id === null)) continue;
+      const touchedAt = Math.max(BEGINNING, ...rows.map((row) => Number(row[1])));
+      this.#lastDeleteAll = { userId, touchedAt };
+      // Nothing is left from there on; a clock that was set back may have put something before it.
+      if (removed.length > 0 || from === BEGINNING) return removed;
+      from = BEGINNING;
     }
   }
 

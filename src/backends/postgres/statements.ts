@@ -1,5 +1,5 @@
 import type { Query } from "drizzle-orm";
-import { and, asc, desc, eq, fillPlaceholders, gt, isNull, lte, ne, sql } from "drizzle-orm";
+import { and, asc, desc, eq, fillPlaceholders, gt, gte, isNull, lte, ne, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/bun-sql";
 
 import type {
@@ -177,9 +177,9 @@ export function prepareStatements(sessions: SessionsTable) {
 
   const found = db.$with("found").as(
     db
-      .select({ place: sql`ctid`.as("place"), id: sessions.id })
+      .select({ place: sql`ctid`.as("place"), id: sessions.id, touchedAt: sessions.touchedAt })
       .from(sessions)
-      .where(and(isUsers, isOther))
+      .where(and(isUsers, isOther, gte(sessions.touchedAt, value("from"))))
       // In the order of the index, so that PostgreSQL does not read the whole table for it.
       .orderBy(asc(sessions.touchedAt))
       .limit(value("limit")),
@@ -293,13 +293,13 @@ export function prepareStatements(sessions: SessionsTable) {
         .limit(value("limit")),
     ),
     /**
-     * Returns the ids that it removed, and NULL for each row that it saw but did not remove: a rotate was
-     * moving that one.
+     * Looks at those that were touched at `from` or later, the earliest first, and returns when each was. With it
+     * goes the id of what was removed, and NULL for a row that was not: a rotate was moving that one.
      */
     removeAll: statement(
       db
         .with(found, removed)
-        .select({ id: removed.id })
+        .select({ id: removed.id, touchedAt: found.touchedAt })
         .from(found)
         .fullJoin(removed, eq(removed.id, found.id)),
     ),

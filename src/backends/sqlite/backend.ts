@@ -9,6 +9,7 @@ import { SessionStore } from "../../store/session-store.ts";
 import { checkName, DEFAULT_TABLE } from "../tables.ts";
 import { adoptDatabase, openDatabase } from "./database.ts";
 import { GroupCommit } from "./group-commit.ts";
+import { paceLog } from "./log.ts";
 import { repair } from "./repair.ts";
 import { sessionsTable } from "./schema.ts";
 import type { Statements } from "./statements.ts";
@@ -139,8 +140,10 @@ export class SqliteSessionBackend extends SessionStore {
     return ids;
   }
 
-  sweep(limit: number, before = this.now()): Promise<number> {
-    return this.#write([], (writes) => writes.sweep(limit, before));
+  async sweep(limit: number, before = this.now()): Promise<number> {
+    const count = await this.#write([], (writes) => writes.sweep(limit, before));
+    if (this.#isOurs) paceLog(this.#client, count === limit);
+    return count;
   }
 
   /** Is told of what this backend ends; what others end shows in {@link foreignWrites}. */

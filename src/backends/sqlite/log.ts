@@ -6,13 +6,24 @@ import type { Database } from "bun:sqlite";
  */
 const LOG_PAGES = 400;
 
+/**
+ * The same while a backlog is swept: each row lies on a page of its own in the index of ids, and to move 400 of
+ * those takes 5.9 ms, 160 of them 3.3. At other times requests would take 8 % more CPU with so short a log.
+ */
+const SWEEPING_LOG_PAGES = 160;
+
 /** The size, in bytes, that the log is cut to after a long reader has kept SQLite from moving it. */
 const LOG_SIZE = 4 * 1024 * 1024;
 
 /** Keeps the write-ahead log of a connection of ours short. */
 export function limitLog(client: Database): void {
-  client.run(`PRAGMA wal_autocheckpoint = ${LOG_PAGES}`);
   client.run(`PRAGMA journal_size_limit = ${LOG_SIZE}`);
+  paceLog(client, false);
+}
+
+/** Decides how much of the log is moved at once, by whether a backlog is being swept. */
+export function paceLog(client: Database, isSweeping: boolean): void {
+  client.run(`PRAGMA wal_autocheckpoint = ${isSweeping ? SWEEPING_LOG_PAGES : LOG_PAGES}`);
 }
 
 /**

@@ -1,5 +1,3 @@
-import type { Changes } from "bun:sqlite";
-
 import type { SessionRecord } from "../../store/record.ts";
 import { NOTE_LIFETIME } from "../../store/record.ts";
 import { hasSameFacts } from "../rows.ts";
@@ -16,32 +14,32 @@ export class Writes {
   }
 
   create(id: string, record: SessionRecord): boolean {
-    return changes(this.#statements.create.run({ ...record, id, now: this.#now() })) === 1;
+    return this.#statements.create.run({ ...record, id, now: this.#now() }) === 1;
   }
 
   replace(id: string, record: SessionRecord, old: SessionRecord): boolean {
     const { replace, replaceContents } = this.#statements;
     const statement = hasSameFacts(record, old) ? replaceContents : replace;
-    return changes(statement.run({ ...record, id, was: old.version, now: this.#now() })) === 1;
+    return statement.run({ ...record, id, was: old.version, now: this.#now() }) === 1;
   }
 
   rotate(oldId: string, newId: string, record: SessionRecord, old: SessionRecord): boolean {
     const now = this.#now();
     const { isTaken, remove, rotate, leaveNote } = this.#statements;
-    if (isTaken.get({ id: newId, now }) !== undefined) return false;
+    if (isTaken.all({ id: newId, now }).length > 0) return false;
     remove.run({ id: newId });
     const values = { ...record, id: oldId, newId, was: old.version, now };
-    if (changes(rotate.run(values)) === 0) return false;
+    if (rotate.run(values) === 0) return false;
     leaveNote.run({ id: oldId, newId, now, expiresAt: now + NOTE_LIFETIME });
     return true;
   }
 
   touch(id: string, expiresAt: number): boolean {
-    return changes(this.#statements.touch.run({ id, expiresAt, now: this.#now() })) === 1;
+    return this.#statements.touch.run({ id, expiresAt, now: this.#now() }) === 1;
   }
 
   delete(id: string): string | undefined {
-    return this.#statements.remove.get({ id })?.supersededBy ?? undefined;
+    return this.#statements.remove.all({ id })[0]?.supersededBy ?? undefined;
   }
 
   deleteAll(userId: string, exceptId: string, limit: number): string[] {
@@ -49,11 +47,6 @@ export class Writes {
   }
 
   sweep(limit: number, before: number): number {
-    return changes(this.#statements.sweep.run({ before, limit }));
+    return this.#statements.sweep.run({ before, limit });
   }
-}
-
-/** How many rows a statement changed. Drizzle passes on what bun:sqlite gives, but does not type it. */
-function changes(result: unknown): number {
-  return (result as Changes).changes;
 }

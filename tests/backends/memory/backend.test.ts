@@ -197,7 +197,7 @@ describe("InMemorySessionBackend", () => {
       expect(() => store.replace("anonymous", grown, recordOf())).toThrow(refusal);
       expect(() => store.rotate("anonymous", "new", grown, recordOf())).toThrow(refusal);
       expect(store.bytes).toBe(bytes);
-      expect(store.read("small")).toBe(signedIn);
+      expect(store.read("small")).toEqual(signedIn);
       expect(heldBy(store, "anonymous", "big 0", "big 6", "new")).toEqual([
         "anonymous",
         "big 0",
@@ -211,7 +211,7 @@ describe("InMemorySessionBackend", () => {
       store.create("growing", BIG);
       const grown = { ...BIG, version: 2, data: BIG.data.repeat(3) };
       expect(() => store.replace("growing", grown, BIG)).toThrow("Raise `maxBytes`");
-      expect(store.read("growing")).toBe(BIG);
+      expect(store.read("growing")).toEqual(BIG);
     });
 
     test("stays sound when a session expires while room is made for it", () => {
@@ -223,7 +223,7 @@ describe("InMemorySessionBackend", () => {
       now = 999;
       const grown = { ...record, version: 2, data: BIG.data.repeat(2) };
       expect(store.replace("growing", grown, record)).toBe(true);
-      expect(store.read("growing")).toBe(grown);
+      expect(store.read("growing")).toEqual(grown);
       expect(store.sweep(10)).toBe(1);
       for (let index = 0; index < 7; index++) store.delete(`big ${index}`);
       expect([store.size, store.bytes]).toEqual([0, 0]);

@@ -6,8 +6,8 @@ import { randomId, recordOf } from "../../../src/testing/records.ts";
 const ID = randomId();
 
 describe("countBytes()", () => {
-  test("counts a small session as about half a kilobyte", () => {
-    expect(countBytes(ID, recordOf())).toBeWithin(440, 550);
+  test("counts a small session as about 0.4 KB", () => {
+    expect(countBytes(ID, recordOf())).toBeWithin(380, 490);
   });
 
   test.each([100, 1_000, 32_000])("counts at least a byte for each of %p characters", (length) => {

@@ -9,15 +9,19 @@ class Item implements Expiring {
   static looks = 0;
   dueAt = 0;
   heapIndex = -1;
-  expiresAt: number;
+  #expiresAt: number;
 
   constructor(expiresAt: number) {
-    this.expiresAt = expiresAt;
+    this.#expiresAt = expiresAt;
   }
 
-  get content(): { readonly expiresAt: number } {
+  get expiresAt(): number {
     Item.looks++;
-    return this;
+    return this.#expiresAt;
+  }
+
+  set expiresAt(expiresAt: number) {
+    this.#expiresAt = expiresAt;
   }
 }
 

@@ -236,6 +236,27 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
     await expectContentsAlone(open(), alter);
   });
 
+  test("deleteAll goes on from where it came to, and looks at what is before that in the end", async () => {
+    const backend = open();
+    for (const touchedAt of [100, 200]) {
+      await backend.create(`${touchedAt}`, recordOf({ userId: "Ann", touchedAt }));
+    }
+    expect(await backend.deleteAll("Ann", undefined, 1)).toEqual(["100"]);
+    // By a process whose clock is behind.
+    await backend.create("50", recordOf({ userId: "Ann", touchedAt: 50 }));
+    expect(await backend.deleteAll("Ann", undefined, 1)).toEqual(["200"]);
+    expect(await backend.deleteAll("Ann", undefined, 1)).toEqual(["50"]);
+    expect(await backend.deleteAll("Ann", undefined, 1)).toEqual([]);
+  });
+
+  test("deleteAll begins at the beginning for another user", async () => {
+    const backend = open();
+    await backend.create("Ann's", recordOf({ userId: "Ann", touchedAt: 100 }));
+    await backend.create("Bob's", recordOf({ userId: "Bob", touchedAt: 50 }));
+    expect(await backend.deleteAll("Ann", undefined, 1)).toEqual(["Ann's"]);
+    expect(await backend.deleteAll("Bob", undefined, 1)).toEqual(["Bob's"]);
+  });
+
   test.each([
     ["list", "list"],
     ["deleteAll", "removeAll"],
@@ -254,6 +275,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
         limit: 100,
         deadline: 1,
         channel: "ends",
+        from: 0,
       });
       const plan = (await schema.sql.unsafe(`EXPLAIN ${text}`, params).values()).join("\n");
       expect(plan).toMatch(/Index Scan .*using bunpie_sessions_user_id/);

@@ -2,7 +2,7 @@ import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { statSync } from "node:fs";
 
-import { emptyLog, limitLog } from "../../../src/backends/sqlite/log.ts";
+import { emptyLog, limitLog, paceLog } from "../../../src/backends/sqlite/log.ts";
 import { Folder } from "../../support/folder.ts";
 
 const MEGABYTE = 2 ** 20;
@@ -55,6 +55,17 @@ describe("limitLog", () => {
     insert(1);
     insert(1);
     expect(logSize()).toBe(4 * MEGABYTE);
+  });
+});
+
+describe("paceLog", () => {
+  test("has the log moved sooner while a backlog is swept", () => {
+    paceLog(client, true);
+    insert(MEGABYTE);
+    expect(statSync(path).size).toBeGreaterThan(MEGABYTE);
+    paceLog(client, false);
+    insert(MEGABYTE);
+    expect(statSync(path).size).toBeLessThan(2 * MEGABYTE);
   });
 });
 
