@@ -1,3 +1,5 @@
+import type { MaybePromise } from "../store/maybe-promise.ts";
+
 /** How long an answer about a server's clock is relied on, in milliseconds. */
 const GOOD_FOR = 60_000;
 
@@ -16,18 +18,21 @@ export class ServerClock {
    * What the server's clock shows at a moment of `performance.now()`, in Unix milliseconds: never later
    * than that, and earlier by as much as the server's answer took to get here.
    */
-  async at(moment: number): Promise<number> {
-    if (performance.now() >= this.#goodUntil) {
-      const time = await this.#ask();
-      const now = performance.now();
-      this.#lead = time - now;
-      this.#goodUntil = now + GOOD_FOR;
-    }
-    return Math.floor(moment + this.#lead);
+  at(moment: number): MaybePromise<number> {
+    return performance.now() < this.#goodUntil
+      ? Math.floor(moment + this.#lead)
+      : this.#look().then(() => Math.floor(moment + this.#lead));
   }
 
   /** Asks anew next time: the clock was set, or the server is another. */
   forget(): void {
     this.#goodUntil = -Infinity;
+  }
+
+  async #look(): Promise<void> {
+    const time = await this.#ask();
+    const now = performance.now();
+    this.#lead = time - now;
+    this.#goodUntil = now + GOOD_FOR;
   }
 }

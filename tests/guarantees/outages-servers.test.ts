@@ -287,7 +287,7 @@ const POSTGRES: Readonly<Record<string, Prepare>> = {
     const end = async (): Promise<void> => {
       await schema.sql`
         SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-        WHERE application_name = ${schema.name}`;
+        WHERE starts_with(application_name, ${schema.name})`;
     };
     const timer = setInterval(end, 20);
     return () => clearInterval(timer);

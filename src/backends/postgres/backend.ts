@@ -92,7 +92,9 @@ export class PostgresSessionBackend extends SessionStore {
   #closed: Promise<void> | undefined;
 
   /**
-   * `source` is a URL, or a pool of yours: that one stays open when the backend closes.
+   * `source` is a URL, or a pool of yours: that one stays open when the backend closes. The server lists the
+   * connections that are opened from a URL under its `application_name`, "bunpie" by default, with a suffix
+   * by which the backend finds out whether connections that it has lost may still carry something out.
    *
    * @throws TypeError for a source or an option that makes no sense.
    */

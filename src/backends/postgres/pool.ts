@@ -1,4 +1,5 @@
 import type { EndListener, StopWatching } from "../../store/session-store.ts";
+import { Connections, createName } from "./connections.ts";
 import { listenOn } from "./listen.ts";
 
 /** What a statement gave. */
@@ -36,27 +37,35 @@ const CLOSING_TIME = 1;
 /** Opens connections of our own. */
 export function openPool(url: string, options: PoolOptions): PostgresPool {
   const { connections, connectionTimeout, queryTimeout, pooler } = options;
-  // Bun sends a statement before the one ahead of it on the connection is answered, which saves it two
-  // thirds of its CPU time. But one that waits for a lock then holds up those behind it, and Bun cannot
-  // cancel it any more: the server has to. With `prepare: false` Bun sends them one by one, and can.
-  // That is what poolers need, who take no settings for a connection either.
-  const mode = pooler
-    ? { prepare: false }
-    : { connection: { statement_timeout: Math.ceil(queryTimeout) } };
-  const open = (): Bun.SQL =>
-    new Bun.SQL(url, {
+  const open = (): Connections => {
+    const name = pooler ? undefined : createName(url);
+    // Bun sends a statement before the one ahead of it on the connection is answered, which saves it two
+    // thirds of its CPU time. But one that waits for a lock then holds up those behind it, and Bun cannot
+    // cancel it any more: the server has to. With `prepare: false` Bun sends them one by one, and can.
+    // That is what poolers need, who take no settings for a connection either.
+    const mode =
+      name === undefined
+        ? { prepare: false }
+        : { connection: { statement_timeout: Math.ceil(queryTimeout), application_name: name } };
+    const client = new Bun.SQL(url, {
       ...mode,
       max: connections,
       connectionTimeout: connectionTimeout / 1000,
       idleTimeout: IDLE_TIMEOUT,
       maxLifetime: MAX_LIFETIME,
     });
+    return new Connections(client, name);
+  };
   return new PostgresPool(open(), { timeout: queryTimeout, cancels: pooler, hears: !pooler, open });
 }
 
 /** Uses connections of the app's. */
 export function adoptPool(client: Bun.SQL, queryTimeout: number): PostgresPool {
-  return new PostgresPool(client, { timeout: queryTimeout, cancels: true, hears: true });
+  return new PostgresPool(new Connections(client), {
+    timeout: queryTimeout,
+    cancels: true,
+    hears: true,
+  });
 }
 
 interface Settings {
@@ -66,8 +75,8 @@ interface Settings {
   readonly cancels: boolean;
   /** Whether what is listened to on a connection gets through. */
   readonly hears: boolean;
-  /** Opens connections in place of those that went silent. */
-  readonly open?: () => Bun.SQL;
+  /** Opens connections in place of those that went silent or were lost. */
+  readonly open?: () => Connections;
 }
 
 /**
@@ -76,19 +85,24 @@ interface Settings {
  * long as the system does, and that may be for ever.
  */
 export class PostgresPool {
-  #client: Bun.SQL;
+  #connections: Connections;
   readonly #settings: Settings;
+  /** On which connections a statement was lost, by its error. */
+  readonly #lost = new WeakMap<object, Connections>();
   /** How many answers there were. Tells a slow statement from a server that is gone. */
   #answers = 0;
 
-  constructor(client: Bun.SQL, settings: Settings) {
-    this.#client = client;
+  constructor(connections: Connections, settings: Settings) {
+    this.#connections = connections;
     this.#settings = settings;
   }
 
   /** Where the database is, without the password. */
   get address(): string {
-    const { hostname, port, database } = this.#client.options as Record<string, unknown>;
+    const { hostname, port, database } = this.#connections.client.options as Record<
+      string,
+      unknown
+    >;
     return `${String(hostname)}:${String(port)}/${String(database)}`;
   }
 
@@ -98,8 +112,8 @@ export class PostgresPool {
   }
 
   /**
-   * Runs one statement, unless the deadline has passed. It may have had its effect even if this fails:
-   * see {@link isSettled}.
+   * Runs one statement, unless the deadline has passed. It may have its effect even after this has failed:
+   * see {@link settle}.
    */
   async run(statement: BoundStatement, deadline = this.deadline()): Promise<Rows> {
     for (;;) {
@@ -117,16 +131,28 @@ export class PostgresPool {
     }
   }
 
+  /**
+   * Waits until nothing can come any more of a statement that has failed with this error, until its deadline
+   * at the latest. If its connection was lost, that is as soon as the server is back and has none of those
+   * left that were open then.
+   */
+  async settle(error: unknown, deadline: number): Promise<void> {
+    if (isAnswer(error) || NOT_CONNECTED.test(codeOf(error))) return;
+    const lost = this.#lost.get(Object(error));
+    const lateness = Bun.sleep(Math.max(0, deadline - performance.now())).then(() => true);
+    while (!(await Promise.race([lateness, lost?.areGone(this.#connections) ?? lateness])));
+  }
+
   /** Runs a transaction that sees what others have committed, for at most `timeout` milliseconds. */
   async transact(
     work: (transaction: Bun.TransactionSQL) => Promise<void>,
     timeout: number,
   ): Promise<void> {
-    const client = this.#client;
+    const connections = this.#connections;
     // The app may have raised the isolation of all transactions: then one that waited for a lock would
     // go on with what it saw before.
-    const done = client.begin("ISOLATION LEVEL READ COMMITTED", work);
-    await within(timeout, done, () => this.#replace(client));
+    const done = connections.client.begin("ISOLATION LEVEL READ COMMITTED", work);
+    await within(timeout, done, () => this.#replace(connections));
   }
 
   /**
@@ -137,25 +163,30 @@ export class PostgresPool {
     const { hears, open } = this.#settings;
     if (!hears) return undefined;
     return open === undefined
-      ? listenOn(this.#client, channel, listener, false)
-      : listenOn(open(), channel, listener, true);
+      ? listenOn(this.#connections.client, channel, listener, false)
+      : listenOn(open().client, channel, listener, true);
   }
 
   /** Closes what was opened here. */
   async close(): Promise<void> {
-    if (this.#settings.open !== undefined) await this.#client.close({ timeout: CLOSING_TIME });
+    if (this.#settings.open !== undefined)
+      await this.#connections.client.close({ timeout: CLOSING_TIME });
   }
 
   async #attempt({ text, params }: BoundStatement, timeout: number): Promise<Rows> {
-    const client = this.#client;
+    const connections = this.#connections;
     const before = this.#answers;
-    const query = client.unsafe<Rows>(text, params).values();
+    const query = connections.client.unsafe<Rows>(text, params).values();
     try {
-      const rows = await within(timeout, query, () => this.#abandon(client, query, before));
+      const rows = await within(timeout, query, () => this.#abandon(connections, query, before));
       this.#answers++;
       return rows;
     } catch (error) {
       if (isAnswer(error)) this.#answers++;
+      if (codeOf(error) === CLOSED) {
+        this.#lost.set(Object(error), connections);
+        this.#replace(connections);
+      }
       // Where the app has a constraint of its own, this is the whole row. Errors are logged.
       Reflect.deleteProperty(Object(error), "detail");
       throw error;
@@ -166,9 +197,9 @@ export class PostgresPool {
    * Lets go of a statement that is late. If nobody is answered, or it is not answered itself for as
    * long again, its connection is taken for dead.
    */
-  #abandon(client: Bun.SQL, query: Bun.SQL.Query<Rows>, before: number): void {
+  #abandon(connections: Connections, query: Bun.SQL.Query<Rows>, before: number): void {
     if (this.#settings.cancels) query.cancel();
-    const replace = (): void => this.#replace(client);
+    const replace = (): void => this.#replace(connections);
     const soon = setTimeout(() => {
       if (this.#answers === before) replace();
     }, GRACE);
@@ -187,11 +218,12 @@ export class PostgresPool {
     );
   }
 
-  #replace(silent: Bun.SQL): void {
-    const { open } = this.#settings;
-    if (open === undefined || this.#client !== silent) return;
-    this.#client = open();
-    void silent.close({ timeout: CLOSING_TIME });
+  /** Opens others in the place of connections, on which statements may still finish. */
+  #replace(former: Connections): void {
+    const { open, timeout } = this.#settings;
+    if (open === undefined || this.#connections !== former) return;
+    this.#connections = open();
+    void former.client.close({ timeout: timeout / 1000 });
   }
 }
 
@@ -201,9 +233,12 @@ const UNDONE = new Set(["40001", "40P01"]);
 /** Bun's codes for a connection that never came about, so that nothing was sent on it. */
 const NOT_CONNECTED = /_CONNECTION_(?:REFUSED|FAILED|TIMEOUT)$/;
 
-/** Whether nothing can come any more of a statement that has failed with this error. */
-export function isSettled(error: unknown): boolean {
-  return isAnswer(error) || NOT_CONNECTED.test(String((error as { code?: unknown } | null)?.code));
+/** Bun's code for a connection that was lost before a statement was answered, or sent. */
+const CLOSED = "ERR_POSTGRES_CONNECTION_CLOSED";
+
+/** Bun's code for an error. */
+function codeOf(error: unknown): string {
+  return String((error as { readonly code?: unknown } | null)?.code);
 }
 
 /** Whether the server has said so itself, which it can only do if it is there. */

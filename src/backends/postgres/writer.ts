@@ -1,6 +1,7 @@
+import type { MaybePromise } from "../../store/maybe-promise.ts";
+import { andThen } from "../../store/maybe-promise.ts";
 import { ServerClock } from "../server-clock.ts";
 import type { PostgresPool, Rows } from "./pool.ts";
-import { isSettled } from "./pool.ts";
 import type { Statement } from "./statements.ts";
 
 const CLOCK = { text: "SELECT extract(epoch FROM clock_timestamp())::float8 * 1000", params: [] };
@@ -15,13 +16,14 @@ const LATE = "22012";
  * A network, a pooler or somebody's lock may hold a statement back until everybody has long gone on: a
  * logout, say, that failed, and then ends the session in which the user has bought something
  * meanwhile. So each statement is told the time from which on the server must undo it, and where it is
- * open whether it was carried out, its failure is not reported before that.
+ * open whether it was carried out, its failure is not reported before that, unless the server is back
+ * earlier and has nothing left that could still carry it out.
  */
 export class PostgresWriter {
-  readonly #pool: Pick<PostgresPool, "run">;
+  readonly #pool: Pick<PostgresPool, "run" | "settle">;
   readonly #clock: ServerClock;
 
-  constructor(pool: Pick<PostgresPool, "run">) {
+  constructor(pool: Pick<PostgresPool, "run" | "settle">) {
     this.#pool = pool;
     this.#clock = new ServerClock(async () => {
       const [[time] = []] = await pool.run(CLOCK);
@@ -50,18 +52,21 @@ export class PostgresWriter {
     }
   }
 
-  async #runBefore(
+  #runBefore(
     deadline: number,
     statement: Statement,
     values: Record<string, unknown>,
-  ): Promise<Rows> {
-    const latest = await this.#clock.at(deadline);
-    try {
-      return await this.#pool.run(statement({ ...values, deadline: latest }), deadline);
-    } catch (error) {
-      if (!isSettled(error)) await Bun.sleep(Math.max(0, deadline - performance.now()));
-      throw error;
-    }
+  ): MaybePromise<Rows> {
+    return andThen(this.#clock.at(deadline), (latest) =>
+      this.#pool
+        .run(statement({ ...values, deadline: latest }), deadline)
+        .catch((error: unknown) => this.#settle(error, deadline)),
+    );
+  }
+
+  async #settle(error: unknown, deadline: number): Promise<never> {
+    await this.#pool.settle(error, deadline);
+    throw error;
   }
 }
 

@@ -5,7 +5,8 @@ import { NEW_RECORD, NOTE_LIFETIME, toInfo } from "../../store/record.ts";
 import type { EndListener, StopWatching } from "../../store/session-store.ts";
 import { SessionStore } from "../../store/session-store.ts";
 import type { RedisLike } from "./connection.ts";
-import { isReply, RedisConnection } from "./connection.ts";
+import { RedisConnection } from "./connection.ts";
+import { isReply } from "./errors.ts";
 import { OwnClient } from "./own-client.ts";
 import { checkServer, warnOfEviction } from "./readiness.ts";
 import {

@@ -1,3 +1,5 @@
+import { NotSent } from "./errors.ts";
+import { Link } from "./link.ts";
 import type { RedisTls } from "./tls.ts";
 import { checkTls } from "./tls.ts";
 
@@ -21,15 +23,6 @@ export interface RedisAccount {
 
 /** For this long, in milliseconds, nothing is tried after an attempt to connect that failed. */
 const RETRY_PAUSE = 100;
-
-/**
- * A connection that was silent for this long, in milliseconds, is replaced before it is used:
- * firewalls and load balancers forget such a one, and tell neither side.
- */
-const MAX_SILENCE = 60_000;
-
-/** Into so many parts the wait for a reply is divided. */
-const TICKS = 4;
 
 const URL_REMEDY = 'Give one such as "redis://user:password@localhost:6379/0".';
 
@@ -75,16 +68,10 @@ export class RedisConnection implements RedisLike {
    * @throws Error if there is no connection. If it was lost on the way, whether the command was
    *   carried out is open: it is never sent twice.
    */
-  async send(command: string, args: string[]): Promise<unknown> {
-    const link = this.#usable ?? (await this.#connect());
-    try {
-      return await link.send(command, args);
-    } catch (error) {
-      if (!isReply(error)) throw new Error(`${this.account.server} ${link.fate}`, { cause: error });
-      // The server was demoted. By now the URL's name may lead to the one that took its place.
-      if (isReply(error, "READONLY")) link.end();
-      throw error;
-    }
+  send(command: string, args: string[]): Promise<unknown> {
+    const link = this.#usable;
+    if (link !== undefined) return link.send(command, args);
+    return this.#connect().then((next) => next.send(command, args));
   }
 
   /** Makes the connection, if there is none. */
@@ -126,7 +113,7 @@ export class RedisConnection implements RedisLike {
       this.#retryAt = performance.now() + RETRY_PAUSE;
       throw this.#failure;
     }
-    this.#link = new Link(client, this.#replyTimeout);
+    this.#link = new Link(client, this.account.server, this.#replyTimeout);
     return this.#link;
   }
 
@@ -146,77 +133,6 @@ export class RedisConnection implements RedisLike {
     const why = await explainFailure(this.#url, this.#tls ?? {}, patience);
     return new NotSent(`${this.account.server} cannot be reached: ${why}`, { cause });
   }
-}
-
-/** There is no connection, so that the server will never hear of what it was to be asked. */
-export class NotSent extends Error {}
-
-/** One connection. It is never mended: once it is lost, another takes its place. */
-class Link {
-  readonly #client: Bun.RedisClient;
-  readonly #replyTimeout: number;
-  #awaited = 0;
-  #heardAt = performance.now();
-  #silentTicks = 0;
-  #isWatched = false;
-  #isEnding = false;
-
-  constructor(client: Bun.RedisClient, replyTimeout: number) {
-    this.#client = client;
-    this.#replyTimeout = replyTimeout;
-  }
-
-  get isUsable(): boolean {
-    if (this.#isEnding || !this.#client.connected) return false;
-    return this.#awaited > 0 || performance.now() - this.#heardAt < MAX_SILENCE;
-  }
-
-  /** How it was lost. */
-  get fate(): string {
-    return this.#silentTicks > TICKS
-      ? `did not answer for ${this.#replyTimeout} ms. What it was asked may be done or not.`
-      : "closed the connection before it answered. What it was asked may be done or not.";
-  }
-
-  async send(command: string, args: string[]): Promise<unknown> {
-    this.#awaited++;
-    if (!this.#isWatched) this.#watch();
-    try {
-      return await this.#client.send(command, args);
-    } finally {
-      this.#awaited--;
-      this.#heardAt = performance.now();
-      if (this.#client.connected) this.#silentTicks = 0;
-      if (this.#isEnding) this.end();
-    }
-  }
-
-  /** Lets go of the connection once what it was asked has been answered. */
-  end(): void {
-    this.#isEnding = true;
-    if (this.#awaited === 0) this.#client.close();
-  }
-
-  /**
-   * Counts the time without a reply in ticks, not on a clock: a process that stood still itself
-   * would take its own silence for the server's.
-   */
-  #watch(): void {
-    this.#isWatched = true;
-    const check = (): void => {
-      this.#isWatched = false;
-      if (this.#awaited === 0) return;
-      this.#silentTicks++;
-      if (this.#silentTicks > TICKS) this.#client.close();
-      else this.#watch();
-    };
-    setTimeout(check, this.#replyTimeout / TICKS).unref();
-  }
-}
-
-/** Whether an error is a reply of the server: of this kind, such as "NOSCRIPT", or of any. */
-export function isReply(error: unknown, kind = "[A-Z]+"): boolean {
-  return error instanceof Error && new RegExp(`^${kind} `).test(error.message);
 }
 
 /** Names the server and the user, without the password that a URL may hold. */

@@ -1,5 +1,5 @@
 import type { RedisAccount, RedisLike } from "./connection.ts";
-import { NotSent } from "./connection.ts";
+import { NotSent } from "./errors.ts";
 
 /** What `Bun.RedisClient` says without having sent anything, and what it means. */
 const REFUSALS: Readonly<Record<string, string>> = {

@@ -1,5 +1,5 @@
 import type { RedisAccount, RedisLike } from "./connection.ts";
-import { isReply } from "./connection.ts";
+import { isReply } from "./errors.ts";
 
 /** The commands that the backend sends or calls in its scripts, and what each needs to be tried with. */
 export const COMMANDS: Readonly<Record<string, readonly string[]>> = {

@@ -1,5 +1,5 @@
 import type { RedisLike } from "./connection.ts";
-import { isReply } from "./connection.ts";
+import { isReply } from "./errors.ts";
 import { HEAD_BYTES } from "./record.ts";
 
 /** A Lua script, which Redis runs as one step. */
@@ -14,14 +14,12 @@ export class Script {
   }
 
   /** Runs the script by its hash; where the server does not know it, after a restart, by its text. */
-  async run(redis: RedisLike, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+  run(redis: RedisLike, keys: readonly string[], args: readonly string[]): Promise<unknown> {
     const rest = [String(keys.length), ...keys, ...args];
-    try {
-      return await redis.send("EVALSHA", [this.#hash, ...rest]);
-    } catch (error) {
+    return redis.send("EVALSHA", [this.#hash, ...rest]).catch((error: unknown) => {
       if (!isReply(error, "NOSCRIPT")) throw error;
-      return await redis.send("EVAL", [this.#text, ...rest]);
-    }
+      return redis.send("EVAL", [this.#text, ...rest]);
+    });
   }
 }
 

@@ -1,6 +1,8 @@
+import type { MaybePromise } from "../../store/maybe-promise.ts";
+import { andThen } from "../../store/maybe-promise.ts";
 import { ServerClock } from "../server-clock.ts";
 import type { RedisLike } from "./connection.ts";
-import { isReply, NotSent } from "./connection.ts";
+import { isReply, NotSent } from "./errors.ts";
 import type { Script } from "./scripts.ts";
 
 /**
@@ -39,19 +41,22 @@ export class RedisWriter {
     }
   }
 
-  async #runBefore(
+  #runBefore(
     deadline: number,
     script: Script,
     keys: readonly string[],
     args: readonly string[],
-  ): Promise<unknown> {
-    const latest = String(await this.#clock.at(deadline));
-    try {
-      return await script.run(this.#redis, keys, [latest, ...args]);
-    } catch (error) {
-      const isSettled = isReply(error) || error instanceof NotSent;
-      if (!isSettled) await Bun.sleep(Math.max(0, deadline - performance.now()));
-      throw error;
-    }
+  ): MaybePromise<unknown> {
+    return andThen(this.#clock.at(deadline), (latest) =>
+      script
+        .run(this.#redis, keys, [String(latest), ...args])
+        .catch((error: unknown) => this.#settle(error, deadline)),
+    );
+  }
+
+  async #settle(error: unknown, deadline: number): Promise<never> {
+    const isSettled = isReply(error) || error instanceof NotSent;
+    if (!isSettled) await Bun.sleep(Math.max(0, deadline - performance.now()));
+    throw error;
   }
 }

@@ -33,7 +33,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend.watchEnds", () => {
   async function countListeners(): Promise<number> {
     const rows = await schema.sql`
       SELECT 1 FROM pg_stat_activity
-      WHERE application_name = ${schema.name} AND query ILIKE 'LISTEN%'`;
+      WHERE starts_with(application_name, ${schema.name}) AND query ILIKE 'LISTEN%'`;
     return rows.length;
   }
 

@@ -1,7 +1,11 @@
 import { afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test";
 
 import { PostgresSessionBackend } from "../../../src/backends/postgres/backend.ts";
-import type { BoundStatement, PostgresPool } from "../../../src/backends/postgres/pool.ts";
+import type {
+  BoundStatement,
+  PoolOptions,
+  PostgresPool,
+} from "../../../src/backends/postgres/pool.ts";
 import { openPool } from "../../../src/backends/postgres/pool.ts";
 import type { Statement } from "../../../src/backends/postgres/statements.ts";
 import { PostgresWriter } from "../../../src/backends/postgres/writer.ts";
@@ -12,6 +16,16 @@ import { describeLong } from "../../support/trials.ts";
 
 /** How long an operation may take, in milliseconds. */
 const TIMEOUT = 1_000;
+
+/** So long that whoever waited for it would be found out on any machine. */
+const A_MINUTE = 60_000;
+
+const OPTIONS: PoolOptions = {
+  connections: 1,
+  connectionTimeout: 5_000,
+  queryTimeout: TIMEOUT,
+  pooler: false,
+};
 
 const COUNT: Statement = ({ deadline }) => ({
   text: `UPDATE counters SET count = count + 1
@@ -54,12 +68,7 @@ describe.skipIf(!postgres.isThere)("a write to PostgreSQL", () => {
     proxy = await TcpProxy.to(portOf(postgres.url));
     await schema.sql`CREATE TABLE counters (count integer)`;
     await schema.sql`INSERT INTO counters VALUES (0)`;
-    pool = openPool(schema.urlAt(proxy.port), {
-      connections: 1,
-      connectionTimeout: 5_000,
-      queryTimeout: TIMEOUT,
-      pooler: false,
-    });
+    pool = openPool(schema.urlAt(proxy.port), OPTIONS);
     writer = new PostgresWriter(pool);
     // So that nothing that follows waits for a connection.
     await count();
@@ -71,12 +80,17 @@ describe.skipIf(!postgres.isThere)("a write to PostgreSQL", () => {
   });
 
   /** Counts, and gives what came out, and after how many milliseconds. */
-  async function count(by = writer): Promise<{ text: string; after: number }> {
+  async function count(by = writer, on = pool): Promise<{ text: string; after: number }> {
     const begun = performance.now();
     const text = await by
-      .run(COUNT, {}, pool.deadline())
+      .run(COUNT, {}, on.deadline())
       .then((rows) => String(rows[0]?.[0]), String);
     return { text, after: performance.now() - begun };
+  }
+
+  function listConnections(): Promise<unknown[]> {
+    return schema.sql`
+      SELECT FROM pg_stat_activity WHERE starts_with(application_name, ${schema.name})`;
   }
 
   test("fails at once if there is no connection: nothing can come of it", async () => {
@@ -101,9 +115,39 @@ describe.skipIf(!postgres.isThere)("a write to PostgreSQL", () => {
   test("does not fail before it is sure that nothing will come of it any more", async () => {
     proxy.hold();
     const counting = count();
-    await Bun.sleep(10);
-    proxy.refuse();
+    while (proxy.held === 0) await Bun.sleep(1);
+    proxy.strand();
     const { text, after } = await counting;
+    expect(text).toContain("Connection closed");
+    expect(after).toBeGreaterThanOrEqual(TIMEOUT - 1);
+    await proxy.pass();
+    while ((await listConnections()).length > 1) await Bun.sleep(1);
+    expect(await count()).toMatchObject({ text: "2" });
+  });
+
+  /** Loses a connection, and a write with it that the server is never to get. Gives what {@link count} does. */
+  async function lose(queryTimeout: number, pooler: boolean): ReturnType<typeof count> {
+    const patient = openPool(schema.urlAt(proxy.port), { ...OPTIONS, queryTimeout, pooler });
+    const one = new PostgresWriter(patient);
+    await count(one, patient);
+    proxy.hold();
+    const counting = count(one, patient);
+    while (proxy.held === 0) await Bun.sleep(1);
+    proxy.refuse();
+    await proxy.pass();
+    const outcome = await counting;
+    await patient.close();
+    return outcome;
+  }
+
+  test("fails as soon as the server is back and has no connection left that could carry it out", async () => {
+    const { text, after } = await lose(A_MINUTE, false);
+    expect(text).toContain("Connection closed");
+    expect(after).toBeLessThan(A_MINUTE / 2);
+  });
+
+  test("does not take the word of a server that a pooler may hide", async () => {
+    const { text, after } = await lose(TIMEOUT, true);
     expect(text).toContain("Connection closed");
     expect(after).toBeGreaterThanOrEqual(TIMEOUT - 1);
   });
@@ -124,6 +168,7 @@ describe.skipIf(!postgres.isThere)("a write to PostgreSQL", () => {
         if (!statement.text.startsWith("SELECT")) return rows;
         return Object.assign([[Number(rows[0]?.[0]) - lag]], { affectedRows: 0 });
       },
+      settle: (error, deadline) => pool.settle(error, deadline),
     });
     expect((await count(one)).text).toBe(
       "Error: PostgreSQL was reached too late, and has not carried it out.",
@@ -179,7 +224,7 @@ describeLong(postgres.isThere, "a write that is held back", () => {
 
   async function active(): Promise<number> {
     const rows = await schema.sql`
-      SELECT FROM pg_stat_activity WHERE application_name = ${schema.name} AND state = 'active'`;
+      SELECT FROM pg_stat_activity WHERE starts_with(application_name, ${schema.name}) AND state = 'active'`;
     return rows.length;
   }
 

@@ -226,7 +226,7 @@ describe.skipIf(!hasRedisServer)("a connection to a Redis of one's own", () => {
     const connection = new RedisConnection(server.url, 800);
     await connection.send("PING", []);
     const replies: Promise<unknown>[] = [];
-    // Each is sent while the server is busy with the one before it, so that something is awaited
+    // Each is asked for while the server is busy with the one before it, so that something is awaited
     // for longer than the timeout. What the server reads at once, it answers at once.
     for (let index = 0; index < 3; index++) {
       await replies[index - 2];

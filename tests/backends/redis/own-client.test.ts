@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 
 import { RedisSessionBackend } from "../../../src/backends/redis/backend.ts";
 import type { RedisLike } from "../../../src/backends/redis/connection.ts";
-import { NotSent } from "../../../src/backends/redis/connection.ts";
+import { NotSent } from "../../../src/backends/redis/errors.ts";
 import { OwnClient } from "../../../src/backends/redis/own-client.ts";
 import { recordOf } from "../../../src/testing/records.ts";
 import { hasRedisServer, RedisServer } from "../../support/servers/redis-server.ts";

@@ -63,7 +63,7 @@ export class Schema implements AsyncDisposable {
     for (;;) {
       const [row] = await this.sql`
         SELECT count(*)::int AS count FROM pg_stat_activity
-        WHERE application_name = ${this.name} AND wait_event_type = 'Lock'`;
+        WHERE starts_with(application_name, ${this.name}) AND wait_event_type = 'Lock'`;
       if (row.count === expected) return;
       if (performance.now() > deadline) throw new Error(`${row.count} statements are waiting.`);
     }

@@ -91,6 +91,15 @@ export class TcpProxy implements AsyncDisposable {
     this.#mode = "hold";
   }
 
+  /**
+   * Resets connections towards the clients alone. What was kept back still arrives when all is well again, and
+   * new connections pass.
+   */
+  strand(): void {
+    this.#mode = "pass";
+    for (const line of this.#lines) line.client.resetAndDestroy();
+  }
+
   /** Passes on so many bytes of replies on each connection, and then resets it. */
   cut(after: number): void {
     this.#mode = "cut";

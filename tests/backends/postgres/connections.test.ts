@@ -1,0 +1,67 @@
+import { afterEach, describe, expect, test } from "bun:test";
+
+import { Connections, createName } from "../../../src/backends/postgres/connections.ts";
+import { postgres } from "../../support/servers/postgres.ts";
+
+describe("the name of connections", () => {
+  test.each([
+    ["postgres://localhost/shop", /^bunpie [0-9a-f]{8}$/],
+    ["postgres://localhost/shop?application_name=the%20shop", /^the shop [0-9a-f]{8}$/],
+    ["postgres://localhost/shop?application_name=caf%C3%A9", /^caf\? [0-9a-f]{8}$/],
+    [`postgres://localhost/shop?application_name=${"x".repeat(80)}`, /^x{54} [0-9a-f]{8}$/],
+    ["no URL", /^bunpie [0-9a-f]{8}$/],
+  ])("has what the URL gives, and a suffix: %s", (url, name) => {
+    expect(createName(url)).toMatch(name);
+    expect(createName(url)).not.toBe(createName(url));
+  });
+});
+
+describe.skipIf(!postgres.isThere)("connections that were replaced", () => {
+  const clients: Bun.SQL[] = [];
+  afterEach(async () => {
+    await Promise.all(clients.splice(0).map((client) => client.close()));
+  });
+
+  /** Opens connections that the server knows by `name`, and that are said to be called `called`. */
+  async function open(name: string, called = name): Promise<Connections> {
+    const client = new Bun.SQL(postgres.url, { max: 1, connection: { application_name: name } });
+    clients.push(client);
+    await client`SELECT 1`;
+    return new Connections(client, called);
+  }
+
+  test("are gone once the server has none of them", async () => {
+    const former = await open(createName(postgres.url));
+    const successors = await open(createName(postgres.url));
+    expect(await former.areGone(successors)).toBe(false);
+    await former.client.close();
+    while (!(await former.areGone(successors)));
+  });
+
+  test("are not known to be gone if names do not arrive as they were given", async () => {
+    const former = await open("changed on the way", createName(postgres.url));
+    const successors = await open("changed on the way", createName(postgres.url));
+    expect(await former.areGone(successors)).toBe(false);
+  });
+
+  test("are not known to be gone if the server cannot be asked", async () => {
+    const former = await open(createName(postgres.url));
+    const successors = await open(createName(postgres.url));
+    await former.client.close();
+    await successors.client.close();
+    expect(await former.areGone(successors)).toBe(false);
+  });
+
+  test("are asked about once, by all who ask at the same time", async () => {
+    const former = await open(createName(postgres.url));
+    const successors = await open(createName(postgres.url));
+    const asked = former.areGone(successors);
+    expect(former.areGone(successors)).toBe(asked);
+    await asked;
+  });
+
+  test("cannot be found without a name", async () => {
+    const { client } = await open("nameless");
+    expect(new Connections(client).areGone(new Connections(client))).toBeUndefined();
+  });
+});
