@@ -12,7 +12,11 @@ import type { Visit } from "./visit.ts";
 export function callPage(visit: Visit): MaybePromise<Response> {
   const match = visit.match as Match;
   const { chain } = match.branch;
-  if (chain.length === 0) return answer(visit, match);
+  return chain.length === 0 ? answer(visit, match) : callInside(visit, match);
+}
+
+function callInside(visit: Visit, match: Match): MaybePromise<Response> {
+  const { chain } = match.branch;
   return walk({ chain, request: visit.request, inside: () => answerInside(visit, match) }, 0);
 }
 

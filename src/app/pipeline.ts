@@ -22,6 +22,8 @@ const SHOW_FAILURE = 4;
 const SETTLE = 5;
 const DONE = 6;
 
+const NO_LINES: readonly string[] = [];
+
 /** What a step asks, which may take time. Where nothing does, nothing makes a promise. */
 function ask(visit: Visit, step: number): unknown {
   const { site, raw } = visit;
@@ -33,12 +35,17 @@ function ask(visit: Visit, step: number): unknown {
     case ENTER: // Refuses what another site's page caused, and opens the session.
       return site.sessions.enter(raw);
     case PAGE: // Middleware and the page.
-      return visits.run(visit, callPage, visit);
+      return visits.run(visit, callPageOfVisit);
     case SHOW_FAILURE: // Only if something was thrown: the response to that.
       return visits.run(visit, showFailure, visit, visit.failure?.error);
     default: // The session is stored before the response leaves.
       return settle(visit);
   }
+}
+
+/** Without arguments: to have them passed on takes longer than to look the visit up. */
+function callPageOfVisit(): MaybePromise<Response> {
+  return callPage(visits.getStore() as Visit);
 }
 
 /** What a step does with the answer. */
@@ -85,7 +92,31 @@ export function serveVisit(visit: Visit): MaybePromise<Response> {
   const { site } = visit;
   site.underWay += 1;
   if (site.log !== undefined) visit.begunAt = performance.now();
-  return run(visit, RECEIVE);
+  return site.onRequest === undefined ? runAtOnce(visit) : run(visit, RECEIVE);
+}
+
+/**
+ * The steps of the most frequent request, written out: nothing takes time, and it is for a page. The loop, in
+ * which whatever is different goes on, takes 0.1 µs longer.
+ */
+function runAtOnce(visit: Visit): MaybePromise<Response> {
+  try {
+    receive(visit, undefined);
+    if (visit.response !== undefined || visit.match?.files !== undefined)
+      return run(visit, next(visit, RECEIVE));
+    const open = visit.site.sessions.enter(visit.raw);
+    if (isPromise(open)) return resume(visit, ENTER, open);
+    visit.open = open;
+    const response = visits.run(visit, callPageOfVisit);
+    if (isPromise(response)) return resume(visit, PAGE, response);
+    visit.response = response;
+    const setCookie = settle(visit);
+    if (isPromise(setCookie)) return resume(visit, SETTLE, setCookie);
+    visit.response = addHeaders(visit, response, setCookie);
+  } catch (error) {
+    return run(visit, fail(visit, error));
+  }
+  return leave(visit);
 }
 
 function run(visit: Visit, from: number): MaybePromise<Response> {
@@ -154,18 +185,8 @@ function route(visit: Visit): void {
 }
 
 function addHeaders(visit: Visit, made: Response, setCookie: string | undefined): Response {
-  const { site, raw, open, askedDraft, askedId, failure } = visit;
-  const lines = failure === undefined ? (visit.askedRequest?._setCookies ?? []) : [];
-  let response = made;
-  if (askedDraft !== undefined || askedId !== undefined || lines.length > 0) {
-    response = unshared(response);
-    if (askedId !== undefined) response.headers.set("x-request-id", askedId);
-    askedDraft?.headers.forEach((value, name) => {
-      if (name !== "set-cookie") response.headers.set(name, value);
-    });
-    for (const line of [...(askedDraft?.headers.getSetCookie() ?? []), ...lines])
-      response.headers.append("set-cookie", line);
-  }
+  const { site, raw, open } = visit;
+  let response = addAskedHeaders(visit, made);
   // Whatever middleware did after the page is not known to the response that the page made.
   if (!visit.isMarked || visit.match?.branch.chain.length !== 0) {
     response.headers.set("x-content-type-options", "nosniff");
@@ -174,4 +195,23 @@ function addHeaders(visit: Visit, made: Response, setCookie: string | undefined)
   response = site.sessions.addHeaders(raw, response, setCookie);
   if (site.isEnding && response.status !== 101) response.headers.set("connection", "close");
   return response;
+}
+
+/** What the page, and what goes around it, asked for by itself. */
+function addAskedHeaders(visit: Visit, made: Response): Response {
+  const { askedDraft, askedId, askedRequest, failure } = visit;
+  const lines = (failure === undefined ? askedRequest?._setCookies : undefined) ?? NO_LINES;
+  if (askedDraft === undefined && askedId === undefined && lines.length === 0) return made;
+  const response = unshared(made);
+  if (askedId !== undefined) response.headers.set("x-request-id", askedId);
+  if (askedDraft !== undefined) copyHeaders(askedDraft.headers, response.headers);
+  for (const line of lines) response.headers.append("set-cookie", line);
+  return response;
+}
+
+function copyHeaders(from: Headers, to: Headers): void {
+  from.forEach((value, name) => {
+    if (name !== "set-cookie") to.set(name, value);
+  });
+  for (const line of from.getSetCookie()) to.append("set-cookie", line);
 }

@@ -78,7 +78,12 @@ export class RouteTable {
   /** Where a request leads. Its match has a `handler` that throws HttpError 400, 404, 405 or 426 if to no page. */
   match(method: string, path: string): Match {
     const exact = this.#pages.findExact(path);
-    if (exact !== undefined) return matchPage(exact, method, NO_SEGMENTS);
+    return exact === undefined
+      ? this.#matchPattern(method, path)
+      : matchPage(exact, method, NO_SEGMENTS);
+  }
+
+  #matchPattern(method: string, path: string): Match {
     return this.#search(path, (segments) => {
       const found = this.#pages.find(segments);
       if (found !== undefined) return matchPage(found.page, method, found.params);

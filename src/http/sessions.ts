@@ -69,8 +69,16 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> extends Sess
   commit(open: SomeOpenSession, response: Response): MaybePromise<Response> {
     const setCookie = this.settle(open, response.status);
     return isPromise(setCookie)
-      ? setCookie.then((line) => this.finish(open, response, line))
+      ? this.#finishLater(open, response, setCookie)
       : this.finish(open, response, setCookie);
+  }
+
+  async #finishLater(
+    open: SomeOpenSession,
+    response: Response,
+    setCookie: Promise<string | undefined>,
+  ): Promise<Response> {
+    return this.finish(open, response, await setCookie);
   }
 
   /**
@@ -114,13 +122,17 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> extends Sess
     return (request, ...rest) => {
       const preflight = this.answerPreflight(request);
       if (preflight !== undefined) return preflight;
+      let entered: OpenSession<Data> | undefined;
       try {
         const open = this.enter(request);
-        return isPromise(open)
-          ? this.#handleLater(handler, request, rest, open)
-          : this.#handle(handler, request, rest, open);
+        if (isPromise(open)) return this.#handleLater(handler, request, rest, open);
+        entered = open;
+        const answer = handler(request, open.session, ...rest);
+        if (!(answer instanceof Response)) return this.#answerLater(request, open, answer);
+        const sent = this.commit(open, answer);
+        return isPromise(sent) ? this.#sendLater(request, open, sent) : sent;
       } catch (error) {
-        return this.#answerError(request, undefined, error);
+        return this.#answerError(request, entered, error);
       }
     };
   }
@@ -131,38 +143,44 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> extends Sess
     rest: Rest,
     opening: Promise<OpenSession<Data>>,
   ): Promise<Answer | Response> {
-    let open: OpenSession<Data>;
+    let open: OpenSession<Data> | undefined;
     try {
       open = await opening;
+      return await this.#sendAnswer(open, await handler(request, open.session, ...rest));
     } catch (error) {
-      return this.#answerError(request, undefined, error);
+      return this.#answerError(request, open, error);
     }
-    return this.#handle(handler, request, rest, open);
   }
 
-  #handle<Incoming extends Request, Rest extends unknown[], Answer>(
-    handler: Handler<Data, Incoming, Rest, Answer>,
-    request: Incoming,
-    rest: Rest,
+  async #answerLater<Answer>(
+    request: Request,
     open: OpenSession<Data>,
-  ): MaybePromise<Answer | Response> {
+    answer: MaybePromise<Answer>,
+  ): Promise<Answer | Response> {
     try {
-      const answer = handler(request, open.session, ...rest);
-      const sent = isPromise(answer)
-        ? answer.then((value) => this.#sendAnswer(open, value))
-        : this.#sendAnswer(open, answer);
-      return isPromise(sent)
-        ? sent.catch((error: unknown) => this.#answerError(request, open, error))
-        : sent;
+      return await this.#sendAnswer(open, await answer);
+    } catch (error) {
+      return this.#answerError(request, open, error);
+    }
+  }
+
+  async #sendLater(
+    request: Request,
+    open: OpenSession<Data>,
+    sent: Promise<Response>,
+  ): Promise<Response> {
+    try {
+      return await sent;
     } catch (error) {
       return this.#answerError(request, open, error);
     }
   }
 
   /** A handler that returned no response has upgraded the request to a WebSocket. */
-  #sendAnswer<Answer>(open: OpenSession<Data>, answer: Answer): MaybePromise<Answer | Response> {
+  async #sendAnswer<Answer>(open: OpenSession<Data>, answer: Answer): Promise<Answer | Response> {
     if (answer instanceof Response) return this.commit(open, answer);
-    return this.settleUpgrade(open).then(() => answer);
+    await this.settleUpgrade(open);
+    return answer;
   }
 
   /** @throws what the handler threw. */

@@ -9,7 +9,7 @@ import type { OpenSession } from "../session/open-session.ts";
 import type { AnySession, Session, SessionShape } from "../session/session.ts";
 import { SessionStoreError } from "../store/errors.ts";
 import type { MaybePromise } from "../store/maybe-promise.ts";
-import { andThen, isPromise } from "../store/maybe-promise.ts";
+import { isPromise } from "../store/maybe-promise.ts";
 
 /** How the plugin is set up. */
 export interface SessionsPluginOptions<Key extends string> {
@@ -84,24 +84,35 @@ function createPlugin<Data extends SessionShape<Data>>(
     if (preflight !== undefined) return preflight;
     const visit = new Visit(manager, request);
     visits.set(request, visit);
-    const response = answer(request);
-    return isPromise(response) ? visit.end(response) : response;
+    try {
+      const response = answer(request);
+      return isPromise(response) ? visit.endLater(response) : visit.end(response);
+    } catch (error) {
+      return visit.abandon(error);
+    }
   };
   function getSession(this: Context): Session<Data> | undefined {
     return visits.get(this.request)?.session;
   }
-  const begin = async (context: Context): Promise<void> => {
+  const begin = (context: Context): MaybePromise<void> => {
     const visit = visits.get(context.request);
     if (visit === undefined) {
       throw new Error(
         "Without `aot` Elysia leaves no way to store a session after the handler. Leave out `aot: false`.",
       );
     }
-    const opening = visit.begin(context);
-    if (isPromise(opening)) await opening;
     // Not as what this hook returns: Elysia would read that, and a session that was read has to be
     // decoded, and makes its response vary with the cookie. `Object.defineProperty` would take 2 µs.
     (context as unknown as WithGetters).__defineGetter__(key, getSession);
+    return visit.begin(context);
+  };
+  const beginLater = async (context: Context): Promise<void> => begin(context);
+  const beginAtOnce = (context: Context): void => {
+    if (isPromise(begin(context))) {
+      throw new TypeError(
+        "The session store answered with a promise, and says that it never does. Make its `isSynchronous` false.",
+      );
+    }
   };
   return (
     new Elysia({ name: "bunpie/elysia", seed: ++count })
@@ -113,7 +124,8 @@ function createPlugin<Data extends SessionShape<Data>>(
       // Bound, to hide its source. Elysia reads that to see what a hook needs, and of one that hands its
       // context on it believes: everything. It would parse cookies, headers, query and body in advance,
       // for every handler, and leave none to those that read the body by themselves.
-      .derive({ as: "scoped" }, begin.bind(undefined))
+      // It awaits a hook only if that is asynchronous by itself, and then its whole route is.
+      .derive({ as: "scoped" }, (manager.isSynchronous ? beginAtOnce : beginLater).bind(undefined))
   );
 }
 
@@ -143,29 +155,42 @@ class Visit<Data extends SessionShape<Data>> {
   begin(context: Context): MaybePromise<void> {
     this.#context = context;
     this.#errorBefore = context.error;
-    return andThen(this.#manager.enter(this.#request), (open) => {
-      this.#open = open;
-    });
+    const open = this.#manager.enter(this.#request);
+    if (isPromise(open)) return this.#beginLater(open);
+    this.#open = open;
+  }
+
+  async #beginLater(open: Promise<OpenSession<Data>>): Promise<void> {
+    this.#open = await open;
+  }
+
+  /** The same as {@link end}, for a response that comes later. */
+  async endLater(answer: Promise<Response>): Promise<Response> {
+    return this.end(await answer.catch((error: unknown) => this.abandon(error)));
   }
 
   /** Stores what was done to the session, and gives the response its cookie. */
-  async end(answer: Promise<Response>): Promise<Response> {
-    const response = await answer.catch((error: unknown) => this.#abandon(error));
+  end(response: Response): MaybePromise<Response> {
     const failure = this.#failure;
     if (failure instanceof SessionStoreError) console.error(failure);
     const open = this.#open;
     if (open === undefined) return response;
     try {
-      if (this.#isUpgraded) {
-        await this.#manager.settleUpgrade(open);
-        return response;
-      }
+      if (this.#isUpgraded) return this.#endUpgrade(open, response);
       const status = failure === undefined ? response.status : 500;
       const settled = this.#manager.settle(open, status);
-      return this.#send(open, response, isPromise(settled) ? await settled : settled);
+      return isPromise(settled)
+        ? this.#sendLater(open, response, settled)
+        : this.#send(open, response, settled);
     } catch (error) {
       return this.#refuse(open, error);
     }
+  }
+
+  /** One of the app's own hooks has thrown where Elysia makes no response of that, such as in `onError`. */
+  async abandon(error: unknown): Promise<never> {
+    if (this.#open !== undefined) await this.#manager.settle(this.#open, 500);
+    throw error;
   }
 
   /** What was thrown on the way, and made into a response by Elysia, which notes it in the context. */
@@ -180,10 +205,25 @@ class Visit<Data extends SessionShape<Data>> {
     return this.#context?.server?.requestIP(this.#request) === null;
   }
 
-  /** One of the app's own `onError` hooks has thrown. */
-  async #abandon(error: unknown): Promise<never> {
-    if (this.#open !== undefined) await this.#manager.settle(this.#open, 500);
-    throw error;
+  async #endUpgrade(open: OpenSession<Data>, response: Response): Promise<Response> {
+    try {
+      await this.#manager.settleUpgrade(open);
+      return response;
+    } catch (error) {
+      return this.#refuse(open, error);
+    }
+  }
+
+  async #sendLater(
+    open: OpenSession<Data>,
+    response: Response,
+    settled: Promise<string | undefined>,
+  ): Promise<Response> {
+    try {
+      return this.#send(open, response, await settled);
+    } catch (error) {
+      return this.#refuse(open, error);
+    }
   }
 
   /** The response, instead of the app's, for a session that cannot be stored. */

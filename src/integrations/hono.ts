@@ -84,25 +84,49 @@ function fail(error: unknown): never {
 }
 
 /** Stores what was done to the session, and gives the response its cookie. */
-async function end<Data extends SessionShape<Data>>(
+function end<Data extends SessionShape<Data>>(
   manager: Sessions<Data>,
   c: Context,
   open: OpenSession<Data>,
-): Promise<void> {
+): MaybePromise<void> {
   if (c.error instanceof SessionStoreError) console.error(c.error);
   try {
-    if (isUpgraded(c)) return await manager.settleUpgrade(open);
+    if (isUpgraded(c)) return endLater(manager, c, open, manager.settleUpgrade(open));
     const settled = manager.settle(open, c.error === undefined ? c.res.status : 500);
-    const setCookie = isPromise(settled) ? await settled : settled;
-    replace(c, manager.finish(open, c.res, setCookie));
+    if (isPromise(settled)) return endLater(manager, c, open, settled);
+    replace(c, manager.finish(open, c.res, settled));
   } catch (error) {
-    if (!(error instanceof SessionStoreError)) {
-      withdraw(c);
-      throw error;
-    }
-    const setCookie = await manager.settleFailure(open);
-    replace(c, manager.finish(open, manager.toUnavailable(error), setCookie));
+    return refuse(manager, c, open, error);
   }
+}
+
+async function endLater<Data extends SessionShape<Data>>(
+  manager: Sessions<Data>,
+  c: Context,
+  open: OpenSession<Data>,
+  settled: Promise<string | undefined | void>,
+): Promise<void> {
+  try {
+    const setCookie = await settled;
+    if (!isUpgraded(c)) replace(c, manager.finish(open, c.res, setCookie ?? undefined));
+  } catch (error) {
+    await refuse(manager, c, open, error);
+  }
+}
+
+/** The response, instead of the app's, for a session that cannot be stored. */
+async function refuse<Data extends SessionShape<Data>>(
+  manager: Sessions<Data>,
+  c: Context,
+  open: OpenSession<Data>,
+  error: unknown,
+): Promise<void> {
+  if (!(error instanceof SessionStoreError)) {
+    withdraw(c);
+    throw error;
+  }
+  const setCookie = await manager.settleFailure(open);
+  replace(c, manager.finish(open, manager.toUnavailable(error), setCookie));
 }
 
 /** Hono answers a handshake that has become a WebSocket with nothing, and calls that 200. */

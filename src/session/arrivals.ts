@@ -88,8 +88,20 @@ export class Arrivals {
   }
 
   /** Where the browser has several cookies of the name. */
-  async #findAny(ids: readonly string[], now: number): Promise<Place> {
-    const places = await Promise.all(ids.map(async (id) => this.#find(id, now)));
+  #findAny(ids: readonly string[], now: number): MaybePromise<Place> {
+    const places: Place[] = [];
+    for (const [index, id] of ids.entries()) {
+      const place = this.#find(id, now);
+      if (isPromise(place)) {
+        const others = ids.slice(index + 1).map(async (other) => this.#find(other, now));
+        return Promise.all([...places, place, ...others]).then((found) => this.#choose(found));
+      }
+      places.push(place);
+    }
+    return this.#choose(places);
+  }
+
+  #choose(places: readonly Place[]): Place {
     const live = places.filter(({ at }) => at === "store");
     if (live.length > 1) this.#events.emit({ type: "rejected", reason: "ambiguous" });
     const [first, ...others] = live.length > 0 ? live : places.filter(isSuperseded);

@@ -98,20 +98,23 @@ export class EventLog {
     this.#counts[event.type] += "count" in event ? event.count : 1;
     this.#watch?.(event);
     if (CHANNEL.hasSubscribers) CHANNEL.publish(event);
-    if (this.#onEvent === undefined) return;
-    const report = (error: unknown): void => {
-      console.error('onEvent threw while it was told of "%s":', event.type, error);
-    };
-    try {
-      const answer: unknown = this.#onEvent(event);
-      if (isPromise(answer)) answer.then(undefined, report);
-    } catch (error) {
-      report(error);
-    }
+    if (this.#onEvent !== undefined) tell(this.#onEvent, event);
   }
 
   /** How often each has happened. */
   get counts(): Readonly<Record<SessionEvent["type"], number>> {
     return { ...this.#counts };
+  }
+}
+
+function tell(onEvent: (event: SessionEvent) => void, event: SessionEvent): void {
+  const report = (error: unknown): void => {
+    console.error('onEvent threw while it was told of "%s":', event.type, error);
+  };
+  try {
+    const answer: unknown = onEvent(event);
+    if (isPromise(answer)) answer.then(undefined, report);
+  } catch (error) {
+    report(error);
   }
 }

@@ -10,7 +10,7 @@ import { refuseReservedKeys } from "./dictionary.ts";
 import type { SessionStats } from "./events.ts";
 import { EventLog } from "./events.ts";
 import { decode, encode, toDictionary } from "./json.ts";
-import type { Attempt, Place, Stored, Use } from "./life.ts";
+import type { Attempt, Life, Place, Stored, Use } from "./life.ts";
 import { NOWHERE } from "./life.ts";
 import { Lifetimes } from "./lifetimes.ts";
 import { checkLogin } from "./login.ts";
@@ -35,6 +35,9 @@ const MAX_LISTED = 1_000;
 /**
  * The sessions of a service, in the order of a request's life: opens the session that a request's
  * cookie names, stores what the handler did to it, and says which cookie the response needs.
+ *
+ * What every request passes holds no closure: even one that is not made puts its variables on the
+ * heap, every time. So whatever has to wait, or is rare, is a method of its own.
  */
 export class SessionManager<Data extends SessionShape<Data> = AnySession> {
   protected readonly cookie: SessionCookie;
@@ -75,6 +78,11 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
       save: async (open) => this.#inTurn(open, () => this.#save(open)),
     };
     this.#stopSweeping = startSweeping(this, settings.sweepInterval);
+  }
+
+  /** Whether the store says that it answers at once. Then so does {@link open}. */
+  get isSynchronous(): boolean {
+    return this.#settings.store.isSynchronous;
   }
 
   // A request begins.
@@ -120,25 +128,33 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
    * @throws SessionDataError if the session holds what JSON cannot, or more than `maxBytes`.
    */
   settle(open: SomeOpenSession, status: number): MaybePromise<string | undefined> {
-    return this.#inTurn(open, () => this.#settle(open, status));
+    return open.turn === undefined
+      ? this.#hold(open, this.#settle(open, status))
+      : this.#inTurn(open, () => this.#settle(open, status));
   }
 
   #settle(open: SomeOpenSession, status: number): MaybePromise<string | undefined> {
-    const [life] = open.destroyed;
-    if (life !== undefined) {
-      // Once: a door that is told that this failed settles the session again, to answer with 503.
-      open.destroyed = open.destroyed.slice(1);
-      return andThen(this.#writer.end(life.place), () => {
-        open.hasEnded = true;
-        return this.#settle(open, status);
-      });
-    }
+    const life = open.destroyed[0];
+    if (life !== undefined) return this.#settleDestroyed(open, life, status);
     const { place } = open.life;
     if (status >= 500) return this.#seal(open, place);
     const moved = this.#carryOut(open, open.attempt(this.#finalUse(open)));
     return isPromise(moved)
       ? this.#settleLater(open, place, moved, status)
       : this.#settleMoved(open, place, status);
+  }
+
+  /** Once: a door that is told that this failed settles the session again, to answer with 503. */
+  #settleDestroyed(
+    open: SomeOpenSession,
+    life: Life,
+    status: number,
+  ): MaybePromise<string | undefined> {
+    open.destroyed = open.destroyed.slice(1);
+    return andThen(this.#writer.end(life.place), () => {
+      open.hasEnded = true;
+      return this.#settle(open, status);
+    });
   }
 
   async #settleLater(
@@ -265,13 +281,12 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
    */
   #inTurn<T>(open: SomeOpenSession, task: () => MaybePromise<T>): MaybePromise<T> {
     const { turn } = open;
-    const result = turn === undefined ? task() : turn.then(task, task);
-    if (!isPromise(result)) return result;
-    open.turn = result;
-    const release = (): void => {
-      if (open.turn === result) open.turn = undefined;
-    };
-    result.then(release, release);
+    return this.#hold(open, turn === undefined ? task() : turn.then(task, task));
+  }
+
+  /** What is asked for the session next waits for `result`. */
+  #hold<T>(open: SomeOpenSession, result: MaybePromise<T>): MaybePromise<T> {
+    if (isPromise(result)) takeTurn(open, result);
     return result;
   }
 
@@ -383,6 +398,14 @@ const NO_USE: Use = { at: 0, restarts: "never" };
 function hasRestarted(arrived: Stored, before: Place, place: Stored): boolean {
   const { remember, touchedAt } = place.record;
   return remember !== null && before !== place && touchedAt !== arrived.record.touchedAt;
+}
+
+function takeTurn(open: SomeOpenSession, task: Promise<unknown>): void {
+  const release = (): void => {
+    if (open.turn === task) open.turn = undefined;
+  };
+  open.turn = task;
+  task.then(release, release);
 }
 
 /** Whether what was to be written had somewhere to go. */

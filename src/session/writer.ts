@@ -115,7 +115,10 @@ export class Writer {
    */
   #touch(from: Stored, use: Use): MaybePromise<Place> {
     const record = this.#lifetimes.touched(from.record, use);
-    if (record === from.record) return from;
+    return record === from.record ? from : this.#touchDue(from, record);
+  }
+
+  #touchDue(from: Stored, record: SessionRecord): MaybePromise<Place> {
     const touched = this.#store.tell("touch", from.key, record.expiresAt);
     // Not with the next version: the touch may fail, or come after another request's write.
     if (record.remember === null) return { ...from, record };

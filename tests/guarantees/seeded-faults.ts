@@ -286,8 +286,8 @@ export const FAULTS: readonly Fault[] = [
     rule: "L6",
     what: "A request that fails stores nothing, and so does not end its session either.",
     file: "src/session/manager.ts",
-    find: `    if (life !== undefined) {`,
-    replace: `    if (life !== undefined && status < 500) {`,
+    find: `    if (life !== undefined) return`,
+    replace: `    if (life !== undefined && status < 500) return`,
     in: "tests/integrations/scenarios.test.ts",
     test: "wrap in fetch, as a function > L6: a handler that throws after destroy() has ended the session",
   },
@@ -903,8 +903,8 @@ export const FAULTS: readonly Fault[] = [
     rule: "X2",
     what: "Elysia opens the session past the check of the origin.",
     file: "src/integrations/elysia.ts",
-    find: `andThen(this.#manager.enter(this.#request),`,
-    replace: `andThen(this.#manager.open(this.#request),`,
+    find: `    const open = this.#manager.enter(this.#request);`,
+    replace: `    const open = this.#manager.open(this.#request);`,
     in: "tests/integrations/scenarios.test.ts",
     test: "other sites' pages, Elysia, as a function > X2: a write with a foreign Origin is refused before the handler",
   },
@@ -979,7 +979,16 @@ export const FAULTS: readonly Fault[] = [
     find: `failure === undefined ? response.status : 500`,
     replace: `response.status`,
     in: "tests/integrations/elysia.test.ts",
-    test: "S8: nothing is stored for > a status that is thrown",
+    test: "S8: nothing is stored for > on any store > a status that is thrown",
+  },
+  {
+    rule: "stores",
+    what: "Elysia takes every store for one that answers at once.",
+    file: "src/integrations/elysia.ts",
+    find: `manager.isSynchronous ? beginAtOnce`,
+    replace: `manager !== undefined ? beginAtOnce`,
+    in: "tests/integrations/stores.test.ts",
+    test: "Elysia > on a store that answers later > keeps a session from its first visit to its end",
   },
   {
     rule: "K2",
@@ -1597,9 +1606,9 @@ export const FAULTS: readonly Fault[] = [
     rule: "MicroPie",
     what: "What the query says is put into the session, for convenience.",
     file: "src/app/pipeline.ts",
-    find: `      visit.open = answer as OpenSession<AnySession>;`,
-    replace: `      visit.open = answer as OpenSession<AnySession>;
-      Object.assign(visit.open.session, Object.fromEntries(new URL(visit.raw.url).searchParams));`,
+    find: `    visit.open = open;`,
+    replace: `    visit.open = open;
+    Object.assign(visit.open.session, Object.fromEntries(new URL(visit.raw.url).searchParams));`,
     in: "tests/guarantees/seen-elsewhere.test.ts",
     test: "MicroPie: values of the session were overridden from the query string and the form",
   },
@@ -1787,7 +1796,9 @@ export const FAULTS: readonly Fault[] = [
     rule: "G7",
     what: "What a handler leaves behind comes between the steps of the commit.",
     file: "src/session/manager.ts",
-    find: `    return this.#inTurn(open, () => this.#settle(open, status));`,
+    find: `    return open.turn === undefined
+      ? this.#hold(open, this.#settle(open, status))
+      : this.#inTurn(open, () => this.#settle(open, status));`,
     replace: `    return this.#settle(open, status);`,
     in: "tests/session/manager-overlap.test.ts",
     test: "a save() is stored in the session that the response hands out",
@@ -1957,28 +1968,13 @@ export const FAULTS: readonly Fault[] = [
     rule: "G20",
     what: "Requests of one session wait for each other.",
     file: "src/http/sessions.ts",
-    find: `  #handle<Incoming extends Request, Rest extends unknown[], Answer>(
-    handler: Handler<Data, Incoming, Rest, Answer>,
-    request: Incoming,
-    rest: Rest,
-    open: OpenSession<Data>,
-  ): MaybePromise<Answer | Response> {
-    try {
-      const answer = handler(request, open.session, ...rest);`,
-    replace: `  readonly #turns = new Map<string, Promise<unknown>>();
-
-  #handle<Incoming extends Request, Rest extends unknown[], Answer>(
-    handler: Handler<Data, Incoming, Rest, Answer>,
-    request: Incoming,
-    rest: Rest,
-    open: OpenSession<Data>,
-  ): MaybePromise<Answer | Response> {
-    try {
-      const { place } = open.life;
-      const key = place.at === "store" ? place.key : String(Math.random());
-      const before = this.#turns.get(key) ?? Promise.resolve();
-      const answer = before.then(() => handler(request, open.session, ...rest));
-      this.#turns.set(key, answer.catch(() => undefined));`,
+    find: `        const answer = handler(request, open.session, ...rest);`,
+    replace: `        const turns = ((this as { turns?: Map<string, Promise<unknown>> }).turns ??= new Map());
+        const { place } = open.life;
+        const key = place.at === "store" ? place.key : String(Math.random());
+        const before = turns.get(key) ?? Promise.resolve();
+        const answer = before.then(() => handler(request, open.session, ...rest));
+        turns.set(key, answer.catch(() => undefined));`,
     in: "tests/guarantees/slow-clients.test.ts",
     test: "G20: a request that takes its time delays no other request of its session, and keeps what it changed",
   },

@@ -210,6 +210,15 @@ function throwing(error: unknown) {
 
 const FAILED = new Error("The page failed.");
 
+/** What an app may put around itself. */
+function failOnLeaving(answer: (request: Request) => Response) {
+  return (request: Request): Response => {
+    const response = answer(request);
+    if (request.url.endsWith("/leave")) throw new Error("The function failed.");
+    return response;
+  };
+}
+
 const FAILURES: [
   string,
   number,
@@ -249,9 +258,13 @@ const FAILURES: [
   ],
 ];
 
-describe("the session is stored, and its cookie leaves, with a response", () => {
+/** Elysia makes other code of a route where the store says that it answers at once. */
+describe.each([
+  ["", false],
+  [", on a store that answers at once", true],
+])("the session is stored, and its cookie leaves, with a response%s", (_store, isSynchronous) => {
   test.each(WAYS)("%s", async (_, build) => {
-    const { manager, store } = setUp();
+    const { manager, store } = setUp({}, isSynchronous);
     const response = await new TestClient(build(bare(manager))).send("/");
     expect(sessionCookies(response)).toHaveLength(1);
     expect(response.headers.get("cache-control")).toBe("no-store");
@@ -261,12 +274,27 @@ describe("the session is stored, and its cookie leaves, with a response", () => 
 });
 
 describe("S8: nothing is stored for", () => {
-  test.each(FAILURES)("%s", async (_, code, build) => {
-    const { manager, store } = setUp();
-    const response = await new TestClient(build(bare(manager), manager)).send("/");
-    expect(response.status).toBe(code);
-    expect(response.headers.getSetCookie()).toEqual([]);
-    expect(store.calls).toEqual([]);
+  describe.each([
+    ["on any store", false],
+    ["on a store that answers at once", true],
+  ])("%s", (_store, isSynchronous) => {
+    test.each(FAILURES)("%s", async (_, code, build) => {
+      const { manager, store } = setUp({}, isSynchronous);
+      const response = await new TestClient(build(bare(manager), manager)).send("/");
+      expect(response.status).toBe(code);
+      expect(response.headers.getSetCookie()).toEqual([]);
+      expect(store.calls).toEqual([]);
+    });
+  });
+
+  test("a function around the app that throws, except a destroy()", async () => {
+    const { manager } = setUp({}, true);
+    const app = new Elysia()
+      .wrap(failOnLeaving as unknown as Parameters<Elysia["wrap"]>[0])
+      .use(counter(manager).get("/leave", ({ session }) => session.destroy()));
+    const client = await visited(app);
+    await expect(client.send("/leave")).rejects.toThrow("The function failed.");
+    expect(await client.text("/visits")).toBe("undefined");
   });
 
   test("an error in an app whose context has an `error` of its own, which harms no other page", async () => {
@@ -366,6 +394,16 @@ describe("the app's own hooks and cookies", () => {
     expect([...client.cookies.keys()]).toEqual(["session_id", "theme"]);
     expect(await client.text("/visits")).toBe("1");
   });
+});
+
+test("a store that answers later, and says that it does not, is reported", async () => {
+  const { manager, store } = setUp({}, true);
+  const client = await visited(counter(manager));
+  store.once("read", () => Promise.resolve());
+  const response = await client.send("/visits");
+  expect(response.status).toBe(500);
+  expect(await response.text()).toContain("Make its `isSynchronous` false.");
+  expect(await client.text("/visits")).toBe("1");
 });
 
 function logIn(session: Session<Data>): void {

@@ -16,8 +16,8 @@ export interface Asked {
   fetch(request: Request): Response | Promise<Response>;
 }
 
-export function setUp(options: Partial<SessionsOptions> = {}) {
-  const store = new TappedStore();
+export function setUp(options: Partial<SessionsOptions> = {}, isSynchronous = false) {
+  const store = new TappedStore(undefined, isSynchronous);
   const manager = new Sessions<Data>({ backend: store, sweepInterval: 0, ...options });
   return { store, manager };
 }

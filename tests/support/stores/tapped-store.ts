@@ -14,10 +14,13 @@ export type Operation = Exclude<
 export class TappedStore extends SessionStore {
   readonly calls: Operation[] = [];
   readonly inner: InMemorySessionBackend;
+  override readonly isSynchronous: boolean;
   readonly #taps = new Map<Operation, () => MaybePromise<unknown>>();
 
-  constructor(now?: () => number) {
+  /** With `isSynchronous` it says that it answers at once, which holds while nothing is held up. */
+  constructor(now?: () => number, isSynchronous = false) {
     super(now);
+    this.isSynchronous = isSynchronous;
     this.inner = new InMemorySessionBackend(now === undefined ? {} : { now });
   }
 
