@@ -1,26 +1,36 @@
-// A video that can be sought in: a file as the response, of which Bun sends the ranges that are asked for.
-// Run it: VIDEO=holiday.mp4 bun examples/video.ts
+// Videos that can be sought in: a folder of files, of which players ask for the part that they show (Range).
+// Run it: VIDEOS=~/Videos bun examples/video.ts
 
-import { App, html } from "bunpie";
+import { readdirSync } from "node:fs";
+
+import { App, files, html } from "bunpie";
+
+const { VIDEOS = "videos" } = process.env;
 
 class Cinema extends App {
+  /** ETag, 304 and 206 by themselves; a path that leads out of the folder is a 400. */
+  videos = files(VIDEOS);
+
   index() {
+    const names = readdirSync(VIDEOS).filter((name) => /\.(?:mp4|webm)$/.test(name));
     return html`<!doctype html>
       <html lang="en" style="color-scheme: light dark; font: 1.1rem/1.5 system-ui">
         <meta name="viewport" content="width=device-width" />
         <title>Cinema</title>
         <main style="max-width: 60rem; margin: auto; padding: 0 1rem">
           <h1>Cinema</h1>
-          <video controls preload="metadata" src="${this.link(this.video)}" style="width: 100%">
-            Your browser shows no videos: <a href="${this.link(this.video)}">download it</a>.
-          </video>
+          ${names.map((name) => this.#player(name))}
+          ${names.length === 0 && html`<p>No videos.</p>`}
         </main>
       </html>`;
   }
 
-  /** If there is no such file, this is a 404. */
-  video() {
-    return Bun.file(process.env["VIDEO"] ?? "video.mp4");
+  #player(name: string) {
+    const path = this.link(this.videos, name);
+    return html`<h2>${name}</h2>
+      <video controls preload="metadata" src="${path}" style="width: 100%">
+        Your browser shows no videos: <a href="${path}">download it</a>.
+      </video>`;
   }
 }
 

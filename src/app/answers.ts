@@ -47,16 +47,28 @@ export function toResponse(value: unknown, isPrivate: boolean): Response {
     return new Response(null, { ...UNTYPED.init(isPrivate), status: 204 });
   }
   if (value instanceof Blob || value instanceof ReadableStream) {
-    return new Response(value, UNTYPED.init(isPrivate));
+    return markLazy(new Response(value, UNTYPED.init(isPrivate)));
   }
   if (value instanceof ArrayBuffer || value instanceof Uint8Array) {
     return new Response(value, BYTES.init(isPrivate));
   }
   if (value instanceof Error) throw value;
   if (typeof value === "object" && isGenerator(value)) {
-    return keepUnshared(new Response(toTextStream(value), TEXT.init(isPrivate)));
+    return markLazy(keepUnshared(new Response(toTextStream(value), TEXT.init(isPrivate))));
   }
   return new Response(toJsonText(value), JSON_TEXT.init(isPrivate));
+}
+
+const lazy = new WeakSet<Response>();
+
+function markLazy(response: Response): Response {
+  lazy.add(response);
+  return response;
+}
+
+/** Whether a response's body comes from a file, a stream or a generator, which are not read before the response leaves. */
+export function isLazy(response: Response): boolean {
+  return lazy.has(response);
 }
 
 /**
@@ -83,6 +95,7 @@ export function status(
   const { body } = made;
   const answer = new Response(body, { status: code, headers: made.headers });
   if (body !== null) keepUnshared(answer);
+  if (isLazy(made)) markLazy(answer);
   for (const [name, text] of Object.entries(headers)) answer.headers.set(name, text);
   return answer;
 }

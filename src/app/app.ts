@@ -163,6 +163,7 @@ export class App<Data extends SessionShape<Data> = AnySession> {
         site.isEnding = true;
         site.live.endAll();
       },
+      countArrivals: () => (this.#site?.farewells ?? 0) + (this.#site?.underWay ?? 0),
       idle: () => this.#idle(),
       release: () => this.#startup.end(shutdownTimeout, () => this.#sessions.close()),
     };
@@ -438,7 +439,7 @@ export class App<Data extends SessionShape<Data> = AnySession> {
     const visit = visits.getStore();
     if (visit !== undefined) return visit;
     throw new Error(
-      `this.${asked} is there only while a request is being answered: in a page, or in what a page calls.`,
+      `this.${asked} exists only while a request is being handled: in a page, or in what a page calls. Bun reads a ReadableStream later: read this.${asked} before, or return a generator, where it works.`,
     );
   }
 
@@ -469,7 +470,12 @@ export class App<Data extends SessionShape<Data> = AnySession> {
     const site = this.#site;
     if (site === undefined || site.underWay === 0) return;
     await new Promise<void>((resolve) => {
-      site.onIdle = resolve;
+      const other = site.onIdle;
+      site.onIdle = () => {
+        site.onIdle = undefined;
+        other?.();
+        resolve();
+      };
     });
   }
 
@@ -495,6 +501,7 @@ export class App<Data extends SessionShape<Data> = AnySession> {
       live: new LiveSet(),
       onSessionEnd: (open, listener) => sessions.onEnd(open.session as Session, listener),
       isEnding: false,
+      farewells: 0,
       underWay: 0,
       onIdle: undefined,
       log: this.#log,

@@ -1,4 +1,5 @@
 import { CrossOriginError } from "../http/errors.ts";
+import { escapeError } from "../session/log.ts";
 import { SessionStoreError } from "../store/errors.ts";
 import type { MaybePromise } from "../store/maybe-promise.ts";
 import { isPromise } from "../store/maybe-promise.ts";
@@ -31,7 +32,7 @@ async function showLater(shown: HttpError, value: Promise<unknown>): Promise<Res
 }
 
 function giveUp(error: unknown): Response {
-  console.error("An app's onError or onReport failed:", error);
+  console.error("An app's onError or onReport failed:", escapeError(error));
   const plain = new HttpError(500, BUG);
   return toErrorResponse(plain, plain.message);
 }

@@ -1,7 +1,10 @@
+import { escapeError } from "../session/log.ts";
 import type { SessionBackend } from "../store/backend.ts";
 
 /** A server, as far as it is shut down here. */
 export interface StoppableServer {
+  /** How many requests have no response yet, or one that is still being sent. */
+  readonly pendingRequests?: number;
   stop(closeActiveConnections?: boolean): Promise<void>;
 }
 
@@ -14,6 +17,8 @@ export interface Service {
   server(): StoppableServer | undefined;
   /** Ends streams and sockets. From now on every response says that it is the last on its connection. */
   endConnections(): void;
+  /** Changes with every request that arrives after {@link endConnections}. */
+  countArrivals(): number;
   /** Resolves when no request is under way. */
   idle(): Promise<void>;
   /** Lets go of all that the app holds: what it owns, and its sessions. */
@@ -54,10 +59,10 @@ async function letGo(former: Service, successor: Service): Promise<void> {
 }
 
 /**
- * For so long, in milliseconds, connections in use may end with a response that says so. Bun's `stop()`
- * closes those on which it has not yet read a request, even if one has arrived there.
+ * The server stops once no request has arrived for so long, in milliseconds. Bun's `stop()` closes connections on
+ * which it has not read a request yet, even if one has arrived there; so each has to be told before, with a response.
  */
-const FAREWELL = 100;
+const QUIET = 100;
 
 /**
  * Stops a service: connections end with their next response, then no new ones, time for requests
@@ -66,24 +71,55 @@ const FAREWELL = 100;
  */
 export async function stopService(service: Service): Promise<void> {
   const services = (globalThis as Shared)[SERVICES] ?? new Map<unknown, Service>();
+  let isServed = false;
   for (const [key, candidate] of services) {
-    if (candidate === service) services.delete(key);
+    if (candidate === service) isServed = services.delete(key);
   }
-  const server = service.server();
   service.endConnections();
-  if (server !== undefined) await stopServer(server, service.shutdownTimeout);
+  if (isServed) await within(service.shutdownTimeout, stopServer(service));
   // Another server, in which the app is mounted, goes on.
   else await within(service.shutdownTimeout, service.idle());
+  await service.server()?.stop(true);
   await service.release();
 }
 
-async function stopServer(server: StoppableServer, timeout: number): Promise<void> {
-  // Bun's own promise never settles while a connection stays open: the deadline is ours.
-  await within(
-    timeout,
-    Bun.sleep(FAREWELL).then(() => server.stop()),
-  );
-  await server.stop(true);
+/** Takes as long as a connection stays open: Bun's own promise never settles before. The deadline is the caller's. */
+async function stopServer(service: Service): Promise<void> {
+  await untilQuiet(service);
+  const server = service.server();
+  const stopped = server?.stop();
+  if (server?.pendingRequests) sayWaiting(server.pendingRequests, service.shutdownTimeout);
+  await stopped;
+}
+
+/**
+ * Waits until no more requests arrive; where new clients keep coming, for half of the timeout: the other half is for
+ * the requests under way.
+ */
+async function untilQuiet(service: Service): Promise<void> {
+  const latest = performance.now() + service.shutdownTimeout / 2;
+  let before: number;
+  let arrivals = service.countArrivals();
+  do {
+    before = arrivals;
+    await Bun.sleep(QUIET);
+    // On a busy machine, a timer fires before what has arrived meanwhile is read: two turns of the event loop do that.
+    await turn();
+    await turn();
+    arrivals = service.countArrivals();
+  } while (arrivals !== before && performance.now() < latest);
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Only for somebody at a terminal, who may have pressed Ctrl-C. */
+function sayWaiting(count: number, timeout: number): void {
+  if (process.stdout.isTTY !== true) return;
+  const requests = count === 1 ? "a request" : `${count} requests`;
+  const seconds = timeout / 1000;
+  console.info("Waiting up to %d s for %s. Ctrl-C ends it at once.", seconds, requests);
 }
 
 /** Waits for something, but no longer than this, in milliseconds. */
@@ -99,8 +135,9 @@ function endOnSignals(services: ReadonlyMap<unknown, Service>): void {
     // From here on a second signal ends the process at once.
     for (const each of SIGNALS) process.off(each, end);
     const stopped = await Promise.allSettled([...services.values()].map(stopService));
-    const failures = stopped.filter(({ status }) => status === "rejected");
-    for (const failure of failures) console.error("Shutting down failed:", failure);
+    const failures = stopped.filter((each) => each.status === "rejected");
+    for (const failure of failures)
+      console.error("Shutting down failed:", escapeError(failure.reason));
     // Whoever else listens for the signal has things to finish, and ends the process afterwards.
     if (process.listenerCount(signal) === 0) process.exit(failures.length === 0 ? 0 : 1);
   };

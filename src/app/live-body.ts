@@ -57,6 +57,7 @@ export class LiveBody<Chunk> {
       if (bytes === undefined) {
         this.#finish();
         stream.close();
+        this.#host?.reportLost();
       } else {
         this.#allowSilence(this.#host?.site.idleTimeout ?? 0);
         stream.enqueue(bytes);
@@ -138,7 +139,10 @@ export class LiveBody<Chunk> {
     if (this.#hasEnded) return;
     this.#finish();
     this.#plan.controller?.abort(reason);
-    const stop = async (): Promise<unknown> => this.#resume((): unknown => this.#chunks.return?.());
+    const stop = async (): Promise<void> => {
+      await this.#resume((): unknown => this.#chunks.return?.());
+      this.#host?.reportLost();
+    };
     stop().catch((error: unknown) => this.#fail(error));
   }
 

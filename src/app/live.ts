@@ -17,6 +17,8 @@ export interface Host {
     onSessionEnd(open: SomeOpenSession, listener: (reason: SessionEnd) => void): () => void;
   };
   report(error: unknown): void;
+  /** Reports what was written to the session and the cookies when the headers had left, and stored nowhere. Never throws. */
+  reportLost(): void;
 }
 
 /** The visit that is going on. One for all apps: each call answers one request at a time. */

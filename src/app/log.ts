@@ -1,5 +1,5 @@
 import { decode } from "../session/json.ts";
-import { escapeControls } from "../session/log.ts";
+import { escapeControls, escapeError } from "../session/log.ts";
 import type { SomeOpenSession } from "../session/open-session.ts";
 import { isPromise } from "../store/maybe-promise.ts";
 import type { SessionRecord } from "../store/record.ts";
@@ -80,7 +80,7 @@ export function writeLog(log: Log, visit: LoggedVisit, status: number): void {
 }
 
 function complain(error: unknown): void {
-  console.error("The app's log failed:", error);
+  console.error("The app's log failed:", escapeError(error));
 }
 
 /** What became of the visitor's session in the store. Says nothing of what it holds but the names. */

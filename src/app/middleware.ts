@@ -6,7 +6,8 @@ import type { AppRequest } from "./request.ts";
 
 /**
  * What goes around a page. `next()` calls what is inside, the page at last, and returns its response: a
- * promise only if something inside returns one. It throws, or rejects, what the page throws. A request
+ * promise only if something inside returns one. It throws, or rejects, what the page throws, before `onError` has
+ * made a response of that: the status of every response, failures included, is known to App's `log`. A request
  * that no page answers passes as well: `request.page` is `null` then, and `next()` returns the response to
  * the error.
  *

@@ -1,4 +1,3 @@
-import { isHandshake } from "../http/cross-origin.ts";
 import { addPrivacy, unshared } from "../http/headers.ts";
 import type { OpenSession } from "../session/open-session.ts";
 import type { AnySession } from "../session/session.ts";
@@ -8,7 +7,7 @@ import { callPage } from "./call.ts";
 import { showFailure } from "./failures.ts";
 import { writeLog } from "./log.ts";
 import { toPath } from "./request.ts";
-import { finishHandshake } from "./sockets.ts";
+import { finishHandshake, isHandshake } from "./sockets.ts";
 import { refuseMissing } from "./table.ts";
 import type { Visit } from "./visit.ts";
 import { visits } from "./visit.ts";
@@ -177,7 +176,7 @@ function route(visit: Visit): void {
   // The header is looked for only where it matters: that takes longer than to find the page.
   visit.match =
     table.hasSockets && raw.method === "GET" && isHandshake(raw)
-      ? table.matchSocket(path)
+      ? table.matchHandshake(path)
       : table.match(raw.method, path);
   const { allow } = visit.match;
   if (allow !== undefined)
@@ -193,7 +192,10 @@ function addHeaders(visit: Visit, made: Response, setCookie: string | undefined)
     if (open?.isAccessed === true) addPrivacy(response.headers);
   }
   response = site.sessions.addHeaders(raw, response, setCookie);
-  if (site.isEnding && response.status !== 101) response.headers.set("connection", "close");
+  if (site.isEnding && response.status !== 101) {
+    site.farewells += 1;
+    response.headers.set("connection", "close");
+  }
   return response;
 }
 
@@ -205,6 +207,7 @@ function addAskedHeaders(visit: Visit, made: Response): Response {
   const response = unshared(made);
   if (askedId !== undefined) response.headers.set("x-request-id", askedId);
   if (askedDraft !== undefined) copyHeaders(askedDraft.headers, response.headers);
+  visit.sentCookies = lines;
   for (const line of lines) response.headers.append("set-cookie", line);
   return response;
 }

@@ -53,6 +53,10 @@ export function routes<const Pattern extends `/${string}`>(table: {
 export function routes<const Pattern extends `/${string}`>(table: {
   readonly [Each in Pattern]: SocketHandler<Each>;
 }): Routes<Pattern>;
+// Once more: of several signatures, the compiler explains the last.
+export function routes<const Pattern extends `/${string}`>(table: {
+  readonly [Each in Pattern]: RouteHandlers<Each>;
+}): Routes<Pattern>;
 export function routes<const Pattern extends `/${string}`>(
   table: Readonly<Record<Pattern, unknown>>,
 ): Routes<Pattern> {

@@ -1,3 +1,4 @@
+import { HttpError } from "./errors.ts";
 import type { Host } from "./live.ts";
 import { hosts, onSessionEnd } from "./live.ts";
 
@@ -32,11 +33,21 @@ class SocketClosed extends Error {
 const MAX_MESSAGES = 64;
 const MAX_SIZE = 256 * 1024;
 
+/** The members of a header field that is a list (RFC 9110, 5.6.1). */
+function parseList(field: string | null): readonly string[] {
+  const members = (field ?? "").split(",").map((member) => member.trim());
+  return members.filter((member) => member !== "");
+}
+
 /** A WebSocket from the handshake to its end, between Bun, which knows of events, and a page, which waits. */
 export class SocketConnection {
+  /** What the client offers. */
+  readonly protocols: readonly string[];
+  /** The subprotocol that is agreed on; `""` for none. */
+  protocol: string;
   readonly #host: Host;
   readonly #asked = Promise.withResolvers<void>();
-  readonly #opened = Promise.withResolvers<void>();
+  readonly #opened = Promise.withResolvers<string>();
   readonly #controller = new AbortController();
   #wire: Wire | undefined;
   #isAsked = false;
@@ -52,6 +63,9 @@ export class SocketConnection {
 
   constructor(host: Host) {
     this.#host = host;
+    this.protocols = parseList(host.arrived.headers.get("sec-websocket-protocol"));
+    // As Bun does by itself: a browser disconnects where none of those that it offers is chosen.
+    this.protocol = this.protocols[0] ?? "";
     this.#opened.promise.catch(() => undefined);
   }
 
@@ -67,8 +81,27 @@ export class SocketConnection {
     return this.#controller.signal;
   }
 
+  /**
+   * Agrees on the first of these subprotocols that the client offers; on none, if it offers none at all.
+   *
+   * @throws HttpError 400 if it offers others; Error if it is too late.
+   */
+  choose(spoken: readonly string[]): void {
+    if (this.#isAsked) {
+      throw new Error(
+        "The socket is accepted already, and its subprotocol chosen. Call `accept({ protocols })` first, before anything reads messages.",
+      );
+    }
+    const chosen = spoken.find((protocol) => this.protocols.includes(protocol));
+    if (chosen === undefined && this.protocols.length > 0) {
+      const list = spoken.join(", ");
+      throw new HttpError(400, `This page speaks none of the subprotocols offered, but ${list}.`);
+    }
+    this.protocol = chosen ?? "";
+  }
+
   /** @throws SocketClosed if the handshake is refused after all. */
-  accept(): Promise<void> {
+  accept(): Promise<string> {
     this.#isAsked = true;
     this.#asked.resolve();
     return this.#opened.promise;
@@ -134,6 +167,7 @@ export class SocketConnection {
 
   /** The page has returned. */
   finish(): void {
+    if (this.isOpen) this.#host.reportLost();
     this.#closeWhenOpen(1000, "");
   }
 
@@ -164,7 +198,7 @@ export class SocketConnection {
       this.#host.site.live.add(() => this.close(1001, "The server is shutting down.")),
       onSessionEnd(this.#host, (reason) => this.close(4401, `The session has ended: ${reason}.`)),
     ];
-    this.#opened.resolve();
+    this.#opened.resolve(this.protocol);
   }
 
   receive(message: RawMessage): void {

@@ -29,11 +29,28 @@ export interface Socket<Message = string | Uint8Array<ArrayBuffer>> extends Asyn
   /** Aborted when the socket is closed, for what the page waits for meanwhile. */
   readonly signal: AbortSignal;
 
+  /** The subprotocols that the client offers, as in `new WebSocket(url, ["v2", "v1"])`. */
+  readonly protocols: readonly string[];
+
+  /**
+   * The subprotocol that was agreed on; `""` for none. Unless {@link accept} chooses, it is the first that the client
+   * offers.
+   */
+  readonly protocol: string;
+
   /**
    * Answers the handshake: stores the session, and sends its cookie with the answer. From here on there is a
    * socket, and the session can get no new id. Reading messages does this by itself.
+   *
+   * With `protocols`, it chooses the first of these subprotocols that the client offers, and returns it; `""` for a client that
+   * offers none at all. A client that offers others gets 400.
+   *
+   * ```ts
+   * const protocol = await socket.accept({ protocols: ["chat.v2", "chat.v1"] });
+   * ```
    */
-  accept(): Promise<void>;
+  accept(): Promise<string>;
+  accept<const Protocol extends string>(options: AcceptOptions<Protocol>): Promise<Protocol | "">;
 
   /**
    * The same socket, with messages that are JSON and fit a schema: of zod, valibot, arktype or any other that
@@ -68,6 +85,12 @@ export interface Socket<Message = string | Uint8Array<ArrayBuffer>> extends Asyn
   close(code?: number, reason?: string): void;
 }
 
+/** How a handshake is answered. */
+export interface AcceptOptions<Protocol extends string = string> {
+  /** The subprotocols that the page speaks, the best first. */
+  readonly protocols?: readonly Protocol[];
+}
+
 /** A {@link Socket} on its connection. */
 export class PageSocket<Message> implements Socket<Message> {
   readonly #connection: SocketConnection;
@@ -82,7 +105,18 @@ export class PageSocket<Message> implements Socket<Message> {
     return this.#connection.signal;
   }
 
-  accept(): Promise<void> {
+  get protocols(): readonly string[] {
+    return this.#connection.protocols;
+  }
+
+  get protocol(): string {
+    return this.#connection.protocol;
+  }
+
+  accept(): Promise<string>;
+  accept<const Protocol extends string>(options: AcceptOptions<Protocol>): Promise<Protocol | "">;
+  accept({ protocols }: AcceptOptions = {}): Promise<string> {
+    if (protocols !== undefined) this.#connection.choose(protocols);
     return this.#connection.accept();
   }
 

@@ -1,3 +1,4 @@
+import { asksForSocket } from "../http/cross-origin.ts";
 import { keepUnshared } from "../http/headers.ts";
 import { HttpError } from "./errors.ts";
 import type { SocketHandler } from "./pages.ts";
@@ -33,6 +34,11 @@ function find({ data }: { readonly data: unknown }): SocketConnection | undefine
 
 const NO_SERVER =
   "This server has no WebSockets. Serve the app with app.listen() or as the default export; or pass app.websocket to Bun.serve, and the request that came, with the server, to app.fetch(request, server).";
+
+/** Whether a request is a handshake: `Upgrade` counts only where `Connection` names it (RFC 9110, 7.8). */
+export function isHandshake(request: Request): boolean {
+  return asksForSocket(request) && /\bupgrade\b/i.test(request.headers.get("connection") ?? "");
+}
 
 /** The key of a handshake: 16 bytes, in base64 (RFC 6455, 4.2.1). */
 const KEY = /^[\w+/]{22}==$/;
@@ -77,6 +83,7 @@ export function finishHandshake(
     return response;
   }
   const { headers } = response;
+  if (connection.protocol !== "") headers.set("sec-websocket-protocol", connection.protocol);
   try {
     visit.server?.upgrade?.(visit.arrived, { headers, data: connection });
     if (connection.isOpen) return response;

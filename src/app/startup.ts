@@ -1,3 +1,4 @@
+import { escapeError } from "../session/log.ts";
 import type { MaybePromise } from "../store/maybe-promise.ts";
 import { isPromise } from "../store/maybe-promise.ts";
 import { within } from "./lifecycle.ts";
@@ -44,7 +45,9 @@ export class Startup {
       this.#result = Promise.reject(error);
     }
     if (isPromise(this.#result)) {
-      this.#result.catch((error: unknown) => console.error("The app could not start:", error));
+      this.#result.catch((error: unknown) =>
+        console.error("The app could not start:", escapeError(error)),
+      );
     } else this.#state = "done";
     return this.#result;
   }

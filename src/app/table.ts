@@ -92,14 +92,16 @@ export class RouteTable {
     });
   }
 
-  /** Where a handshake leads. Its match has a `handler` that throws HttpError 400 or 404 if to no socket's page. */
-  matchSocket(path: string): Match {
-    return this.#search(path, (segments) => {
+  /**
+   * Where a handshake leads. Where no socket has its page, it is a request like any other: servers may ignore `Upgrade`
+   * (RFC 9110, 7.8).
+   */
+  matchHandshake(path: string): Match {
+    const match = this.#search(path, (segments) => {
       const found = this.#sockets.find(segments);
-      if (found !== undefined) return matchPage(found.page, SOCKET, found.params);
-      const page = this.#pages.find(segments);
-      return page && refuse(page.page.branch, notForSockets());
+      return found && matchPage(found.page, SOCKET, found.params);
     });
+    return match.isSocket ? match : this.match("GET", path);
   }
 
   /** Whether any page is a socket's. */
@@ -234,10 +236,6 @@ function onlyForSockets(): HttpError {
   return new HttpError(426, "This page is only for WebSockets.", {
     headers: { upgrade: "websocket" },
   });
-}
-
-function notForSockets(): HttpError {
-  return new HttpError(400, "This page is not for WebSockets.");
 }
 
 function notFound(): HttpError {

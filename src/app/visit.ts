@@ -1,6 +1,7 @@
 import type { AsyncLocalStorage } from "node:async_hooks";
 
 import type { Sessions } from "../http/sessions.ts";
+import { escapeError } from "../session/log.ts";
 import type { SomeOpenSession } from "../session/open-session.ts";
 import type { AnySession } from "../session/session.ts";
 import type { SessionEnd } from "../session/watchlist.ts";
@@ -26,6 +27,8 @@ export interface Site extends BodyLimits {
   readonly live: LiveSet;
   /** Whether the service is shutting down: connections then end with their next response. */
   isEnding: boolean;
+  /** How many responses have said so. */
+  farewells: number;
   /** How many requests are under way. */
   underWay: number;
   /** Told when none is any more, if somebody waits for that. */
@@ -62,6 +65,8 @@ export class Visit implements VisitFacts, Host {
   failure: Failure | undefined;
   /** Whether {@link response} says already that it depends on the visitor. */
   isMarked = false;
+  /** The `Set-Cookie` lines of `this.request.cookies` that went out with the response. */
+  sentCookies: readonly string[] = [];
   /** When it began, by `performance.now()`, if it is logged. */
   begunAt = 0;
   #id: string | undefined;
@@ -87,7 +92,19 @@ export class Visit implements VisitFacts, Host {
     try {
       visits.run(this, () => this.branch.onReport(error, this.raw));
     } catch (second) {
-      console.error("An app's onReport failed:", second);
+      console.error("An app's onReport failed:", escapeError(second));
+    }
+  }
+
+  reportLost(): void {
+    const { open, failure } = this;
+    if (failure !== undefined || (this.response?.status ?? 500) >= 500) return;
+    try {
+      if (open !== undefined && isUnsaved(open)) throw new Error(LOST_SESSION);
+      const lines = this.askedRequest?._setCookies ?? [];
+      if (lines.join("\n") !== this.sentCookies.join("\n")) throw new Error(LOST_COOKIES);
+    } catch (error) {
+      this.report(error);
     }
   }
 
@@ -127,6 +144,19 @@ export class Visit implements VisitFacts, Host {
   get askedDraft(): ResponseDraft | undefined {
     return this.#draft;
   }
+}
+
+const LOST_SESSION =
+  "The session was changed when the response's headers had left, and not stored. In a stream or a socket, call `await session.save()`, or change it by `await session.update(…)`.";
+
+const LOST_COOKIES =
+  "Cookies were set when the response's headers had left, and are lost. Set them before the page returns its stream, or before it accepts the socket.";
+
+/** @throws SessionDataError for a change that could not be saved any more either. */
+function isUnsaved(open: SomeOpenSession): boolean {
+  if (open.destroyed.length > 0) return true;
+  const { kind } = open.attempt({ at: open.openedAt, restarts: "never" }, true);
+  return kind === "create" || kind === "replace" || kind === "rotate";
 }
 
 /** Boxed, because anything can be thrown, `undefined` too. */

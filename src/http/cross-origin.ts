@@ -55,7 +55,7 @@ export class CrossOriginPolicy {
    */
   check(request: Request): void {
     const { method, headers } = request;
-    if (this.#isOff || (isSafe(method) && !isHandshake(request))) return;
+    if (this.#isOff || (isSafe(method) && !asksForSocket(request))) return;
     const origin = headers.get("origin");
     if (origin !== null && this.#trusted.has(origin)) return;
     const site = headers.get("sec-fetch-site");
@@ -99,8 +99,8 @@ export class CrossOriginPolicy {
   }
 }
 
-/** Whether a request asks to become a WebSocket. */
-export function isHandshake({ headers }: Request): boolean {
+/** Whether a request asks to become a WebSocket: Bun's `upgrade` wants no more than this header. */
+export function asksForSocket({ headers }: Request): boolean {
   return headers.get("upgrade")?.toLowerCase() === "websocket";
 }
 

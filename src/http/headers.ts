@@ -42,6 +42,11 @@ export function keepUnshared(response: Response): Response {
   return response;
 }
 
+/** Whether {@link keepUnshared} has said so. */
+export function isUnshared(response: Response): boolean {
+  return alone.has(response);
+}
+
 /**
  * Apps keep responses without a body, such as a redirect, in a constant and answer many visitors
  * with it: one visitor's cookie must not stay behind on it. One with a body is sent only once.

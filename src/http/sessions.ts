@@ -1,3 +1,4 @@
+import { escapeError } from "../session/log.ts";
 import { SessionManager } from "../session/manager.ts";
 import type { OpenSession, SomeOpenSession } from "../session/open-session.ts";
 import type { SessionsOptions as ManagerOptions } from "../session/options.ts";
@@ -97,7 +98,7 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> extends Sess
 
   /** The response to a request for which the store failed; what it said goes to the log. */
   toUnavailable(error: SessionStoreError): Response {
-    console.error(error);
+    console.error(escapeError(error));
     return error.toResponse();
   }
 

@@ -5,6 +5,7 @@ import { cookie } from "@elysiajs/cookie";
 import { Elysia } from "elysia";
 
 import type { Sessions } from "../http/sessions.ts";
+import { escapeError } from "../session/log.ts";
 import type { OpenSession } from "../session/open-session.ts";
 import type { AnySession, Session, SessionShape } from "../session/session.ts";
 import { SessionStoreError } from "../store/errors.ts";
@@ -172,7 +173,7 @@ class Visit<Data extends SessionShape<Data>> {
   /** Stores what was done to the session, and gives the response its cookie. */
   end(response: Response): MaybePromise<Response> {
     const failure = this.#failure;
-    if (failure instanceof SessionStoreError) console.error(failure);
+    if (failure instanceof SessionStoreError) console.error(escapeError(failure));
     const open = this.#open;
     if (open === undefined) return response;
     try {
@@ -233,7 +234,7 @@ class Visit<Data extends SessionShape<Data>> {
 
   #toResponse(error: unknown): Response {
     if (error instanceof SessionStoreError) return this.#manager.toUnavailable(error);
-    console.error(error);
+    console.error(escapeError(error));
     return new Response("Internal Server Error", { status: 500 });
   }
 

@@ -3,6 +3,7 @@ import "../runtime.ts";
 import type { Context, MiddlewareHandler } from "hono";
 
 import type { Sessions } from "../http/sessions.ts";
+import { escapeError } from "../session/log.ts";
 import type { OpenSession } from "../session/open-session.ts";
 import type { AnySession, Session, SessionShape } from "../session/session.ts";
 import { SessionStoreError } from "../store/errors.ts";
@@ -79,7 +80,7 @@ function begin<Data extends SessionShape<Data>>(
 }
 
 function fail(error: unknown): never {
-  if (error instanceof SessionStoreError) console.error(error);
+  if (error instanceof SessionStoreError) console.error(escapeError(error));
   throw error;
 }
 
@@ -89,7 +90,7 @@ function end<Data extends SessionShape<Data>>(
   c: Context,
   open: OpenSession<Data>,
 ): MaybePromise<void> {
-  if (c.error instanceof SessionStoreError) console.error(c.error);
+  if (c.error instanceof SessionStoreError) console.error(escapeError(c.error));
   try {
     if (isUpgraded(c)) return endLater(manager, c, open, manager.settleUpgrade(open));
     const settled = manager.settle(open, c.error === undefined ? c.res.status : 500);

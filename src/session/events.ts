@@ -2,6 +2,7 @@ import { channel } from "node:diagnostics_channel";
 
 import type { StoreUse } from "../store/guarded-store.ts";
 import { isPromise } from "../store/maybe-promise.ts";
+import { escapeError } from "./log.ts";
 
 /**
  * What happens to sessions, for logs and metrics. `handle` names a session towards
@@ -109,7 +110,7 @@ export class EventLog {
 
 function tell(onEvent: (event: SessionEvent) => void, event: SessionEvent): void {
   const report = (error: unknown): void => {
-    console.error('onEvent threw while it was told of "%s":', event.type, error);
+    console.error('onEvent threw while it was told of "%s":', event.type, escapeError(error));
   };
   try {
     const answer: unknown = onEvent(event);

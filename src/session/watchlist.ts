@@ -2,6 +2,7 @@ import { isPromise } from "../store/maybe-promise.ts";
 import type { SessionTimes } from "../store/record.ts";
 import type { Life } from "./life.ts";
 import type { Lifetimes } from "./lifetimes.ts";
+import { escapeError } from "./log.ts";
 import type { SomeOpenSession } from "./open-session.ts";
 
 /**
@@ -185,5 +186,5 @@ function notify(call: Listener, reason: SessionEnd): void {
 }
 
 function report(error: unknown): void {
-  console.error("A listener of sessions.onEnd() threw:", error);
+  console.error("A listener of sessions.onEnd() threw:", escapeError(error));
 }

@@ -100,17 +100,20 @@ export class TestClient {
   }
 
   /**
-   * Opens a WebSocket, and keeps the cookies of the response to the handshake. One that is refused has that
+   * Opens a WebSocket, offering subprotocols if `protocols` has some, and keeps the cookies of the response to the handshake. One that is refused has that
    * `response`, too. An app is served on a free port of this machine for it, which does not keep the process
    * alive; its other requests still go without the network.
    *
    * @throws Error if nothing answers.
    */
-  async socket(path: string, init: Pick<RequestInit, "headers"> = {}): Promise<TestSocket> {
+  async socket(
+    path: string,
+    init: Pick<RequestInit, "headers"> & { readonly protocols?: readonly string[] } = {},
+  ): Promise<TestSocket> {
     const headers = this.#addCookies(init.headers);
     const url = new URL(path, this.#serve());
     url.protocol = url.protocol.replace("http", "ws");
-    const socket = await TestSocket.open(url.href, headers.toJSON());
+    const socket = await TestSocket.open(url.href, headers.toJSON(), init.protocols);
     this.#keepAll(socket.response);
     return socket;
   }

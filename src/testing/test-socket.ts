@@ -21,7 +21,11 @@ interface Head {
 interface Incoming extends Head, AsyncIterable<Uint8Array> {}
 
 const { WebSocket: Client } = createRequire(import.meta.url)("ws") as {
-  readonly WebSocket: new (url: string, options: { headers: Record<string, string> }) => Client;
+  readonly WebSocket: new (
+    url: string,
+    protocols: string[],
+    options: { headers: Record<string, string> },
+  ) => Client;
 };
 
 /** How a socket was closed. */
@@ -57,8 +61,12 @@ export class TestSocket implements AsyncIterable<string | Uint8Array>, AsyncDisp
   }
 
   /** @throws Error if nothing answers there. */
-  static async open(url: string, headers: Record<string, string>): Promise<TestSocket> {
-    const client = new Client(url, { headers });
+  static async open(
+    url: string,
+    headers: Record<string, string>,
+    protocols: readonly string[] = [],
+  ): Promise<TestSocket> {
+    const client = new Client(url, [...protocols], { headers });
     const { promise, resolve, reject } = Promise.withResolvers<Response>();
     const closed = Promise.withResolvers<SocketEnd>();
     const received: Received = { messages: [], closed: closed.promise };

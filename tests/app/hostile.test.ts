@@ -175,7 +175,7 @@ const HANDSHAKES: readonly Row[] = [
     426,
   ],
   ["to something else", head("GET /greet/x HTTP/1.1", { upgrade: "h2c" }), "the app", 200, "Hello"],
-  ["at a page", handshake("/greet/x"), "the app", 400],
+  ["at a page", handshake("/greet/x"), "the app", 200],
   ["nowhere", handshake("/none"), "the app", 404],
   ["below dots", handshake("/echo/..%2ftea"), "the app", 400],
 ];

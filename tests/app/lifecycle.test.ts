@@ -45,11 +45,11 @@ afterEach(async () => {
   await rm(directory, { recursive: true });
 });
 
-/** Resolves once nobody listens at the address any more. */
+/** Resolves once nobody listens at the address any more. Sends no request: a service goes on while some arrive. */
 async function isGone(url: URL): Promise<void> {
   for (;;) {
     try {
-      await fetch(new URL("/id", url), { headers: { connection: "close" } });
+      (await Connection.open(Number(url.port))).close();
     } catch {
       return;
     }
@@ -389,6 +389,19 @@ describe("close", () => {
     await closing;
   });
 
+  test("goes on where it was too busy to read what has arrived", async () => {
+    const app = new Slow();
+    const connection = await Connection.open(Number(app.listen(0).port));
+    connection.send(head("GET / HTTP/1.1", { connection: "keep-alive" }));
+    await connection.answer();
+    const closing = app.close();
+    connection.send(head("GET / HTTP/1.1", { connection: "keep-alive" }));
+    // Longer than the service waits for requests: its timer is due before it can read this one.
+    Bun.sleepSync(300);
+    expect((await connection.answer())?.status).toBe(200);
+    await closing;
+  });
+
   test("cuts off what takes longer than `shutdownTimeout`", async () => {
     const app = new Slow({ shutdownTimeout: 1 });
     const response = fetch(new URL("/slow", app.listen(0).url)).catch(() => "cut off");
@@ -413,6 +426,16 @@ describe("close", () => {
     await app.close();
     await app.close();
     await new Slow().close();
+  });
+
+  test("waits for requests under way each time that it is called, where another server has the app", async () => {
+    const app = new Slow();
+    const response = Promise.resolve(app.fetch(new Request("http://localhost/slow")));
+    await app.begun.promise;
+    const closings = [app.close(), app.close()];
+    app.released.resolve();
+    expect((await response).status).toBe(200);
+    await Promise.all(closings);
   });
 
   test("closes the backend", async () => {

@@ -39,6 +39,7 @@ const HOST: Host = {
   open: undefined,
   site: { live: new LiveSet(), idleTimeout: 10, onSessionEnd: () => () => undefined },
   report: () => undefined,
+  reportLost: () => undefined,
 };
 
 function open() {

@@ -244,6 +244,17 @@ class Site extends App<Data> {
     for await (const message of socket) this.log.push(message);
   }
 
+  async ws_protocols(socket: Socket) {
+    const chosen: "v2" | "v1" | "" = await socket.accept({ protocols: ["v2", "v1"] });
+    await socket.send([chosen, socket.protocol, socket.protocols]);
+    for await (const _ of socket);
+  }
+
+  async ws_lateChoice(socket: Socket) {
+    await socket.accept();
+    await socket.accept({ protocols: ["v1"] });
+  }
+
   async ws_keep(socket: Socket) {
     await socket.accept();
     this.sockets.push(socket);
@@ -377,8 +388,50 @@ describe("a handshake", () => {
     );
   });
 
-  test("to a page that is for no sockets is a 400", async () => {
-    expect((await client.socket("/read")).response.status).toBe(400);
+  test("to a page that is for no sockets is a request like any other", async () => {
+    const { response } = await client.socket("/read");
+    expect(response.status).toBe((await client.send("/read")).status);
+  });
+
+  test("counts only where `Connection` names `Upgrade`", async () => {
+    const port = Number(site.listen(0).port);
+    const text = handshake("/echo").replace(/connection: upgrade/i, "connection: keep-alive");
+    expect(statusesOf(await exchange(port, text))).toEqual([426]);
+  });
+
+  test.each([
+    [["v1", "v2"], "v2", "v2"],
+    [["v1"], "v1", "v1"],
+    [[], "", undefined],
+  ])("that offers the subprotocols %j agrees on %j", async (offered, chosen, sent) => {
+    const socket = await client.socket("/protocols", { protocols: offered });
+    expect(socket.response.headers.get("sec-websocket-protocol") ?? undefined).toBe(sent as string);
+    expect(await socket.receiveJson()).toEqual([chosen, chosen, offered]);
+    await socket.close();
+  });
+
+  test("that offers other subprotocols is a 400", async () => {
+    const { response } = await client.socket("/protocols", { protocols: ["v0"] });
+    expect([response.status, await response.text()]).toEqual([
+      400,
+      "This page speaks none of the subprotocols offered, but v2, v1.",
+    ]);
+  });
+
+  test("agrees on the first subprotocol where the page does not choose", async () => {
+    const { port } = site.listen(0);
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/keep`, ["a", "b"]);
+    await new Promise((resolve) => socket.addEventListener("message", resolve));
+    expect(socket.protocol).toBe("a");
+    expect(site.sockets[0]?.protocol).toBe("a");
+    socket.close();
+    await site.ended.promise;
+  });
+
+  test("is too late for a subprotocol once it is accepted, which is reported", async () => {
+    await using socket = await client.socket("/lateChoice");
+    expect((await socket.closed).code).toBe(1011);
+    expect(String(site.reports)).toContain("The socket is accepted already");
   });
 
   test.each([

@@ -150,6 +150,33 @@ describe("a generator", () => {
     expect(await client.json("/read")).toEqual({ n: 3, late: 2 });
   });
 
+  test.each(["session", "cookies"])("that sets %s and saves nothing is reported", async (what) => {
+    class Late extends App<{ n: number }> {
+      readonly reported = Promise.withResolvers<unknown>();
+
+      index() {
+        this.request.session.n = 1;
+        return this.#late(this.request.query("what"));
+      }
+
+      async *#late(what_: string | undefined) {
+        yield "a";
+        if (what_ === "session") this.request.session.n = 2;
+        else this.request.cookies.set("a", "b");
+      }
+
+      override onReport(error: unknown) {
+        this.reported.resolve(error);
+      }
+    }
+    const late = new Late();
+    expect(await new TestClient(late).text(`/?what=${what}`)).toBe("a");
+    expect(String(await late.reported.promise)).toMatch(
+      what === "session" ? "await session.save()" : "Set them before the page returns its stream",
+    );
+    await late.close();
+  });
+
   test("may have a status", async () => {
     const response = await new TestClient(site).send("/created");
     expect([response.status, response.headers.get("x-made")]).toEqual([201, "1"]);

@@ -1,0 +1,25 @@
+import type { Coding } from "./codings.ts";
+import { CODINGS } from "./codings.ts";
+
+/** A weight of RFC 9110, 12.4.2: none at all is 1, and none that makes sense is 0. */
+const WEIGHT = /^\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*$/i;
+
+/**
+ * The coding that a client likes best (RFC 9110, 12.5.3), of those that it likes alike the best one; `undefined` if
+ * it likes none, or better to have the response as it is.
+ */
+export function chooseCoding(accepted: string | null): Coding | undefined {
+  const weights = new Map((accepted ?? "").split(",").map(parseCoding));
+  const others = weights.get("*") ?? 0;
+  const weigh = (coding: string): number => weights.get(coding) ?? others;
+  const identity = weights.get("identity") ?? 0;
+  return CODINGS.filter((coding) => weigh(coding) > 0 && weigh(coding) >= identity).toSorted(
+    (one, other) => weigh(other) - weigh(one),
+  )[0];
+}
+
+function parseCoding(text: string): [coding: string, weight: number] {
+  const [coding = "", parameter] = text.split(";");
+  const weight = parameter === undefined ? "1" : (WEIGHT.exec(parameter)?.[1] ?? "0");
+  return [coding.trim().toLowerCase(), Number(weight)];
+}

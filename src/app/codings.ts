@@ -1,0 +1,88 @@
+import type { Transform } from "node:stream";
+import { promisify } from "node:util";
+import {
+  brotliCompress,
+  constants,
+  createBrotliCompress,
+  createGzip,
+  createZstdCompress,
+  gzip,
+  zstdCompress,
+} from "node:zlib";
+
+/** The codings that responses are compressed with, by their names in HTTP; the best first. */
+export const CODINGS = ["zstd", "br", "gzip"] as const;
+
+export type Coding = (typeof CODINGS)[number];
+
+/** Brotli's best takes a hundred times as long. */
+const BROTLI = { [constants.BROTLI_PARAM_QUALITY]: 4 };
+
+const encoders: Readonly<Record<Coding, (bytes: Uint8Array) => Promise<Uint8Array<ArrayBuffer>>>> =
+  {
+    gzip: promisify(gzip),
+    br: (bytes) => promisify(brotliCompress)(bytes, { params: BROTLI }),
+    zstd: promisify(zstdCompress),
+  };
+
+/** Each writes what it was given at once, so that a reader need not wait for the next piece. */
+const transforms: Readonly<Record<Coding, () => Transform>> = {
+  gzip: () => createGzip({ flush: constants.Z_SYNC_FLUSH }),
+  br: () => createBrotliCompress({ flush: constants.BROTLI_OPERATION_FLUSH, params: BROTLI }),
+  zstd: () => createZstdCompress({ flush: constants.ZSTD_e_flush }),
+};
+
+/** Compresses bytes, in another thread. */
+export function encodeBytes(bytes: Uint8Array, coding: Coding): Promise<Uint8Array<ArrayBuffer>> {
+  return encoders[coding](bytes);
+}
+
+/** Compresses a stream piece by piece, at the pace of its reader. */
+export function encodeStream(
+  stream: ReadableStream<Uint8Array>,
+  coding: Coding,
+): ReadableStream<Uint8Array> {
+  return new ReadableStream(new EncodedBody(stream, transforms[coding]()), { highWaterMark: 0 });
+}
+
+interface Reader {
+  read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
+  cancel(reason: unknown): Promise<void>;
+}
+
+class EncodedBody {
+  readonly #reader: Reader;
+  readonly #transform: Transform;
+  #encoded: Uint8Array[] = [];
+
+  constructor(stream: ReadableStream<Uint8Array>, transform: Transform) {
+    this.#reader = stream.getReader();
+    this.#transform = transform;
+    transform.on("data", (bytes: Uint8Array) => this.#encoded.push(bytes));
+  }
+
+  async pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+    let isDone = false;
+    // An empty piece may yield nothing, and then nobody would pull again.
+    while (!isDone && this.#encoded.length === 0) isDone = await this.#encodeNext();
+    for (const bytes of this.#encoded.splice(0)) controller.enqueue(bytes);
+    if (isDone) controller.close();
+  }
+
+  /** Says whether there is no more. */
+  async #encodeNext(): Promise<boolean> {
+    const { done, value } = await this.#reader.read();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#transform.once("error", reject);
+    if (done) this.#transform.once("end", resolve).end();
+    else this.#transform.write(value, () => resolve());
+    await promise;
+    this.#transform.off("error", reject);
+    return done;
+  }
+
+  async cancel(reason: unknown): Promise<void> {
+    this.#transform.destroy();
+    await this.#reader.cancel(reason);
+  }
+}

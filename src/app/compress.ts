@@ -1,0 +1,121 @@
+import { addVary, isUnshared, keepUnshared } from "../http/headers.ts";
+import { refuseUnknown } from "../store/known-options.ts";
+import type { MaybePromise } from "../store/maybe-promise.ts";
+import { andThen } from "../store/maybe-promise.ts";
+import { chooseCoding } from "./accept-encoding.ts";
+import { isLazy } from "./answers.ts";
+import type { Coding } from "./codings.ts";
+import { encodeBytes, encodeStream } from "./codings.ts";
+import { visits } from "./visit.ts";
+
+/** What {@link compress} leaves alone. */
+export interface CompressOptions {
+  /** The smallest body, in bytes, that is compressed; 1,024 by default. */
+  readonly minBytes?: number;
+}
+
+const OPTIONS = ["minBytes"] as const satisfies readonly (keyof CompressOptions)[];
+
+const DEFAULT_MIN_BYTES = 1024;
+
+/** What becomes much smaller. Event streams do not belong here: browsers read them event by event. */
+const COMPRESSIBLE =
+  /^(?:text\/(?!event-stream)|application\/(?:json|javascript|xml|wasm|x-ndjson)|image\/svg|[^;]*\+(?:json|xml|text))/i;
+
+/** A response with one of these has no body, or a part of one. */
+const INCOMPLETE = new Set([101, 204, 205, 206, 304]);
+
+/**
+ * Middleware that compresses responses, with what the client accepts of zstd, Brotli and gzip:
+ * `this.use(compress())`. Text, JSON and the like of at least `minBytes`, and streams of them piece by piece;
+ * neither event streams nor what says `Cache-Control: no-transform`.
+ *
+ * The size of a compressed response tells what repeats in it (BREACH). Do not use it where one response has both a
+ * secret and what a link could have brought in, such as a search term. A response that depends on the session is left
+ * as it is where another site's page has caused the request.
+ *
+ * @throws TypeError for an option that makes no sense.
+ */
+export function compress(
+  options: CompressOptions = {},
+): (
+  request: { readonly raw: Request },
+  next: () => MaybePromise<Response>,
+) => MaybePromise<Response> {
+  refuseUnknown("compress()", options, OPTIONS);
+  const { minBytes = DEFAULT_MIN_BYTES } = options;
+  if (!(minBytes >= 0)) {
+    throw new TypeError(`\`minBytes\` is ${minBytes}; it has to be a number of bytes.`);
+  }
+  return ({ raw }, next) => andThen(next(), (response) => encode(raw, response, minBytes));
+}
+
+function encode(request: Request, response: Response, minBytes: number): MaybePromise<Response> {
+  if (!isCompressible(response)) return response;
+  addVary(response.headers, "Accept-Encoding");
+  const coding = chooseCoding(request.headers.get("accept-encoding"));
+  // Nobody reads the body of a response to HEAD, so it need not be made.
+  if (coding === undefined || request.method === "HEAD" || isExposed(request)) return response;
+  return isWhole(response)
+    ? encodeWhole(response, coding, minBytes)
+    : encodePieces(response, coding, minBytes);
+}
+
+function isCompressible({ status, headers }: Response): boolean {
+  return (
+    COMPRESSIBLE.test(headers.get("content-type") ?? "") &&
+    !INCOMPLETE.has(status) &&
+    !headers.has("content-encoding") &&
+    // Whoever asks for the rest of a file has to get the same bytes.
+    !headers.has("accept-ranges") &&
+    !/\bno-transform\b/i.test(headers.get("cache-control") ?? "")
+  );
+}
+
+/** Whether another site's page asks for what depends on the visitor: it could try out what the response repeats. */
+function isExposed({ headers }: Request): boolean {
+  const site = headers.get("sec-fetch-site");
+  const isForeign = site === "cross-site" || site === "same-site";
+  return isForeign && visits.getStore()?.open?.isAccessed === true;
+}
+
+/** Whether the app has made the body at once. Any other must not be read before the response leaves. */
+function isWhole(response: Response): boolean {
+  const isMade = visits.getStore()?.isMarked === true || isUnshared(response);
+  return isMade && !isLazy(response);
+}
+
+async function encodeWhole(
+  response: Response,
+  coding: Coding,
+  minBytes: number,
+): Promise<Response> {
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  return bytes.length < minBytes
+    ? answerWith(response, bytes)
+    : toEncoded(response, await encodeBytes(bytes, coding), coding);
+}
+
+function encodePieces(response: Response, coding: Coding, minBytes: number): Response {
+  const length = response.headers.get("content-length");
+  const { body } = response;
+  if (body === null || (length !== null && Number(length) < minBytes)) return response;
+  return toEncoded(response, encodeStream(body, coding), coding);
+}
+
+type EncodedBody = Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>;
+
+function toEncoded(response: Response, body: EncodedBody, coding: Coding): Response {
+  const encoded = answerWith(response, body);
+  const { headers } = encoded;
+  headers.set("content-encoding", coding);
+  headers.delete("content-length");
+  // A strong tag promises the same bytes (RFC 9110, 8.8.1).
+  const etag = headers.get("etag");
+  if (etag?.startsWith('"') === true) headers.set("etag", `W/${etag}`);
+  return encoded;
+}
+
+function answerWith({ status, statusText, headers }: Response, body: EncodedBody): Response {
+  return keepUnshared(new Response(body, { status, statusText, headers }));
+}
