@@ -110,7 +110,7 @@ type Row = readonly [
   ask: (isBeyond: boolean) => Promise<number | undefined>,
 ];
 
-/** As in the README, whose first column has these names and whose last has these codes. */
+/** As in docs/security.md, whose first column has these names and whose last has these codes. */
 const ROWS: readonly Row[] = [
   [
     "the head of a request, its URL included",
@@ -216,8 +216,8 @@ describe("by default", () => {
     expect([response.status, problems.length]).toEqual([422, 100]);
   });
 
-  test("the limits in the README are these", async () => {
-    const text = await Bun.file(join(import.meta.dir, "../../README.md")).text();
+  test("the limits in docs/security.md are these", async () => {
+    const text = await Bun.file(join(import.meta.dir, "../../docs/security.md")).text();
     const rows = /## Limits\n\n(?:[^|\n].*\n)*\n?((?:\|.*\n)+)/.exec(text)?.[1] ?? "";
     const codes = rows.split("\n").flatMap((row) => {
       const [, what = "", , beyond = ""] = row.split("|").map((cell) => cell.trim());

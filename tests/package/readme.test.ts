@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
@@ -10,12 +10,18 @@ import { ServedApp } from "../support/processes/served-app.ts";
 import { codeBlocks } from "./markdown.ts";
 
 const ROOT = join(import.meta.dir, "../..");
+/** Written by a program, which its own test looks after. */
+const GENERATED = new Set(["guarantees.md", "seeded-faults.md"]);
+const GUIDES = readdirSync(join(ROOT, "docs"))
+  .filter((name) => name.endsWith(".md") && !GENERATED.has(name))
+  .toSorted()
+  .map((name) => `docs/${name}`);
 const RUNNER = join(import.meta.dir, "../fixtures/run-example.ts");
 
 /** The pages whose programs are checked; a program's file begins with its page's name. */
-const PAGES = ["README.md", "docs/sessions.md", "docs/from-micropie.md"];
+const PAGES = ["README.md", ...GUIDES];
 /** The pages whose links and scripts are checked. */
-const LINKING = [...PAGES, "docs/deploying.md", "examples/README.md"];
+const LINKING = [...PAGES, "examples/README.md"];
 
 interface Program {
   readonly page: string;
@@ -87,7 +93,7 @@ async function bun(...args: readonly string[]): Promise<{ code: number; output: 
   return { code: await child.exited, output: output + errors };
 }
 
-describe("the programs of the README and the guide", () => {
+describe("the programs of the README and the guides", () => {
   test("type-check in a project that depends on Bunpie", async () => {
     const { code, output } = await bun("check", "--no-script");
     // Line 1 of a file is so many lines below the page's first.
@@ -134,10 +140,17 @@ describe.each(LINKING)("%s", (page) => {
 
   test("links to no section of its own that is not there", async () => {
     const text = await markdown.text();
-    const titles = [...text.matchAll(/^#+ (.+)$/gm)].map(([, title = ""]) => title);
-    const sections = new Set(titles.map(toAnchor));
+    const sections = readSections(text);
     const links = [...text.matchAll(/\]\(#([^)]+)\)/g)].map(([, anchor = ""]) => anchor);
     expect(links.filter((anchor) => !sections.has(anchor))).toEqual([]);
+  });
+
+  test("links to no section of another page that is not there", async () => {
+    const links = [...(await markdown.text()).matchAll(/\]\(([^)#:]+\.md)#([^)]+)\)/g)];
+    for (const [, path = "", anchor = ""] of links) {
+      const sections = readSections(await Bun.file(join(ROOT, dirname(page), path)).text());
+      expect([...sections], `${path}#${anchor}`).toContain(anchor);
+    }
   });
 
   test("names no script that package.json does not have", async () => {
@@ -146,6 +159,11 @@ describe.each(LINKING)("%s", (page) => {
     expect(named.map(([, name = ""]) => name).filter((name) => !(name in scripts))).toEqual([]);
   });
 });
+
+/** The anchors of a page's sections. */
+function readSections(text: string): ReadonlySet<string> {
+  return new Set([...text.matchAll(/^#+ (.+)$/gm)].map(([, title = ""]) => toAnchor(title)));
+}
 
 /** What GitHub calls a section. */
 function toAnchor(title: string): string {
