@@ -1,134 +1,208 @@
-import type { Contestant } from "./contestants.ts";
-import { cpuTimeOf } from "./cpu.ts";
 import { ServerProcess } from "./server-process.ts";
-import { createId } from "./servers/by-hand.ts";
+import type { Subject } from "./subjects.ts";
+import { keyOf } from "./subjects.ts";
+import type { Findings, Preparation, Workload } from "./workloads.ts";
 import type { WrkResult } from "./wrk.ts";
 import { CONNECTIONS, load } from "./wrk.ts";
 
-/** One run of one contestant. */
-export interface Sample {
-  readonly contestant: string;
-  /** CPU time of the server's process, user and system, for each request, in microseconds. */
-  readonly microseconds: number;
-  /** Requests that wrk saw answered in the measured time. */
-  readonly requests: number;
-  readonly perSecond: number;
-  /** Memory of the server's process after the load, in bytes. */
-  readonly rss: number;
-  /** What the answers were found to be. */
-  readonly verdict: string;
-  /** What was wrong with them; empty if nothing was. */
-  readonly faults: readonly string[];
+/** One piece of work, done by one subject. */
+export interface Entry {
+  readonly subject: Subject;
+  readonly workload: Workload;
+  readonly connections?: number;
+  /** Measured in this many rounds alone; in all by default. */
+  readonly rounds?: number;
+  /** Whether wrong sums are told as lost updates instead of as a fault: of peers, which do not promise more. */
+  readonly mayLose?: boolean;
 }
 
-/** So many requests, or at most so many seconds, give Bun time to compile what runs often. */
-const WARM_UP = { requests: 100_000, seconds: 5 };
+/** One run of an entry. */
+export interface Sample {
+  /** CPU time of the server, user and system, for each request that it handled, in microseconds. */
+  readonly microseconds: number;
+  readonly perSecond: number;
+  readonly handled: number;
+}
+
+export interface Result {
+  readonly entry: Entry;
+  /** By round: what was measured in the same round was measured within seconds. */
+  readonly samples: readonly Sample[];
+  readonly findings: Findings;
+  /** Why it could not be measured. */
+  readonly failure?: string;
+}
+
+export interface Settings {
+  readonly rounds: number;
+  /** How long each load lasts. */
+  readonly seconds: number;
+  /** How long each entry is loaded beforehand, so that what runs often is compiled. */
+  readonly warmUp: number;
+  readonly progress: (line: string) => void;
+}
+
+/** For what is sent only once: so many requests of the warm-up, at most so many of a load. */
+const ONCE = { warmUp: 1_000, most: 40_000 };
+
+/** An entry whose server runs. */
+class Trial {
+  readonly entry: Entry;
+  readonly samples: Sample[] = [];
+  readonly #server: ServerProcess;
+  readonly #preparation: Preparation;
+  readonly #faults: string[] = [];
+  readonly #happened = { handled: 0, events: {} as Record<string, number> };
+
+  private constructor(entry: Entry, server: ServerProcess, preparation: Preparation) {
+    this.entry = entry;
+    this.#server = server;
+    this.#preparation = preparation;
+  }
+
+  static async prepare(entry: Entry, server: ServerProcess): Promise<Trial> {
+    const { connections = CONNECTIONS, workload } = entry;
+    return new Trial(entry, server, await workload.prepare(server, connections));
+  }
+
+  async warmUp(seconds: number): Promise<void> {
+    await this.#load(seconds, ONCE.warmUp);
+  }
+
+  async measure(seconds: number, most: number): Promise<Sample> {
+    const sample = await this.#load(seconds, most);
+    this.samples.push(sample);
+    return sample;
+  }
+
+  async finish(): Promise<Result> {
+    const { faults, lost } = await this.#preparation.check(this.#happened);
+    const isLoss = this.entry.mayLose === true && lost > 0;
+    return {
+      entry: this.entry,
+      samples: this.samples,
+      findings: { faults: [...this.#faults, ...(isLoss ? [] : faults)], lost },
+    };
+  }
+
+  async #load(seconds: number, most: number): Promise<Sample> {
+    const { connections = CONNECTIONS, subject } = this.entry;
+    const { isUnpinned = false } = subject;
+    const prepared = await this.#preparation.next(most);
+    const before = await this.#server.report();
+    const options = { ...prepared, connections, isUnpinned };
+    const url = this.#server.url("/");
+    const run = await load(url, options, seconds, this.#server.folder);
+    const after = await this.#server.drained();
+    const handled = after.handled - before.handled;
+    this.#happened.handled += handled;
+    const { events } = this.#happened;
+    for (const [name, count] of Object.entries(after.events)) {
+      events[name] = (events[name] ?? 0) + count - (before.events[name] ?? 0);
+    }
+    this.#faults.push(...run.faults, ...checkHandled(run, handled, connections, prepared.once));
+    return {
+      microseconds: (after.cpu - before.cpu) / handled,
+      perSecond: run.perSecond,
+      handled,
+    };
+  }
+}
 
 /**
- * Starts the contestant's server, warms it up, loads it for some seconds, and looks whether it has
- * answered rightly.
+ * The handler has run once for each answer that wrk counted, and for the requests that wrk had sent and no
+ * longer waited for when the time was up: at most one on each connection.
  */
-export async function measure(contestant: Contestant, seconds: number): Promise<Sample> {
-  await using server = await ServerProcess.start(contestant);
-  const cookies: string[] = [];
-  while (cookies.length < CONNECTIONS) cookies.push(await establish(server));
-
-  const url = server.url(contestant.path);
-  const warmUp = await warm(url, cookies, server.folder);
-  const before = await cpuTimeOf(server.pid);
-  const run = await load(url, cookies, seconds, server.folder);
-  const used = (await cpuTimeOf(server.pid)) - before;
-
-  await server.drained();
-  const answers = await Promise.all(cookies.map((cookie) => read(url, cookie)));
-  const { handled, rss } = await server.report();
-  const check =
-    contestant.page === undefined
-      ? checkCounters(answers, handled, [...warmUp, run])
-      : checkPages(answers, contestant.page);
-  return {
-    contestant: contestant.name,
-    microseconds: used / run.requests,
-    requests: run.requests,
-    perSecond: run.perSecond,
-    rss,
-    verdict: check.verdict,
-    faults: [...[...warmUp, run].flatMap(({ faults }) => faults), ...check.faults],
-  };
+export function checkHandled(
+  run: Pick<WrkResult, "requests">,
+  handled: number,
+  connections: number,
+  once = false,
+): string[] {
+  const cutOff = handled - run.requests;
+  // When a list is at its end, wrk goes on with a page that does not count.
+  const least = once ? -connections : 0;
+  if (cutOff >= least && cutOff <= connections) return [];
+  return [`The handler ran ${handled} times, for ${run.requests} requests that wrk saw answered.`];
 }
 
-/** Loads the page until it is warm. How fast a second goes by depends on what else the machine does. */
-async function warm(url: string, cookies: readonly string[], folder: string): Promise<WrkResult[]> {
-  const results: WrkResult[] = [];
-  let requests = 0;
-  while (requests < WARM_UP.requests && results.length < WARM_UP.seconds) {
-    const result = await load(url, cookies, 1, folder);
-    results.push(result);
-    requests += result.requests;
+/**
+ * Measures the entries in rounds, in another order each time. All servers run from beginning to end, so
+ * that short loads suffice; those that are not under load do nothing.
+ */
+export async function measureGroup(
+  entries: readonly Entry[],
+  { rounds, seconds, warmUp, progress }: Settings,
+): Promise<Result[]> {
+  await using servers = new AsyncDisposableStack();
+  const started = new Map<string, Promise<ServerProcess>>();
+  const trials: Trial[] = [];
+  const results: Result[] = [];
+  const fail = (entry: Entry, error: unknown): void => {
+    const failure = error instanceof Error ? error.message : String(error);
+    progress(`${describe(entry)}: FAILED: ${failure}`);
+    results.push({ entry, samples: [], findings: { faults: [], lost: 0 }, failure });
+  };
+  for (const entry of entries) {
+    try {
+      const key = keyOf(entry.subject);
+      let starting = started.get(key);
+      if (starting === undefined) {
+        starting = ServerProcess.start(entry.subject).then((server) => servers.use(server));
+        started.set(key, starting);
+      }
+      const trial = await Trial.prepare(entry, await starting);
+      await trial.warmUp(warmUp);
+      trials.push(trial);
+      progress(`${describe(entry)}: ready`);
+    } catch (error) {
+      fail(entry, error);
+    }
+  }
+  const rates = new Map<Trial, number>();
+  for (let round = 0; round < rounds; round++) {
+    for (const trial of shuffle(trials)) {
+      const { entry } = trial;
+      if (round >= (entry.rounds ?? rounds)) continue;
+      try {
+        const most = Math.min(ONCE.most, Math.ceil((rates.get(trial) ?? 4_000) * seconds));
+        const { microseconds, handled } = await trial.measure(seconds, most);
+        rates.set(trial, (0.8 * 1_000_000) / microseconds);
+        progress(
+          `${round + 1}/${rounds} ${describe(entry)}: ${microseconds.toFixed(1)} µs, ${handled} requests`,
+        );
+      } catch (error) {
+        trials.splice(trials.indexOf(trial), 1);
+        fail(entry, error);
+      }
+    }
+  }
+  for (const trial of trials) {
+    try {
+      const result = await trial.finish();
+      results.push(result);
+      for (const fault of result.findings.faults)
+        progress(`${describe(trial.entry)}: WRONG: ${fault}`);
+    } catch (error) {
+      fail(trial.entry, error);
+    }
   }
   return results;
 }
 
-/** The cookie of a new session. A server without sessions gets one of the same size. */
-async function establish(server: ServerProcess): Promise<string> {
-  const response = await fetch(server.url("/"));
-  const [line = `session_id=${createId()}`] = response.headers.getSetCookie();
-  return line.split(";", 1).join();
+/** An entry in words, for the terminal. */
+export function describe({ subject, workload, connections }: Entry): string {
+  const { name, storage, runtime, variant = "" } = subject;
+  const parts = [name, storage, runtime === "node" ? "Node" : "", variant, workload.name];
+  if (connections !== undefined) parts.push(`${connections} connections`);
+  return parts.filter((part) => part !== "").join(", ");
 }
 
-/** The page that a session is shown, with its status where that is not 200. */
-async function read(url: string, cookie: string): Promise<string> {
-  const response = await fetch(url, { headers: { cookie } });
-  const page = await response.text();
-  return response.status === 200 ? page : `${response.status} ${page}`;
-}
-
-interface Check {
-  readonly verdict: string;
-  readonly faults: readonly string[];
-}
-
-function checkPages(answers: readonly string[], page: string): Check {
-  const wrong = answers.filter((answer) => answer !== page);
-  const faults = wrong.length === 0 ? [] : [`${wrong.length} sessions were shown "${wrong[0]}".`];
-  return { verdict: `${answers.length - wrong.length} sessions were shown the right page`, faults };
-}
-
-/**
- * Two things have to hold after the load, once nothing is under way any more.
- *
- * 1. The numbers that the sessions are shown in the end add up to exactly the number of times that
- *    the handler has run since the server started. One more is a visit counted twice, one less a
- *    visit lost.
- * 2. The handler has run once for each request: to establish each session, for each answer that wrk
- *    counted, warm-up included, to read each session in the end, and for the requests that wrk had
- *    sent and no longer waited for when a load's time was up. Of those each load leaves at most one
- *    on each connection.
- */
-export function checkCounters(
-  answers: readonly string[],
-  handled: number,
-  loads: readonly WrkResult[],
-): Check {
-  const visits = answers.reduce((sum, answer) => sum + visitsIn(answer), 0);
-  const counted = loads.reduce((sum, { requests }) => sum + requests, 0);
-  const ours = 2 * answers.length;
-  const cutOff = handled - counted - ours;
-  const faults: string[] = [];
-  if (visits !== handled) {
-    faults.push(`The handler ran ${handled} times, and the counters add up to ${visits}.`);
+function shuffle<T>(items: readonly T[]): T[] {
+  const shuffled = [...items];
+  for (let last = shuffled.length - 1; last > 0; last--) {
+    const other = Math.floor(Math.random() * (last + 1));
+    [shuffled[last], shuffled[other]] = [shuffled[other] as T, shuffled[last] as T];
   }
-  if (cutOff < 0 || cutOff > loads.length * CONNECTIONS) {
-    faults.push(
-      `The handler ran ${handled} times, for ${counted} requests of wrk's and ${ours} of ours.`,
-    );
-  }
-  return {
-    verdict: `counters ${visits}, handled ${handled} = wrk ${counted} + cut off ${cutOff} + ours ${ours}`,
-    faults,
-  };
-}
-
-function visitsIn(answer: string): number {
-  return Number(/^You have visited (\d+) times\.$/.exec(answer)?.[1]);
+  return shuffled;
 }

@@ -1,80 +1,48 @@
 import { cpus } from "node:os";
 
-import type { Contestant } from "./contestants.ts";
-import type { Sample } from "./measure.ts";
 import { PINNING } from "./pin.ts";
 
-/** The lowest CPU time per request of each contestant, and by what part the highest exceeds it. */
-export interface Figure {
-  readonly lowest: number;
-  readonly spread: number;
-}
-
-/**
- * What else the machine does only ever adds to a run's CPU time: so the lowest is nearest to what
- * the work takes, and the spread says how quiet the machine was.
- */
-export function figuresOf(samples: readonly Sample[]): Map<string, Figure> {
-  const byName = Map.groupBy(samples, ({ contestant }) => contestant);
-  return new Map(
-    [...byName].map(([name, runs]) => {
-      const times = runs.map(({ microseconds }) => microseconds);
-      const lowest = Math.min(...times);
-      return [name, { lowest, spread: Math.max(...times) / lowest - 1 }];
-    }),
-  );
-}
-
-/** The results as a Markdown table. */
-export function tableOf(
-  contestants: readonly Contestant[],
-  figures: ReadonlyMap<string, Figure>,
-): string {
-  const ratio = (name: string, of: string | undefined): number =>
-    (figures.get(name)?.lowest ?? NaN) / (figures.get(of ?? "")?.lowest ?? NaN);
-  const rows = contestants.map(({ name, work, floor, target }) => {
-    const figure = figures.get(name);
-    return [
-      name,
-      work,
-      decimals(figure?.lowest ?? NaN),
-      `${Math.round(100 * (figure?.spread ?? NaN))} %`,
-      decimals(ratio(name, "hello")),
-      floor === undefined ? "" : decimals(ratio(name, floor)),
-      target === undefined ? "" : `≤ ${decimals(target.ratio)} × ${target.of}`,
-      target === undefined ? "" : verdictOn(ratio(name, target.of), target.ratio),
-    ];
-  });
-  return markdownTable(
-    ["name", "work", "µs a request", "spread", "× hello", "× raw SQLite", "target", ""],
-    rows,
-  );
+/** What one part of the benchmark found, as Markdown. */
+export interface Section {
+  readonly title: string;
+  readonly text: string;
+  /** Answers that were wrong. */
+  readonly faults: readonly string[];
 }
 
 /** What the results depend on, as Markdown. */
-export async function machine(): Promise<string> {
+export async function describeMachine(): Promise<string> {
   const model = cpus()[0]?.model ?? "unknown processor";
-  const wrk = /wrk \S+/.exec(await new Response(Bun.spawn(["wrk", "-v"]).stdout).text())?.[0];
+  const wrk = /wrk \S+/.exec(await readOutput(["wrk", "-v"]))?.[0] ?? "wrk";
+  const node =
+    Bun.which("node") === null
+      ? "no Node"
+      : `Node ${(await readOutput(["node", "-v"])).trim().slice(1)}`;
   return [
     `- ${cpus().length} cores, ${model}; ${PINNING}`,
-    `- Bun ${Bun.version}, ${wrk ?? "wrk"}, ${new Date().toISOString().slice(0, 10)}`,
+    `- Bun ${Bun.version}, ${node}, ${wrk}, ${new Date().toISOString().slice(0, 10)}`,
   ].join("\n");
 }
 
-function verdictOn(ratio: number, most: number): string {
-  if (Number.isNaN(ratio)) return "not measured";
-  return ratio <= most ? "met" : "missed";
+async function readOutput(command: readonly string[]): Promise<string> {
+  const { stdout } = Bun.spawn([...command], { stdout: "pipe", stderr: "ignore" });
+  return stdout.text();
 }
 
-function decimals(value: number): string {
-  return Number.isNaN(value) ? "–" : value.toFixed(2);
+/** A number with as many digits as mean something. */
+export function formatNumber(value: number): string {
+  if (!Number.isFinite(value)) return "–";
+  if (value >= 100) return Math.round(value).toLocaleString("en");
+  return value.toFixed(value >= 10 ? 1 : 2);
 }
 
-function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function toTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((title, column) =>
-    Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
+    Math.max(3, title.length, ...rows.map((row) => row[column]?.length ?? 0)),
   );
-  const line = (cells: readonly string[]): string =>
+  const toLine = (cells: readonly string[]): string =>
     `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`;
-  return [line(head), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
+  return [toLine(head), toLine(widths.map((width) => "-".repeat(width))), ...rows.map(toLine)].join(
+    "\n",
+  );
 }

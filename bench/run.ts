@@ -1,40 +1,61 @@
-// `bun run bench`: CPU time per request of Bunpie and of what one would write by hand, side by side.
+// `bun run bench`: what a request costs on Bunpie, beside other libraries and beside what one would write by
+// hand, for each kind of page and store, and as the work grows.
 //
-//   --rounds <n>        how often each contestant is measured; 5 by default
-//   --seconds <n>       for how long each time; 4 by default
-//   --only <name,name>  these contestants alone
-//   --json <file>       every single measurement, too
+// bun run bench [peers] [workloads] [growth]
 //
-// A run of everybody, for as long as that or longer, goes to bench/results.md.
-import { loadavg } from "node:os";
+//   --quick         short loads and small stores, to see that all works; writes nothing but with --out
+//   --rounds <n>    how often each is measured
+//   --seconds <n>   for how long each time
+//   --out <folder>  where results.md and plots/ go; this folder by default
+//
+// A run of all parts writes bench/results.md and bench/plots.
+import { mkdir, mkdtemp } from "node:fs/promises";
+import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 
-import { CONTESTANTS } from "./contestants.ts";
-import type { Sample } from "./measure.ts";
-import { measure } from "./measure.ts";
-import { figuresOf, machine, tableOf } from "./report.ts";
+import type { Settings } from "./measure.ts";
+import { measureGrowth } from "./parts/growth.ts";
+import { comparePeers } from "./parts/peers.ts";
+import { measureWorkloads } from "./parts/workloads.ts";
+import type { Section } from "./report.ts";
+import { describeMachine } from "./report.ts";
 import { requireTools, stop } from "./requirements.ts";
 import { CONNECTIONS } from "./wrk.ts";
-
-const ROUNDS = 5;
-const SECONDS = 4;
 
 /** The load average, over a minute, from which on results are not to be trusted. */
 const BUSY = 0.5;
 
+const FULL = { rounds: 5, seconds: 0.4, warmUp: 0.5 };
+const QUICK = { rounds: 1, seconds: 0.25, warmUp: 0.2 };
+
+const PARTS = ["peers", "workloads", "growth"] as const;
+
 requireTools();
-const { values: options } = parseArgs({
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
-    rounds: { type: "string", default: String(ROUNDS) },
-    seconds: { type: "string", default: String(SECONDS) },
-    only: { type: "string" },
-    json: { type: "string" },
+    quick: { type: "boolean", default: false },
+    rounds: { type: "string" },
+    seconds: { type: "string" },
+    out: { type: "string" },
   },
 });
-const rounds = wholeNumber("rounds", options.rounds);
-const seconds = wholeNumber("seconds", options.seconds);
-const contestants = chosen(options.only?.split(","));
+const stranger = positionals.find((name) => !(PARTS as readonly string[]).includes(name));
+if (stranger !== undefined) {
+  stop(`There is no part "${stranger}". There are: ${PARTS.join(", ")}.`);
+}
+const parts = PARTS.filter((name) => positionals.length === 0 || positionals.includes(name));
+const defaults = options.quick ? QUICK : FULL;
+const rounds = options.rounds === undefined ? defaults.rounds : toNumber("rounds", options.rounds);
+const seconds =
+  options.seconds === undefined ? defaults.seconds : toNumber("seconds", options.seconds);
+if (!Number.isInteger(rounds)) stop(`--rounds is ${rounds}; it has to be a whole number.`);
+const isWhole = parts.length === PARTS.length && !options.quick;
+const out =
+  options.out ?? (isWhole ? import.meta.dir : await mkdtemp(join(tmpdir(), "bunpie-bench-")));
+const plots = join(out, "plots");
+await mkdir(plots, { recursive: true });
 
 const [busy = 0] = loadavg();
 if (busy > BUSY) {
@@ -42,47 +63,68 @@ if (busy > BUSY) {
     `This machine has been busy in the last minute (load average ${busy.toFixed(1)}). While it is, times are too high and ratios rough.`,
   );
 }
+// Ends at the next line of progress, so that what is stored in Redis and PostgreSQL is removed.
+let isInterrupted = false;
+process.on("SIGINT", () => {
+  isInterrupted = true;
+});
 
-const samples: Sample[] = [];
-for (let round = 1; round <= rounds; round++) {
-  for (const contestant of contestants) {
-    const sample = await measure(contestant, seconds);
-    samples.push(sample);
-    const { microseconds, requests, verdict, faults } = sample;
-    console.info(
-      `${round}/${rounds} ${contestant.name.padEnd(15)} ${microseconds.toFixed(2).padStart(6)} µs, ` +
-        `${requests} requests; ${verdict}`,
-    );
-    for (const fault of faults) console.error(`  WRONG: ${fault}`);
-  }
-}
+const begun = performance.now();
+const settings: Settings = {
+  rounds,
+  seconds,
+  warmUp: defaults.warmUp,
+  progress: (line) => {
+    if (isInterrupted) throw new Error("Interrupted.");
+    const elapsed = Math.round((performance.now() - begun) / 1000);
+    console.info(`${String(elapsed).padStart(4)} s  ${line}`);
+  },
+};
 
+const sections = await measureParts();
+
+const minutes = ((performance.now() - begun) / 60_000).toFixed(1);
+const faults = sections.flatMap((section) => section.faults);
 const report = [
-  `\`${["bun run bench", ...process.argv.slice(2)].join(" ")}\``,
-  await machine(),
-  `CPU time of the server's process for each request, under ${CONNECTIONS} connections with a ` +
-    `session each: the lowest of ${rounds} interleaved runs of ${seconds} s, and by how much the highest exceeds it.`,
-  tableOf(contestants, figuresOf(samples)),
+  "# Results",
+  `\`${["bun run bench", ...process.argv.slice(2)].join(" ")}\`, ${minutes} minutes`,
+  [
+    await describeMachine(),
+    ...(busy > BUSY ? [`- The machine was busy (load average ${busy.toFixed(1)}): rough.`] : []),
+  ].join("\n"),
+  `CPU time of the server's process for each request that it handled, user and system, under ${CONNECTIONS} connections. Each load lasts ` +
+    `${seconds} s; all that stands in one table of one store was measured in ${rounds} rounds, in another order each time. ` +
+    "What else the machine does only adds to a time, so the lowest is nearest to the truth, and ratios are the median of those within a round. " +
+    "What Redis and PostgreSQL do in their own processes is not in it. After the loads counters have to add up to how often their handlers ran, and pages to be right.",
+  faults.length === 0
+    ? "All answers were right."
+    : `Wrong answers:\n\n${faults.map((fault) => `- ${fault}`).join("\n")}`,
+  ...sections.map(({ title, text }) => `## ${title}\n\n${text}`),
 ].join("\n\n");
-console.info(`\n${report}`);
+await Bun.write(join(out, "results.md"), `${report}\n`);
+await Bun.spawn([process.execPath, "fmt", join(out, "results.md")], {
+  stdio: ["ignore", "ignore", "ignore"],
+}).exited;
+console.info(`\n${report}\n\nWritten to ${join(out, "results.md")}`);
+if (faults.length > 0) stop("\nSome answers were wrong: see above.");
 
-if (options.json !== undefined) await Bun.write(options.json, JSON.stringify(samples, null, 2));
-if (samples.some(({ faults }) => faults.length > 0)) stop("\nSome answers were wrong: see above.");
-if (options.only === undefined && rounds >= ROUNDS && seconds >= SECONDS) {
-  await Bun.write(join(import.meta.dir, "results.md"), `# Results\n\n${report}\n`);
-}
-
-function wholeNumber(name: string, text: string): number {
-  const number = Number(text);
-  if (Number.isInteger(number) && number > 0) return number;
-  return stop(`--${name} is ${text}; it has to be a whole number above 0.`);
-}
-
-function chosen(names: readonly string[] | undefined): typeof CONTESTANTS {
-  const known = CONTESTANTS.map(({ name }) => name);
-  const stranger = names?.find((name) => !known.includes(name));
-  if (stranger !== undefined) {
-    stop(`There is no contestant "${stranger}". There are: ${known.join(", ")}.`);
+async function measureParts(): Promise<Section[]> {
+  const measured: Section[] = [];
+  try {
+    for (const part of parts) {
+      if (part === "peers") measured.push(await comparePeers(settings, plots));
+      if (part === "workloads") measured.push(await measureWorkloads(settings));
+      if (part === "growth") measured.push(await measureGrowth(settings, plots, options.quick));
+    }
+  } catch (error) {
+    if (isInterrupted) stop("Interrupted. What was stored has been removed.");
+    throw error;
   }
-  return CONTESTANTS.filter(({ name }) => names?.includes(name) ?? true);
+  return measured;
+}
+
+function toNumber(name: string, text: string): number {
+  const number = Number(text);
+  if (number > 0) return number;
+  return stop(`--${name} is ${text}; it has to be a number above 0.`);
 }

@@ -1,48 +1,128 @@
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 
-import type { Contestant } from "./contestants.ts";
 import { pin } from "./pin.ts";
-import type { ServerReport } from "./servers/announce.ts";
+import type { Place } from "./place.ts";
+import { makePlace } from "./place.ts";
+import type { Command, ServerReport } from "./servers/announce.ts";
+import type { Subject } from "./subjects.ts";
 
 // Beside the sources and not in the system's temporary folder, which is often in memory: there
 // `synchronous = FULL` would cost nothing.
 const DATA = join(import.meta.dir, "../node_modules/.cache/bench");
 
 /** How often, and with how many milliseconds in between, a server is asked whether it is done. */
-const POLLS = 100;
-const POLL = 50;
+const POLLS = 250;
+const POLL = 20;
+/** How many times in a row it has to say so: what a handler has begun to store may be on its way. */
+const QUIET_POLLS = 3;
 
-/** A contestant's server: a process of its own, with a folder of its own. */
-export class ServerProcess implements AsyncDisposable {
-  readonly folder: string;
+/** In milliseconds. */
+const START_TIMEOUT = 20_000;
+
+/** What all processes of a server have used and done, taken together. */
+export type Usage = Pick<ServerReport, "handled" | "pending" | "cpu" | "rss"> & {
+  readonly events: Readonly<Record<string, number>>;
+};
+
+/** One process of a server: questions go to it one at a time. */
+class Process {
   readonly #child: Bun.Subprocess;
-  #report = Promise.withResolvers<ServerReport>();
-  #url = "";
+  #answer = Promise.withResolvers<unknown>();
 
-  private constructor(folder: string, { server, storage }: Contestant) {
-    const program = join(import.meta.dir, "servers", `${server}.ts`);
-    const command = [process.execPath, program, join(folder, "sessions.db"), storage];
-    this.folder = folder;
-    this.#child = Bun.spawn(pin("server", command), {
-      env: { ...process.env, NODE_ENV: "production" },
-      stdout: "ignore",
-      stderr: "inherit",
-      ipc: (report: ServerReport) => this.#report.resolve(report),
-      onExit: (_, code) => this.#report.reject(new Error(`${server}.ts ended with code ${code}.`)),
+  constructor(command: readonly string[]) {
+    this.#child = Bun.spawn([...command], {
+      env: { ...process.env, NODE_ENV: "production", NODE_NO_WARNINGS: "1" },
+      stdio: ["ignore", "ignore", "pipe"],
+      serialization: "json",
+      ipc: (message) => this.#answer.resolve(message),
+      onExit: (_, code) => void this.#fail(code),
     });
-  }
-
-  /** @throws Error if the server does not start. */
-  static async start(contestant: Contestant): Promise<ServerProcess> {
-    await mkdir(DATA, { recursive: true });
-    const server = new ServerProcess(await mkdtemp(join(DATA, "run-")), contestant);
-    server.#url = (await server.#report.promise).url;
-    return server;
   }
 
   get pid(): number {
     return this.#child.pid;
+  }
+
+  async greeting(): Promise<ServerReport> {
+    const timer = setTimeout(
+      () => this.#answer.reject(new Error("The server did not start.")),
+      START_TIMEOUT,
+    );
+    try {
+      return (await this.#answer.promise) as ServerReport;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  ask(command: Command): Promise<unknown> {
+    this.#answer = Promise.withResolvers();
+    this.#child.send(command);
+    return this.#answer.promise;
+  }
+
+  async #fail(code: number | null): Promise<void> {
+    this.#answer.promise.catch(() => undefined);
+    const said = await new Response(this.#child.stderr as ReadableStream).text();
+    const reason = /^(?:error|\w*Error): .+$/m.exec(said)?.[0] ?? `it ended with code ${code}`;
+    this.#answer.reject(new Error(reason));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Some wait for open connections when they are asked to end.
+    this.#child.kill("SIGKILL");
+    await this.#child.exited;
+  }
+}
+
+/** A subject's server, in processes of its own, with a folder of its own. */
+export class ServerProcess implements AsyncDisposable {
+  readonly subject: Subject;
+  readonly folder: string;
+  readonly place: Place;
+  readonly #processes: Process[] = [];
+  #url = "";
+
+  private constructor(subject: Subject, folder: string, place: Place) {
+    this.subject = subject;
+    this.folder = folder;
+    this.place = place;
+  }
+
+  /** @throws Error if the server does not start, with what it said. */
+  static async start(subject: Subject): Promise<ServerProcess> {
+    await mkdir(DATA, { recursive: true });
+    const folder = await mkdtemp(join(DATA, "run-"));
+    const server = new ServerProcess(subject, folder, await makePlace(subject.storage, folder));
+    try {
+      await server.#spawn();
+    } catch (error) {
+      await server[Symbol.asyncDispose]();
+      throw error;
+    }
+    return server;
+  }
+
+  async #spawn(): Promise<void> {
+    const { program, runtime = "bun", storage, processes = 1, isUnpinned = false } = this.subject;
+    const command = [
+      runtime === "bun" ? process.execPath : "node",
+      join(import.meta.dir, program),
+      storage,
+      this.place.target,
+      this.place.name,
+    ];
+    let port = "";
+    while (this.#processes.length < processes) {
+      const full = [...command, port];
+      const started = new Process(isUnpinned ? full : pin("server", full));
+      this.#processes.push(started);
+      const { url } = await started.greeting();
+      this.#url = url;
+      // The others listen where the first one does.
+      port = new URL(url).port;
+    }
   }
 
   /** The address of a page. */
@@ -50,32 +130,58 @@ export class ServerProcess implements AsyncDisposable {
     return new URL(path, this.#url).href;
   }
 
-  /** What the server says of itself now. One question at a time. */
-  report(): Promise<ServerReport> {
-    this.#report = Promise.withResolvers();
-    this.#child.send("report");
-    return this.#report.promise;
+  get pids(): readonly number[] {
+    return this.#processes.map(({ pid }) => pid);
+  }
+
+  /** Has the first process do something that this subject alone can do. */
+  async ask(command: Command): Promise<unknown> {
+    return this.#processes[0]?.ask(command);
+  }
+
+  /** What the server has used and done by now. */
+  async report(): Promise<Usage> {
+    const reports = await Promise.all(
+      this.#processes.map((each) => each.ask({ name: "report" }) as Promise<ServerReport>),
+    );
+    const sum = (read: (report: ServerReport) => number): number =>
+      reports.reduce((total, report) => total + read(report), 0);
+    const events: Record<string, number> = {};
+    for (const report of reports) {
+      for (const [name, count] of Object.entries(report.events ?? {})) {
+        events[name] = (events[name] ?? 0) + count;
+      }
+    }
+    return {
+      handled: sum(({ handled }) => handled),
+      pending: sum(({ pending }) => pending),
+      cpu: sum(({ cpu }) => cpu),
+      rss: sum(({ rss }) => rss),
+      events,
+    };
   }
 
   /**
-   * Settles once the server has ended the requests that wrk had sent and no longer waited for.
+   * The report of a server that has ended the requests that wrk had sent and no longer waited for.
    *
    * @throws Error if that takes more than five seconds.
    */
-  async drained(): Promise<void> {
+  async drained(): Promise<Usage> {
     let handled: number | undefined;
+    let quiet = 0;
     for (let poll = 0; poll < POLLS; poll++) {
-      const report = await this.report();
-      if (report.pending === 0 && report.handled === handled) return;
-      handled = report.handled;
+      const usage = await this.report();
+      quiet = usage.pending === 0 && usage.handled === handled ? quiet + 1 : 0;
+      if (quiet === QUIET_POLLS) return usage;
+      handled = usage.handled;
       await Bun.sleep(POLL);
     }
     throw new Error("The server is still at work five seconds after the load has ended.");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.kill();
-    await this.#child.exited;
+    for (const each of this.#processes) await each[Symbol.asyncDispose]();
+    await this.place.remove();
     await rm(this.folder, { recursive: true });
   }
 }

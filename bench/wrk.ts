@@ -4,6 +4,22 @@ import { pin } from "./pin.ts";
 
 export const CONNECTIONS = 200;
 
+/** A request that is sent under load. */
+export interface LoadRequest {
+  readonly method?: string;
+  readonly path: string;
+  readonly cookie?: string;
+}
+
+export interface Load {
+  /** Sent in turn. */
+  readonly requests: readonly LoadRequest[];
+  /** Whether each is sent only once; otherwise they begin anew when all have been. */
+  readonly once?: boolean;
+  readonly connections?: number;
+  readonly isUnpinned?: boolean;
+}
+
 /** What wrk says about a run. */
 export interface WrkResult {
   /** Answers that arrived whole before the time was up. */
@@ -13,45 +29,84 @@ export interface WrkResult {
   readonly faults: readonly string[];
 }
 
+// Requests are put together once, beforehand: wrk is to wait for the server, not the other way round. They
+// come from a file, because a script must not have more than 65,536 constants.
+const SCRIPT = `
+  local requests, turn, once, idle = {}, 0, false, nil
+
+  function init(args)
+    once = args[2] == "once"
+    idle = wrk.format("GET", "/nothing")
+    for line in io.lines(args[1]) do
+      local method, path, cookie = line:match("^(%S+) (%S+) ?(.*)$")
+      requests[#requests + 1] = wrk.format(method, path, cookie ~= "" and { Cookie = cookie } or nil)
+    end
+  end
+
+  function request()
+    if turn == 0 then
+      io.stderr:write("started")
+      io.stderr:flush()
+    end
+    turn = turn + 1
+    if turn > #requests then
+      if once then
+        wrk.thread:stop()
+        return idle
+      end
+      turn = 1
+    end
+    return requests[turn]
+  end
+`;
+
+/** Longer than any load: wrk counts in whole seconds, and is interrupted when the time is up. */
+const FOREVER = 600;
+
+/** In milliseconds. */
+const AGAIN = 500;
+
 /**
- * Loads a page for some seconds over 200 connections, one request at a time on each.
+ * Loads a server for some seconds, one request at a time on each connection.
  *
- * Each connection has a session to itself, although wrk's scripts are not told which connection a
- * request is for. wrk's one thread sends requests in the order in which answers come in, and our
- * servers answer in the order in which requests come in. So with as many cookies as connections,
- * taken in turn, a cookie's last request has been answered before its next one is sent.
+ * wrk's scripts are not told which connection a request is for. Its one thread sends requests in the order
+ * in which answers come in. So with several times as many sessions as connections, taken in turn, a
+ * session's last request has been answered before its next one is sent, unless one answer is overtaken by
+ * hundreds of others.
  */
 export async function load(
   url: string,
-  cookies: readonly string[],
+  { requests, once = false, connections = CONNECTIONS, isUnpinned = false }: Load,
   seconds: number,
   folder: string,
 ): Promise<WrkResult> {
   const script = join(folder, "load.lua");
-  await Bun.write(script, scriptFor(new URL(url).pathname, cookies));
-  const wrk = ["wrk", "-t1", `-c${CONNECTIONS}`, `-d${seconds}`, "-s", script, url];
-  const child = Bun.spawn(pin("load", wrk), { stdout: "pipe", stderr: "inherit" });
-  return resultIn(await child.stdout.text());
+  const list = join(folder, "requests.txt");
+  await Bun.write(script, SCRIPT);
+  await Bun.write(list, requests.map(toLine).join("\n"));
+  const flags = ["-t1", `-c${connections}`, `-d${FOREVER}`, "--timeout", "10s", "-s", script];
+  const command = ["wrk", ...flags, url, "--", list, once ? "once" : "again"];
+  const child = Bun.spawn(isUnpinned ? command : pin("load", command), {
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  // Reading the list takes a while, in which an interruption would end wrk without a result.
+  const said = child.stderr.getReader();
+  const first = new TextDecoder().decode((await said.read()).value);
+  if (first !== "started") throw new Error(`wrk did not start: ${first}`);
+  await Bun.sleep(seconds * 1000);
+  const output = child.stdout.text();
+  // One that comes just before wrk begins to wait would be lost.
+  child.kill("SIGINT");
+  const again = setInterval(() => child.kill("SIGINT"), AGAIN);
+  await child.exited;
+  clearInterval(again);
+  await said.cancel();
+  return resultIn(await output);
 }
 
-/** Requests are put together once, beforehand: wrk is to wait for the server, not the other way round. */
-function scriptFor(path: string, cookies: readonly string[]): string {
-  return `
-    local cookies = { ${cookies.map((cookie) => JSON.stringify(cookie)).join(", ")} }
-    local requests = {}
-    local turn = 0
-
-    function init()
-      for index, cookie in ipairs(cookies) do
-        requests[index] = wrk.format("GET", "${path}", { Cookie = cookie })
-      end
-    end
-
-    function request()
-      turn = turn % #requests + 1
-      return requests[turn]
-    end
-  `;
+function toLine({ method = "GET", path, cookie = "" }: LoadRequest): string {
+  return `${method} ${path} ${cookie}`;
 }
 
 /**

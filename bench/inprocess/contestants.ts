@@ -58,7 +58,7 @@ const hono = new Hono()
 
 export const CONTESTANTS: readonly Contestant[] = [
   { name: "new Response", fetch: () => new Response("hello") },
-  { name: BY_HAND, fetch: countInText },
+  { name: BY_HAND, fetch: (request) => countInText(request) },
   { name: "App, no session", fetch: (request) => hello.fetch(request) },
   { name: "App", fetch: (request) => counter.fetch(request), target: 1.35 },
   { name: "wrap", fetch: (request) => wrapped(request), target: 1.2 },

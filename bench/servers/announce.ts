@@ -1,34 +1,59 @@
 /** What a server tells the harness about itself, over the IPC channel. */
 export interface ServerReport {
   readonly url: string;
-  /** How often the counter's handler has run, since the server started. */
+  /** How often a handler has run since the server started. */
   readonly handled: number;
   /** Requests under way. */
   readonly pending: number;
+  /** CPU time of the process since it started, user and system, in microseconds. */
+  readonly cpu: number;
   /** Memory in use, in bytes. */
   readonly rss: number;
+  /** How often each event has happened to a session; only of servers on Bunpie. */
+  readonly events?: Readonly<Record<string, number>>;
 }
 
-/** Where every contestant listens: any free port, on this machine only. */
+/** A question of the harness: for a report, or for something that this server alone can do. */
+export interface Command {
+  readonly name: string;
+  readonly [argument: string]: unknown;
+}
+
+/** Where every subject listens: any free port, on this machine only. */
 export const ADDRESS = { port: 0, hostname: "127.0.0.1" } as const;
 
-/** Counters note here that they have handled a request, before they answer it. */
+/** Handlers note here that they have handled a request, before they answer it. */
 export const tally = { handled: 0 };
 
-/** Sends the harness a report now, and one whenever it asks. Ends with the harness. */
+/** Sends the harness a report now, and an answer to each of its questions. Ends with the harness. */
 export function announce(
   server: Pick<Bun.Server<unknown>, "url" | "pendingRequests"> | null,
+  readStats?: () => object,
+  answer?: (command: Command) => Promise<unknown>,
 ): void {
   if (server === null) throw new Error("The server does not listen.");
-  const report = (): void => {
-    process.send?.({
+  const report = (): ServerReport => {
+    const { user, system } = process.cpuUsage();
+    return {
       url: server.url.href,
       handled: tally.handled,
       pending: server.pendingRequests,
+      cpu: user + system,
       rss: process.memoryUsage.rss(),
-    } satisfies ServerReport);
+      ...(readStats === undefined ? {} : { events: toCounts(readStats()) }),
+    };
   };
-  process.on("message", report);
+  process.on("message", async (command: Command) => {
+    process.send?.(command.name === "report" ? report() : await answer?.(command));
+  });
   process.on("disconnect", () => process.exit());
-  report();
+  process.send?.(report());
+}
+
+function toCounts(stats: object): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(stats).filter(
+      (entry): entry is [string, number] => typeof entry[1] === "number",
+    ),
+  );
 }

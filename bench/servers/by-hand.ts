@@ -7,6 +7,15 @@ export function idOf(request: Request): string | undefined {
   return start === -1 ? undefined : header.slice(start + 11, start + 54);
 }
 
+/** Whether the request only reads the counter, or neither. */
+export function isPage(request: Request): boolean {
+  return request.url.endsWith("/page");
+}
+
+export function isBare(request: Request): boolean {
+  return request.url.endsWith("/bare");
+}
+
 export function createId(): string {
   return crypto
     .getRandomValues(new Uint8Array(32))

@@ -1,4 +1,12 @@
 // What Bun takes for a request by itself. Everything else is measured by this.
-import { ADDRESS, announce } from "./announce.ts";
+import { ADDRESS, announce, tally } from "./announce.ts";
 
-announce(Bun.serve({ ...ADDRESS, fetch: () => new Response("hello") }));
+announce(
+  Bun.serve({
+    ...ADDRESS,
+    fetch: () => {
+      tally.handled++;
+      return new Response("hello");
+    },
+  }),
+);

@@ -16,15 +16,15 @@ const sessions = new Map<string, Stored>();
 /**
  * The least that a counter in memory can be if it hashes its ids, keeps text instead of live objects,
  * looks at the clock, stores what has changed and tells caches that the page varies: what a session
- * has to do in any case, and nothing around it.
+ * has to do in any case, and nothing around it. With `onlyReads`, the visit is not counted.
  */
-export function countInText(request: Request): Response {
+export function countInText(request: Request, onlyReads = false): Response {
   const id = idOf(request);
   const key = id === undefined || !ID.test(id) ? undefined : hash(id);
   const stored = key === undefined ? undefined : sessions.get(key);
   if (key === undefined || stored === undefined || stored.expiresAt <= Date.now()) return begin();
   const session = JSON.parse(stored.data) as { visits: number };
-  session.visits++;
+  if (!onlyReads) session.visits++;
   const data = JSON.stringify(session);
   if (data !== stored.data) {
     sessions.set(key, { data, version: stored.version + 1, expiresAt: stored.expiresAt });

@@ -1,29 +1,15 @@
 import * as Plot from "@observablehq/plot";
-import { parseHTML } from "linkedom";
 
+import type { Page } from "../sheet.ts";
+import { COLORS, createPage, toSheet, WIDTH } from "../sheet.ts";
 import type { TimedReading } from "./reading.ts";
 
-type Page = ReturnType<typeof parseHTML>["document"];
-
-const WIDTH = 760;
 const HEIGHT = 190;
 const MARGIN = { left: 60, right: 120 };
-const TOP = 54;
 /** In milliseconds; the same for all plots, so that they can be compared. */
 const LAGS = [0.1, 1, 10, 100, 1_000];
 /** Between the names of lines. */
 const LINE = 15;
-
-/** Legible on white and on black. */
-const COLORS = ["#3b82f6", "#d97706", "#059669", "#8b8b8b"] as const;
-
-const STYLE = `
-  svg { background: #ffffff; color: #1f2328; --plot-background: #ffffff; }
-  @media (prefers-color-scheme: dark) {
-    svg { background: #0d1117; color: #e6edf3; --plot-background: #0d1117; }
-  }
-  text { font-family: system-ui, sans-serif; }
-`;
 
 interface Panel {
   readonly label: string;
@@ -60,37 +46,15 @@ export function drawReadings(
   subtitle: string,
   warmUp: number,
 ): string {
-  const { document } = parseHTML("<!doctype html><body></body>");
-  const sheet = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  const height = TOP + PANELS.length * HEIGHT;
-  sheet.setAttribute("xmlns", "http://www.w3.org/2000/svg");
-  sheet.setAttribute("viewBox", `0 0 ${WIDTH} ${height}`);
-  sheet.setAttribute("width", String(WIDTH));
-  sheet.setAttribute("height", String(height));
-  const style = document.createElementNS("http://www.w3.org/2000/svg", "style");
-  style.textContent = STYLE;
-  sheet.append(style);
-  for (const [text, y, size] of [
-    [title, 22, 15],
-    [subtitle, 40, 11],
-  ] as const) {
-    const line = document.createElementNS("http://www.w3.org/2000/svg", "text");
-    for (const [name, value] of Object.entries({
-      x: 12,
-      y,
-      "font-size": size,
-      fill: "currentColor",
-    }))
-      line.setAttribute(name, String(value));
-    line.textContent = text;
-    sheet.append(line);
-  }
-  for (const [index, panel] of PANELS.entries()) {
-    const chart = drawPanel(panel, readings, warmUp, document);
-    chart.setAttribute("y", String(TOP + index * HEIGHT));
-    sheet.append(chart);
-  }
-  return `${sheet.toString()}\n`;
+  const document = createPage();
+  return toSheet(
+    document,
+    { title, subtitle, height: PANELS.length * HEIGHT },
+    PANELS.map((panel, index) => ({
+      chart: drawPanel(panel, readings, warmUp, document),
+      y: index * HEIGHT,
+    })),
+  );
 }
 
 /** Things that are counted have no half. */

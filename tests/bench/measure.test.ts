@@ -1,27 +1,46 @@
 import { describe, expect, test } from "bun:test";
 
-import { checkCounters } from "../../bench/measure.ts";
+import { checkHandled } from "../../bench/measure.ts";
+import { checkEvent, compareSums } from "../../bench/workloads.ts";
 
 const pages = (...visits: number[]): string[] =>
   visits.map((count) => `You have visited ${count} times.`);
 
-/** One load, of which wrk counted so many answers. */
-const load = (requests: number) => [{ requests, perSecond: 1, faults: [] }];
-
-describe("checkCounters", () => {
-  // Two sessions: two requests to establish them, two to read them.
-  test("finds no fault if each run of the handler is in a counter, those that wrk cut off too", () => {
-    expect(checkCounters(pages(10, 11), 21, load(17)).faults).toEqual([]);
-    expect(checkCounters(pages(110, 111), 221, load(17)).faults).toEqual([]);
+describe("compareSums", () => {
+  test("finds no fault if each run of the handler is in a counter", () => {
+    expect(compareSums(pages(10, 11), 21)).toEqual({ faults: [], lost: 0 });
   });
 
   test.each([
-    ["a visit is lost", pages(10, 10), 21, 17],
-    ["a visit is counted twice", pages(11, 11), 21, 17],
-    ["a session is shown something else", [...pages(21), "503 Sessions are unavailable."], 21, 17],
-    ["wrk counted more answers than the handler gave", pages(10, 11), 21, 18],
-    ["the handler ran more often than connections can account for", pages(110, 112), 222, 17],
-  ])("finds a fault if %s", (_, answers, handled, counted) => {
-    expect(checkCounters(answers, handled, load(counted)).faults).toHaveLength(1);
+    ["a visit is lost", pages(10, 10)],
+    ["a visit is counted twice", pages(11, 11)],
+    ["a session is shown something else", [...pages(21), "503 Sessions are unavailable."]],
+  ])("finds a fault if %s", (_, answers) => {
+    expect(compareSums(answers, 21).faults).toHaveLength(1);
+  });
+
+  test("returns which part of the visits is lost", () => {
+    expect(compareSums(pages(10, 5), 20).lost).toBe(0.25);
+  });
+});
+
+describe("checkEvent", () => {
+  test("finds a fault unless every run of the handler has made one event", () => {
+    expect(checkEvent({ handled: 2, events: { created: 2 } }, "created").faults).toEqual([]);
+    expect(checkEvent({ handled: 2, events: { created: 3 } }, "created").faults).toHaveLength(1);
+    expect(checkEvent({ handled: 2, events: {} }, "created").faults).toHaveLength(1);
+  });
+});
+
+describe("checkHandled", () => {
+  test.each([
+    ["as often as answers were counted", 100, false, 0],
+    ["for those that wrk cut off too", 110, false, 0],
+    ["more often than connections can account for", 111, false, 1],
+    ["less often than answers were counted", 99, false, 1],
+    ["less often where a list has come to its end", 90, true, 0],
+    ["much less often where a list has come to its end", 89, true, 1],
+  ])("judges a handler that ran %s", (_, handled, once, faults) => {
+    expect(checkHandled({ requests: 100 }, handled, 10, once)).toHaveLength(faults);
   });
 });

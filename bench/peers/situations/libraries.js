@@ -1,7 +1,6 @@
 // The site on each library, as its README has it for production, over the same store.
 import fastifyCookie from "@fastify/cookie";
 import fastifySession from "@fastify/session";
-import { Sessions } from "bunpie";
 import express from "express";
 import expressSession from "express-session";
 import fastify from "fastify";
@@ -10,6 +9,7 @@ import { sessionMiddleware } from "hono-sessions";
 import Koa from "koa";
 import koaSession from "koa-session";
 
+import { Sessions } from "../../../src/index.ts";
 import { SECRET } from "../announce.js";
 import { PAGES } from "./site.js";
 

@@ -211,7 +211,9 @@ for (const { title, run } of SITUATIONS) {
 
 const versions = await Promise.all(
   Object.keys(LIBRARIES).map(async (name) => {
-    const { default: manifest } = await import(`${name}/package.json`);
+    const { default: manifest } = await import(
+      name === "bunpie" ? "../../../package.json" : `${name}/package.json`
+    );
     return `${name} ${manifest.version}`;
   }),
 );
