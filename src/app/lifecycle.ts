@@ -136,8 +136,7 @@ function endOnSignals(services: ReadonlyMap<unknown, Service>): void {
     for (const each of SIGNALS) process.off(each, end);
     const stopped = await Promise.allSettled([...services.values()].map(stopService));
     const failures = stopped.filter((each) => each.status === "rejected");
-    for (const failure of failures)
-      console.error("Shutting down failed:", escapeError(failure.reason));
+    for (const { reason } of failures) console.error("Shutting down failed:", escapeError(reason));
     // Whoever else listens for the signal has things to finish, and ends the process afterwards.
     if (process.listenerCount(signal) === 0) process.exit(failures.length === 0 ? 0 : 1);
   };

@@ -285,6 +285,23 @@ describe("listen", () => {
     await app.close();
   });
 
+  test("says at a terminal what its end waits for", async () => {
+    const app = new Slow();
+    const { url } = app.listen(0);
+    const response = fetch(`${url.href}slow`);
+    await app.begun.promise;
+    const told = Promise.withResolvers<unknown>();
+    info.mockImplementation((...line: unknown[]) => told.resolve(line));
+    const { isTTY } = process.stdout;
+    process.stdout.isTTY = true;
+    const closed = app.close();
+    expect(await told.promise).toEqual([expect.stringContaining("Ctrl-C"), 10, "a request"]);
+    process.stdout.isTTY = isTTY;
+    app.released.resolve();
+    expect(await (await response).text()).toBe("done");
+    await closed;
+  });
+
   test("refuses to serve an app twice, or one that is the default export", async () => {
     using _info = quiet("info");
     const [app, exported] = [new Slow(), new Slow()];

@@ -47,7 +47,13 @@ export class FaultyCopy implements Disposable {
     names: readonly string[],
     ...flags: readonly string[]
   ): Promise<Map<string, Outcome>> {
-    const args = ["--config=tests/guarantees/bunfig.toml", "test", ...flags, ...files];
+    const args = [
+      "--config=tests/guarantees/bunfig.toml",
+      "test",
+      "--timeout=60000",
+      ...flags,
+      ...files,
+    ];
     const child = Bun.spawn([process.execPath, ...args, "--test-name-pattern", patternOf(names)], {
       cwd: this.#folder.path,
       env: {

@@ -151,6 +151,7 @@ describe("the package", () => {
       "bench/results.md",
       "bench/plots",
       "CHANGELOG.md",
+      "SECURITY.md",
     ]);
     expect(Object.keys(manifest.dependencies)).toEqual([
       "@fastify/busboy",

@@ -1,12 +1,19 @@
 import { cpSync, mkdirSync, readdirSync, symlinkSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 
 import { Folder } from "../support/folder.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 /** What the package is built of. A run leaves the repository as it is. */
 const SOURCES = ["src", "drizzle", "scripts", "docs", "examples", "bench", "package.json"];
-const PAGES = ["README.md", "CHANGELOG.md", "LICENSE", "tsconfig.json", "tsconfig.build.json"];
+const PAGES = [
+  "README.md",
+  "CHANGELOG.md",
+  "SECURITY.md",
+  "LICENSE",
+  "tsconfig.json",
+  "tsconfig.build.json",
+];
 
 /** What a command wrote, and how it ended. */
 export interface Result {
@@ -29,11 +36,15 @@ export async function runWell(cwd: string, ...command: readonly string[]): Promi
   return output;
 }
 
+function isSource(path: string): boolean {
+  return basename(path) !== "node_modules";
+}
+
 /** Builds the package and packs it, as a release would: the path of the tarball, in `folder`. */
 export async function pack(folder: Folder): Promise<string> {
   const copy = folder.file("package");
   for (const name of [...SOURCES, ...PAGES]) {
-    cpSync(join(ROOT, name), join(copy, name), { recursive: true });
+    cpSync(join(ROOT, name), join(copy, name), { recursive: true, filter: isSource });
   }
   symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
   await runWell(copy, process.execPath, "scripts/build.ts");
