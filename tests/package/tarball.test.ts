@@ -65,14 +65,14 @@ describe("the programs", () => {
 });
 
 interface Setting {
-  readonly compiler: "typescript" | "typescript-5";
+  readonly compiler: "typescript-7" | "typescript-5";
   readonly resolution: "bundler" | "nodenext";
   readonly hasDom: boolean;
   readonly target: "ES2022" | "ESNext";
   readonly strict: boolean;
 }
 
-const COMPILERS = ["typescript", "typescript-5"] as const;
+const COMPILERS = ["typescript-7", "typescript-5"] as const;
 
 /** Every combination, or in a quick run one. */
 const settings: readonly Setting[] = COMPILERS.flatMap((compiler) =>
@@ -126,7 +126,7 @@ describe("the types", () => {
   );
 
   testLong("of the package itself have no error without skipLibCheck", async () => {
-    const setting = { compiler: "typescript", resolution: "nodenext", hasDom: true } as const;
+    const setting = { compiler: "typescript-7", resolution: "nodenext", hasDom: true } as const;
     await writeSetting({ ...setting, target: "ES2022", strict: true }, "all");
     const compile = join(project, "node_modules/typescript/bin/tsc");
     const flags = ["-p", "settings/all.json", "--skipLibCheck", "false", "--noEmit"];
