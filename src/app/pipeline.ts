@@ -6,7 +6,7 @@ import { isPromise } from "../store/maybe-promise.ts";
 import { callPage } from "./call.ts";
 import { showFailure } from "./failures.ts";
 import { writeLog } from "./log.ts";
-import { toPath } from "./request.ts";
+import { locate, toPath } from "./request.ts";
 import { finishHandshake, isHandshake } from "./sockets.ts";
 import { refuseMissing } from "./table.ts";
 import type { Visit } from "./visit.ts";
@@ -172,7 +172,7 @@ function route(visit: Visit): void {
   const { site, raw } = visit;
   visit.response = site.sessions.answerPreflight(raw);
   const { table } = site;
-  const path = toPath(raw.url);
+  const path = toPath(locate(visit));
   // The header is looked for only where it matters: that takes longer than to find the page.
   visit.match =
     table.hasSockets && raw.method === "GET" && isHandshake(raw)

@@ -51,7 +51,7 @@ export class AppRequest<Data extends SessionShape<Data>> {
 
   /** The path as it was sent, percent-encoded, without the query. */
   get path(): string {
-    return toPath(this.#visit.raw.url);
+    return toPath(locate(this.#visit));
   }
 
   /** The pattern of the page that answers, such as `/users/:id`; `null` where none does. */
@@ -134,7 +134,7 @@ export class AppRequest<Data extends SessionShape<Data>> {
     what?: string | StandardSchemaV1,
     fallback?: string,
   ): URLSearchParams | string | undefined | Promise<unknown> {
-    this.#query ??= new URLSearchParams(queryOf(this.raw.url));
+    this.#query ??= new URLSearchParams(queryOf(locate(this.#visit)));
     if (what === undefined) return new URLSearchParams(this.#query);
     if (typeof what === "string") return this.#query.get(what) ?? fallback;
     return validate(what, toRecord(this.#query));
@@ -250,6 +250,16 @@ export class AppRequest<Data extends SessionShape<Data>> {
 function queryOf(url: string): string {
   const mark = url.indexOf("?");
   return mark === -1 ? "" : url.slice(mark + 1);
+}
+
+/**
+ * A visit's URL without a fragment, which only a request made in this process can have. Over a connection "#" is a
+ * character of the path (RFC 9112, 3.2): to cut there would show a proxy one path and the app another.
+ */
+export function locate({ raw, server }: Pick<VisitFacts, "raw" | "server">): string {
+  const { url } = raw;
+  const mark = server === undefined ? url.indexOf("#") : -1;
+  return mark === -1 ? url : url.slice(0, mark);
 }
 
 /** The path of a URL, as it stands there. Parsing it takes five times as long. */

@@ -16,6 +16,10 @@ type SocketHandler<Pattern extends string> = (
   ...segments: Segments<Pattern>
 ) => unknown;
 
+/** What the compiler says of a function that fits no pattern. */
+type Forms =
+  "A page gets its segments as strings: (id: string) => …. In a field ws_…, the socket first: (socket: Socket, id: string) => …";
+
 export const VERBS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
 
 /** The verbs that a page can answer. */
@@ -53,9 +57,9 @@ export function routes<const Pattern extends `/${string}`>(table: {
 export function routes<const Pattern extends `/${string}`>(table: {
   readonly [Each in Pattern]: SocketHandler<Each>;
 }): Routes<Pattern>;
-// Once more: of several signatures, the compiler explains the last.
+// Takes nothing: of several signatures, the compiler explains the last.
 export function routes<const Pattern extends `/${string}`>(table: {
-  readonly [Each in Pattern]: RouteHandlers<Each>;
+  readonly [Each in Pattern]: RouteHandlers<Each> & Forms;
 }): Routes<Pattern>;
 export function routes<const Pattern extends `/${string}`>(
   table: Readonly<Record<Pattern, unknown>>,

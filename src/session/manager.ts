@@ -328,11 +328,12 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
   }
 
   /**
-   * Ends the session with this handle, wherever it is in use. Check that it is the asking user's:
+   * Ends the session with this handle, wherever it is in use; one that has ended already is no error. Check
+   * that it is the asking user's:
    * `(await sessions.list(userId)).some((session) => session.handle === handle)`.
    */
   async revoke(handle: string): Promise<void> {
-    await this.#writer.endKey(handle, null);
+    await this.#writer.revoke(handle);
   }
 
   /**

@@ -94,6 +94,27 @@ export class Writer {
     );
   }
 
+  /**
+   * The same for a handle, whose session may have ended before: then there is nothing to tell. A store's
+   * `delete` does not say whether anything was there, so this reads first.
+   */
+  async revoke(key: string): Promise<void> {
+    const isThere = await this.#mayExist(key);
+    // In any case: to the clock of another process a session that has expired here may be live.
+    const handles = await this.#deleteChain([key]);
+    if (!isThere && handles.length === 1) return;
+    this.#events.emit({ type: "destroyed", handles, userId: null, count: 1 });
+  }
+
+  /** What cannot be read may be there, and is ended all the same. */
+  async #mayExist(key: string): Promise<boolean> {
+    try {
+      return (await this.#store.ask("read", key)) !== undefined;
+    } catch {
+      return true; // ask() has reported it.
+    }
+  }
+
   /** Deletes what is under the last key and, where that is a note, what it leads to. */
   #deleteChain(keys: readonly [string, ...string[]]): MaybePromise<readonly string[]> {
     const key = keys.at(-1) ?? keys[0];

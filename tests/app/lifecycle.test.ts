@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtemp, readdir, readlink, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { format } from "node:util";
 
 import { App } from "bunpie";
 import { SqliteSessionBackend } from "bunpie/sqlite";
@@ -131,6 +132,47 @@ describe.each(WAYS)("a process of %s", (file, greeting) => {
     child.process.kill("SIGTERM");
     expect(await child.ended()).toBe("SIGTERM");
     expect(await response).toBe("cut off");
+  });
+
+  test.each([
+    [1, "Waiting up to 10 s for a request. Ctrl-C ends it at once."],
+    [2, "Waiting up to 10 s for 2 requests. Ctrl-C ends it at once."],
+  ])("says at a terminal what its end waits for: %p under way", async (count, line) => {
+    let output = "";
+    let news = Promise.withResolvers<void>();
+    let begun = 0;
+    const tell = (): void => {
+      news.resolve();
+      news = Promise.withResolvers();
+    };
+    const until = async (isSo: () => boolean): Promise<void> => {
+      while (!isSo()) await news.promise;
+    };
+    const child = Bun.spawn([process.execPath, "run", join(import.meta.dir, "../fixtures", file)], {
+      terminal: {
+        cols: 200,
+        rows: 50,
+        data(_terminal, bytes) {
+          output += new TextDecoder().decode(bytes);
+          tell();
+        },
+      },
+      ipc: (message) => {
+        if (message === "slow") begun += 1;
+        tell();
+      },
+    });
+    await until(() => /http:\S+\s/.test(output));
+    const url = new URL("/slow", /http:\S+/.exec(Bun.stripANSI(output))?.[0]);
+    const responses = Array.from({ length: count }, () => fetch(url).catch(() => "cut off"));
+    await until(() => begun === count);
+    child.terminal?.write("\u0003");
+    await until(() => output.includes(line));
+    child.terminal?.write("\u0003");
+    await child.exited;
+    expect(child.signalCode).toBe("SIGINT");
+    expect(await Promise.all(responses)).toEqual(Array.from({ length: count }, () => "cut off"));
+    child.terminal?.close();
   });
 
   test("ends at once when nothing is under way", async () => {
@@ -285,23 +327,6 @@ describe("listen", () => {
     await app.close();
   });
 
-  test("says at a terminal what its end waits for", async () => {
-    const app = new Slow();
-    const { url } = app.listen(0);
-    const response = fetch(`${url.href}slow`);
-    await app.begun.promise;
-    const told = Promise.withResolvers<unknown>();
-    info.mockImplementation((...line: unknown[]) => told.resolve(line));
-    const { isTTY } = process.stdout;
-    process.stdout.isTTY = true;
-    const closed = app.close();
-    expect(await told.promise).toEqual([expect.stringContaining("Ctrl-C"), 10, "a request"]);
-    process.stdout.isTTY = isTTY;
-    app.released.resolve();
-    expect(await (await response).text()).toBe("done");
-    await closed;
-  });
-
   test("refuses to serve an app twice, or one that is the default export", async () => {
     using _info = quiet("info");
     const [app, exported] = [new Slow(), new Slow()];
@@ -449,10 +474,36 @@ describe("close", () => {
     const app = new Slow();
     const response = Promise.resolve(app.fetch(new Request("http://localhost/slow")));
     await app.begun.promise;
-    const closings = [app.close(), app.close()];
+    const closings = [app.close(), app.close(), app.close()];
+    let closed = 0;
+    for (const closing of closings) void closing.then(() => (closed += 1));
+    await new Promise(setImmediate);
+    expect(closed).toBe(0);
     app.released.resolve();
     expect((await response).status).toBe(200);
     await Promise.all(closings);
+  });
+
+  test.each([
+    [true, ["Waiting up to 10 s for a request. Ctrl-C ends it at once."]],
+    [undefined, []],
+  ])("says what it waits for where standard output is a terminal: %p", async (isTTY, lines) => {
+    const { stdout } = process;
+    const before = Object.getOwnPropertyDescriptor(stdout, "isTTY");
+    Object.defineProperty(stdout, "isTTY", { value: isTTY, configurable: true, writable: true });
+    const app = new Slow();
+    const response = fetch(new URL("slow", app.listen(0).url));
+    await app.begun.promise;
+    const isClosed = app.close();
+    const said = (): string[] =>
+      info.mock.calls.map((call) => format(...call)).filter((line) => line.startsWith("Waiting"));
+    while (said().length < lines.length) await new Promise(setImmediate);
+    app.released.resolve();
+    await response;
+    await isClosed;
+    if (before === undefined) Reflect.deleteProperty(stdout, "isTTY");
+    else Object.defineProperty(stdout, "isTTY", before);
+    expect(said()).toEqual(lines);
   });
 
   test("closes the backend", async () => {

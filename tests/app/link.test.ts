@@ -52,6 +52,12 @@ describe("this.link", () => {
     expect(() => site.link(site.greet)).toThrow('A link to "/greet/:1" got undefined');
     // @ts-expect-error No such pattern.
     expect(() => site.link(site.index, "/nothing")).toThrow('this.link() got "/nothing"');
+    // @ts-expect-error Another page's pattern.
+    expect(() => site.link(site.files, "/shop/:kind?")).toThrow('this.link() got "/shop/:kind?"');
+    // @ts-expect-error No page at all.
+    expect(() => site.link("greet")).toThrow("this.link() got something that is no page.");
+    // @ts-expect-error The second value is missing.
+    expect(() => site.link(site.range, 1)).toThrow('A link to "/range/:1/:2" got');
     // @ts-expect-error A date is no segment.
     expect(() => site.link(site.greet, new Date(0))).toThrow("for a segment");
   });

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
+import { format } from "node:util";
 
 import type { AppOptions, LogEntry } from "bunpie";
-import { App, routes } from "bunpie";
+import { App, HttpError, routes } from "bunpie";
 
 import { TestClient } from "../../src/testing/client.ts";
 import { withNodeEnv } from "../support/environment.ts";
@@ -52,6 +53,15 @@ class Shop extends App<{ cart: string[]; seen: boolean }> {
     throw new Error("bug");
   }
 
+  /** An onError may answer with a status of its own. */
+  teapot() {
+    throw new HttpError(404, "teapot");
+  }
+
+  override onError(error: HttpError) {
+    return error.message === "teapot" ? new Response("tea", { status: 418 }) : super.onError(error);
+  }
+
   override onReport() {}
 }
 
@@ -85,6 +95,7 @@ describe("an app's own log", () => {
     ["a verb that the page does not have", "/", { method: "PUT" }, 405],
     ["OPTIONS", "/", { method: "OPTIONS" }, 204],
     ["a bug", "/bug", {}, 500],
+    ["a page that throws, by the status that onError sends", "/teapot", {}, 418],
     [
       "a write from another site",
       "/cart",
@@ -206,5 +217,85 @@ describe("a served app's line on the console", () => {
     using info = quiet("info");
     await new TestClient(new Shop()).send("/");
     expect(info).not.toHaveBeenCalled();
+  });
+});
+
+function fail(): never {
+  throw new Error("\u001b[2J");
+}
+
+describe("what the wire puts into an error is escaped on the console", () => {
+  test.each([
+    [
+      "of a page",
+      class extends App {
+        index() {
+          return fail();
+        }
+      },
+      {},
+    ],
+    [
+      "of onError",
+      class extends App {
+        index() {
+          throw new HttpError(400, "no");
+        }
+        override onError() {
+          return fail();
+        }
+      },
+      {},
+    ],
+    [
+      "of onReport",
+      class extends App {
+        index() {
+          return fail();
+        }
+        override onReport() {
+          fail();
+        }
+      },
+      {},
+    ],
+    [
+      "of onReport, once the response has left",
+      class extends App {
+        async *index() {
+          yield "one";
+          this.request.cookies.set("a", "b");
+        }
+        override onReport() {
+          fail();
+        }
+      },
+      {},
+    ],
+    [
+      "of log",
+      class extends App {
+        index() {
+          return "";
+        }
+      },
+      { log: fail },
+    ],
+    [
+      "of onStart",
+      class extends App {
+        override async onStart() {
+          fail();
+        }
+      },
+      {},
+    ],
+  ] as [string, typeof App, AppOptions][])("that %s", async (_, Failing, options) => {
+    using error = quiet("error");
+    const response = await new Failing(options).fetch(new Request("http://localhost/"));
+    await response.text();
+    const logged = error.mock.calls.map((call) => format(...call)).join("\n");
+    expect(logged).toContain("\\u{1b}[2J");
+    expect(logged).not.toContain("\u001b");
   });
 });

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { connect } from "node:net";
 
 import type { AppOptions } from "bunpie";
+import { App } from "bunpie";
 
 import { TestClient } from "../../src/testing/client.ts";
 import type { Read } from "../support/probe.ts";
@@ -72,6 +73,31 @@ describe("AppRequest", () => {
       accept: "text/css",
       raw: true,
     });
+  });
+
+  test.each([
+    ["/#a", "/", ""],
+    ["/page#a?b=1", "/page", ""],
+    ["/page?b=1#a", "/page", "1"],
+  ])("has no fragment in the path and query of %s, made in this process", async (url, path, b) => {
+    class Echo extends App {
+      index() {
+        return this.page();
+      }
+      page() {
+        return [this.request.path, this.request.query("b", "")];
+      }
+    }
+    const response = await new Echo().fetch(new Request(`http://localhost:3000${url}`));
+    expect(await response.json()).toEqual([path, b]);
+  });
+
+  test('has a "#" that came over a connection in its path, as a proxy sees it', async () => {
+    using _info = quiet("info");
+    const app = new Probe(({ path }) => path);
+    const server = app.listen({ port: 0, hostname: "127.0.0.1" });
+    expect(await exchange(server.port ?? 0, head("GET /page#a HTTP/1.1"))).toContain(" 404 ");
+    await app.close();
   });
 
   test("has no address for a request that came by no socket", async () => {

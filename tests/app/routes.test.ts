@@ -1,9 +1,12 @@
 import { describe, expect, expectTypeOf, test } from "bun:test";
+import { symlinkSync } from "node:fs";
+import { join } from "node:path";
 
 import { App, routes } from "bunpie";
 
 import type { Segments } from "../../src/app/patterns.ts";
 import { TestClient } from "../../src/testing/client.ts";
+import { Folder } from "../support/folder.ts";
 
 class Users extends App {
   users = routes({
@@ -25,6 +28,8 @@ class Users extends App {
     return "about";
   }
 }
+
+const ROOT = join(import.meta.dir, "../..");
 
 describe("routes", () => {
   test.each([
@@ -126,6 +131,40 @@ describe("routes", () => {
       "optional",
       "parameter",
     ]);
+  });
+
+  test("say to who has a parameter's type wrong what pages and sockets take", async () => {
+    using folder = new Folder();
+    await Promise.all([
+      Bun.write(
+        folder.file("tsconfig.json"),
+        JSON.stringify({ extends: `${ROOT}/tsconfig.json`, include: ["pages.ts"] }),
+      ),
+      Bun.write(
+        folder.file("pages.ts"),
+        `import type { Socket } from "${ROOT}/src/index.ts";
+import { routes } from "${ROOT}/src/index.ts";
+export const page = routes({ "/:id": (id: number) => id });
+export const ws_page = routes({ "/:id": (socket: Socket, id: number) => socket.send(id) });
+`,
+      ),
+    ]);
+    symlinkSync(`${ROOT}/node_modules`, folder.file("node_modules"));
+    const child = Bun.spawn([process.execPath, "check", "--no-script"], {
+      cwd: folder.path,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const [output, errors] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+    const said = (output + errors)
+      .split(/^(?=pages\.ts\()/m)
+      .filter((text) => text.startsWith("pages"));
+    expect(said.map((text) => text.split(":")[0])).toEqual(["pages.ts(3,30)", "pages.ts(4,33)"]);
+    for (const text of said) {
+      expect(text).toContain("A page gets its segments as strings: (id: string) => …");
+      expect(text).toContain(
+        "In a field ws_…, the socket first: (socket: Socket, id: string) => …",
+      );
+    }
   });
 
   test("type the segments from the pattern", () => {

@@ -1,7 +1,7 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, expectTypeOf, test } from "bun:test";
 
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import type { Socket } from "bunpie";
+import type { Routes, Socket } from "bunpie";
 import { App, html, HttpError, InMemorySessionBackend, routes, status } from "bunpie";
 
 import { TestClient } from "../../src/testing/client.ts";
@@ -101,6 +101,23 @@ class Site extends App<Data> {
       break;
     }
     this.ended.resolve();
+  }
+
+  async ws_late(socket: Socket) {
+    await socket.accept();
+    this.request.cookies.set("theme", "dark");
+    for await (const _ of socket) break;
+  }
+
+  async ws_saved(socket: Socket) {
+    const { session } = this.request;
+    session.n = 1;
+    this.request.cookies.set("theme", "dark");
+    for await (const _ of socket) {
+      session.n = 99;
+      await session.save();
+      break;
+    }
   }
 
   async ws_login(socket: Socket) {
@@ -597,6 +614,31 @@ describe("the session of a socket", () => {
     expect(await client.json("/read")).toEqual({ n: 1, user: null });
   });
 
+  test.each([
+    [
+      "an unsaved change",
+      "/scratch",
+      "The session was changed when the response's headers had left",
+    ],
+    ["a late cookie", "/late", "Cookies were set when the response's headers had left"],
+  ])("reports %s when the page has ended, once", async (_, path, message) => {
+    const socket = await client.socket(path);
+    socket.send("a");
+    await site.reported.promise;
+    await socket.closed;
+    expect(site.reports.map((error) => (error as Error).message.slice(0, message.length))).toEqual([
+      message,
+    ]);
+  });
+
+  test("reports nothing of what was saved, and of cookies that were sent", async () => {
+    const socket = await client.socket("/saved");
+    socket.send("a");
+    expect(await socket.closed).toEqual({ code: 1000, reason: "" });
+    expect(site.reports).toEqual([]);
+    expect(await client.json("/read")).toEqual({ n: 99, user: null });
+  });
+
   test("is stored before the socket is there: a store that fails refuses the handshake", async () => {
     using _error = quiet("error");
     class Broken extends Site {
@@ -877,4 +919,38 @@ test("a page's name says that it is a socket's", () => {
   expect(() => withField("ws_a", routes({ "/": { GET: () => "" } })).fetch).toThrow(
     'ws_a\'s "/" is the page of a socket, and has to be a function: (socket, …) => ….',
   );
+});
+
+/** Compiled, and never called. */
+async function typed(socket: Socket) {
+  expectTypeOf(await socket.accept()).toEqualTypeOf<string>();
+  expectTypeOf(await socket.accept({ protocols: ["v2", "v1"] })).toEqualTypeOf<"v2" | "v1" | "">();
+  // @ts-expect-error A subprotocol is a text.
+  await socket.accept({ protocols: [2] });
+  for await (const message of socket) {
+    expectTypeOf(message).toEqualTypeOf<string | Uint8Array<ArrayBuffer>>();
+  }
+  for await (const message of socket.as(Doubled)) {
+    expectTypeOf(message).toEqualTypeOf<number>();
+  }
+  // @ts-expect-error A type is no schema.
+  socket.as(Number);
+}
+
+test("a socket's types follow from its schema, its subprotocols and its patterns", () => {
+  expect(typed).toBeFunction();
+  const rooms = routes({
+    "/:room": (socket: Socket, room: string) => socket.close(4000, room),
+    "/:room/:seat?": (socket: Socket, _room: string, seat?: string) => socket.close(4000, seat),
+    "/files/*": (socket: Socket, ...path: string[]) => socket.close(4000, path.join("/")),
+  });
+  expectTypeOf(rooms).toEqualTypeOf<Routes<"/:room" | "/:room/:seat?" | "/files/*">>();
+  routes({
+    // @ts-expect-error A segment is a text.
+    "/:room": (socket: Socket, room: number) => socket.send(room),
+  });
+  routes({
+    // @ts-expect-error The pattern has one segment, and the function wants two.
+    "/:room": (socket: Socket, room: string, seat: string) => socket.send(room + seat),
+  });
 });

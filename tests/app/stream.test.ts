@@ -282,6 +282,33 @@ describe("a generator", () => {
   });
 });
 
+test.each([
+  ["a ReadableStream", (chunks: AsyncGenerator<string>) => new Response(chunks as never).body],
+  ["a Response of a generator", (chunks: AsyncGenerator<string>) => new Response(chunks as never)],
+])("%s has no this.request, and the error says what to do", async (_, make) => {
+  class Late extends App {
+    index() {
+      const read = (): string => this.request.path;
+      const chunks = async function* () {
+        // Whoever reads the body does so when the page has returned.
+        await new Promise((resolve) => setImmediate(resolve));
+        try {
+          yield read();
+        } catch (error) {
+          yield (error as Error).message;
+        }
+      };
+      return make(chunks());
+    }
+  }
+  using _info = quiet("info");
+  await using app = { site: new Late(), [Symbol.asyncDispose]: () => app.site.close() };
+  const text = await (await fetch(app.site.listen(0).url)).text();
+  expect(text).toEndWith(
+    "Bun reads a ReadableStream later: read this.request before, or return a generator, where it works.",
+  );
+});
+
 describe("an onReport that fails", () => {
   test("is logged, and ends nothing", async () => {
     using error = quiet("error");

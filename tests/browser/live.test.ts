@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Socket } from "bunpie";
 import { App, eventStream, html } from "bunpie";
 
+import { Folder } from "../support/folder.ts";
 import { Browser, hasBrowser } from "../support/processes/browser.ts";
 import { quiet } from "../support/quiet.ts";
 
@@ -13,6 +14,9 @@ class Site extends App<{ name: string }> {
   readonly lastIds: (string | null)[] = [];
   /** Ends the event stream that is open. */
   _hangUp = (): void => undefined;
+  readonly _written = Promise.withResolvers<string>();
+  readonly _shown = Promise.withResolvers<void>();
+  readonly _folder = this.own(new Folder(), (folder) => folder.remove());
   readonly _hasLeft = Promise.withResolvers<void>();
 
   chat() {
@@ -59,6 +63,54 @@ class Site extends App<{ name: string }> {
       </script>`;
   }
 
+  /** Sends a file in parts, and shows how much of it the server has written. */
+  uploads() {
+    return html`<!doctype html>
+      <title>Upload</title>
+      <ul id="lines"></ul>
+      <script>
+        const add = (text) =>
+          document
+            .getElementById("lines")
+            .append(Object.assign(document.createElement("li"), { textContent: text }));
+        const form = new FormData();
+        form.append("file", new File(["x".repeat(3_000_000)], "ä.txt"));
+        const source = new EventSource("/progress");
+        source.onopen = async () =>
+          add(await (await fetch("/upload", { method: "POST", body: form })).text());
+        source.onmessage = ({ data }) => {
+          add(data);
+          source.close();
+        };
+      </script>`;
+  }
+
+  progress() {
+    const { promise } = this._written;
+    return eventStream(async function* () {
+      yield { data: await promise };
+    });
+  }
+
+  upload = {
+    POST: async () => {
+      const sizes: number[] = [];
+      for await (const part of this.request.parts()) {
+        const path = this._folder.file("upload");
+        const size = await part.save(path, { onProgress: (bytes) => void sizes.push(bytes) });
+        this._written.resolve(`${part.filename}: ${sizes.at(-1)} of ${size} bytes`);
+        await this._shown.promise;
+        return `stored ${Bun.file(path).size} bytes`;
+      }
+      return "no file";
+    },
+  };
+
+  async ws_versions(socket: Socket) {
+    await socket.send(await socket.accept({ protocols: ["v2", "v1"] }));
+    for await (const _ of socket);
+  }
+
   live() {
     const { lastEventId } = this.request;
     this.lastIds.push(lastEventId);
@@ -99,7 +151,7 @@ describe.skipIf(!hasBrowser)("streams and sockets, in Chromium", () => {
 
   beforeAll(() => {
     using _info = quiet("info");
-    site = new Site();
+    site = new Site({ maxUploadBytes: 4_000_000 });
     url = `http://localhost:${site.listen(0).port}`;
   });
 
@@ -139,6 +191,36 @@ describe.skipIf(!hasBrowser)("streams and sockets, in Chromium", () => {
       expect(site.lastIds).toEqual([null, "é1", "é2"]);
       await tab.evaluate("source.close()");
       await site._hasLeft.promise;
+    },
+    TIMEOUT,
+  );
+
+  test(
+    "a file is uploaded, and its progress shown meanwhile",
+    async () => {
+      using tab = new Browser();
+      await tab.visit(`${url}/uploads`);
+      await lines(tab, "ä.txt: 3000000 of 3000000 bytes");
+      site._shown.resolve();
+      await lines(tab, "ä.txt: 3000000 of 3000000 bytes", "stored 3000000 bytes");
+    },
+    TIMEOUT,
+  );
+
+  test(
+    "a WebSocket agrees on the best subprotocol that both speak, and fails on none",
+    async () => {
+      using tab = new Browser();
+      await tab.visit(`${url}/clock`);
+      const agree = (offered: readonly string[]): Promise<unknown> =>
+        tab.evaluate(`new Promise((resolve) => {
+          const socket = new WebSocket("/versions", ${JSON.stringify(offered)});
+          socket.onmessage = ({ data }) => resolve(socket.protocol + " " + data);
+          socket.onerror = () => resolve("refused");
+        })`);
+      expect(await agree(["v1", "v2"])).toBe("v2 v2");
+      expect(await agree(["v1"])).toBe("v1 v1");
+      expect(await agree(["v0"])).toBe("refused");
     },
     TIMEOUT,
   );

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, expectTypeOf, jest, mock, spyOn, test } from "bun:test";
 
+import { InMemorySessionBackend } from "../../src/backends/memory/backend.ts";
 import { Sessions } from "../../src/http/sessions.ts";
 import { hashId } from "../../src/session/id.ts";
 import { Names } from "../../src/session/names.ts";
@@ -709,7 +710,7 @@ describe.each(STORES)("a user's sessions, on %s", (_, create) => {
       site.events.length = 0;
       const count = await revoke(site.sessions, handles[1] ?? "");
       expect(count ?? 1).toBe(ended.length);
-      if (count !== undefined) expect(await revoke(site.sessions, handles[1] ?? "")).toBe(0);
+      expect((await revoke(site.sessions, handles[1] ?? "")) ?? 0).toBe(0);
       const alive = await Promise.all(visitors.map((visitor) => visitor.clone().ask(isThere)));
       expect(alive).toEqual([0, 1, 2, 3, 4].map((index) => !ended.includes(index)));
       expect(await site.sessions.list("ann")).toHaveLength(3 - ended.length);
@@ -729,6 +730,19 @@ test("on a backend of two methods list() and revokeAll() say that they need a Se
     expect(await ask.then(() => "", causeOf)).toContain("Extend SessionStore");
   }
   await sessions.revoke(hashId(visitor.id));
+  expect(await visitor.look()).toEqual({});
+});
+
+test("L7: revoke() ends what the store cannot read", async () => {
+  const site = new Site((now) => new InMemorySessionBackend({ now }));
+  const [{ sessions, backend }, visitor] = [site, site.visitor()];
+  await visitor.visit(logIn);
+  const reads = spyOn(backend, "read").mockImplementation(() => {
+    throw new Error("The row is damaged.");
+  });
+  await sessions.revoke(hashId(visitor.id));
+  reads.mockRestore();
+  expect(site.of("destroyed")).toHaveLength(1);
   expect(await visitor.look()).toEqual({});
 });
 
