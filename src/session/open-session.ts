@@ -2,7 +2,6 @@ import type { SessionData } from "../store/backend.ts";
 import { FACTS_KEY } from "../store/load-save-store.ts";
 import type { Contents } from "./contents.ts";
 import { EMPTY, isEmpty, isSame, mergeContents, readFlash } from "./contents.ts";
-import type { DictionaryOwner } from "./dictionary.ts";
 import { refuseFactsKey, SessionDictionary } from "./dictionary.ts";
 import { SessionDataError } from "./errors.ts";
 import { decode, encode } from "./json.ts";
@@ -26,28 +25,29 @@ export interface SessionIo {
   save(open: SomeOpenSession): Promise<boolean>;
 }
 
-/** An open session, for whoever does not care what it holds. */
+/** An open session, whatever data it holds. */
 export type SomeOpenSession = Omit<OpenSession, "session"> & { readonly session: object };
 
+// A value: it neither reads nor writes anything. Three steps make a write: `attempt` says what has to be done, the
+// manager's writer does it, and `apply` takes over the result.
 /**
- * The session of one request: what its cookie opened, and what the handler wants done. A value; it
- * neither reads nor writes anything. Three steps make a write: {@link attempt} says what is to be done,
- * the manager's writer does it, and {@link apply} takes over where that led.
+ * The session of one request, from `Sessions.enter` to `Sessions.commit`. Handlers use its
+ * {@link session}.
  */
-export class OpenSession<Data extends SessionShape<Data> = AnySession> implements DictionaryOwner {
-  /** What the request's cookie opened. */
+export class OpenSession<Data extends SessionShape<Data> = AnySession> {
+  /** @internal What the request's cookie opened. */
   readonly arrived: Place;
-  /** When the request began, in Unix milliseconds. */
+  /** @internal When the request began, in Unix milliseconds. */
   readonly openedAt: number;
-  /** The session that the handler has now. */
+  /** @internal The session that the handler has now. */
   life: Life;
-  /** The sessions that the handler has destroyed, and that are still to be deleted. */
+  /** @internal The sessions that the handler has destroyed and that are still to be deleted. */
   destroyed: readonly Life[] = NONE;
-  /** Whether this request has ended a session: then the cookie that it brought is to go. */
+  /** @internal Whether this request has ended a session: then its cookie is to be cleared. */
   hasEnded = false;
-  /** The response's headers are settled: from now on no cookie can be set. */
+  /** @internal The response's headers are settled: no cookie can be set any more. */
   isSealed = false;
-  /** The last of what goes on for this session; its tasks are done one after the other. */
+  /** @internal The last task for this session; tasks run one after the other. */
   turn: Promise<unknown> | undefined;
 
   readonly #io: SessionIo;
@@ -55,6 +55,7 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> implement
   #dictionary: SessionDictionary | undefined;
   #flash: Record<string, unknown> | undefined;
 
+  /** @internal */
   constructor(io: SessionIo, request: Request, arrived: Place, openedAt: number) {
     this.#io = io;
     this.#request = request;
@@ -63,7 +64,7 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> implement
     this.life = new Life(arrived);
   }
 
-  /** The dictionary. Its data is decoded when it is first asked for. */
+  /** The dictionary. Its data is decoded at the first access. */
   get session(): Session<Data> {
     this.#dictionary ??= this.#decode();
     return this.#dictionary as unknown as Session<Data>;
@@ -74,10 +75,12 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> implement
     return this.#dictionary !== undefined;
   }
 
+  /** The request that was passed to `enter` or `open`. */
   get request(): Request {
     return this.#request;
   }
 
+  /** @internal */
   get meta(): SessionMeta {
     const { arrived, life } = this;
     const userId = this.#io.toUserId(this.#stored?.record.userId ?? null);
@@ -86,10 +89,12 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> implement
 
   // What the handler asks for.
 
+  /** @internal */
   regenerate(): void {
     this.life.renewal ??= { kind: "regenerate" };
   }
 
+  /** @internal */
   logIn(userId: string, options: LoginOptions): void {
     this.#io.checkLogin(userId, options);
     const { place } = this.life;
@@ -107,12 +112,14 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> implement
     };
   }
 
+  /** @internal */
   destroy(): void {
     this.destroyed = [...this.destroyed, this.life];
     this.life = new Life(NOWHERE);
     this.#write(EMPTY);
   }
 
+  /** @internal */
   flash(...args: [name: string, value?: unknown]): unknown {
     const messages = (this.#flash ??= readFlash(this.#stored?.record.flash ?? null));
     const [name, value] = args;
@@ -122,10 +129,12 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> implement
     return args.length === 2 ? undefined : message;
   }
 
+  /** @internal */
   update(change: (data: SessionData) => void): Promise<boolean> {
     return this.#io.update(this, change);
   }
 
+  /** @internal */
   save(): Promise<boolean> {
     return this.#io.save(this);
   }
@@ -133,7 +142,7 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> implement
   // What its manager asks for.
 
   /**
-   * What is to be done now. `use` says whether a write restarts the idle timeout, and `asks` whether the
+   * @internal What has to be done now. `use` says whether a write restarts the idle timeout, and `asks` whether the
    * store is asked for a session that has not changed.
    *
    * @throws SessionDataError for data that cannot be stored, and for a session that would need a cookie
@@ -157,7 +166,7 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> implement
     }
   }
 
-  /** What is to be done for `update(change)`. The dictionary's own changes stay to be stored. */
+  /** @internal What has to be done for `update(change)`. The dictionary's own changes remain to be stored. */
   attemptUpdate(from: Stored, change: (current: Contents) => Contents, use: Use): Attempt {
     return {
       kind: "replace",
@@ -170,7 +179,7 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> implement
     };
   }
 
-  /** The new id that is to be given before `update` writes anything, with the data as it was. */
+  /** @internal The change of id that comes before `update` writes anything, with the data as it was. */
   attemptRenewal(use: Use): Attempt {
     const { place, renewal } = this.life;
     if (place.at === "store" && renewal !== undefined) {
@@ -182,7 +191,7 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> implement
     return { kind: "none" };
   }
 
-  /** Whether what the handler writes goes anywhere: not where others have ended the session. */
+  /** @internal Whether the handler's writes can be stored: not if others have ended the session. */
   get isOpen(): boolean {
     const { place } = this.life;
     if (place.at === "ended") return this.#login !== undefined && !this.#isUsers(place.userId);
@@ -190,7 +199,7 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> implement
   }
 
   /**
-   * Takes over where an attempt for `life` has led. Where what is stored differs from what was to be
+   * @internal Takes over the result of an attempt for `life`. Where what is stored differs from what was to be
    * stored, the dictionary takes that over, below whatever the handler has changed since.
    */
   apply(life: Life, attempt: Attempt, place: Place): void {
@@ -209,7 +218,7 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> implement
     else this.#write(EMPTY);
   }
 
-  /** @throws SessionDataError if the response's headers are sent, for what would need a cookie. */
+  /** @internal @throws SessionDataError if the response's headers are sent, for what would need a cookie. */
   refuseLateCookie(what: string): void {
     if (!this.isSealed) return;
     throw new SessionDataError(
