@@ -484,6 +484,9 @@ describe("close", () => {
     await Promise.all(closings);
   });
 
+  const readWaiting = (): string[] =>
+    info.mock.calls.map((call) => format(...call)).filter((line) => line.startsWith("Waiting"));
+
   test.each([
     [true, ["Waiting up to 10 s for a request. Ctrl-C ends it at once."]],
     [undefined, []],
@@ -495,15 +498,13 @@ describe("close", () => {
     const response = fetch(new URL("slow", app.listen(0).url));
     await app.begun.promise;
     const isClosed = app.close();
-    const said = (): string[] =>
-      info.mock.calls.map((call) => format(...call)).filter((line) => line.startsWith("Waiting"));
-    while (said().length < lines.length) await new Promise(setImmediate);
+    while (readWaiting().length < lines.length) await new Promise(setImmediate);
     app.released.resolve();
     await response;
     await isClosed;
     if (before === undefined) Reflect.deleteProperty(stdout, "isTTY");
     else Object.defineProperty(stdout, "isTTY", before);
-    expect(said()).toEqual(lines);
+    expect(readWaiting()).toEqual(lines);
   });
 
   test("closes the backend", async () => {

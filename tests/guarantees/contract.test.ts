@@ -1,17 +1,12 @@
-import { describe, expect } from "bun:test";
+import { describe } from "bun:test";
 
 import { LoadSaveStore } from "../../src/store/load-save-store.ts";
 import { SessionStore } from "../../src/store/session-store.ts";
-import { SESSION_BACKEND } from "../../src/testing/backend-contract.ts";
-import type { Check, Contract } from "../../src/testing/contract.ts";
-import { SESSION_STORE } from "../../src/testing/store-contract.ts";
-import type { StoreTrial } from "../../src/testing/store-trial.ts";
-import { beginTrial } from "../../src/testing/trial.ts";
 import { FakeClock } from "../support/clock.ts";
 import { LiveObjectBackend, PAIRS, STORES } from "../support/stores/backends.ts";
 import { POSTGRES_STORES } from "../support/stores/postgres-store.ts";
 import { checkBackendSequences } from "./backend-commands.ts";
-import { guarantee, number } from "./figure.ts";
+import { guarantee } from "./figure.ts";
 import { checkStoreSequences } from "./store-commands.ts";
 
 const SEQUENCES = { quick: 20, gate: 100, full: 2_000, of: "random sequences of commands" };
@@ -88,31 +83,3 @@ describe.each(KEEPING_THEIR_WORD)("whatever is loaded and saved, by %s", (name, 
     },
   );
 });
-
-describe.each(STORES)("the contract, sentence by sentence, of %s", (name, create) => {
-  guarantee(
-    {
-      id: "G21",
-      name: `every sentence of the contract holds: ${name}`,
-      on: name,
-      gate: 60,
-      full: 60,
-      of: "cases",
-    },
-    async (trial) => {
-      const cases = [...casesOf<StoreTrial>(SESSION_BACKEND), ...casesOf(SESSION_STORE)];
-      const broken: string[] = [];
-      for (const [sentence, check] of cases) {
-        await using own = await beginTrial<SessionStore>(create);
-        await check(own).catch((error: unknown) => broken.push(`${sentence}: ${String(error)}`));
-      }
-      expect(broken).toEqual([]);
-      expect(cases.length).toBeGreaterThanOrEqual(trial.size);
-      trial.note(`${number(cases.length)} hold`);
-    },
-  );
-});
-
-function casesOf<Own>(contract: Contract<Own>): [sentence: string, check: Check<Own>][] {
-  return Object.values(contract).flatMap((sentences) => Object.entries(sentences));
-}

@@ -1,9 +1,8 @@
-import type { Fault } from "./seeded-faults.ts";
+import type { SeededFault } from "./seeded-faults.ts";
 
 /** Mistakes that only a machine with PostgreSQL notices. */
-export const POSTGRES_FAULTS: readonly Fault[] = [
+export const POSTGRES_FAULTS: readonly SeededFault[] = [
   {
-    rule: "I7",
     what: "An error of PostgreSQL's is passed on with the row that it is about.",
     file: "src/backends/postgres/pool.ts",
     find: `      Reflect.deleteProperty(Object(error), "detail");
@@ -13,7 +12,6 @@ export const POSTGRES_FAULTS: readonly Fault[] = [
     test: "I7: neither the log nor the answer of a failed request tells an id or a session's data",
   },
   {
-    rule: "L7",
     what: "On PostgreSQL a session that gets a new id slips through, when all of its user's are ended.",
     file: "src/backends/postgres/backend.ts",
     find: `      if (rows.some(([id]) => id === null)) continue;
@@ -23,7 +21,6 @@ export const POSTGRES_FAULTS: readonly Fault[] = [
     test: "L7: deleteAll ends a session that is just getting a new id",
   },
   {
-    rule: "L6",
     what: "On PostgreSQL a logout finds nothing where a session is just getting a new id.",
     file: "src/backends/postgres/backend.ts",
     find: `    if (rows.affectedRows === 0) rows = await remove();
@@ -33,7 +30,6 @@ export const POSTGRES_FAULTS: readonly Fault[] = [
     test: "L6: delete says where a session went that is just getting a new id",
   },
   {
-    rule: "S7",
     what: "PostgreSQL is not told how long a statement may take.",
     file: "src/backends/postgres/pool.ts",
     find: `statement_timeout: Math.ceil(queryTimeout), `,
@@ -70,7 +66,6 @@ export const POSTGRES_FAULTS: readonly Fault[] = [
     test: "fails as soon as the server is back and has no connection left that could carry it out",
   },
   {
-    rule: "G6",
     what: "A write on PostgreSQL does not ask for the version that it was made from.",
     file: "src/backends/postgres/statements.ts",
     find: `and(isId, isLive, eq(sessions.version, value("was")))`,
@@ -125,7 +120,6 @@ export const POSTGRES_FAULTS: readonly Fault[] = [
     test: "tries again after a deadlock, which the server has undone",
   },
   {
-    rule: "G21",
     what: "A new session takes the place of one with the same id, on PostgreSQL.",
     file: "src/backends/postgres/statements.ts",
     find: `set: inserted, setWhere: isExpired })`,
@@ -134,7 +128,6 @@ export const POSTGRES_FAULTS: readonly Fault[] = [
     test: "G21: a store answers as its contract says: PostgresSessionBackend",
   },
   {
-    rule: "G21",
     what: "A session that has expired can still be written, on PostgreSQL.",
     file: "src/backends/postgres/statements.ts",
     find: `const isLive = gt(sessions.expiresAt, value("now"));`,
@@ -143,7 +136,6 @@ export const POSTGRES_FAULTS: readonly Fault[] = [
     test: "G21: a store answers as its contract says: PostgresSessionBackend",
   },
   {
-    rule: "X6",
     what: "On PostgreSQL a logout gives no notice.",
     file: "src/backends/postgres/statements.ts",
     find: `returning({ supersededBy: sessions.supersededBy, told, inTime })`,
@@ -152,7 +144,6 @@ export const POSTGRES_FAULTS: readonly Fault[] = [
     test: "a socket of another process, on PostgreSQL > X6: is closed when its session ends here, by notice alone",
   },
   {
-    rule: "X6",
     what: "Notices that were lost while a listener of PostgreSQL had no connection are not made up for.",
     file: "src/backends/postgres/listen.ts",
     find: `() => listener());`,

@@ -1,9 +1,8 @@
-import type { Fault } from "./seeded-faults.ts";
+import type { SeededFault } from "./seeded-faults.ts";
 
 /** Mistakes that only a machine with Redis notices. */
-export const REDIS_FAULTS: readonly Fault[] = [
+export const REDIS_FAULTS: readonly SeededFault[] = [
   {
-    rule: "I8",
     what: "A new session takes the place of one with the same id, on Redis.",
     file: "src/backends/redis/scripts.ts",
     find: `if isLive(old) then return 0 end
@@ -13,7 +12,6 @@ export const REDIS_FAULTS: readonly Fault[] = [
     test: "I8: with a generator that repeats itself, nobody's session is opened: RedisSessionBackend",
   },
   {
-    rule: "L1",
     what: "On Redis the old id stays beside the new one.",
     file: "src/backends/redis/scripts.ts",
     find: `remove(KEYS[1], old)
@@ -25,7 +23,6 @@ return 1`,
     test: "the life of a session, on RedisSessionBackend > L1: login() changes the id, keeps the data, and the old id is dead in every process",
   },
   {
-    rule: "L7",
     what: "The list of a user's sessions expires with the first of them.",
     file: "src/backends/redis/scripts.ts",
     find: `  if redis.call("PTTL", set) < tonumber(ttl) then redis.call("PEXPIRE", set, ttl) end
@@ -36,7 +33,6 @@ return 1`,
     test: "L7: a user's set lives as long as the session that lives longest",
   },
   {
-    rule: "L7",
     what: "What has expired by the clock of one process is taken from the list of a user's sessions.",
     file: "src/backends/redis/scripts.ts",
     find: `if redis.call("EXISTS", sessions .. id) == 0 and sessions .. id ~= key then`,
@@ -45,7 +41,6 @@ return 1`,
     test: "L7: a user's set forgets nothing because of a process whose clock is fast",
   },
   {
-    rule: "I7",
     what: "An error names the URL of the server.",
     file: "src/backends/redis/connection.ts",
     find: "server: `Redis at ${host || pathname}`",
@@ -54,7 +49,6 @@ return 1`,
     test: "I7: neither the log nor the answer of a failed request tells an id or a session's data",
   },
   {
-    rule: "S2",
     what: "A key that holds something else than a text is an error.",
     file: "src/backends/redis/backend.ts",
     find: `      if (isReply(error, "WRONGTYPE")) return toUnreadable(this.now());
@@ -64,7 +58,6 @@ return 1`,
     test: "S2: is no session, and an event, never an error: a hash",
   },
   {
-    rule: "S5",
     what: "A user's id stands in a text as it is.",
     file: "src/backends/redis/record.ts",
     find: `  return JSON.stringify(userId);`,
@@ -73,7 +66,6 @@ return 1`,
     test: `RedisSessionBackend > S5: takes text that looks like a command for text: "]\\n"`,
   },
   {
-    rule: "S7",
     what: "Bun's client keeps what it is asked while the server is away, and sends it later.",
     file: "src/backends/redis/connection.ts",
     find: `      autoReconnect: false,
@@ -84,7 +76,6 @@ return 1`,
     test: "S7: while the server is gone, it is 503 and cookies stay, and all is well afterwards",
   },
   {
-    rule: "G6",
     what: "A write on Redis does not ask for the version that it was made from.",
     file: "src/backends/redis/scripts.ts",
     find: `if not isLive(old) or old.version ~= tonumber(ARGV[8]) then return 0 end
@@ -95,7 +86,6 @@ put(KEYS[1]`,
     test: "G6: updates of one counter by four processes at once all count, and each keeps its own key: Redis",
   },
   {
-    rule: "G6",
     what: "A write on Redis that changes only contents does not ask for what it was made from.",
     file: "src/backends/redis/scripts.ts",
     find: `if head ~= ARGV[2] then`,
@@ -179,7 +169,6 @@ put(KEYS[1]`,
     test: "is of no consequence to anybody when the server forgets its scripts",
   },
   {
-    rule: "G21",
     what: "What has expired is for the clock of Redis to say.",
     file: "src/backends/redis/scripts.ts",
     find: `tonumber(ARGV[2]), ARGV[3] .. "session:"`,
@@ -188,7 +177,6 @@ put(KEYS[1]`,
     test: "G21: a store answers as its contract says: RedisSessionBackend",
   },
   {
-    rule: "X6",
     what: "On Redis a logout is not published.",
     file: "src/backends/redis/scripts.ts",
     find: `  redis.pcall("PUBLISH", ARGV[3] .. "ends", idOf(key))
@@ -198,7 +186,6 @@ put(KEYS[1]`,
     test: "a socket of another process, on Redis > X6: is closed when its session ends here, by notice alone",
   },
   {
-    rule: "X6",
     what: "What was published while a subscriber of Redis had no connection is not made up for.",
     file: "src/backends/redis/subscribe.ts",
     find: `      await connect();

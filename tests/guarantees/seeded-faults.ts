@@ -5,9 +5,12 @@ import { POSTGRES_FAULTS } from "./seeded-faults-postgres.ts";
 import { REDIS_FAULTS } from "./seeded-faults-redis.ts";
 
 /** A mistake that somebody could make in good faith, and the test that would tell them. */
-export interface Fault {
-  /** What it breaks: a rule, a figure, or something that was seen elsewhere. */
-  readonly rule: string;
+export interface SeededFault {
+  /**
+   * What it breaks: a rule, a figure, or something that was seen elsewhere. Unless told, what its test
+   * claims to hold.
+   */
+  readonly rule?: string;
   /** The mistake, as a sentence. */
   readonly what: string;
   /** Where it is made: a file, what stands there once, and what would stand there in its place. */
@@ -20,11 +23,13 @@ export interface Fault {
   readonly test: string;
 }
 
+/** A mistake, with what it breaks. */
+export type Fault = Required<SeededFault>;
+
 /** The mistakes: at least one for each rule, and one for each failure that was seen elsewhere. */
-export const FAULTS: readonly Fault[] = [
+const SEEDED: readonly SeededFault[] = [
   // Identifiers.
   {
-    rule: "I1",
     what: "Half of an id's bytes are never filled.",
     file: "src/session/id.ts",
     find: `  return crypto
@@ -37,7 +42,6 @@ export const FAULTS: readonly Fault[] = [
     test: "I1: never gives the same id twice, and sets every one of its 256 bits half of the time",
   },
   {
-    rule: "I2",
     what: "An id begins with the time, so that rows lie in order.",
     file: "src/session/id.ts",
     find: `  return crypto
@@ -50,7 +54,6 @@ export const FAULTS: readonly Fault[] = [
     test: "I2: gives 43 base64url characters without any meaning: two ids share no more than chance",
   },
   {
-    rule: "I3",
     what: "To destroy a session in memory empties it, and its id goes on.",
     file: "src/backends/memory/backend.ts",
     find: `    this.#remove(entry);
@@ -63,7 +66,6 @@ export const FAULTS: readonly Fault[] = [
     test: "I3: an id that was ended is not adopted, on InMemorySessionBackend",
   },
   {
-    rule: "I4",
     what: "An id may end with any letter, so that four texts are one id.",
     file: "src/session/id.ts",
     find: `/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/`,
@@ -72,7 +74,6 @@ export const FAULTS: readonly Fault[] = [
     test: "I4: takes one spelling of an id only: the last character's unused bits have to be 0",
   },
   {
-    rule: "B5",
     what: "Of two cookies of one name, the first is taken.",
     file: "src/session/cookie.ts",
     find: `    return end === header.length ? value : this.#readOthers(header, end, value);`,
@@ -81,7 +82,6 @@ export const FAULTS: readonly Fault[] = [
     test: "several cookies of one name, on InMemorySessionBackend > B5: the one that opens a session counts, wherever it stands",
   },
   {
-    rule: "I5",
     what: "An id in the query counts where there is no cookie.",
     file: "src/session/manager.ts",
     find: `    const value = header === null ? undefined : this.cookie.read(header);`,
@@ -93,7 +93,6 @@ export const FAULTS: readonly Fault[] = [
     test: "I5: an id anywhere but in the cookie is ignored",
   },
   {
-    rule: "I7",
     what: "The log of a failed request has its headers.",
     file: "src/app/app.ts",
     find: `failed:", page, escapeError(error));`,
@@ -102,7 +101,6 @@ export const FAULTS: readonly Fault[] = [
     test: "I7: tells neither the log nor the visitor the cookie",
   },
   {
-    rule: "I7",
     what: "An event carries the id, for whoever looks into it.",
     file: "src/session/writer.ts",
     find: `      this.#events.emit({ type: "created", handle: key, userId });`,
@@ -111,7 +109,6 @@ export const FAULTS: readonly Fault[] = [
     test: "I7: what is stored, reported and answered holds no id, and a stored hash opens nothing",
   },
   {
-    rule: "I8",
     what: "A new row takes the place of one with the same id, on SQLite.",
     file: "src/backends/sqlite/statements.ts",
     find: `        setWhere: lte(sessions.expiresAt, value("now")),
@@ -123,7 +120,6 @@ export const FAULTS: readonly Fault[] = [
 
   // The cookie.
   {
-    rule: "C1",
     what: "The cookie is Secure in production only.",
     file: "src/session/cookie.ts",
     find: `      secure = true,`,
@@ -132,7 +128,6 @@ export const FAULTS: readonly Fault[] = [
     test: "C1: is HttpOnly, Secure, SameSite=Lax and Path=/, and ends with the browser",
   },
   {
-    rule: "C1",
     what: "HttpOnly is left to Bun, whose cookies do not have it by default.",
     file: "src/session/cookie.ts",
     find: `    const attributes = { ...this.#attributes, ...lifetime, httpOnly: true };`,
@@ -141,7 +136,6 @@ export const FAULTS: readonly Fault[] = [
     test: "C1: is HttpOnly, Secure, SameSite=Lax and Path=/, and ends with the browser",
   },
   {
-    rule: "C2",
     what: "A prefix counts only in the letters that its standard has.",
     file: "src/session/cookie.ts",
     find: `  const host = lowered.startsWith("__host-");`,
@@ -150,7 +144,6 @@ export const FAULTS: readonly Fault[] = [
     test: 'C2: refuses {"name":"__hOsT-sid","path":"/shop"}, and says what to do: has to have the path "/"',
   },
   {
-    rule: "C6",
     what: "A path may hold whatever is no semicolon.",
     file: "src/session/cookie.ts",
     find: String.raw`/^\/[\x21-\x3a\x3d-\x7e]*$/`,
@@ -159,7 +152,6 @@ export const FAULTS: readonly Fault[] = [
     test: "C6: refuses a character in `path`, or sends it as it is",
   },
   {
-    rule: "C7",
     what: "The session's cookie is set beside one of that name which the app has set.",
     file: "src/http/headers.ts",
     find: `  const others = headers.getSetCookie().filter((line) => !line.startsWith(\`\${cookieName}=\`));`,
@@ -168,7 +160,6 @@ export const FAULTS: readonly Fault[] = [
     test: "C7: of the session's name is the session's own",
   },
   {
-    rule: "C7",
     what: "Cookies of the app's own are joined into one line.",
     file: "src/http/headers.ts",
     find: `  for (const line of others) headers.append("set-cookie", line);`,
@@ -177,7 +168,6 @@ export const FAULTS: readonly Fault[] = [
     test: "C7: leaves the app's own cookies, each on a line of its own, and replaces only its own",
   },
   {
-    rule: "C9",
     what: "The cookie is cleared by its name and path alone.",
     file: "src/session/cookie.ts",
     find: `    return this.#line("", 0);`,
@@ -186,7 +176,6 @@ export const FAULTS: readonly Fault[] = [
     test: 'C9: repeats the attributes, with an empty value and Max-Age=0: {"path":"/shop","domain":"example.com","sameSite":"strict"}',
   },
   {
-    rule: "C10",
     what: "Cookies may stand behind a comma, as they once could.",
     file: "src/session/cookie.ts",
     find: `  return before < 0 || header[before] === ";";`,
@@ -195,7 +184,6 @@ export const FAULTS: readonly Fault[] = [
     test: "C10: does not find it in a comma before it",
   },
   {
-    rule: "C15",
     what: "The cookie of a remembered session is sent with every page.",
     file: "src/session/manager.ts",
     find: `return remember !== null && before !== place && touchedAt !== arrived.record.touchedAt;`,
@@ -206,7 +194,6 @@ export const FAULTS: readonly Fault[] = [
 
   // The life of a session.
   {
-    rule: "L1",
     what: "The former row stays beside the one with the new id, in memory.",
     file: "src/backends/memory/backend.ts",
     find: `    this.#remove(entry);
@@ -218,7 +205,6 @@ export const FAULTS: readonly Fault[] = [
     test: "L1: login() changes the id, keeps the data, and the old id is dead in every process",
   },
   {
-    rule: "L1",
     what: "The former row stays beside the one with the new id, on a backend of two methods.",
     file: "src/store/load-save-store.ts",
     find: `          return andThen(this.#erase(turn, oldId, note), () => true);`,
@@ -227,7 +213,6 @@ export const FAULTS: readonly Fault[] = [
     test: "the life of a session, on an asynchronous load and save > L1: login() changes the id, keeps the data, and the old id is dead in every process",
   },
   {
-    rule: "L2",
     what: "A login is stored first and renamed then.",
     file: "src/session/writer.ts",
     find: `    return andThen(this.#store.ask("rotate", key, newKey, record, current), (isDone) => {`,
@@ -239,7 +224,6 @@ export const FAULTS: readonly Fault[] = [
     test: "L2: while login() runs, requests with the old id never see data from after it",
   },
   {
-    rule: "L3",
     what: "A session lives a millisecond longer than it should.",
     file: "src/session/lifetimes.ts",
     find: `      record.expiresAt <= now ||
@@ -252,7 +236,6 @@ export const FAULTS: readonly Fault[] = [
     test: "L3: the idle timeout: alive at 8 h - 1 ms, dead at 8 h; using it restarts that",
   },
   {
-    rule: "L3",
     what: "A touch writes when the session was used, and not when it ends.",
     file: "src/backends/sqlite/statements.ts",
     find: `          touchedAt: sql\`\${value("now")}\`,
@@ -264,7 +247,6 @@ export const FAULTS: readonly Fault[] = [
     test: "L3: the idle timeout: alive at 8 h - 1 ms, dead at 8 h; using it restarts that",
   },
   {
-    rule: "L4",
     what: "A new id begins the absolute lifetime anew, with or without a login.",
     file: "src/session/writer.ts",
     find: `    if (login === undefined) return this.#lifetimes.restart(record, now);`,
@@ -273,7 +255,6 @@ export const FAULTS: readonly Fault[] = [
     test: "L4: login() restarts the absolute lifetime, regenerate() does not",
   },
   {
-    rule: "L4",
     what: "The absolute lifetime counts as it was when the session was stored.",
     file: "src/session/lifetimes.ts",
     find: `      record.createdAt + this.#lifetime <= now ||
@@ -283,7 +264,6 @@ export const FAULTS: readonly Fault[] = [
     test: "L4: a lifetime that was shortened holds for sessions that are there already",
   },
   {
-    rule: "L6",
     what: "A request that fails stores nothing, and so does not end its session either.",
     file: "src/session/manager.ts",
     find: `    if (life !== undefined) return`,
@@ -292,7 +272,6 @@ export const FAULTS: readonly Fault[] = [
     test: "wrap in fetch, as a function > L6: a handler that throws after destroy() has ended the session",
   },
   {
-    rule: "L6",
     what: "A write that finds its session gone begins it anew.",
     file: "src/session/writer.ts",
     find: `    if (renewal?.kind !== "login" || isTheirs) return this.#drop(toEnded(from));`,
@@ -302,7 +281,6 @@ export const FAULTS: readonly Fault[] = [
     test: "L6: a write that ends after destroy() does not bring the session back, and says so",
   },
   {
-    rule: "L6",
     what: "What a backend of two methods still has is taken for alive, destroyed or not.",
     file: "src/store/load-save-store.ts",
     find: `    if (this.#ended.has(id)) return this.#findNote(id);`,
@@ -311,7 +289,6 @@ export const FAULTS: readonly Fault[] = [
     test: "L6: keeps a destroyed session destroyed, even where something else saves it again",
   },
   {
-    rule: "L7",
     what: "Of a user's sessions in memory, a step of deleteAll() looks at the oldest alone.",
     file: "src/backends/memory/backend.ts",
     find: `      entry = newer;`,
@@ -320,7 +297,6 @@ export const FAULTS: readonly Fault[] = [
     test: "L7: revokeAll() but for one ends those and no others, says how many, and tells of them once",
   },
   {
-    rule: "L7",
     what: "All of a user's rows are deleted, the one to be left alone with them.",
     file: "src/backends/sqlite/statements.ts",
     find: `.where(and(isUsers, isOther))`,
@@ -329,7 +305,6 @@ export const FAULTS: readonly Fault[] = [
     test: "L7: revokeAll() but for one ends those and no others, says how many, and tells of them once",
   },
   {
-    rule: "L9",
     what: "What has expired is left to the sweeper.",
     file: "src/session/arrivals.ts",
     find: `    if (this.#lifetimes.isExpired(found, now)) {
@@ -342,7 +317,6 @@ export const FAULTS: readonly Fault[] = [
     test: "L9: an expired session is rejected with the sweeper off, and its row stays for the sweeper",
   },
   {
-    rule: "L10",
     what: "To destroy a session clears the cookie, whether there was one or not.",
     file: "src/session/manager.ts",
     find: `    return hasEnded && arrived.at !== "nowhere" ? this.cookie.clear() : undefined;`,
@@ -353,7 +327,6 @@ export const FAULTS: readonly Fault[] = [
 
   // New ids, and requests with an earlier one.
   {
-    rule: "B1",
     what: "update() writes at once, and leaves the new id to the end of the request.",
     file: "src/session/manager.ts",
     find: `    await this.#carryOut(open, open.attemptRenewal(this.#useNow(open)));
@@ -363,7 +336,6 @@ export const FAULTS: readonly Fault[] = [
     test: "what is written after a new id was asked for, on InMemorySessionBackend > B1, L2: update() after login() is never seen under the old id",
   },
   {
-    rule: "B1",
     what: "Before an update(), a login gets its new id, and a regenerate() does not.",
     file: "src/session/open-session.ts",
     find: `    if (place.at === "store" && renewal !== undefined) {`,
@@ -372,7 +344,6 @@ export const FAULTS: readonly Fault[] = [
     test: "what is written after a new id was asked for, on InMemorySessionBackend > B1: update() after regenerate(), and the handler throws: the same",
   },
   {
-    rule: "B2",
     what: "A login whose session is gone begins another, also where the user's own was ended.",
     file: "src/session/writer.ts",
     find: `    if (renewal?.kind !== "login" || isTheirs) return`,
@@ -381,7 +352,6 @@ export const FAULTS: readonly Fault[] = [
     test: "login() by the user whose session it is, on InMemorySessionBackend > B2: one that is under way does not outlive revokeAll()",
   },
   {
-    rule: "B2",
     what: "A login that does not say `remember` or `label` takes them away.",
     file: "src/session/writer.ts",
     find: `    const { remember = former.remember, label = former.label, at } = login;`,
@@ -390,7 +360,6 @@ export const FAULTS: readonly Fault[] = [
     test: "login() by the user whose session it is, on InMemorySessionBackend > B2: gives it a new id and a new time, and keeps `remember` and `label`",
   },
   {
-    rule: "B3",
     what: "A forwarding note is followed, and opens the session.",
     file: "src/session/arrivals.ts",
     find: `    const found = this.#store.ask("read", key);`,
@@ -402,7 +371,6 @@ export const FAULTS: readonly Fault[] = [
     test: "an id that a rotation has superseded, on InMemorySessionBackend > B3: opens nothing, and a request that writes through it gets no cookie",
   },
   {
-    rule: "B3",
     what: "A late write through a superseded id begins a session, as one without a cookie does.",
     file: "src/session/open-session.ts",
     find: `        return isEmpty(contents) ? { kind: "none" } : { kind: "drop", from: place };`,
@@ -411,7 +379,6 @@ export const FAULTS: readonly Fault[] = [
     test: "an id that a rotation has superseded, on InMemorySessionBackend > B3: opens nothing, and a request that writes through it gets no cookie",
   },
   {
-    rule: "B3",
     what: "A login through a superseded id takes over the session, whoever it belongs to.",
     file: "src/session/writer.ts",
     find: `      if (key !== swap.from.key && !this.#isLoginOf(swap, found.userId)) return this.#lost(swap);
@@ -421,7 +388,6 @@ export const FAULTS: readonly Fault[] = [
     test: "an id that a rotation has superseded, on InMemorySessionBackend > B3: a login() by another user begins a session of its own",
   },
   {
-    rule: "B3",
     what: "A login through a superseded id takes over a session that is nobody's.",
     file: "src/session/writer.ts",
     find: `      if (key !== swap.from.key && !this.#isLoginOf(swap, found.userId)) return this.#lost(swap);`,
@@ -431,7 +397,6 @@ export const FAULTS: readonly Fault[] = [
     test: "an id that a rotation has superseded, on InMemorySessionBackend > B3: nobody takes over a session that is nobody's: the id may be a thief's",
   },
   {
-    rule: "B3",
     what: "To end a session deletes what is under its id, and goes no further where that is a note.",
     file: "src/session/writer.ts",
     find: `      next === undefined || keys.includes(next) ? keys : this.#deleteChain([...keys, next]),`,
@@ -440,7 +405,6 @@ export const FAULTS: readonly Fault[] = [
     test: "an id that a rotation has superseded, on InMemorySessionBackend > B3: destroy() through it ends the session, whatever id that has by now",
   },
   {
-    rule: "B3",
     what: "A forwarding note of a two-method backend never expires.",
     file: "src/store/load-save-store.ts",
     find: `    return note !== undefined && note.expiresAt > this.now() ? note : undefined;`,
@@ -449,7 +413,6 @@ export const FAULTS: readonly Fault[] = [
     test: "B3: keeps a note, and its id ended after that, even where something else saves it again",
   },
   {
-    rule: "B3",
     what: "A deleted note of a two-method backend leads nowhere.",
     file: "src/store/load-save-store.ts",
     find: `() => note?.supersededBy`,
@@ -460,7 +423,6 @@ export const FAULTS: readonly Fault[] = [
 
   // Sessions that outlive their response.
   {
-    rule: "B4",
     what: "A write from a socket restarts the idle timeout by when its request began.",
     file: "src/session/manager.ts",
     find: `    return this.#isRenewing(open) ? { at: this.#settings.now(), restarts: "due" } : NO_USE;`,
@@ -469,7 +431,6 @@ export const FAULTS: readonly Fault[] = [
     test: "a session that outlives its response, on InMemorySessionBackend > B4: is kept alive by update(), by the present clock",
   },
   {
-    rule: "B4",
     what: "A save() that has nothing to store does not ask the store.",
     file: "src/session/manager.ts",
     find: `    await this.#carryOut(open, open.attempt(this.#useNow(open), open.isSealed));`,
@@ -480,7 +441,6 @@ export const FAULTS: readonly Fault[] = [
 
   // What a request brings.
   {
-    rule: "B5",
     what: "Of several sessions that a request names, the first counts.",
     file: "src/session/arrivals.ts",
     find: `    if (first !== undefined && others.length === 0) return first;`,
@@ -489,7 +449,6 @@ export const FAULTS: readonly Fault[] = [
     test: "several cookies of one name, on InMemorySessionBackend > B5: of several that do, none counts, and no cookie is set by reading",
   },
   {
-    rule: "B5",
     what: "All values that a name has are looked at, however many a request brings.",
     file: "src/session/cookie.ts",
     find: `    while (start !== -1 && values.size < MOST_VALUES) {`,
@@ -498,7 +457,6 @@ export const FAULTS: readonly Fault[] = [
     test: "several cookies of one name, on InMemorySessionBackend > B5: a fifth value is not looked at",
   },
   {
-    rule: "B6",
     what: "destroy() clears the cookie only if it opened a session.",
     file: "src/session/manager.ts",
     find: `    return hasEnded && arrived.at !== "nowhere" ?`,
@@ -507,7 +465,6 @@ export const FAULTS: readonly Fault[] = [
     test: "a cookie that opens nothing, on InMemorySessionBackend > B6: destroy() clears it, and nothing else does: an id that was never issued",
   },
   {
-    rule: "B6",
     what: "A cookie that never had the form of an id counts as a session that is over.",
     file: "src/session/meta.ts",
     find: `    this.lapsed = arrived.at === "superseded" || (arrived.at === "lapsed" && arrived.isId);`,
@@ -516,7 +473,6 @@ export const FAULTS: readonly Fault[] = [
     test: "a cookie that opens nothing, on InMemorySessionBackend > B6: meta.lapsed tells one that is over from none at all",
   },
   {
-    rule: "B7",
     what: "HEAD takes flash messages, as the GET that it stands for does.",
     file: "src/session/visit.ts",
     find: `    request.method === "HEAD" || (request.headers.get("sec-purpose") ?? "").includes("prefetch")
@@ -527,7 +483,6 @@ export const FAULTS: readonly Fault[] = [
     test: "a request that only looks > B7: leaves flash messages where they are: a HEAD",
   },
   {
-    rule: "B7",
     what: "Sec-Purpose is compared as a whole, so that a prerendered page takes the messages.",
     file: "src/session/visit.ts",
     find: `(request.headers.get("sec-purpose") ?? "").includes("prefetch")`,
@@ -536,7 +491,6 @@ export const FAULTS: readonly Fault[] = [
     test: "a request that only looks > B7: leaves flash messages where they are: a prerender",
   },
   {
-    rule: "B8",
     what: "A request without a cookie begins a session, whatever site it comes from.",
     file: "src/session/open-session.ts",
     find: `    if (login === undefined && isForeign) return { kind: "drop", from };
@@ -546,7 +500,6 @@ export const FAULTS: readonly Fault[] = [
     test: "a request of another site without a cookie > B8: begins no session by writing: any, under SameSite=Strict",
   },
   {
-    rule: "B8",
     what: "Only SameSite=Strict is thought to withhold cookies.",
     file: "src/session/visit.ts",
     find: `  return sameSite === "strict" || !isSafe(request.method);`,
@@ -555,7 +508,6 @@ export const FAULTS: readonly Fault[] = [
     test: "a request of another site without a cookie > B8: begins no session by writing: an unsafe one, under Lax",
   },
   {
-    rule: "B8",
     what: "Where a cookie may have been withheld, not even a login begins a session.",
     file: "src/session/open-session.ts",
     find: `    if (login === undefined && isForeign) return`,
@@ -564,7 +516,6 @@ export const FAULTS: readonly Fault[] = [
     test: "a request of another site without a cookie > B8: login() begins one all the same",
   },
   {
-    rule: "B12",
     what: "`renews` is asked before save() and update(), and not at the end of a request.",
     file: "src/session/manager.ts",
     find: `    if (!this.#isRenewing(open)) return NO_USE;
@@ -574,7 +525,6 @@ export const FAULTS: readonly Fault[] = [
     test: "the option `renews` > B12: requests for which it returns false do not count as use",
   },
   {
-    rule: "B21",
     what: "A touch is due a tenth of the timeout after the last, whatever end that has set.",
     file: "src/session/lifetimes.ts",
     find: `    return (
@@ -585,7 +535,6 @@ export const FAULTS: readonly Fault[] = [
     test: "two timeouts on one backend, on InMemorySessionBackend > B21: nobody is logged out in mid-use",
   },
   {
-    rule: "B21",
     what: "A session ends when its row says, whatever the timeout is by now.",
     file: "src/session/lifetimes.ts",
     find: `      record.createdAt + this.#lifetime <= now ||
@@ -597,7 +546,6 @@ export const FAULTS: readonly Fault[] = [
     test: "two timeouts on one backend, on InMemorySessionBackend > B21: a timeout that was shortened applies to sessions that are stored",
   },
   {
-    rule: "B22",
     what: "A session that has expired by this process's clock counts as deleted.",
     file: "src/session/arrivals.ts",
     find: `      return { at: "lapsed", isId: true, key };`,
@@ -606,7 +554,6 @@ export const FAULTS: readonly Fault[] = [
     test: "a cookie that opens nothing, on InMemorySessionBackend > B22: destroy() ends the session that only this process's clock calls expired",
   },
   {
-    rule: "B22",
     what: "A login leaves the row alone that its cookie names and that has expired here.",
     file: "src/session/writer.ts",
     find: `    const former = login !== undefined && from.at === "lapsed" && this.end(from);
@@ -616,7 +563,6 @@ export const FAULTS: readonly Fault[] = [
     test: "a cookie that opens nothing, on InMemorySessionBackend > B22: login() ends the session that only this process's clock calls expired",
   },
   {
-    rule: "B22",
     what: "A fast clock sweeps what other processes still serve.",
     file: "src/session/manager.ts",
     find: `this.#settings.now() - CLOCK_TOLERANCE`,
@@ -627,7 +573,6 @@ export const FAULTS: readonly Fault[] = [
 
   // Users, and options.
   {
-    rule: "B9",
     what: "The namespace goes into the hash of an id, and the cookie's name does not.",
     file: "src/session/names.ts",
     find: `\`\\n\${cookieName}\\n\${namespace ?? ""}\``,
@@ -636,7 +581,6 @@ export const FAULTS: readonly Fault[] = [
     test: "two services on one backend, on InMemorySessionBackend > B9: never open each other's sessions where their cookies have different names",
   },
   {
-    rule: "B9",
     what: "Namespaces set ids apart, and not the users.",
     file: "src/session/names.ts",
     find: `    return this.#prefix + userId;
@@ -647,7 +591,6 @@ export const FAULTS: readonly Fault[] = [
     test: "users in different namespaces, on InMemorySessionBackend > B9: are different users, though they have one id",
   },
   {
-    rule: "B10",
     what: "A login beyond `maxPerUser` ends the sessions that were used last.",
     file: "src/session/writer.ts",
     find: `      const surplus = others.slice(maxPerUser - 1);`,
@@ -656,7 +599,6 @@ export const FAULTS: readonly Fault[] = [
     test: "maxPerUser, on InMemorySessionBackend > B10: a login beyond it ends the user's session that was used longest ago",
   },
   {
-    rule: "B10",
     what: "A user's sessions are all ended in one step.",
     file: "src/session/manager.ts",
     find: `const REVOKE_BATCH = 200;`,
@@ -665,7 +607,6 @@ export const FAULTS: readonly Fault[] = [
     test: "the list of a user's sessions, on InMemorySessionBackend > B10: revokeAll() ends as many as there are, in steps, and says what it ended",
   },
   {
-    rule: "B14",
     what: "Keys of an object are those that can be enumerated: others are dropped without a word.",
     file: "src/session/json.ts",
     find: `  return !hasHiddenKeys(value, count);`,
@@ -674,7 +615,6 @@ export const FAULTS: readonly Fault[] = [
     test: "B14: refuses one deep inside and names its key path",
   },
   {
-    rule: "B14",
     what: "An array is its items, and what else it has is dropped without a word.",
     file: "src/session/json.ts",
     find: `    if (prototype !== Array.prototype || hasHiddenKeys(value, value.length + 1)) return false;
@@ -684,7 +624,6 @@ export const FAULTS: readonly Fault[] = [
     test: "B14: refuses a named property of an array and names its key path",
   },
   {
-    rule: "B15",
     what: "Of a user's id it is checked only that it holds no NUL.",
     file: "src/session/names.ts",
     find: `  if (value.includes("\\u0000") || !value.isWellFormed()) {`,
@@ -693,7 +632,6 @@ export const FAULTS: readonly Fault[] = [
     test: "login(), on InMemorySessionBackend > B15: refuses a user's id with half of a surrogate pair, and stores nothing",
   },
   {
-    rule: "B20",
     what: "authenticatedWithin() compares milliseconds with seconds.",
     file: "src/session/meta.ts",
     find: `this.#now - this.authenticatedAt <= seconds * 1000`,
@@ -702,7 +640,6 @@ export const FAULTS: readonly Fault[] = [
     test: "login() by the user whose session it is, on InMemorySessionBackend > B20: meta.authenticatedWithin() goes by the last login",
   },
   {
-    rule: "B20",
     what: "A label is stored as it comes.",
     file: "src/session/login.ts",
     find: `  if (label !== undefined) checkText("\`label\`", label);
@@ -712,7 +649,6 @@ export const FAULTS: readonly Fault[] = [
     test: "login(), on InMemorySessionBackend > B20: refuses the label 7",
   },
   {
-    rule: "B16",
     what: "A `timeout` beyond the default `lifetime` is taken.",
     file: "src/session/options.ts",
     find: `  if (timeout <= lifetime || options.timeout === undefined) return;`,
@@ -721,7 +657,6 @@ export const FAULTS: readonly Fault[] = [
     test: 'options that make no sense > B16: {"timeout":7776000} is refused, with the remedy',
   },
   {
-    rule: "B16",
     what: "The newer prefixes of cookies are names like any other.",
     file: "src/session/cookie.ts",
     find: ` || lowered.startsWith("__secure-") || lowered.startsWith("__http-");`,
@@ -730,7 +665,6 @@ export const FAULTS: readonly Fault[] = [
     test: 'options that make no sense > B16: {"cookie":{"name":"__Http-id","secure":false}} is refused, with the remedy',
   },
   {
-    rule: "B16",
     what: "An option that is misspelt is passed over.",
     file: "src/http/sessions.ts",
     find: `    refuseUnknown("Sessions", options, ["backend", ...SESSION_OPTIONS, ...CROSS_ORIGIN_OPTIONS]);
@@ -742,7 +676,6 @@ export const FAULTS: readonly Fault[] = [
 
   // Sessions that their handlers empty, and those that many write.
   {
-    rule: "B13",
     what: "A session that its handler has emptied stays, and holds nothing.",
     file: "src/session/writer.ts",
     find: `    if (isEmpty(change) && current.userId === null && !isEmpty(current)) {
@@ -754,7 +687,6 @@ export const FAULTS: readonly Fault[] = [
     test: "a handler that empties the session, on InMemorySessionBackend > B13: ends it, and the cookie goes: by deleting the last key",
   },
   {
-    rule: "B13",
     what: "A session that its handler has emptied ends, somebody's or not.",
     file: "src/session/writer.ts",
     find: `    if (isEmpty(change) && current.userId === null && !isEmpty(current)) {`,
@@ -763,7 +695,6 @@ export const FAULTS: readonly Fault[] = [
     test: "a handler that empties the session, on InMemorySessionBackend > B13: leaves one that lives: which somebody has logged into",
   },
   {
-    rule: "B13",
     what: "A session that its handler has emptied is deleted, whatever others have written meanwhile.",
     file: "src/session/writer.ts",
     find: `      return this.#expire(key, current, next);`,
@@ -772,7 +703,6 @@ export const FAULTS: readonly Fault[] = [
     test: "a handler that empties the session, on InMemorySessionBackend > B13: loses nothing that another request has written meanwhile",
   },
   {
-    rule: "B17",
     what: "What a request has left as it was is written all the same.",
     file: "src/session/json.ts",
     find: `    if (is === was) continue;
@@ -782,7 +712,6 @@ export const FAULTS: readonly Fault[] = [
     test: "two requests that change one session, on InMemorySessionBackend > B17: a request that writes the value which was there when it began, changes nothing",
   },
   {
-    rule: "B18",
     what: "A write that others keep overtaking is given up without a word.",
     file: "src/session/writer.ts",
     find: `      throw this.#store.fail("replace", new Error("Other processes kept changing the session."));`,
@@ -791,7 +720,6 @@ export const FAULTS: readonly Fault[] = [
     test: "B18: login() ends with 503 after `storeTimeout` where others keep changing the session",
   },
   {
-    rule: "B19",
     what: "Whatever was merged is reported as `merged`, a lost value or not.",
     file: "src/session/writer.ts",
     find: `      const type = keys.length === 0 ? "merged" : "overwritten";
@@ -804,7 +732,6 @@ export const FAULTS: readonly Fault[] = [
     test: "two requests that change one session, on InMemorySessionBackend > B19: where both change one key, the event names it: `overwritten`",
   },
   {
-    rule: "B19",
     what: "A key that both have changed to the same counts as overwritten.",
     file: "src/session/json.ts",
     find: `    if (stored !== was && stored !== is) overwritten.push(key);`,
@@ -813,7 +740,6 @@ export const FAULTS: readonly Fault[] = [
     test: "B19: names the keys that it overwrites: one which both changed to the same",
   },
   {
-    rule: "B19",
     what: "The store's answers are counted, and how long they took is not.",
     file: "src/store/guarded-store.ts",
     find: `        use.totalTime += time;
@@ -825,7 +751,6 @@ export const FAULTS: readonly Fault[] = [
 
   // Caching.
   {
-    rule: "K1",
     what: "What the app says of caches is left as it is.",
     file: "src/http/headers.ts",
     find: `  headers.set("cache-control", "no-store");`,
@@ -834,7 +759,6 @@ export const FAULTS: readonly Fault[] = [
     test: 'K1: overrides "public, max-age=60", with a warning',
   },
   {
-    rule: "K2",
     what: "A response varies by the cookie only if it sets it.",
     file: "src/http/sessions.ts",
     find: `    if (open.isAccessed) addPrivacy(response.headers);`,
@@ -843,7 +767,6 @@ export const FAULTS: readonly Fault[] = [
     test: "K2: in makes the response vary, and no more than that",
   },
   {
-    rule: "K2",
     what: "What a response varies by already is forgotten.",
     file: "src/http/headers.ts",
     find: `headers.set("vary", \`\${vary}, \${field}\`);`,
@@ -852,7 +775,6 @@ export const FAULTS: readonly Fault[] = [
     test: 'K2: makes of Vary "Accept" "Accept, Cookie"',
   },
   {
-    rule: "K3",
     what: "A Response of the app's own, such as a redirect, does not vary.",
     file: "src/app/pipeline.ts",
     find: `    if (open?.isAccessed === true) addPrivacy(response.headers);`,
@@ -863,7 +785,6 @@ export const FAULTS: readonly Fault[] = [
 
   // Other sites' pages.
   {
-    rule: "X2",
     what: "Pages of sister sites are taken for the app's own.",
     file: "src/http/cross-origin.ts",
     find: `        : site === "same-origin" || site === "none";`,
@@ -872,7 +793,6 @@ export const FAULTS: readonly Fault[] = [
     test: "X2: refuses a same-site Sec-Fetch-Site",
   },
   {
-    rule: "X2",
     what: "Only forms that are posted are looked at.",
     file: "src/session/visit.ts",
     find: `  return method === "GET" || method === "HEAD" || method === "OPTIONS";`,
@@ -881,7 +801,6 @@ export const FAULTS: readonly Fault[] = [
     test: "refuseCrossOrigin on /verbs > DELETE > X2: refuses a cross-site Sec-Fetch-Site",
   },
   {
-    rule: "X2",
     what: "The check of the origin is forgotten where all doors enter.",
     file: "src/http/sessions.ts",
     find: `    this.#policy.check(request);
@@ -891,7 +810,6 @@ export const FAULTS: readonly Fault[] = [
     test: "other sites' pages, App, as a function > X2: a write with a foreign Origin is refused before the handler",
   },
   {
-    rule: "X2",
     what: "wrap() opens the session past the check of the origin.",
     file: "src/http/sessions.ts",
     find: `        const open = this.enter(request);`,
@@ -900,7 +818,6 @@ export const FAULTS: readonly Fault[] = [
     test: "other sites' pages, wrap in fetch, as a function > X2: a write with a foreign Origin is refused before the handler",
   },
   {
-    rule: "X2",
     what: "Elysia opens the session past the check of the origin.",
     file: "src/integrations/elysia.ts",
     find: `    const open = this.#manager.enter(this.#request);`,
@@ -909,7 +826,6 @@ export const FAULTS: readonly Fault[] = [
     test: "other sites' pages, Elysia, as a function > X2: a write with a foreign Origin is refused before the handler",
   },
   {
-    rule: "X2",
     what: "Hono opens the session past the check of the origin.",
     file: "src/integrations/hono.ts",
     find: `    const open = manager.enter(request);`,
@@ -918,7 +834,6 @@ export const FAULTS: readonly Fault[] = [
     test: "other sites' pages, Hono, as a function > X2: a write with a foreign Origin is refused before the handler",
   },
   {
-    rule: "X3",
     what: "A WebSocket's handshake is let in from everywhere, as any GET is.",
     file: "src/http/cross-origin.ts",
     find: `(isSafe(method) && !asksForSocket(request))`,
@@ -973,7 +888,6 @@ export const FAULTS: readonly Fault[] = [
 
   // Elysia and Hono.
   {
-    rule: "S8",
     what: "Elysia's answer to what was thrown is taken for the page's own.",
     file: "src/integrations/elysia.ts",
     find: `failure === undefined ? response.status : 500`,
@@ -991,7 +905,6 @@ export const FAULTS: readonly Fault[] = [
     test: "Elysia > on a store that answers later > keeps a session from its first visit to its end",
   },
   {
-    rule: "K2",
     what: "The session is put into the context, and so decoded, for every route behind the plugin.",
     file: "src/integrations/elysia.ts",
     find: `    (context as unknown as WithGetters).__defineGetter__(key, getSession);`,
@@ -1000,7 +913,6 @@ export const FAULTS: readonly Fault[] = [
     test: "K2: costs a route that leaves it alone the look-up, and no Vary",
   },
   {
-    rule: "C9",
     what: "The cookie that is carried by @elysiajs/cookie loses its domain on the way.",
     file: "src/integrations/elysia.ts",
     find: `domain: domain ?? undefined, `,
@@ -1009,7 +921,6 @@ export const FAULTS: readonly Fault[] = [
     test: "C9: is set and cleared with the same attributes, of a domain and for embedding sites",
   },
   {
-    rule: "S7",
     what: "Hono puts the headers of a success on the response that says there was none.",
     file: "src/integrations/hono.ts",
     find: `  withdraw(c);
@@ -1019,7 +930,6 @@ export const FAULTS: readonly Fault[] = [
     test: "Hono, as a function > S7: a session that could not be stored has no cookie, and nothing claims that it was",
   },
   {
-    rule: "S8",
     what: "Hono's answer to what was thrown is taken for the page's own.",
     file: "src/integrations/hono.ts",
     find: `c.error === undefined ? c.res.status : 500`,
@@ -1030,7 +940,6 @@ export const FAULTS: readonly Fault[] = [
 
   // WebSockets.
   {
-    rule: "X5",
     what: "A handshake stores the session, and keeps its cookie to itself.",
     file: "src/session/manager.ts",
     find: `    return setCookie === undefined ? {} : { "set-cookie": setCookie };`,
@@ -1041,7 +950,6 @@ export const FAULTS: readonly Fault[] = [
 
   // Storage and failure.
   {
-    rule: "S1",
     what: "Copies of a session's data have a prototype.",
     file: "src/session/json.ts",
     find: `  return Object.assign(Object.create(null), source) as Record<string, unknown>;`,
@@ -1050,7 +958,6 @@ export const FAULTS: readonly Fault[] = [
     test: "S1: gives the function a dictionary in which __proto__ is a key",
   },
   {
-    rule: "S2",
     what: "A list in place of a dictionary passes for an empty one.",
     file: "src/store/record.ts",
     find: `    return typeof value === "object" && value !== null && !Array.isArray(value)`,
@@ -1059,7 +966,6 @@ export const FAULTS: readonly Fault[] = [
     test: 'S2: gives undefined for "[]", which is no dictionary',
   },
   {
-    rule: "S2",
     what: "A row that is no JSON is an error.",
     file: "src/store/record.ts",
     find: `  } catch {
@@ -1070,7 +976,6 @@ export const FAULTS: readonly Fault[] = [
     test: 'S2: gives undefined for "{", which is no dictionary',
   },
   {
-    rule: "S3",
     what: "Characters are counted for bytes.",
     file: "src/session/writer.ts",
     find: `    const bytes = Buffer.byteLength(data) + (flash === null ? 0 : Buffer.byteLength(flash));`,
@@ -1079,7 +984,6 @@ export const FAULTS: readonly Fault[] = [
     test: "S3: holds bytes, not characters",
   },
   {
-    rule: "S4",
     what: "A Date is stored, and comes back as a text.",
     file: "src/session/json.ts",
     find: `  if (ancestors.includes(value)) {`,
@@ -1089,7 +993,6 @@ export const FAULTS: readonly Fault[] = [
     test: "S4: refuses a Date and names its key path",
   },
   {
-    rule: "S5",
     what: "A user's name is pasted into SQL.",
     file: "src/backends/sqlite/backend.ts",
     find: `    return this.#commits.read(() => this.#statements.list.all({ userId, limit, now: this.now() }));`,
@@ -1103,7 +1006,6 @@ export const FAULTS: readonly Fault[] = [
     test: `SqliteSessionBackend > S5: takes text that looks like a command for text: "' OR 1=1 --"`,
   },
   {
-    rule: "S7",
     what: "A store that does not answer counts as one that has found nothing.",
     file: "src/store/guarded-store.ts",
     find: `        () => fail(new Error(\`No answer after \${this.#timeout} ms.\`)),`,
@@ -1112,7 +1014,6 @@ export const FAULTS: readonly Fault[] = [
     test: "S7: is waited for 2,000 ms by default, and then it is a 503",
   },
   {
-    rule: "G11",
     what: "A destroy() does not wait until its row is deleted.",
     file: "src/backends/sqlite/backend.ts",
     find: `    const successor = await this.#write([id], (writes) => writes.delete(id));`,
@@ -1122,7 +1023,6 @@ export const FAULTS: readonly Fault[] = [
     test: "G11: what cannot be done is a 503, and all else goes on, while another process holds the database",
   },
   {
-    rule: "S8",
     what: "A response of 500 stores what its handler has done.",
     file: "src/session/manager.ts",
     find: `    if (status >= 500) return this.#seal(open, place);`,
@@ -1131,7 +1031,6 @@ export const FAULTS: readonly Fault[] = [
     test: "wrap in fetch, as a function > S8: a response of 500 stores nothing, and one of 404 what any other does",
   },
   {
-    rule: "S9",
     what: "A body is read to its end, and measured then.",
     file: "src/app/body.ts",
     find: `      if (size > limit) throw tooLarge(limit);
@@ -1141,7 +1040,6 @@ export const FAULTS: readonly Fault[] = [
     test: "S9: stops reading at the limit",
   },
   {
-    rule: "S9",
     what: "A form may have any number of fields.",
     file: "src/app/body.ts",
     find: `const MAX_FIELDS = 1000;`,
@@ -1150,7 +1048,6 @@ export const FAULTS: readonly Fault[] = [
     test: "S9: takes 1,000 pairs, and no more",
   },
   {
-    rule: "S9",
     what: "An app that listens by itself leaves the limit of bodies to Bun.",
     file: "src/app/app.ts",
     find: `      maxRequestBodySize: this.#largestBody,`,
@@ -1159,7 +1056,6 @@ export const FAULTS: readonly Fault[] = [
     test: "an app served as in listening.ts > S9: answers a head or a body that is too large, without an option that says so",
   },
   {
-    rule: "S9",
     what: "An upload may have any number of parts.",
     file: "src/app/uploads.ts",
     find: `limits: { parts: maxParts, headerSize: MAX_HEADER_BYTES },`,
@@ -1168,7 +1064,6 @@ export const FAULTS: readonly Fault[] = [
     test: "S9: takes 1,000 parts, and no more",
   },
   {
-    rule: "S9",
     what: "An upload may have any number of files.",
     file: "src/app/uploads.ts",
     find: `if (++files > limits.maxFiles) throw`,
@@ -1177,7 +1072,6 @@ export const FAULTS: readonly Fault[] = [
     test: "S9: takes 20 files unless told otherwise, and no more",
   },
   {
-    rule: "S9",
     what: "The text fields of an upload may be of any size.",
     file: "src/app/uploads.ts",
     find: `await collect(read(stream, fieldRoom))`,
@@ -1186,7 +1080,6 @@ export const FAULTS: readonly Fault[] = [
     test: "S9: takes text fields of maxBodyBytes together, and no more",
   },
   {
-    rule: "S9",
     what: "Each file in memory may have the size that all may have together.",
     file: "src/app/uploads.ts",
     find: `read(stream, room, fileRoom)`,
@@ -1195,7 +1088,6 @@ export const FAULTS: readonly Fault[] = [
     test: "S9: takes files of maxBytes together, by default of maxBodyBytes, and no more",
   },
   {
-    rule: "S9",
     what: "A schema's problems are all sent, however many.",
     file: "src/app/validate.ts",
     find: `const MAX_PROBLEMS = 100;`,
@@ -1204,7 +1096,6 @@ export const FAULTS: readonly Fault[] = [
     test: "S9: names 100 problems at most",
   },
   {
-    rule: "S9",
     what: "A Content-Length is trusted that no server has checked.",
     file: "src/app/body.ts",
     find: `if (length !== null && isFromSocket) return`,
@@ -1213,7 +1104,6 @@ export const FAULTS: readonly Fault[] = [
     test: "S9: is 413 where the app replaces it by a longer one than its Content-Length says",
   },
   {
-    rule: "N1",
     what: "A body is read one chunk at a time.",
     file: "src/app/body.ts",
     find: `const CHUNKS_PER_TURN = 16;`,
@@ -1222,7 +1112,6 @@ export const FAULTS: readonly Fault[] = [
     test: "N1: arrives whole, and costs at most 3 times what Bun takes to read it",
   },
   {
-    rule: "N2",
     what: "A path is part of the log's format.",
     file: "src/app/app.ts",
     find: `console.error("%s failed:", page, escapeError(error));`,
@@ -1231,7 +1120,6 @@ export const FAULTS: readonly Fault[] = [
     test: "N2: logs why a page failed whose path has what looks like a format",
   },
   {
-    rule: "N2",
     what: "A path is logged as it stands.",
     file: "src/app/app.ts",
     find: `escapeControls(\`\${request.method} \${toPath(request.url)}\`);`,
@@ -1240,7 +1128,6 @@ export const FAULTS: readonly Fault[] = [
     test: "N2: logs why a page failed whose path has a control character",
   },
   {
-    rule: "N2",
     what: "Control characters of an error reach the log.",
     file: "src/app/app.ts",
     find: `page, escapeError(error));`,
@@ -1249,7 +1136,6 @@ export const FAULTS: readonly Fault[] = [
     test: "N2: logs why a page failed whose error has a control character",
   },
   {
-    rule: "D1",
     what: "Handlers that a field inherits answer too.",
     file: "src/app/pages.ts",
     find: `  const entries = Object.entries(Object.getOwnPropertyDescriptors(value)).map(
@@ -1262,7 +1148,6 @@ export const FAULTS: readonly Fault[] = [
     test: "D1: a name from the wire reaches nothing but pages > G14: a path reaches the page whose name it spells, and nothing else that the app or the language holds",
   },
   {
-    rule: "D2",
     what: "Surplus segments are ignored.",
     file: "src/app/pattern-tree.ts",
     find: `  if (node.rest === undefined) return undefined;`,
@@ -1271,7 +1156,6 @@ export const FAULTS: readonly Fault[] = [
     test: "D2: answers too many segments for a method with 404",
   },
   {
-    rule: "S10",
     what: "A file is sent without a look whether it is there.",
     file: "src/app/call.ts",
     find: `  if (isFile(value)) return respondWithFile(visit, value);`,
@@ -1280,7 +1164,6 @@ export const FAULTS: readonly Fault[] = [
     test: "S10: of a file that is missing is a 404, and nothing is stored",
   },
   {
-    rule: "D1",
     what: "Helpers whose names begin with an underscore are pages.",
     file: "src/app/pages.ts",
     find: `  return name !== "constructor" && !name.startsWith("_");`,
@@ -1289,7 +1172,6 @@ export const FAULTS: readonly Fault[] = [
     test: "what looks like a page and cannot be one > D1: helpers under _ and # are none either",
   },
   {
-    rule: "D3",
     what: "A file is looked for where its path points, and links are followed wherever they lead.",
     file: "src/app/files.ts",
     find: `      const path = realpathSync.native(join(this.#root, ...segments));`,
@@ -1298,7 +1180,6 @@ export const FAULTS: readonly Fault[] = [
     test: "what lies outside stays there > D3: refuses out/secret.txt",
   },
   {
-    rule: "D3",
     what: "A folder whose name begins like the one that is sent counts as part of it.",
     file: "src/app/files.ts",
     find: `  return path === root || path.startsWith(root.endsWith(sep) ? root : root + sep);`,
@@ -1307,7 +1188,6 @@ export const FAULTS: readonly Fault[] = [
     test: "what lies outside stays there > D3: refuses beside/secret.txt",
   },
   {
-    rule: "D3",
     what: "Files in a folder that begins with a dot are sent, because only the last name is looked at.",
     file: "src/app/files.ts",
     find: `segments.some(isHidden)`,
@@ -1316,7 +1196,6 @@ export const FAULTS: readonly Fault[] = [
     test: "what lies outside stays there > D3: refuses .git/config",
   },
   {
-    rule: "D4",
     what: "A session is opened for files, as for any page.",
     file: "src/app/pages.ts",
     find: `  return files.isPublic ? { ...page, files } : page;`,
@@ -1325,7 +1204,6 @@ export const FAULTS: readonly Fault[] = [
     test: "a folder for everybody > D4: reads no session for a file, and calls no middleware",
   },
   {
-    rule: "D4",
     what: "A file is marked as private only if its guard looked at the session.",
     file: "src/app/files.ts",
     find: `    addPrivacy(response.headers);
@@ -1337,7 +1215,6 @@ export const FAULTS: readonly Fault[] = [
 
   // Seen elsewhere.
   {
-    rule: "Fiber CVE-2024-38513, MicroPie",
     what: "An id that is not in the store opens an empty session of that id.",
     file: "src/session/arrivals.ts",
     find: `      this.#events.emit({ type: "rejected", reason: "unknown" });
@@ -1352,7 +1229,6 @@ export const FAULTS: readonly Fault[] = [
     test: "Fiber CVE-2024-38513, MicroPie: an id of the client's own making became the session's key",
   },
   {
-    rule: "passport CVE-2022-25896",
     what: "A login changes the session under the id that it has.",
     file: "src/session/writer.ts",
     find: `    return swap.renewal === undefined
@@ -1402,7 +1278,6 @@ export const FAULTS: readonly Fault[] = [
     test: "express-session, @fastify/session, hono-sessions, koa-session: of two keys set at the same time, one was lost",
   },
   {
-    rule: "express-session #360",
     what: "A redirect, which has no body, need not wait for the store.",
     file: "src/app/pipeline.ts",
     find: `      const asked = ask(visit, at);
@@ -1414,7 +1289,6 @@ export const FAULTS: readonly Fault[] = [
     test: "express-session #360: a redirect left before the session was stored",
   },
   {
-    rule: "express-session",
     what: "A session that could not be stored is logged, and the page is sent.",
     file: "src/app/pipeline.ts",
     find: `    then = fail(visit, error);
@@ -1428,7 +1302,6 @@ export const FAULTS: readonly Fault[] = [
     test: "express-session: the answer was 200 although the session was not stored",
   },
   {
-    rule: "hono-sessions",
     what: "A store that fails is reported, and counts as one that has found nothing.",
     file: "src/store/guarded-store.ts",
     find: `      return isPromise(answer) ? this.#await(operation, answer) : answer;
@@ -1444,7 +1317,6 @@ export const FAULTS: readonly Fault[] = [
     test: "hono-sessions: while the store was down, visitors were strangers and lost their cookies",
   },
   {
-    rule: "@fastify/session, hono-sessions",
     what: "A session that was looked at is stored, empty as it is.",
     file: "src/session/open-session.ts",
     find: `    if (login === undefined && isEmpty(contents)) return { kind: "none" };`,
@@ -1453,7 +1325,6 @@ export const FAULTS: readonly Fault[] = [
     test: "@fastify/session, hono-sessions: every anonymous visit made a row, a cookie and a write",
   },
   {
-    rule: "@fastify/session CVE-2024-35220",
     what: "When a session ends is reckoned from now, and then compared with now.",
     file: "src/session/arrivals.ts",
     find: `    if (this.#lifetimes.isExpired(found, now)) {`,
@@ -1482,7 +1353,6 @@ export const FAULTS: readonly Fault[] = [
     test: "tower-sessions 0.12 (#180, #188): a new session with an id that was taken opened the other's: /login/bob",
   },
   {
-    rule: "Hono CVE-2026-39410",
     what: "Whatever is a blank in Unicode is trimmed.",
     file: "src/session/cookie.ts",
     find: `  return code === 0x20 || code === 0x09;`,
@@ -1491,7 +1361,6 @@ export const FAULTS: readonly Fault[] = [
     test: "Hono CVE-2026-39410: a no-break space before its name let an evil cookie pass for the session's",
   },
   {
-    rule: "jshttp/cookie CVE-2024-47764, Hono CVE-2026-47675",
     what: "Of SameSite it is checked only that it is a text.",
     file: "src/session/cookie.ts",
     find: `    !SAME_SITE.has(sameSite),`,
@@ -1500,7 +1369,6 @@ export const FAULTS: readonly Fault[] = [
     test: 'jshttp/cookie CVE-2024-47764, Hono CVE-2026-47675: a cookie\'s sameSite carried further attributes along: "lax; Domain=evil.example"',
   },
   {
-    rule: "Flask CVE-2023-30861, Django CVE-2026-35192",
     what: "Only responses that vary by the cookie are kept out of caches.",
     file: "src/http/headers.ts",
     find: `  forbidStoring(answer.headers);`,
@@ -1509,7 +1377,6 @@ export const FAULTS: readonly Fault[] = [
     test: "Flask CVE-2023-30861, Django CVE-2026-35192: a shared cache kept the cookie of a page that renewed it",
   },
   {
-    rule: "Flask CVE-2026-27205",
     what: "A page varies by the cookie only if it sets one.",
     file: "src/app/call.ts",
     find: `  return toResponse(value, visit.open?.isAccessed === true);
@@ -1524,7 +1391,6 @@ export const FAULTS: readonly Fault[] = [
     test: "Flask CVE-2026-27205: a shared cache kept a page that had only asked for a key",
   },
   {
-    rule: "Rack CVE-2019-16782",
     what: "Sessions are stored and looked up by the id itself.",
     file: "src/session/id.ts",
     find: `  return Bun.SHA256.hash(id, "base64url");`,
@@ -1533,7 +1399,6 @@ export const FAULTS: readonly Fault[] = [
     test: "Rack CVE-2019-16782: the time of a look-up told how much of an id was guessed",
   },
   {
-    rule: "Django CVE-2015-5143, CVE-2015-5963",
     what: "An id that is not in the store gets an empty row.",
     file: "src/session/arrivals.ts",
     find: `      this.#events.emit({ type: "rejected", reason: "unknown" });`,
@@ -1546,7 +1411,6 @@ export const FAULTS: readonly Fault[] = [
     test: "Django CVE-2015-5143, CVE-2015-5963: unknown ids and anonymous logouts made rows",
   },
   {
-    rule: "React CVE-2025-55182, MicroPie",
     what: "Routes are kept in an object, which has a prototype.",
     file: "src/app/pattern-tree.ts",
     find: `    return this.#paths.get(path);`,
@@ -1556,7 +1420,6 @@ export const FAULTS: readonly Fault[] = [
     test: "React CVE-2025-55182, MicroPie: a name from the wire reached what is no page",
   },
   {
-    rule: "React Router CVE-2026-22030",
     what: "Paths that are a name and nothing else go past the check of the origin.",
     file: "src/app/pipeline.ts",
     find: `      return site.sessions.enter(raw);`,
@@ -1565,7 +1428,6 @@ export const FAULTS: readonly Fault[] = [
     test: "React Router CVE-2026-22030: the origin was checked on one way to the handlers only: a field's handler",
   },
   {
-    rule: "Werkzeug CVE-2023-25577, Starlette CVE-2024-47874",
     what: "A form in parts is left to the platform, which knows no limit.",
     file: "src/app/body.ts",
     find: `return readFields(await this.bytes(), type);`,
@@ -1574,7 +1436,6 @@ export const FAULTS: readonly Fault[] = [
     test: "Werkzeug CVE-2023-25577, Starlette CVE-2024-47874: a form in parts without an end filled the memory: small parts",
   },
   {
-    rule: "govuk-prototype-kit #2399",
     what: "The sweeper goes by when a session was to end before it was used again.",
     file: "src/backends/memory/expiry-heap.ts",
     find: `      if (first.expiresAt <= now) return first;
@@ -1585,7 +1446,6 @@ export const FAULTS: readonly Fault[] = [
     test: "govuk-prototype-kit #2399: the sweeper removed sessions that were in use: InMemorySessionBackend",
   },
   {
-    rule: "MicroPie",
     what: "A request that fails is settled by the status of its response.",
     file: "src/app/pipeline.ts",
     find: `  return site.sessions.settle(open, failure === undefined ? response.status : 500);`,
@@ -1594,7 +1454,6 @@ export const FAULTS: readonly Fault[] = [
     test: "MicroPie: what a failed request had changed stayed changed",
   },
   {
-    rule: "MicroPie",
     what: "An update() starts from what the request has read.",
     file: "src/session/manager.ts",
     find: `      const data = toDictionary(decode(current.data) ?? {});`,
@@ -1603,7 +1462,6 @@ export const FAULTS: readonly Fault[] = [
     test: "MicroPie: of fifty increments at once, one survived",
   },
   {
-    rule: "MicroPie",
     what: "What the query says is put into the session, for convenience.",
     file: "src/app/pipeline.ts",
     find: `    visit.open = open;`,
@@ -1615,7 +1473,6 @@ export const FAULTS: readonly Fault[] = [
 
   // Figures.
   {
-    rule: "G1",
     what: "A cookie's value is decoded, as other cookies' are.",
     file: "src/session/cookie.ts",
     find: `    const value = trimBlanks(header, start, end);`,
@@ -1624,7 +1481,6 @@ export const FAULTS: readonly Fault[] = [
     test: "G1: a Cookie header that was tampered with opens the session that it names exactly, or none; a malformed id is not looked up",
   },
   {
-    rule: "G1",
     what: "Whatever has the length of an id is looked up.",
     file: "src/session/id.ts",
     find: `  return ID_PATTERN.test(value);`,
@@ -1633,7 +1489,6 @@ export const FAULTS: readonly Fault[] = [
     test: "G1: a Cookie header that was tampered with opens the session that it names exactly, or none; a malformed id is not looked up",
   },
   {
-    rule: "G1",
     what: "Quotes around a cookie's value are taken away.",
     file: "src/session/cookie.ts",
     find: `    const value = trimBlanks(header, start, end);`,
@@ -1642,7 +1497,6 @@ export const FAULTS: readonly Fault[] = [
     test: "G1: a Cookie header that was tampered with opens the session that it names exactly, or none; a malformed id is not looked up",
   },
   {
-    rule: "G2",
     what: "SQLite compares the beginnings of ids.",
     file: "src/backends/sqlite/statements.ts",
     find: `  const isId = eq(sessions.id, value("id"));`,
@@ -1670,7 +1524,6 @@ export const FAULTS: readonly Fault[] = [
     test: "does not fail a write because of a bad one beside it",
   },
   {
-    rule: "G6",
     what: "A write that another process was faster than is not tried again.",
     file: "src/session/writer.ts",
     find: `    if (!isDone || from.at !== "store") return undefined;`,
@@ -1688,7 +1541,6 @@ export const FAULTS: readonly Fault[] = [
     test: "runs the tasks of one key one after the other, in the order of asking",
   },
   {
-    rule: "G6",
     what: "A write on SQLite does not ask for the version that it was made from.",
     file: "src/backends/sqlite/statements.ts",
     find: `and(isId, isLive, eq(sessions.version, value("was")))`,
@@ -1697,7 +1549,6 @@ export const FAULTS: readonly Fault[] = [
     test: "G6: two requests at once that set two keys lose neither: SqliteSessionBackend",
   },
   {
-    rule: "G6",
     what: "What another request has changed is overwritten, if it is another key.",
     file: "src/session/writer.ts",
     find: `  return current === base ? contents : mergeContents(base, contents, current);`,
@@ -1706,7 +1557,6 @@ export const FAULTS: readonly Fault[] = [
     test: "G6: two requests at once that set two keys lose neither: InMemorySessionBackend",
   },
   {
-    rule: "G7",
     what: "A new id is one more id.",
     file: "src/backends/memory/backend.ts",
     find: `    this.#remove(entry);
@@ -1718,7 +1568,6 @@ export const FAULTS: readonly Fault[] = [
     test: "G7: requests that overlap bring nothing back, see nothing stale and lose nothing: two managers of one InMemorySessionBackend",
   },
   {
-    rule: "G7",
     what: "A write on SQLite is acknowledged while it waits for its transaction.",
     file: "src/backends/sqlite/group-commit.ts",
     find: `    this.#writes.push(write);`,
@@ -1739,7 +1588,6 @@ export const FAULTS: readonly Fault[] = [
     test: "that is late lets no later write of its request run over another request's",
   },
   {
-    rule: "L6",
     what: "What a save() under way stores outlives the destroy() that came after it.",
     file: "src/session/open-session.ts",
     find: `    this.destroyed = [...this.destroyed, this.life];`,
@@ -1804,7 +1652,6 @@ export const FAULTS: readonly Fault[] = [
     test: "a save() is stored in the session that the response hands out",
   },
   {
-    rule: "G8",
     what: "Anonymous sessions are given up only when there are twice as many as allowed.",
     file: "src/backends/memory/backend.ts",
     find: `this.#entries.size + entries <= this.#maxSessions && this.#bytes`,
@@ -1850,7 +1697,6 @@ export const FAULTS: readonly Fault[] = [
     test: "is created again once, for all processes, with its migrations",
   },
   {
-    rule: "I7",
     what: "The umask decides who may read a new SQLite file.",
     file: "src/backends/sqlite/database.ts",
     find: `    if (path !== ":memory:") createPrivately(path);
@@ -1879,7 +1725,6 @@ export const FAULTS: readonly Fault[] = [
     test: "ends connections with their next response, so that nobody sends another there",
   },
   {
-    rule: "G12",
     what: "A client is not told that the server is about to close its connection.",
     file: "src/app/lifecycle.ts",
     find: `  service.endConnections();
@@ -1898,7 +1743,6 @@ export const FAULTS: readonly Fault[] = [
     test: "ends streams and sockets at once, then what is under way, then itself",
   },
   {
-    rule: "G4",
     what: "A new id and the end of the old one are two commits.",
     file: "src/backends/sqlite/writes.ts",
     find: `    if (rotate.run(values) === 0) return false;
@@ -1910,7 +1754,6 @@ export const FAULTS: readonly Fault[] = [
     test: "G4: what was acknowledged is there after a SIGKILL, and what was ended stays ended",
   },
   {
-    rule: "G5",
     what: "Each write of a turn is a commit of its own.",
     file: "src/backends/sqlite/group-commit.ts",
     find: `    const results = this.#commit(() => writes.map((write) => write.run()));`,
@@ -1928,7 +1771,6 @@ export const FAULTS: readonly Fault[] = [
     test: "S7: a page that was damaged is read anew, and no longer from memory, once it is restored",
   },
   {
-    rule: "S7",
     what: "A write goes on when its load has come after all, however late.",
     file: "src/store/keyed-queue.ts",
     find: `    if (this.#isLate) throw`,
@@ -1937,7 +1779,6 @@ export const FAULTS: readonly Fault[] = [
     test: "S7: changes nothing that was acknowledged since",
   },
   {
-    rule: "G13",
     what: "What a session holds is copied key by key, as plain objects are.",
     file: "src/session/json.ts",
     find: `    if (key === "__proto__") return JSON.stringify({ ...dictionary });
@@ -1947,7 +1788,6 @@ export const FAULTS: readonly Fault[] = [
     test: "G13: what a session holds comes back as it was, hostile keys and values included",
   },
   {
-    rule: "G13",
     what: "A session ends by its row, whatever stands there.",
     file: "src/store/record.ts",
     find: `    Number.isFinite(expiresAt) &&
@@ -1975,7 +1815,6 @@ export const FAULTS: readonly Fault[] = [
     test: "D1: a name from the wire reaches nothing but pages > G14: a path reaches the page whose name it spells, and nothing else that the app or the language holds",
   },
   {
-    rule: "G20",
     what: "Requests of one session wait for each other.",
     file: "src/http/sessions.ts",
     find: `        const answer = handler(request, open.session, ...rest);`,
@@ -1998,7 +1837,6 @@ export const FAULTS: readonly Fault[] = [
     test: "the cookie does not promise more than the absolute lifetime",
   },
   {
-    rule: "G16",
     what: "The end of a session's lifetime moves with its use.",
     file: "src/session/lifetimes.ts",
     find: `    return { ...record, touchedAt: now, expiresAt: this.#expiry(record, now) };`,
@@ -2008,7 +1846,6 @@ export const FAULTS: readonly Fault[] = [
     test: "G16: sessions end when their idle timeout or absolute lifetime is over, and no sooner: InMemorySessionBackend",
   },
   {
-    rule: "G16",
     what: "A session is stored for the whole seconds that it has left.",
     file: "src/store/load-save-store.ts",
     find: `Math.ceil((record.expiresAt - this.now()) / 1000)`,
@@ -2026,7 +1863,6 @@ export const FAULTS: readonly Fault[] = [
     test: "goes on after a task that failed, whose error only its own caller sees",
   },
   {
-    rule: "G21",
     what: "A session that changes hands on SQLite leaves its messages behind.",
     file: "src/backends/sqlite/statements.ts",
     find: `    flash: sql\`\${value("flash")}\`,`,
@@ -2035,7 +1871,6 @@ export const FAULTS: readonly Fault[] = [
     test: "G21: a store answers so on the system's clock too: SqliteSessionBackend",
   },
   {
-    rule: "G21",
     what: "An id that was destroyed stays so, even for who creates it anew.",
     file: "src/store/load-save-store.ts",
     find: `        this.#ended.delete(id);`,
@@ -2044,7 +1879,6 @@ export const FAULTS: readonly Fault[] = [
     test: "G21: a store made of two methods answers alike: an asynchronous load and save",
   },
   {
-    rule: "X6",
     what: "A session that somebody else prolongs is taken for expired.",
     file: "src/session/watch.ts",
     find: `    if (expired.length > 0) void this.#readOnce(expired);`,
@@ -2053,7 +1887,6 @@ export const FAULTS: readonly Fault[] = [
     test: "X6: reads again before it calls a session expired that was used elsewhere",
   },
   {
-    rule: "X6",
     what: "A handler that gives its own session a new id is told that it has ended.",
     file: "src/session/watchlist.ts",
     find: `        await Promise.allSettled([watched.open.turn]);
@@ -2063,7 +1896,6 @@ export const FAULTS: readonly Fault[] = [
     test: "X6: goes on with a session whose own rotation shows in the store before it is answered",
   },
   {
-    rule: "X6",
     what: "What another process writes to an SQLite file goes unnoticed.",
     file: "src/backends/sqlite/backend.ts",
     find: `    return readDataVersion(this.#client);`,
@@ -2119,7 +1951,6 @@ export const FAULTS: readonly Fault[] = [
     test: "an app that is told to end, of live-listening.ts > ends its streams and sockets at once on SIGTERM, and waits for none of them",
   },
   {
-    rule: "X6",
     what: "A socket outlives its session.",
     file: "src/app/socket-connection.ts",
     find: `      onSessionEnd(this.#host, (reason) => this.close(4401, \`The session has ended: \${reason}.\`)),
@@ -2129,7 +1960,6 @@ export const FAULTS: readonly Fault[] = [
     test: "the session of a socket > X6: closes it with 4401 when it is destroyed",
   },
   {
-    rule: "X7",
     what: "A socket's page writes its session when it ends.",
     file: "src/app/sockets.ts",
     find: `    () => connection.finish(),`,
@@ -2141,7 +1971,6 @@ export const FAULTS: readonly Fault[] = [
     test: "X7: is not written when the page ends, unless that says so",
   },
   {
-    rule: "X8",
     what: "A message may be as large as Bun takes it.",
     file: "src/app/sockets.ts",
     find: `    maxPayloadLength: maxMessageBytes,
@@ -2151,7 +1980,6 @@ export const FAULTS: readonly Fault[] = [
     test: "X8: is 64 KiB at most",
   },
   {
-    rule: "X8",
     what: "What nobody reads is kept.",
     file: "src/app/socket-connection.ts",
     find: `    } else this.close(1013, "Nobody reads these messages.");`,
@@ -2160,7 +1988,6 @@ export const FAULTS: readonly Fault[] = [
     test: "X8: is bounded where the page does not read",
   },
   {
-    rule: "X8",
     what: "A client that is too far behind misses messages, and is not told.",
     file: "src/app/sockets.ts",
     find: `    closeOnBackpressureLimit: true,
@@ -2182,3 +2009,14 @@ export const FAULTS: readonly Fault[] = [
   ...(redis.isThere && hasRedisServer ? REDIS_FAULTS : []),
   ...(postgres.isThere ? POSTGRES_FAULTS : []),
 ];
+
+/** The mistakes, each with what it breaks. */
+export const FAULTS: readonly Fault[] = SEEDED.map((fault) =>
+  Object.assign({ rule: claimOf(fault.test) }, fault),
+);
+
+/** What comes before the colon of a test's name, or its block's: of several rules, the first. */
+function claimOf(name: string): string {
+  const [claim = ""] = name.split(" > ").flatMap((part) => /^(.+?): /.exec(part)?.[1] ?? []);
+  return claim.replace(/^([A-Z]\d+), .*/, "$1");
+}
