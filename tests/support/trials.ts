@@ -14,9 +14,9 @@ export function describeLong(isPossible: boolean, name: string, body: () => void
   if (isLong) describe.skipIf(!isPossible)(name, body);
 }
 
-/** The same for a single test. */
-export function testLong(name: string, body: () => Promise<void>): void {
-  if (isLong) test(name, body);
+/** The same for a single test, which may take so many milliseconds instead of what the command allows. */
+export function testLong(name: string, body: () => Promise<void>, timeout?: number): void {
+  if (isLong) test(name, body, timeout);
 }
 
 function readTrials(text = "gate"): "quick" | "gate" | "full" {
