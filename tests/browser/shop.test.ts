@@ -267,7 +267,7 @@ describe.skipIf(!hasBrowser)("the shop, in Chromium", () => {
       await browser.fill("[name=text]", "Is it <b>vegan</b>?");
       await browser.press("Enter");
       await reader.until("document.querySelector('.messages').innerText.includes('<b>vegan</b>?')");
-      expect(await browser.evaluate("document.querySelector('[name=text]').value")).toBe("");
+      await browser.until("document.querySelector('[name=text]')?.value === ''");
     },
     TIMEOUT,
   );
