@@ -139,6 +139,7 @@ export function drawLines({ title, subtitle, x, y, lines, isLogarithmic }: LineC
   const highest = Math.max(...values);
   const domain =
     isLogarithmic === true ? [Math.min(...values) / 1.2, highest * 1.2] : [0, highest * 1.05];
+  const ys = isLogarithmic === true ? findDecades(domain) : findTicks(highest);
   const chart = Plot.plot({
     document,
     width: WIDTH,
@@ -149,37 +150,63 @@ export function drawLines({ title, subtitle, x, y, lines, isLogarithmic }: LineC
     marginBottom: MARGINS.bottom,
     x: {
       type: "log",
-      label: x,
-      labelAnchor: "center",
-      labelArrow: "none",
-      ticks: xs,
-      tickFormat: (value: number) => value.toLocaleString("en"),
+      label: null,
+      axis: null,
     },
     y: {
-      label: y,
-      labelArrow: "none",
-      grid: true,
+      axis: null,
       domain,
-      ...(isLogarithmic === true ? { type: "log", ticks: 5, tickFormat: "~s" } : { ticks: 5 }),
+      type: isLogarithmic === true ? "log" : "linear",
     },
-    marks: lines.flatMap(({ name, points }, index) => {
-      const stroke = COLORS[index % COLORS.length] ?? "currentColor";
-      return [
-        Plot.lineY(points, { x: "x", y: "y", stroke, strokeWidth: 2 }),
-        Plot.dot(points, { x: "x", y: "y", fill: stroke, r: 3 }),
-        Plot.text(points.slice(-1), {
-          x: "x",
-          y: "y",
-          text: [name],
-          fill: stroke,
-          textAnchor: "start",
-          dx: 10,
-          dy: findOffsets(lines, domain, isLogarithmic === true)[index] ?? 0,
-        }),
-      ];
-    }),
+    marks: [
+      // With texts of their own: those of a logarithmic scale leave out all that are no powers of ten.
+      Plot.axisX(xs, {
+        text: xs.map((value) => value.toLocaleString("en")),
+        label: x,
+        labelAnchor: "center",
+        labelArrow: "none",
+      }),
+      Plot.axisY(ys, {
+        text: ys.map((value) => value.toLocaleString("en")),
+        label: y,
+        labelArrow: "none",
+      }),
+      Plot.gridY(ys),
+    ].concat(
+      lines.flatMap(({ name, points }, index) => {
+        const stroke = COLORS[index % COLORS.length] ?? "currentColor";
+        return [
+          Plot.lineY(points, { x: "x", y: "y", stroke, strokeWidth: 2 }),
+          Plot.dot(points, { x: "x", y: "y", fill: stroke, r: 3 }),
+          Plot.text(points.slice(-1), {
+            x: "x",
+            y: "y",
+            text: [name],
+            fill: stroke,
+            textAnchor: "start",
+            dx: 10,
+            dy: findOffsets(lines, domain, isLogarithmic === true)[index] ?? 0,
+          }),
+        ];
+      }),
+    ),
   });
   return toSheet(document, { title, subtitle, height: LINE_HEIGHT }, [{ chart, y: 0 }]);
+}
+
+/** Round numbers from 0 on: about five of them. */
+function findTicks(highest: number): number[] {
+  const rough = highest / 5;
+  const unit = 10 ** Math.floor(Math.log10(rough));
+  const step = unit * ([1, 2, 5].find((factor) => factor * unit >= rough) ?? 10);
+  return Array.from({ length: Math.floor(highest / step) + 1 }, (_, index) => index * step);
+}
+
+/** The powers of ten in a domain. */
+function findDecades([low = 1, high = 1]: readonly number[]): number[] {
+  const first = Math.ceil(Math.log10(low));
+  const last = Math.floor(Math.log10(high));
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => 10 ** (first + index));
 }
 
 /** By how much each line's name is moved down, so that none covers another. */

@@ -71,9 +71,9 @@ export function describeShape(name: string, what: string, curve: Curve, reasons:
   const words = {
     falling: `falls to ${factor.toFixed(2)} ×`,
     flat: `changes by ${change} % only`,
-    rising: `grows ${factor.toFixed(1)} × where the work grows ${growth.toLocaleString("en")} ×`,
-    proportional: `grows ${factor.toFixed(1)} ×, in proportion`,
-    steeper: `grows ${factor.toFixed(1)} ×, more than in proportion`,
+    rising: `grows ${format(factor)} × where the work grows ${growth.toLocaleString("en")} ×`,
+    proportional: `grows ${format(factor)} ×, in proportion`,
+    steeper: `grows ${format(factor)} ×, more than in proportion`,
   }[kind];
   const reason = reasons[kind] ?? "which is not expected: measure again, or look into it";
   return (

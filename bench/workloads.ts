@@ -2,8 +2,8 @@ import { fillStore } from "./fill.ts";
 import type { ServerProcess, Usage } from "./server-process.ts";
 import type { Load } from "./wrk.ts";
 
-/** So many sessions take turns for each connection: no two requests of one are under way at once. */
-const SESSIONS_PER_CONNECTION = 4;
+/** So many sessions take turns for each connection, and at least so many: no two requests of one overlap. */
+const SESSIONS = { perConnection: 4, least: 400 };
 
 /** How many cookies are asked for at once. */
 const AT_ONCE = 50;
@@ -33,12 +33,16 @@ export interface Workload {
   prepare(server: ServerProcess, connections: number): Promise<Preparation>;
 }
 
+function countSessions(connections: number): number {
+  return Math.max(SESSIONS.least, SESSIONS.perConnection * connections);
+}
+
 /** Repeats a page with a session for each turn. */
-function prepareCounter(first: string): Workload["prepare"] {
+function prepareCounter(first: string, path = "/"): Workload["prepare"] {
   return async (server, connections) => {
-    const cookies = await establish(server, first, SESSIONS_PER_CONNECTION * connections);
+    const cookies = await establish(server, first, countSessions(connections));
     return {
-      next: () => ({ requests: cookies.map((cookie) => ({ path: "/", cookie })) }),
+      next: () => ({ requests: cookies.map((cookie) => ({ path, cookie })) }),
       check: ({ handled }) => checkSums(server, "/page", cookies, cookies.length + handled),
     };
   };
@@ -113,8 +117,7 @@ export const TABS: Workload = {
   name: "tabs",
   title: "two tabs at once, each with a counter of its own",
   prepare: async (server, connections) => {
-    const count = Math.ceil((SESSIONS_PER_CONNECTION * connections) / 2);
-    const cookies = await establish(server, "/", count);
+    const cookies = await establish(server, "/", Math.ceil(countSessions(connections) / 2));
     return {
       next: () => ({
         requests: cookies.flatMap((cookie) => [
@@ -160,6 +163,13 @@ export const WORKLOADS: readonly Workload[] = [
   },
   TABS,
 ];
+
+/** For several processes: one that stands still may be overtaken by any number of requests to the others. */
+export const EXACT: Workload = {
+  name: "exact",
+  title: "counter by update()",
+  prepare: prepareCounter("/", "/exact"),
+};
 
 /** A counter of so many bytes. */
 export function counterOf(bytes: number): Workload {

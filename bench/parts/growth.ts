@@ -13,7 +13,7 @@ import { measureSizes } from "../sizes.ts";
 import { toFigure } from "../statistics.ts";
 import type { Storage } from "../subjects.ts";
 import { bunpieOn, STORAGE_TITLES } from "../subjects.ts";
-import { COUNTER, counterAmong, counterOf } from "../workloads.ts";
+import { COUNTER, counterAmong, counterOf, EXACT } from "../workloads.ts";
 
 /** What grows, in multiples; and less of it for `--quick`. */
 const STEPS = {
@@ -70,9 +70,9 @@ function toStudies(steps: Readonly<Record<keyof typeof STEPS, readonly number[]>
         workload: counterAmong(count),
       }),
       reasons: {
-        flat: "because a session is found by its key, in a hash table or a B-tree that gets hardly deeper",
+        flat: "because a session is found by its key, in a hash table or in a B-tree that hardly gets deeper",
         rising:
-          "because a session is found by its key, and what grows is the share of look-ups that miss the processor's caches and SQLite's page cache",
+          "because a session is found by its key, and what grows is the share of look-ups that miss the caches",
       },
     },
     {
@@ -216,7 +216,7 @@ async function compareProcesses(steps: readonly number[], settings: Settings): P
         isUnpinned: true,
         variant: `${processes} processes`,
       }),
-      workload: COUNTER,
+      workload: EXACT,
     }));
     const results = await measureGroup(entries, settings);
     collect(results, wrong, notes);
@@ -249,7 +249,7 @@ async function compareProcesses(steps: readonly number[], settings: Settings): P
   return {
     text: [
       "### Processes",
-      "A counter in processes that share a port (`reusePort`) and a store: CPU time of all of them for each request, and requests a second. On a machine with two cores wrk takes one of them, so what is to be seen here is what sharing costs, and that no update is lost.",
+      "A counter by `session.update()` in processes that share a port (`reusePort`) and a store: CPU time of all of them for each request, and requests a second. On a machine with two cores wrk takes one of them, so what is to be seen here is what sharing costs, and that no update is lost.",
       toTable(["", ...steps.map((step) => `${step} process${step === 1 ? "" : "es"}`)], rows),
       [...sentences, ...notes].join("\n"),
     ].join("\n\n"),

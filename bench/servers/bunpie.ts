@@ -1,6 +1,8 @@
 // The counter as the README has it, and a page for each of the other workloads.
 //
 // bun bunpie.ts memory|normal|full|redis|postgres <target> <name>
+import { heapStats } from "bun:jsc";
+
 import { App } from "../../src/index.ts";
 import type { Command } from "./announce.ts";
 import { ADDRESS, announce, tally } from "./announce.ts";
@@ -15,6 +17,15 @@ class Counter extends App<{ visits: number; filling: string; a: number; b: numbe
     const { session } = this.request;
     session.visits = (session.visits ?? 0) + 1;
     return `You have visited ${session.visits} times.`;
+  }
+
+  /** Counts exactly even where requests of one session overlap. */
+  async exact() {
+    tally.handled++;
+    await this.request.session.update((stored) => {
+      stored.visits = (stored.visits ?? 0) + 1;
+    });
+    return "hello";
   }
 
   page() {
@@ -90,7 +101,7 @@ async function answer({ name, ...rest }: Command): Promise<unknown> {
       return timeUser(String(rest["user"]), rest["operation"] as Operation);
     case "collect":
       Bun.gc(true);
-      return process.memoryUsage.rss();
+      return { resident: process.memoryUsage.rss(), heap: heapStats().heapSize };
     default:
       throw new Error(`There is no command "${name}".`);
   }

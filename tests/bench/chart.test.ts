@@ -36,11 +36,12 @@ test("a bar that is far longer than all others is cut off, and shows its value",
 });
 
 test("a line chart has a line for each store, and their names do not cover each other", () => {
-  const points = [1, 10, 100].map((x) => ({ x, y: 5 + x / 1_000 }));
+  const points = [1, 8, 1_024].map((x) => ({ x, y: 5 + x / 10_000 }));
   const lines = ["memory", "SQLite", "Redis"].map((name) => ({ name, points }));
   const chart = { title: "Growth", subtitle: "µs", x: "sessions", y: "µs", lines };
   for (const isLogarithmic of [false, true]) {
     const svg = drawLines({ ...chart, isLogarithmic });
+    expect(readTexts(svg)).toContainValues(["1", "8", "1,024"]);
     expect(svg).not.toMatch(/NaN|undefined/);
     const { document } = parseHTML(svg);
     expect(document.querySelectorAll('[aria-label="line"] path')).toHaveLength(3);

@@ -34,7 +34,7 @@ describe("describeShape", () => {
     expect(
       describeShape("SQLite", "sessions", rising, { rising: "because trees get deeper" }),
     ).toBe(
-      "**SQLite**: from 1 to 1,000 sessions, the cost grows 4.0 × where the work grows 1,000 × " +
+      "**SQLite**: from 1 to 1,000 sessions, the cost grows 4.00 × where the work grows 1,000 × " +
         "(10.0 to 40.0 µs), because trees get deeper.",
     );
   });
