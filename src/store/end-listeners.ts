@@ -1,10 +1,10 @@
 import type { EndListener, StopWatching } from "./session-store.ts";
 
-/** Those who want to know which sessions end. */
+/** The listeners that are called when sessions end. */
 export class EndListeners {
   readonly #listeners = new Set<{ readonly call: EndListener }>();
 
-  /** Returns what takes the listener out again. */
+  /** Returns a function that removes the listener. */
   add(call: EndListener): StopWatching {
     const entry = { call };
     this.#listeners.add(entry);
@@ -13,7 +13,10 @@ export class EndListeners {
     };
   }
 
-  /** Tells all of them which sessions have ended; without ids, that some may have. */
+  /**
+   * Calls every listener with the ids of sessions that have ended; without ids, some may have
+   * ended.
+   */
   tell(ids?: readonly string[]): void {
     for (const { call } of this.#listeners) call(ids);
   }

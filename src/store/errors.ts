@@ -1,17 +1,17 @@
 /**
- * The session store could not be read or written. A request that meets it is answered with `status`
- * 503 and its cookie is left alone: the visitor keeps the session, and no success is claimed.
- * `cause` holds what the store said.
+ * The session store could not be read or written. Such a request is answered with `status` 503 and
+ * leaves the visitor's cookie alone: the visitor keeps the session, and no change is reported as
+ * stored. `cause` holds the store's error.
  */
 export class SessionStoreError extends Error {
   override readonly name = "SessionStoreError";
   readonly status = 503;
-  /** What a visitor is told: that, and nothing of the cause. */
+  /** The text that visitors see. It reveals nothing about the cause. */
   readonly visible = "Sessions are unavailable. Please try again.";
 
   /**
-   * The response that tells a visitor so. Visitors without a cookie are served meanwhile, so it varies.
-   * Elysia asks an error that nobody has handled for its response, under this name.
+   * The 503 response for the visitor, varying on `Cookie`: visitors without a cookie are still
+   * served. Elysia calls this method on errors that no handler has caught.
    */
   toResponse(): Response {
     return new Response(this.visible, {
@@ -20,7 +20,7 @@ export class SessionStoreError extends Error {
     });
   }
 
-  /** The same, under the name by which Hono asks. */
+  /** The method that Hono calls; the same as {@link toResponse}. */
   getResponse(): Response {
     return this.toResponse();
   }

@@ -9,18 +9,18 @@ type Operation = Exclude<
 >;
 type Answer<Name extends Operation> = Awaited<ReturnType<SessionStore[Name]>>;
 
-/** How often a store was asked, and how long its answers took. Times are in milliseconds. */
+/** How often a store was called, and how long its answers took. Times are in milliseconds. */
 export interface StoreUse {
   readonly count: number;
-  /** How long all answers together were waited for; those that came at once count as 0. */
+  /** The total time spent waiting for answers; synchronous answers count as 0. */
   readonly totalTime: number;
-  /** How long the slowest answer was waited for. */
+  /** The longest wait for one answer. */
   readonly maxTime: number;
 }
 
 /**
- * A store that cannot hang and fails in one way only: whatever goes wrong, a late answer too, is
- * reported and becomes a {@link SessionStoreError}.
+ * A store that cannot hang and has one kind of failure: every error or timeout is reported and
+ * becomes a {@link SessionStoreError}.
  */
 export class GuardedStore {
   readonly #store: SessionStore;
@@ -29,7 +29,10 @@ export class GuardedStore {
   readonly #loads = { count: 0, totalTime: 0, maxTime: 0 };
   readonly #stores = { count: 0, totalTime: 0, maxTime: 0 };
 
-  /** `report` is told of failures; `timeout` is how long to wait for an answer, in milliseconds. */
+  /**
+   * `report` is called with each failure; `timeout` is how long to wait for an answer, in
+   * milliseconds.
+   */
   constructor(
     store: SessionStore,
     report: (operation: string, error: unknown) => void,
@@ -40,7 +43,7 @@ export class GuardedStore {
     this.#timeout = timeout;
   }
 
-  /** How often it was asked to read, and how often to write. */
+  /** Counts and times of reads (`loads`) and writes (`stores`). */
   get use(): { readonly loads: StoreUse; readonly stores: StoreUse } {
     return { loads: { ...this.#loads }, stores: { ...this.#stores } };
   }
@@ -50,7 +53,7 @@ export class GuardedStore {
     operation: Name,
     ...args: Parameters<SessionStore[Name]>
   ): MaybePromise<Answer<Name>> {
-    this.#useOf(operation).count++;
+    this.#findUse(operation).count++;
     try {
       const method = this.#store[operation] as (...args: unknown[]) => MaybePromise<Answer<Name>>;
       const answer = method.apply(this.#store, args);
@@ -60,7 +63,7 @@ export class GuardedStore {
     }
   }
 
-  /** Calls a method that may fail: that is reported, and the answer is `undefined`. */
+  /** Calls a method whose failure is reported but not thrown: it returns `undefined` then. */
   tell<Name extends Operation>(
     operation: Name,
     ...args: Parameters<SessionStore[Name]>
@@ -80,13 +83,13 @@ export class GuardedStore {
     return new SessionStoreError(`The session store failed to ${operation}.`, { cause });
   }
 
-  #useOf(operation: Operation): { count: number; totalTime: number; maxTime: number } {
+  #findUse(operation: Operation): { count: number; totalTime: number; maxTime: number } {
     const isLook = operation === "read" || operation === "readTimes" || operation === "list";
     return isLook ? this.#loads : this.#stores;
   }
 
   #await<T>(operation: Operation, answer: Promise<T>): Promise<T> {
-    const use = this.#useOf(operation);
+    const use = this.#findUse(operation);
     const asked = performance.now();
     return new Promise((resolve, reject) => {
       let isOver = false;
@@ -98,7 +101,7 @@ export class GuardedStore {
         use.maxTime = Math.max(use.maxTime, time);
       };
       const fail = (cause: unknown): void => {
-        // The failure of an answer that came too late was reported when it did not come.
+        // A late failure was already reported as a timeout.
         if (isOver) return;
         end();
         reject(this.fail(operation, cause));

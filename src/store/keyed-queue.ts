@@ -1,26 +1,27 @@
 import type { MaybePromise } from "./maybe-promise.ts";
 import { isPromise } from "./maybe-promise.ts";
 
-/** Runs tasks of one key one after the other; tasks of different keys do not wait for each other. */
+/**
+ * Runs tasks with the same key one after the other; tasks with different keys run independently.
+ */
 export class KeyedQueue {
   readonly #tails = new Map<string, Promise<void>>();
-  readonly #patience: number | undefined;
+  readonly #timeout: number | undefined;
 
   /**
-   * `patience` is how long, in milliseconds, a task may keep the next of its key waiting, counted
-   * from when it was asked for: for tasks that may never end. By default the next waits for as long
-   * as it takes.
+   * `timeout` is how long, in milliseconds from the call of {@link run}, a task may block the next
+   * task of its key; without one, there is no limit. It is for tasks that may never settle.
    */
-  constructor(patience?: number) {
-    this.#patience = patience;
+  constructor(timeout?: number) {
+    this.#timeout = timeout;
   }
 
   /**
-   * Runs `task` when its key is free: at once, and without a promise, when nothing is under way. Rejects,
-   * and does not run it, when the key gets free only after the time for it is over.
+   * Runs `task` when its key is free: synchronously when no task holds the key. Rejects without
+   * running the task if the key becomes free only after the timeout.
    */
   run<T>(key: string, task: (turn: Turn) => MaybePromise<T>): MaybePromise<T> {
-    const turn = new Turn(this.#patience);
+    const turn = new Turn(this.#timeout);
     const tail = this.#tails.get(key);
     if (tail === undefined) {
       const result = task(turn);
@@ -47,54 +48,54 @@ export class KeyedQueue {
   }
 }
 
-/** A task's time with its key. */
+/** A task's turn with its key. */
 export class Turn {
-  readonly #patience: number | undefined;
+  readonly #timeout: number | undefined;
   #isLate = false;
   #release: (() => void) | undefined;
-  #lateness: ReturnType<typeof setTimeout> | undefined;
-  #holding: ReturnType<typeof setTimeout> | undefined;
+  #lateTimer: ReturnType<typeof setTimeout> | undefined;
+  #holdTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(patience: number | undefined) {
-    this.#patience = patience;
+  constructor(timeout: number | undefined) {
+    this.#timeout = timeout;
   }
 
-  /** Settles when the task is over, well or not, or has taken too long. */
+  /** Resolves when the task has settled or has timed out. */
   until(running: Promise<unknown>): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const settle = (): void => {
-      clearTimeout(this.#lateness);
-      clearTimeout(this.#holding);
+      clearTimeout(this.#lateTimer);
+      clearTimeout(this.#holdTimer);
       resolve();
     };
     this.#release = resolve;
-    this.#lateness = this.#later(() => {
+    this.#lateTimer = this.#later(() => {
       this.#isLate = true;
-      if (this.#holding === undefined) resolve();
+      if (this.#holdTimer === undefined) resolve();
     });
     running.then(settle, settle);
     return promise;
   }
 
-  /** @throws Error if the task has taken too long: by now its key may be another's. */
+  /** @throws Error if the task has timed out: another task may hold its key by now. */
   check(): void {
-    if (this.#isLate) throw new Error("It took so long that nobody waits for it any more.");
+    if (this.#isLate) throw new Error("The turn has timed out and lost its key.");
   }
 
   /**
-   * Keeps the key, from now on, for as long as the task may take, even if that makes it late: for
-   * what has to be over before the next task begins.
+   * Restarts the timeout and keeps the key for that long, even past the original deadline: for work
+   * that must finish before the next task begins.
    *
    * @throws Error as {@link check} does.
    */
   hold(): void {
     this.check();
-    if (this.#lateness === undefined) return;
-    clearTimeout(this.#holding);
-    this.#holding = this.#later(() => this.#release?.());
+    if (this.#lateTimer === undefined) return;
+    clearTimeout(this.#holdTimer);
+    this.#holdTimer = this.#later(() => this.#release?.());
   }
 
   #later(callback: () => void): ReturnType<typeof setTimeout> | undefined {
-    return this.#patience === undefined ? undefined : setTimeout(callback, this.#patience);
+    return this.#timeout === undefined ? undefined : setTimeout(callback, this.#timeout);
   }
 }

@@ -1,17 +1,17 @@
 /**
- * Refuses options that do not exist: a misspelt one would leave the default in force, without a word.
+ * Refuses unknown options: a misspelled option would otherwise silently leave the default in force.
  *
- * @throws TypeError that names the nearest one that exists.
+ * @throws TypeError that names the closest known option.
  */
 export function refuseUnknown(what: string, options: object, known: readonly string[]): void {
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;
     const nearest = known.toSorted((one, other) => distance(name, one) - distance(name, other))[0];
-    throw new TypeError(`${what} has no option \`${name}\`. The nearest is \`${nearest}\`.`);
+    throw new TypeError(`${what} has no option \`${name}\`. Did you mean \`${nearest}\`?`);
   }
 }
 
-/** How many letters have to be put in, left out or changed: Levenshtein's distance, case ignored. */
+/** The Levenshtein distance between two names, ignoring case. */
 function distance(one: string, other: string): number {
   const target = other.toLowerCase();
   let row = Array.from({ length: target.length + 1 }, (_, index) => index);

@@ -8,28 +8,30 @@ import { isNote, NOTE_LIFETIME, parseData } from "./record.ts";
 import { SessionStore } from "./session-store.ts";
 import { Tombstones } from "./tombstones.ts";
 
-/** For how long, in milliseconds, a session without facts is taken for a live one unless it is used. */
+/**
+ * How long a session that Bunpie did not write counts as live before its first touch, in
+ * milliseconds.
+ */
 const FOREIGN_LIFETIME = 60_000;
 
-/** Two-method backends keep the session's own facts under this key of the data. */
+/** The key under which two-method backends keep the session's own facts. */
 export const FACTS_KEY = "$";
 
-/** The session's own facts, as they travel in the data of a two-method backend. */
+/** The session's own facts, as stored in the data of a two-method backend. */
 type Facts = Omit<SessionRecord, "data">;
 
 /**
- * Makes a store of a two-method backend. Inside this process it gives every guarantee: what is done
- * to one session is done one after the other, what was destroyed stays destroyed, and forwarding notes
- * are kept, in memory. Between processes a small window stays open, between `load` and `save`; and
- * nothing can be done about a `save` that takes effect late, in the place of what others have saved
- * since.
+ * Makes a store of a two-method backend. Inside this process every guarantee holds: operations on
+ * one session run one after the other, what was destroyed stays destroyed, and forwarding notes are
+ * kept in memory. Between processes a small window stays open between `load` and `save`; and a
+ * `save` that takes effect late overwrites what others have saved since.
  */
 export class LoadSaveStore extends SessionStore {
   readonly #backend: SessionBackend;
   readonly #queue: KeyedQueue;
   readonly #ended = new Tombstones();
 
-  /** `timeout` is how long, in milliseconds, one call may keep others of its session waiting. */
+  /** `timeout` is how long, in milliseconds, one call may block others of its session. */
   constructor(backend: SessionBackend, now?: () => number, timeout?: number) {
     super(now);
     this.#backend = backend;
@@ -64,7 +66,8 @@ export class LoadSaveStore extends SessionStore {
     record: SessionRecord,
     old: SessionRecord,
   ): MaybePromise<boolean> {
-    // Taken by the old one; and a task of an id would wait for ever for another of the same id.
+    // The old session has this id, and queueing a task inside a task of the same key would
+    // deadlock.
     if (newId === oldId) return false;
     return this.#queue.run(oldId, (turn) =>
       andThen(this.#readLive(oldId), (found) => {
@@ -109,12 +112,14 @@ export class LoadSaveStore extends SessionStore {
     throw needsSessionStore("revoke all of a user's sessions");
   }
 
-  /** A two-method backend expires its sessions by itself, after the timeout it was given. */
+  /**
+   * Does nothing: a two-method backend expires sessions itself, after the timeout passed to `save`.
+   */
   sweep(): number {
     return 0;
   }
 
-  /** Does nothing: the backend is the caller's. */
+  /** Does nothing: the caller owns the backend. */
   close(): void {}
 
   #read(id: string): MaybePromise<SessionRecord | ForwardingNote | undefined> {
@@ -133,7 +138,10 @@ export class LoadSaveStore extends SessionStore {
     return note !== undefined && note.expiresAt > this.now() ? note : undefined;
   }
 
-  /** A load that took too long may have returned what others have changed or destroyed since. */
+  /**
+   * Holds the turn first: after a timed-out load, another task may have changed or destroyed the
+   * session.
+   */
   #write(turn: Turn, id: string, record: SessionRecord): MaybePromise<true> {
     turn.hold();
     const { data, ...facts } = record;
@@ -155,7 +163,8 @@ export class LoadSaveStore extends SessionStore {
 
   #toRecord(loaded: SessionData | null | undefined): SessionRecord | undefined {
     if (loaded === null || loaded === undefined) return undefined;
-    // What is no dictionary becomes a text that holds none: the session cannot be read.
+    // Anything but a dictionary becomes unparsable text, so that the session is reported as
+    // unreadable.
     if (typeof loaded !== "object" || Array.isArray(loaded)) {
       return { ...this.#foreignFacts(), data: toText(loaded) };
     }
@@ -164,7 +173,7 @@ export class LoadSaveStore extends SessionStore {
     return { ...NO_FACTS, ...(facts as Facts), data: toText(data) };
   }
 
-  /** What is known of a session that something else than Bunpie saved: the backend says it lives. */
+  /** The facts of a session that Bunpie did not write: the backend returned it, so it is live. */
   #foreignFacts(): Facts {
     const now = this.now();
     return {
@@ -172,13 +181,13 @@ export class LoadSaveStore extends SessionStore {
       version: 0,
       createdAt: now,
       touchedAt: now,
-      // Soon, so that a touch is due, which stores the facts that are missing.
+      // A near expiry makes a touch due, which stores the missing facts.
       expiresAt: now + FOREIGN_LIFETIME,
     };
   }
 }
 
-/** Some databases do not keep a `null`. */
+/** Some databases drop `null` values. */
 const NO_FACTS = {
   flash: null,
   userId: null,
@@ -187,7 +196,7 @@ const NO_FACTS = {
   label: null,
 } as const;
 
-/** Makes JSON text of whatever a backend returned, or a text that is none. */
+/** JSON text of the loaded value; `""`, which does not parse, if there is none. */
 function toText(loaded: unknown): string {
   try {
     return JSON.stringify(loaded) ?? "";
@@ -198,7 +207,7 @@ function toText(loaded: unknown): string {
 
 function needsSessionStore(purpose: string): Error {
   return new Error(
-    `A backend with only load() and save() cannot ${purpose}: it does not know whose they are. ` +
+    `A backend with only load() and save() cannot ${purpose}: it does not store user ids. ` +
       "Extend SessionStore, or use a built-in backend such as SqliteSessionBackend.",
   );
 }

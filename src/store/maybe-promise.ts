@@ -1,7 +1,7 @@
-/** A value, or a promise of it: what a store may answer with. */
+/** A value or a promise of it: what a store may return. */
 export type MaybePromise<T> = T | Promise<T>;
 
-/** Whether a store answered later rather than at once. */
+/** Whether a store answered asynchronously. */
 export function isPromise<T>(value: MaybePromise<T>): value is Promise<T> {
   return (
     typeof value === "object" &&
@@ -11,8 +11,8 @@ export function isPromise<T>(value: MaybePromise<T>): value is Promise<T> {
 }
 
 /**
- * Goes on with `next`: at once when the value is there, later when it is promised. A store that
- * answers synchronously thus never costs a request a promise or a turn of the event loop.
+ * Calls `next` with the value: synchronously if it is there, otherwise when it resolves. A
+ * synchronous store thus costs a request no promise and no turn of the event loop.
  */
 export function andThen<T, U>(
   value: MaybePromise<T>,
@@ -21,7 +21,10 @@ export function andThen<T, U>(
   return isPromise(value) ? value.then(next) : next(value);
 }
 
-/** Gives what `call` does. If that fails, now or later, `undo` comes first. */
+/**
+ * Returns the result of `call`. If `call` throws or rejects, runs `undo` before passing the error
+ * on.
+ */
 export function orUndo<T>(call: () => MaybePromise<T>, undo: () => void): MaybePromise<T> {
   const fail = (error: unknown): never => {
     undo();

@@ -6,7 +6,7 @@ export interface SessionRecord {
   readonly data: string;
   /** Messages left for the next request, as JSON text by name; `null` for none. */
   readonly flash: string | null;
-  /** Grows by one with every write. */
+  /** Increases by one with every write. */
   readonly version: number;
   /** When the session began. Its absolute lifetime counts from here. */
   readonly createdAt: number;
@@ -26,7 +26,7 @@ export interface SessionRecord {
 
 /**
  * What `rotate` leaves under an old id: it names the session that has taken its place. A note opens
- * nothing, and is no session.
+ * nothing and is not a session.
  */
 export interface ForwardingNote {
   /** The id, as the store knows it, that the session was rotated to. */
@@ -35,7 +35,7 @@ export interface ForwardingNote {
   readonly expiresAt: number;
 }
 
-/** What says when a record expires. */
+/** The fields that decide when a record expires. */
 export type SessionTimes = Pick<
   SessionRecord,
   "createdAt" | "touchedAt" | "expiresAt" | "remember"
@@ -46,7 +46,7 @@ export const NOTE_LIFETIME = 30_000;
 
 /** One of a user's sessions, as `list` returns it. Times are Unix milliseconds. */
 export interface SessionInfo {
-  /** Names the session towards `revoke`. Opens nothing: it is a hash of the id. */
+  /** Identifies the session for `revoke`. Opens nothing: it is a hash of the id. */
   readonly handle: string;
   readonly userId: string;
   readonly createdAt: number;
@@ -56,7 +56,7 @@ export interface SessionInfo {
   readonly label: string | null;
 }
 
-/** The facts of a session that nobody has logged into and nothing has been said to. */
+/** The initial facts of a session: nobody logged in, no messages. */
 export const NEW_RECORD = {
   flash: null,
   version: 1,
@@ -66,12 +66,12 @@ export const NEW_RECORD = {
   label: null,
 } as const;
 
-/** Whether what a store returned is a note, and not a record. */
+/** Whether a store returned a note rather than a record. */
 export function isNote(found: SessionRecord | ForwardingNote): found is ForwardingNote {
   return "supersededBy" in found;
 }
 
-/** What `list` returns of a record that is stored under `handle`. */
+/** The entry that `list` returns for a record stored under `handle`. */
 export function toInfo(
   handle: string,
   userId: string,
@@ -82,8 +82,8 @@ export function toInfo(
 }
 
 /**
- * Whether what a store returned is what its type says. SQLite keeps any value in any column, and a
- * date that is a text would never pass.
+ * Whether a stored record has the declared types. SQLite accepts any type in any column, and a date
+ * stored as text would never expire.
  */
 export function isRecord(record: SessionRecord): boolean {
   const { data, flash, version, createdAt, touchedAt, expiresAt } = record;
@@ -102,7 +102,7 @@ export function isRecord(record: SessionRecord): boolean {
   );
 }
 
-/** The dictionary in a record's `data`, or `undefined` when the text holds none. */
+/** The dictionary in a record's `data`, or `undefined` if the text does not hold one. */
 export function parseData(text: string): SessionData | undefined {
   try {
     const value: unknown = JSON.parse(text);

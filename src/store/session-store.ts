@@ -3,10 +3,13 @@ import type { MaybePromise } from "./maybe-promise.ts";
 import type { ForwardingNote, SessionInfo, SessionRecord, SessionTimes } from "./record.ts";
 import { isNote, NEW_RECORD, parseData } from "./record.ts";
 
-/** Retry bound of `save`: a store that refuses this often is broken, and would be asked for ever. */
+/** Retry bound of `save`: a store that refuses this often is broken. */
 const MOST_ATTEMPTS = 1_000;
 
-/** Is called with the ids of sessions that have ended, or without when some may have. Never throws. */
+/**
+ * Called with the ids of sessions that have ended, or without ids when some may have ended. Must
+ * not throw.
+ */
 export type EndListener = (ids?: readonly string[]) => void;
 
 /** Stops the calls of an {@link EndListener}. */
@@ -15,10 +18,10 @@ export type StopWatching = () => MaybePromise<void>;
 const MARK = Symbol.for("bunpie.SessionStore");
 
 /**
- * A store whose every write is atomic, across all processes that share it. What the built-in
- * backends extend, and the only thing {@link Sessions} talks to.
+ * A store whose every write is atomic, across all processes that share it. The built-in backends
+ * extend this class, and it is all that {@link Sessions} talks to.
  *
- * Any method may answer at once or with a promise. A method that cannot do its work throws or
+ * Any method may return its result or a promise of it. A method that cannot do its work throws or
  * rejects; it never answers as if there were no session.
  */
 export abstract class SessionStore implements SessionBackend {
@@ -27,7 +30,7 @@ export abstract class SessionStore implements SessionBackend {
   }
 
   /**
-   * Whether reads and writes answer at once: a store that says `true` never returns a promise from
+   * Whether reads and writes are synchronous: a store that says `true` never returns a promise from
    * `read`, `create`, `replace`, `rotate`, `touch` or `delete`; `false` by default.
    */
   readonly isSynchronous: boolean = false;
@@ -41,8 +44,8 @@ export abstract class SessionStore implements SessionBackend {
   }
 
   /**
-   * The record, or the forwarding note that `rotate` has left in its place, or `undefined` when there
-   * is neither. May still return one that has expired.
+   * The record, or the forwarding note that `rotate` has left in its place, or `undefined` when
+   * there is neither. May still return one that has expired.
    */
   abstract read(id: string): MaybePromise<SessionRecord | ForwardingNote | undefined>;
 
@@ -50,16 +53,16 @@ export abstract class SessionStore implements SessionBackend {
   abstract create(id: string, record: SessionRecord): MaybePromise<boolean>;
 
   /**
-   * Puts the record in the place of `old`, which was read or written before. `false`: `old` is gone, has
-   * expired or has another version, and nothing was changed. A store need not write what it can see
-   * from `old` to be unchanged.
+   * Replaces `old`, which was read or written before, with the record. `false`: `old` is gone, has
+   * expired or has another version, and nothing was changed. A store need not write fields that
+   * equal those of `old`.
    */
   abstract replace(id: string, record: SessionRecord, old: SessionRecord): MaybePromise<boolean>;
 
   /**
-   * Puts the record under a new id, removes `old` from its own, and leaves a forwarding note there for
-   * 30 seconds, as one step. `false`: `old` is gone, has expired or has another version, or the new id is
-   * taken, and nothing was changed.
+   * Atomically puts the record under a new id, removes `old` from its own, and leaves a forwarding
+   * note there for 30 seconds. `false`: `old` is gone, has expired or has another version, or the
+   * new id is taken, and nothing was changed.
    */
   abstract rotate(
     oldId: string,
@@ -75,9 +78,10 @@ export abstract class SessionStore implements SessionBackend {
   abstract touch(id: string, expiresAt: number): MaybePromise<boolean>;
 
   /**
-   * Removes the record, expired or not; it is no error if there is none. Where a forwarding note is,
-   * removes that and returns the id that it names; otherwise returns `undefined`. It never misses a
-   * session that a `rotate` moves at the same time: it removes the record, or returns where that went.
+   * Removes the record, expired or not; a missing record is no error. If a forwarding note is
+   * there, removes it and returns the id that it names; otherwise returns `undefined`. It never
+   * misses a session that a `rotate` moves at the same time: it removes the record, or returns the
+   * id that the record moved to.
    */
   abstract delete(id: string): MaybePromise<string | undefined>;
 
@@ -103,12 +107,12 @@ export abstract class SessionStore implements SessionBackend {
    */
   abstract sweep(limit: number, before?: number): MaybePromise<number>;
 
-  /** Finishes what was begun and lets go of files and connections. A second call does nothing. */
+  /** Finishes pending work and releases files and connections. A second call does nothing. */
   abstract close(): MaybePromise<void>;
 
   /**
-   * The times of the live sessions among these, by their ids. By default it reads them one by one; a
-   * store that can had better ask for all of them at once.
+   * The times of the live sessions among these, by their ids. Reads them one by one by default;
+   * override it if the store can read many in one query.
    */
   async readTimes(ids: readonly string[]): Promise<ReadonlyMap<string, SessionTimes>> {
     const times = new Map<string, SessionTimes>();
@@ -123,18 +127,19 @@ export abstract class SessionStore implements SessionBackend {
   }
 
   /**
-   * Calls `listener` with the ids under which `delete`, `deleteAll` and `rotate` have ended sessions, in
-   * this store and in every other that shares them; without ids when some may have ended of which it
-   * was not told. Returns what stops that, or `undefined`, as by default, if the store cannot tell.
+   * Calls `listener` with the ids of sessions that `delete`, `deleteAll` and `rotate` have ended,
+   * in this store and in every other that shares them; without ids when a notice may have been
+   * lost. Returns a function that stops the calls, or `undefined`, as by default, if the store
+   * cannot watch.
    */
   watchEnds(_listener: EndListener): MaybePromise<StopWatching | undefined> {
     return undefined;
   }
 
   /**
-   * A number that is another one once another store that shares the sessions has written, or `undefined`,
-   * as by default, if the store cannot tell at once. While it stays the same, watched sessions are not
-   * read again.
+   * A number that changes when another store that shares the sessions has written, or `undefined`,
+   * as by default, if the store cannot tell synchronously. While it stays the same, watched
+   * sessions are not read again.
    */
   foreignWrites(): number | undefined {
     return undefined;
@@ -148,8 +153,8 @@ export abstract class SessionStore implements SessionBackend {
   }
 
   /**
-   * Keeps the data for `timeout` seconds, whatever was kept before. Empty data, or a timeout of 0,
-   * deletes the session.
+   * Stores the data for `timeout` seconds, whatever was stored before. Empty data, or a timeout of
+   * 0, deletes the session.
    */
   async save(sessionId: string, data: SessionData, timeout: number): Promise<void> {
     if (timeout <= 0 || Object.keys(data).length === 0) {
@@ -168,14 +173,14 @@ export abstract class SessionStore implements SessionBackend {
       if (saved) return;
     }
     throw new Error(
-      `The session could not be saved: ${MOST_ATTEMPTS} times, what was read was not what was there.`,
+      `The session could not be saved: the store refused ${MOST_ATTEMPTS} writes of records that it had just returned. Check its replace() and create().`,
     );
   }
 }
 
 /**
- * Whether a backend is a SessionStore. By a mark and not by its class: after a reload by `bun --hot`, or where a
- * package is installed twice, there are two classes of this name.
+ * Whether a backend is a SessionStore. Checks a mark rather than the class: after a reload by `bun
+ * --hot`, or with two installed copies of the package, two classes of this name exist.
  */
 export function isSessionStore(backend: unknown): backend is SessionStore {
   return typeof backend === "object" && backend !== null && MARK in backend;

@@ -1,21 +1,21 @@
-/** How far a sweep may lie from its appointed time, so that processes do not all sweep at once. */
+/** Random variation of the interval, so that processes do not all sweep at once. */
 const JITTER = 0.1;
 
-/** In milliseconds, about 25 days. A timer that is set for longer goes off at once. */
+/** The longest timer, in milliseconds (about 25 days). A longer one fires immediately. */
 export const LONGEST_TIMER = 2 ** 31 - 1;
 
 /**
- * How long after its expiry a session stays in the store before it is swept, in milliseconds. A process whose
- * clock is fast by no more than this removes nothing that another process would still serve.
+ * How long an expired session stays in the store before it is swept, in milliseconds. A process
+ * whose clock is fast by no more than this removes nothing that another process would still serve.
  */
 export const CLOCK_TOLERANCE = 5 * 60_000;
 
 /**
- * Sweeps every `interval` milliseconds, give or take a tenth; never for 0. Neither keeps the process
- * alive nor the sweeper: a manager that nobody holds any more, after a hot reload for instance, is
- * let go.
+ * Sweeps every `interval` milliseconds, plus or minus a tenth; never for 0. Keeps neither the
+ * process nor the sweeper alive: a manager that nothing refers to, for instance after a hot reload,
+ * is garbage collected.
  *
- * @returns what stops it.
+ * @returns a function that stops the sweeping.
  */
 export function startSweeping(sweeper: { sweep(): Promise<number> }, interval: number): () => void {
   if (interval === 0) return () => undefined;
@@ -49,14 +49,14 @@ export function startSweeping(sweeper: { sweep(): Promise<number> }, interval: n
 const SWEEP_BATCH = 30;
 
 /**
- * The shortest pause between two steps, in milliseconds. Under full load SQLite sweeps 5,000 rows a second with it,
- * and the median page takes a quarter longer (`bun bench/sweeping.ts`).
+ * The shortest pause between two steps, in milliseconds. With it, SQLite sweeps 5,000 rows a second
+ * under full load, and the median page takes a quarter longer (`bun bench/sweeping.ts`).
  */
 const SWEEP_PAUSE = 2;
 
 /**
- * Sweeps until nothing is left, in small steps. Between them the store is left to others, for as long as the step took
- * if that is longer than the shortest pause: a slow disk is never kept busy. Returns how many went.
+ * Sweeps in small steps until nothing is left. After each step it pauses for at least as long as
+ * the step took, so that a slow disk is never kept busy. Returns how many rows were removed.
  */
 export async function sweepInSteps(sweep: (limit: number) => Promise<number>): Promise<number> {
   let swept = 0;

@@ -1,20 +1,20 @@
 import type { ForwardingNote } from "./record.ts";
 
-/** So many ids are remembered at least. At a thousand logouts a second that is 50 seconds' worth. */
+/** The fewest ids that are remembered: 50 seconds' worth at a thousand logouts a second. */
 const GENERATION = 50_000;
 
 /**
- * The ids under which sessions ended recently, for stores that would take a late write for a new
- * session, and the notes under those that were rotated. Of two generations the older one is dropped as
- * a whole when the younger is full: to take the oldest ids out of a Map one by one gets slower with
- * each, because it keeps their places.
+ * The ids of sessions that ended recently, for stores that would take a late write for a new
+ * session, and the notes under ids that were rotated. Ids are kept in two generations, and the
+ * older one is dropped as a whole: deleting a Map's oldest keys one by one gets slower with each,
+ * because the Map keeps their slots.
  */
 export class Tombstones {
   readonly #size: number;
   #recent = new Map<string, ForwardingNote | undefined>();
   #older = new Map<string, ForwardingNote | undefined>();
 
-  /** Remembers the last `size` ids at least, and at most twice as many. */
+  /** Remembers at least the last `size` ids and at most twice as many. */
   constructor(size = GENERATION) {
     this.#size = size;
   }

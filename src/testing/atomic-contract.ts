@@ -101,7 +101,7 @@ export const ATOMIC_STORE: Contract<StoreTrial> = {
         ).toEqual([`{"n":${won[0]}}`]);
       },
 
-      "no touch is lost beside others": async (trial: StoreTrial) => {
+      "no concurrent touch is lost": async (trial: StoreTrial) => {
         const id = await storeRecord(trial);
         const { expiresAt } = makeLive(trial);
         const won = await findWinners(trial, (store) => store.touch(id, expiresAt));
@@ -110,10 +110,10 @@ export const ATOMIC_STORE: Contract<StoreTrial> = {
         expect(version, "Two of them raised the version from the same one.").toBe(1 + AT_ONCE);
       },
 
-      "a delete is not undone by a replace beside it": (trial: StoreTrial) =>
+      "a delete is not undone by a concurrent replace": (trial: StoreTrial) =>
         deleteBeside(trial, (store, id, old) => store.replace(id, makeNumbered(trial, 1), old)),
 
-      "a delete is not undone by a touch beside it": (trial: StoreTrial) =>
+      "a delete is not undone by a concurrent touch": (trial: StoreTrial) =>
         deleteBeside(trial, (store, id) => store.touch(id, makeLive(trial).expiresAt)),
     }),
 

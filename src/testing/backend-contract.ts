@@ -41,20 +41,14 @@ const DELETIONS: Record<
 
 /** What every backend has to keep to. */
 export const SESSION_BACKEND: Contract<Trial> = {
-  SessionData: checkEach(
-    "values that JSON gives back as they were",
-    VALUES,
-    async (trial, data) => {
-      const id = trial.newId();
-      await trial.backend.save(id, data, 60);
-      const loaded = await trial.load(id);
-      // Not toEqual: to that, a key `__proto__` is none.
-      expect(toText(loaded), "load() returns something else than was saved.").toBe(toText(data));
-      expect(Object.hasOwn(Object.prototype, "admin"), "load() has changed all objects.").toBe(
-        false,
-      );
-    },
-  ),
+  SessionData: checkEach("values that survive a JSON round trip", VALUES, async (trial, data) => {
+    const id = trial.newId();
+    await trial.backend.save(id, data, 60);
+    const loaded = await trial.load(id);
+    // Not toEqual: to that, a key `__proto__` is none.
+    expect(toText(loaded), "load() returns something else than was saved.").toBe(toText(data));
+    expect(Object.hasOwn(Object.prototype, "admin"), "load() has changed all objects.").toBe(false);
+  }),
 
   SessionBackend: {
     "`sessionId` is the SHA-256 of the id in the cookie: two that differ in the case of a letter are two":
@@ -76,7 +70,7 @@ export const SESSION_BACKEND: Contract<Trial> = {
       );
     },
 
-    "Data is handed over as a value: what was saved can be changed": async (trial) => {
+    "Data is passed by value: what was saved can be changed": async (trial) => {
       const id = trial.newId();
       const data = { list: [1] };
       await trial.backend.save(id, data, 60);
@@ -87,7 +81,7 @@ export const SESSION_BACKEND: Contract<Trial> = {
       });
     },
 
-    "Data is handed over as a value: what was loaded can be changed": async (trial) => {
+    "Data is passed by value: what was loaded can be changed": async (trial) => {
       const id = trial.newId();
       await trial.backend.save(id, { list: [1] }, 60);
       const loaded = await trial.load(id);
@@ -118,7 +112,7 @@ export const SESSION_BACKEND: Contract<Trial> = {
   },
 
   "SessionBackend.save": {
-    "Keeps the data for `timeout` seconds": async (trial) => {
+    "Stores the data for `timeout` seconds": async (trial) => {
       const id = trial.newId();
       const isGone = async (): Promise<boolean> => Object.keys(await trial.load(id)).length === 0;
       await trial.backend.save(id, { visits: 1 }, 60);
@@ -142,7 +136,7 @@ export const SESSION_BACKEND: Contract<Trial> = {
       expect(kept, "The data is gone long before its 60 seconds are over.").toEqual({ visits: 3 });
     },
 
-    "in place of what was kept before": async (trial) => {
+    "replacing what was stored before": async (trial) => {
       const id = trial.newId();
       await trial.backend.save(id, { first: 1, both: 1 }, 60);
       await trial.backend.save(id, { second: 2, both: 2 }, 60);
@@ -172,7 +166,7 @@ export const SESSION_BACKEND: Contract<Trial> = {
 /** What Bunpie makes of a backend of two methods, inside one process. */
 export const LOAD_SAVE_STORE: Contract<Trial> = {
   LoadSaveStore: {
-    "it gives every guarantee: every fact of a session is kept": async (trial) => {
+    "Inside this process every guarantee holds: every fact of a session is kept": async (trial) => {
       const store = makeStore(trial);
       const id = trial.newId();
       const record = recordOf(
@@ -192,7 +186,7 @@ export const LOAD_SAVE_STORE: Contract<Trial> = {
       );
     },
 
-    "what is done to one session is done one after the other": async (trial) => {
+    "operations on one session run one after the other": async (trial) => {
       const store = makeStore(trial);
       const id = trial.newId();
       const old = recordOf({}, trial.clock.now());
@@ -223,7 +217,7 @@ export const LOAD_SAVE_STORE: Contract<Trial> = {
       ).toEqual({});
     },
 
-    "forwarding notes are kept, in memory": async (trial) => {
+    "forwarding notes are kept in memory": async (trial) => {
       const store = makeStore(trial);
       const [oldId, newId] = [trial.newId(), trial.newId()];
       const old = recordOf({}, trial.clock.now());

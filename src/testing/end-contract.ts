@@ -78,7 +78,7 @@ export const WATCHED_SESSIONS: Contract<StoreTrial> = {
 
   "SessionStore.watchEnds": {
     ...checkEach(
-      "Calls `listener` with the ids under which `delete`, `deleteAll` and `rotate` have ended sessions, in this store and in every other that shares them",
+      "Calls `listener` with the ids of sessions that `delete`, `deleteAll` and `rotate` have ended, in this store and in every other that shares them",
       ENDS,
       async (trial, end) => {
         const [one, other] = await openSharers(trial);
@@ -102,7 +102,7 @@ export const WATCHED_SESSIONS: Contract<StoreTrial> = {
       },
     ),
 
-    "Returns what stops that": async (trial) => {
+    "Returns a function that stops the calls": async (trial) => {
       const told: string[][] = [[], []];
       const [stopped, kept] = await Promise.all(
         told.map((mine) => trial.backend.watchEnds((ids = []) => mine.push(...ids))),
@@ -121,7 +121,7 @@ export const WATCHED_SESSIONS: Contract<StoreTrial> = {
   },
 
   "SessionStore.foreignWrites": {
-    "A number that is another one once another store that shares the sessions has written": async (
+    "A number that changes when another store that shares the sessions has written": async (
       trial,
     ) => {
       const [one, other] = await openSharers(trial);

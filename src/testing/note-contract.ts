@@ -84,7 +84,7 @@ export const FORWARDING_NOTE: Contract<StoreTrial> = {
       ).toEqual([newId, second]);
     },
 
-    ...checkEach("A note opens nothing, and is no session", OPENINGS, async (trial, isOpen) => {
+    ...checkEach("A note opens nothing and is not a session", OPENINGS, async (trial, isOpen) => {
       const userId = randomId();
       const rotated = await storeRotated(trial, { userId });
       const before = await readNote(trial, rotated.oldId);
@@ -145,7 +145,7 @@ export const NOTES_LEFT: Checks = {
     expect(await readLive(trial, oldId), "What it stored is not there.").toBeDefined();
   },
 
-  "as one step: whoever reads meanwhile finds the record, or the note and where it leads": async (
+  "Atomically: a concurrent read finds the record, or the note and where it leads": async (
     trial,
   ) => {
     const stores = await openSharers(trial);

@@ -60,7 +60,7 @@ export const SESSION_RECORD: Contract<StoreTrial> = {
   },
 
   "SessionRecord.version": {
-    "Grows by one with every write": async (trial) => {
+    "Increases by one with every write": async (trial) => {
       const [id, newId] = [await storeRecord(trial), trial.newId()];
       const created = await readOne(trial, id);
       expect(created.version, "create() stores another version than it was given.").toBe(1);
@@ -75,7 +75,7 @@ export const SESSION_RECORD: Contract<StoreTrial> = {
       expect(rotated.version, "rotate() stores another version than it was given.").toBe(4);
     },
 
-    "Grows by one with every write: with each `save` of many at once": async (trial) => {
+    "Increases by one with every write: with each `save` of many at once": async (trial) => {
       const id = trial.newId();
       await Promise.all([1, 2, 3, 4, 5].map((n) => trial.backend.save(id, { n }, 60)));
       const { version } = await readOne(trial, id);

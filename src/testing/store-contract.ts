@@ -187,7 +187,7 @@ export const SESSION_STORE: Contract<StoreTrial> = {
 
   "SessionStore.replace": {
     ...checkEach(
-      "Puts the record in the place of `old`",
+      "Replaces `old`",
       {
         "new data": { data: '{"visits":2}', flash: '{"notice":"Hello"}' },
         "a new user": { userId: randomId(), authenticatedAt: 1, remember: 60, label: "Firefox" },
@@ -218,7 +218,7 @@ export const SESSION_STORE: Contract<StoreTrial> = {
     ),
 
     ...checkEach(
-      "A store need not write what it can see from `old` to be unchanged: unlike",
+      "A store need not write fields that equal those of `old`: unlike",
       CHANGES,
       async (trial: StoreTrial, change) => {
         const before = await storeUsers(trial);
@@ -234,7 +234,7 @@ export const SESSION_STORE: Contract<StoreTrial> = {
   },
 
   "SessionStore.rotate": {
-    "Puts the record under a new id": async (trial) => {
+    "puts the record under a new id": async (trial) => {
       const old = makeLive(trial);
       const [oldId, newId] = [await storeRecord(trial, old), trial.newId()];
       const rotated = await trial.backend.rotate(oldId, newId, { ...old, ...NEW }, old);
@@ -242,7 +242,7 @@ export const SESSION_STORE: Contract<StoreTrial> = {
       expect(await readOne(trial, newId), "The new record is not there.").toMatchObject(NEW);
     },
 
-    "Puts the record under a new id: with every fact that has changed": async (trial) => {
+    "puts the record under a new id: with every fact that has changed": async (trial) => {
       const [oldId, newId] = [await storeUsers(trial), trial.newId()];
       const old = await readOne(trial, oldId);
       const changes = Object.assign({}, ...Object.values(CHANGES)) as Partial<SessionRecord>;
@@ -254,7 +254,7 @@ export const SESSION_STORE: Contract<StoreTrial> = {
       ).toEqual(record);
     },
 
-    "Puts the record under a new id: that of one that has expired": async (trial) => {
+    "puts the record under a new id: that of one that has expired": async (trial) => {
       const old = makeLive(trial);
       const [oldId, newId] = [await storeRecord(trial, old), await putExpired(trial)];
       const rotated = await trial.backend.rotate(oldId, newId, { ...old, ...NEW }, old);
@@ -357,7 +357,7 @@ export const SESSION_STORE: Contract<StoreTrial> = {
       expect(await trial.backend.read(id), "The expired session is still there.").toBeUndefined();
     },
 
-    ...checkEach("it is no error if there is none", ABSENT, async (trial: StoreTrial, put) => {
+    ...checkEach("a missing record is no error", ABSENT, async (trial: StoreTrial, put) => {
       const id = await put(trial);
       const answer = (async () => trial.backend.delete(id))();
       expect(
@@ -366,7 +366,7 @@ export const SESSION_STORE: Contract<StoreTrial> = {
       ).toBeUndefined();
     }),
 
-    "Where a forwarding note is, removes that and returns the id that it names": async (trial) => {
+    "If a forwarding note is there, removes it and returns the id that it names": async (trial) => {
       const { oldId, newId } = await storeRotated(trial);
       const answer = await trial.backend.delete(oldId);
       expect(answer, "delete() does not return the id that the note names.").toBe(newId);
@@ -475,7 +475,7 @@ export const SESSION_STORE: Contract<StoreTrial> = {
   },
 
   "SessionStore.close": {
-    "Finishes what was begun": async (trial) => {
+    "Finishes pending work": async (trial) => {
       const [store, other] = await openSharers(trial);
       const id = trial.newId();
       const begun = store.create(id, makeLive(trial));
@@ -510,7 +510,7 @@ export const SESSION_STORE: Contract<StoreTrial> = {
 
   "SessionStore.save": {
     ...checkEach(
-      "Keeps the data for `timeout` seconds, whatever was kept before",
+      "Stores the data for `timeout` seconds, whatever was stored before",
       {
         ...ABSENT,
         "it is there, a user's": (trial: StoreTrial) => storeUsers(trial),

@@ -50,7 +50,7 @@ export const USERS_SESSIONS: Contract<StoreTrial> = {
   },
 
   "SessionInfo.handle": {
-    "Names the session towards `revoke`": async (trial) => {
+    "Identifies the session for `revoke`": async (trial) => {
       const userId = randomId();
       const id = await storeRecord(trial, makeLive(trial, { userId }));
       const handles = await listIds(trial, userId);

@@ -190,7 +190,7 @@ describe("compress", () => {
 
   test("refuses options that make no sense", () => {
     expect(() => compress({ minBytes: Number.NaN })).toThrow("has to be a number of bytes");
-    expect(() => compress({ min: 1 } as object)).toThrow("The nearest is `minBytes`");
+    expect(() => compress({ min: 1 } as object)).toThrow("Did you mean `minBytes`");
   });
 });
 

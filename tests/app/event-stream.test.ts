@@ -152,7 +152,7 @@ describe("eventStream", () => {
     ["a carriage return in a name", { event: "a\rb" }, "The `event` of an event is"],
     ["a fraction of a millisecond", { retry: 0.5 }, "The `retry` of an event is 0.5"],
     ["a time before now", { retry: -1 }, "The `retry` of an event is -1"],
-    ["an unknown field", { dada: 1 }, "An event has no option `dada`. The nearest is `data`."],
+    ["an unknown field", { dada: 1 }, "An event has no option `dada`. Did you mean `data`?"],
     ["what JSON would lose", { data: new Map() }, "An event stream yielded a Map"],
     ["text alone", "text", "An event stream yielded no event."],
     ["nothing", null, "An event stream yielded no event."],
@@ -247,7 +247,7 @@ describe("eventStream", () => {
 
   test.each([
     ["/wrong", "`heartbeat` is 0; it has to be a number of seconds above 0."],
-    ["/misspelt", "eventStream() has no option `hartbeat`. The nearest is `heartbeat`."],
+    ["/misspelt", "eventStream() has no option `hartbeat`. Did you mean `heartbeat`?"],
   ])("refuses an option that makes no sense: %s", async (path, message) => {
     expect((await client.send(path)).status).toBe(500);
     expect(site.reports).toEqual([new TypeError(message)]);

@@ -1774,7 +1774,7 @@ const SEEDED: readonly SeededFault[] = [
     what: "A write goes on when its load has come after all, however late.",
     file: "src/store/keyed-queue.ts",
     find: `    if (this.#isLate) throw`,
-    replace: `    if (this.#isLate && this.#patience === 0) throw`,
+    replace: `    if (this.#isLate && this.#timeout === 0) throw`,
     in: "tests/store/load-save-store.test.ts",
     test: "S7: changes nothing that was acknowledged since",
   },

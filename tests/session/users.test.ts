@@ -157,9 +157,9 @@ describe("options that make no sense", () => {
   });
 
   test.each([
-    [{ timout: 5 }, "The nearest is `timeout`"],
-    [{ trustedOrigin: [] }, "The nearest is `trustedOrigins`"],
-    [{ cookie: { samesite: "lax" } }, "The nearest is `sameSite`"],
+    [{ timout: 5 }, "Did you mean `timeout`"],
+    [{ trustedOrigin: [] }, "Did you mean `trustedOrigins`"],
+    [{ cookie: { samesite: "lax" } }, "Did you mean `sameSite`"],
     [{ timeout: 90 * 86_400 }, "longer than the `lifetime`"],
     [{ timeout: 61, lifetime: 60 }, "longer than the `lifetime`"],
     [{ cookie: { partitioned: true } }, "sameSite"],
@@ -177,7 +177,7 @@ describe("options that make no sense", () => {
 
   test("B16: App names the nearest option too", () => {
     const options = { sesionBackend: backend } as object;
-    expect(() => new App(options)).toThrow("The nearest is `sessionBackend`");
+    expect(() => new App(options)).toThrow("Did you mean `sessionBackend`");
   });
 
   test.each([
@@ -186,13 +186,13 @@ describe("options that make no sense", () => {
     ["tabel", "table", (given: object) => new PostgresSessionBackend("postgres://h/d", given)],
     ["prefx", "prefix", (given: object) => new RedisSessionBackend("redis://h", given)],
   ])("B16: the backend's option `%s` is refused for `%s`", (name, nearest, create) => {
-    expect(() => create({ [name]: 1 })).toThrow(`The nearest is \`${nearest}\`.`);
+    expect(() => create({ [name]: 1 })).toThrow(`Did you mean \`${nearest}\`?`);
   });
 
   test("B16: so is an option of login()", async () => {
     const visitor = new Visitor(new Sessions({ backend, storeTimeout: 60_000 }));
     const mistaken = { rememberMe: 60 } as object;
     const login: Page = (session) => session.login("ann", mistaken);
-    await expect(visitor.visit(login)).rejects.toThrow("The nearest is `remember`");
+    await expect(visitor.visit(login)).rejects.toThrow("Did you mean `remember`");
   });
 });

@@ -69,7 +69,7 @@ describe("save", () => {
       }
     }
     await expect(new Refusing().save("id", { a: 1 }, 60)).rejects.toThrow(
-      "The session could not be saved: 1000 times, what was read was not what was there.",
+      "The session could not be saved: the store refused 1000 writes of records that it had just returned. Check its replace() and create().",
     );
   });
 });

@@ -60,7 +60,7 @@ describe("KeyedQueue", () => {
     expect(queue.run("a", () => 1)).toBe(1);
   });
 
-  describe("with patience", () => {
+  describe("with a timeout", () => {
     beforeEach(() => {
       jest.useFakeTimers();
     });
@@ -93,7 +93,7 @@ describe("KeyedQueue", () => {
       await checkWait(queue, 900);
     });
 
-    test("does not begin what nobody waits for any more", async () => {
+    test("does not start a task whose turn has timed out", async () => {
       const queue = new KeyedQueue(1_000);
       void queue.run("a", async (turn) => {
         await Bun.sleep(500);
@@ -106,12 +106,12 @@ describe("KeyedQueue", () => {
       await pass(999);
       const third = queue.run("a", () => "done");
       await pass(1);
-      expect(await second).toContain("nobody waits for it any more");
+      expect(await second).toContain("The turn has timed out");
       expect(task).not.toHaveBeenCalled();
       expect(await third).toBe("done");
     });
 
-    test("tells a task that goes on when its time is over", async () => {
+    test("tells a task that goes on after its timeout", async () => {
       const { promise, resolve } = Promise.withResolvers<void>();
       const late = new KeyedQueue(1_000).run("a", async (turn) => {
         await promise;
@@ -119,7 +119,7 @@ describe("KeyedQueue", () => {
       });
       await pass(1_000);
       resolve();
-      await expect(late).rejects.toThrow("nobody waits for it any more");
+      await expect(late).rejects.toThrow("The turn has timed out");
     });
   });
 });

@@ -10,18 +10,18 @@ const STORE = join(import.meta.dir, "../../src/store");
 /** What the doc comments say that shows in no call of a backend. */
 const SAID_IN_PASSING = new Set([
   "Where sessions are kept: two methods, synchronous or not.",
-  "Between processes, two requests that write the same session within the same few milliseconds can still overwrite each other: for that, extend SessionStore.",
+  "Between processes, two requests that write the same session within the same few milliseconds can still overwrite each other: to prevent that, extend SessionStore.",
   "Makes a store of a two-method backend.",
-  "`timeout` is how long, in milliseconds, one call may keep others of its session waiting.",
-  "Between processes a small window stays open, between `load` and `save`; and nothing can be done about a `save` that takes effect late, in the place of what others have saved since.",
+  "`timeout` is how long, in milliseconds, one call may block others of its session.",
+  "Between processes a small window stays open between `load` and `save`; and a `save` that takes effect late overwrites what others have saved since.",
   "A stored session.",
   "Its absolute lifetime counts from here.",
   "Opens nothing: it is a hash of the id.",
-  "What the built-in backends extend, and the only thing Sessions talks to.",
-  "Any method may answer at once or with a promise.",
+  "The built-in backends extend this class, and it is all that Sessions talks to.",
+  "Any method may return its result or a promise of it.",
   "The clock: Unix milliseconds.",
   "Reads no session's data.",
-  "By default it reads them one by one; a store that can had better ask for all of them at once.",
+  "Reads them one by one by default; override it if the store can read many in one query.",
   "While it stays the same, watched sessions are not read again.",
 ]);
 
@@ -68,7 +68,7 @@ describe("testSessionBackend", () => {
       "SessionBackend.load":
         "The session's data. `{}`, `null` and `undefined` all mean that there is no such session.",
       "SessionStore.close":
-        "Finishes what was begun and lets go of files and connections. A second call does nothing.",
+        "Finishes pending work and releases files and connections. A second call does nothing.",
     });
   });
 

@@ -25,15 +25,14 @@ const NAMES: Readonly<Record<string, string>> = {
   IDS_REMOVED: "SessionStore.deleteAll > Returns the ids of the sessions that it removed",
   NOT_CREATED:
     "SessionStore.create > false: a live record or note has this id, and stays as it was",
-  REPLACED: "SessionStore.replace > Puts the record in the place of old",
+  REPLACED: "SessionStore.replace > Replaces old",
   NOT_REPLACED:
     "SessionStore.replace > false: old is gone, has expired or has another version, and nothing was changed",
-  CHANGED:
-    "SessionStore.replace > A store need not write what it can see from old to be unchanged: unlike",
-  NOTE: "ForwardingNote > A note opens nothing, and is no session",
+  CHANGED: "SessionStore.replace > A store need not write fields that equal those of old: unlike",
+  NOTE: "ForwardingNote > A note opens nothing and is not a session",
   NOTE_LEFT: "SessionStore.rotate > leaves a forwarding note there for 30 seconds",
   ONE_STEP:
-    "SessionStore.rotate > as one step: whoever reads meanwhile finds the record, or the note and where it leads",
+    "SessionStore.rotate > Atomically: a concurrent read finds the record, or the note and where it leads",
   NOTE_NAMES: "ForwardingNote > it names the session that has taken its place",
   NOTE_ID:
     "ForwardingNote.supersededBy > The id, as the store knows it, that the session was rotated to",
@@ -44,10 +43,10 @@ const NAMES: Readonly<Record<string, string>> = {
   LABEL: "SessionRecord.label > What the app calls the session in a user's list",
   LONG_LABEL: "SessionRecord.label > at most 255 characters: 255 of them",
   NOTE_DELETED:
-    "SessionStore.delete > Where a forwarding note is, removes that and returns the id that it names",
+    "SessionStore.delete > If a forwarding note is there, removes it and returns the id that it names",
   NOT_MISSED:
     "SessionStore.delete > It never misses a session that a rotate moves at the same time",
-  NO_ERROR: "SessionStore.delete > it is no error if there is none",
+  NO_ERROR: "SessionStore.delete > a missing record is no error",
   INFO: "SessionInfo > One of a user's sessions, as list returns it",
   LIMITED: "SessionStore.list > at most limit of them",
   ORDER: "SessionStore.list > the most recently touched first",
@@ -59,16 +58,18 @@ const NAMES: Readonly<Record<string, string>> = {
   LISTED: "SessionStore.list > The user's live sessions",
   LEFT: "SessionStore.sweep > Leaves those that expired after before",
   SWEPT: "SessionStore.sweep > Removes at most limit expired records and notes",
-  STORE_SAVES: "SessionStore.save > Keeps the data for timeout seconds, whatever was kept before",
-  SAVES: "SessionRecord.version > Grows by one with every write: with each save of many at once",
-  VALUES: "SessionData > values that JSON gives back as they were",
+  STORE_SAVES:
+    "SessionStore.save > Stores the data for timeout seconds, whatever was stored before",
+  SAVES:
+    "SessionRecord.version > Increases by one with every write: with each save of many at once",
+  VALUES: "SessionData > values that survive a JSON round trip",
   IDS: "SessionBackend > sessionId is the SHA-256 of the id in the cookie: two that differ in the case of a letter are two",
-  KEEPS: "SessionBackend.save > Keeps the data for timeout seconds",
+  KEEPS: "SessionBackend.save > Stores the data for timeout seconds",
   DELETES: "SessionBackend.save > Empty data, or a timeout of 0, deletes the session",
   REMEMBER:
     "SessionRecord.remember > The idle timeout, in seconds, of a session that is to outlive the browser",
   ROTATED_WHOLE:
-    "SessionStore.rotate > Puts the record under a new id: with every fact that has changed",
+    "SessionStore.rotate > puts the record under a new id: with every fact that has changed",
   AFTER_WRITES: "ORDER: after a touch, a replace and a rotate",
   NOTE_SWEPT: "SWEPT: a note like any record",
   ONE_CREATES: "ATOMIC: of many that create one id, one succeeds",
@@ -76,13 +77,13 @@ const NAMES: Readonly<Record<string, string>> = {
   ONE_REPLACES_OR_ROTATES: "ATOMIC: of many that replace and rotate one version, one succeeds",
   ONE_ROTATES: "ATOMIC: of many that rotate one version, one succeeds",
   ONE_TAKES: "ATOMIC: of many that rotate to one id, one succeeds",
-  IN_PLACE: "SessionBackend.save > in place of what was kept before",
+  IN_PLACE: "SessionBackend.save > replacing what was stored before",
   TIMES: "SessionStore.readTimes > The times of the live sessions among these, by their ids",
   NOT_LIVE: "TIMES: of none that is not live",
-  TOLD: "SessionStore.watchEnds > Calls listener with the ids under which delete, deleteAll and rotate have ended sessions, in this store and in every other that shares them",
-  UNTOLD: "SessionStore.watchEnds > Returns what stops that",
+  TOLD: "SessionStore.watchEnds > Calls listener with the ids of sessions that delete, deleteAll and rotate have ended, in this store and in every other that shares them",
+  UNTOLD: "SessionStore.watchEnds > Returns a function that stops the calls",
   WRITTEN:
-    "SessionStore.foreignWrites > A number that is another one once another store that shares the sessions has written",
+    "SessionStore.foreignWrites > A number that changes when another store that shares the sessions has written",
 };
 
 /** The names in a text, which have a `|` between them. One of {@link NAMES} may be its beginning. */

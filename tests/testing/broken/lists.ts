@@ -74,7 +74,7 @@ export const BROKEN_LISTS: readonly Broken[] = breakStores({
     listing: (sessions) => sessions.map((info) => ({ ...info, label: null })),
   },
   "list() numbers the sessions": {
-    red: `INFO | SessionInfo.handle > Names the session towards revoke | LISTED | LIMITED | ORDER |
+    red: `INFO | SessionInfo.handle > Identifies the session for revoke | LISTED | LIMITED | ORDER |
       AFTER_WRITES | LISTED: after a rotate | LISTED: after another user has logged in |
       LISTED: after a delete`,
     listing: (sessions) => sessions.map((info, index) => ({ ...info, handle: String(index) })),

@@ -6,12 +6,12 @@ import { replaced } from "./faulty-store.ts";
 
 export const BROKEN_PAIRS: readonly Broken[] = breakPairs({
   "MicroPie's own backend in memory": {
-    red: `SessionBackend > Data is handed over as a value | KEEPS | DELETES: a timeout of 0 |
+    red: `SessionBackend > Data is passed by value | KEEPS | DELETES: a timeout of 0 |
       DELETES: a timeout of 0, for one that was never there`,
     create: (now) => new LiveObjectBackend(now),
   },
   "save() keeps the very object that it was given": {
-    red: "SessionBackend > Data is handed over as a value: what was saved can be changed | KEEPS",
+    red: "SessionBackend > Data is passed by value: what was saved can be changed | KEEPS",
     make: () => {
       const objects = new Map<string, SessionData>();
       return {
@@ -21,7 +21,7 @@ export const BROKEN_PAIRS: readonly Broken[] = breakPairs({
     },
   },
   "load() returns the very object that is kept": {
-    red: "SessionBackend > Data is handed over as a value: what was loaded can be changed",
+    red: "SessionBackend > Data is passed by value: what was loaded can be changed",
     make: (good) => {
       const objects = new Map<string, SessionData>();
       return {
@@ -37,14 +37,14 @@ export const BROKEN_PAIRS: readonly Broken[] = breakPairs({
     red: `IDS |
       SessionBackend.load > {}, null and undefined all mean that there is no such session |
       KEEPS | DELETES |
-      LoadSaveStore > it gives every guarantee: every fact of a session is kept |
-      LoadSaveStore > what is done to one session is done one after the other |
+      LoadSaveStore > Inside this process every guarantee holds: every fact of a session is kept |
+      LoadSaveStore > operations on one session run one after the other |
       LoadSaveStore > what was destroyed stays destroyed |
-      LoadSaveStore > forwarding notes are kept, in memory`,
+      LoadSaveStore > forwarding notes are kept in memory`,
     load: (good) => (id) => good.load(id) ?? { isNew: true },
   },
   "load() takes the data away": {
-    red: `SessionBackend > Data is handed over as a value: what was loaded can be changed |
+    red: `SessionBackend > Data is passed by value: what was loaded can be changed |
       SessionBackend.load > The session's data`,
     load: (good) => (id) => {
       const data = good.load(id);
@@ -58,7 +58,7 @@ export const BROKEN_PAIRS: readonly Broken[] = breakPairs({
   },
   "empty data is not stored": {
     red: `DELETES: empty data | LoadSaveStore > what was destroyed stays destroyed |
-      LoadSaveStore > forwarding notes are kept, in memory`,
+      LoadSaveStore > forwarding notes are kept in memory`,
     save: (good) => (id, data, timeout) => {
       if (Object.keys(data).length > 0) good.save(id, data, timeout);
     },
@@ -99,7 +99,7 @@ export const BROKEN_PAIRS: readonly Broken[] = breakPairs({
   },
   "save() stores only the first time": {
     red: `KEEPS | IN_PLACE |
-      LoadSaveStore > what is done to one session is done one after the other`,
+      LoadSaveStore > operations on one session run one after the other`,
     save: (good) => (id, data, timeout) => {
       if (timeout === 0 || Object.keys(data).length === 0 || good.load(id) === undefined)
         good.save(id, data, timeout);
@@ -129,7 +129,7 @@ export const BROKEN_PAIRS: readonly Broken[] = breakPairs({
   },
   "numbers have seven digits": {
     red: `VALUES: numbers |
-      LoadSaveStore > it gives every guarantee: every fact of a session is kept`,
+      LoadSaveStore > Inside this process every guarantee holds: every fact of a session is kept`,
     texts: (text) => changed(text, rounded),
   },
   "`__proto__` is a prototype": {
@@ -145,9 +145,9 @@ export const BROKEN_PAIRS: readonly Broken[] = breakPairs({
   },
   "keys that begin with `$` are refused": {
     red: `VALUES: the key $, in which the session's own facts travel |
-      LoadSaveStore > it gives every guarantee: every fact of a session is kept |
-      LoadSaveStore > what is done to one session is done one after the other |
-      LoadSaveStore > forwarding notes are kept, in memory`,
+      LoadSaveStore > Inside this process every guarantee holds: every fact of a session is kept |
+      LoadSaveStore > operations on one session run one after the other |
+      LoadSaveStore > forwarding notes are kept in memory`,
     keys: (target, key, value) => {
       if (!key.startsWith("$"))
         Object.defineProperty(target, key, { value, enumerable: true, writable: true });
@@ -176,7 +176,7 @@ export const BROKEN_PAIRS: readonly Broken[] = breakPairs({
   "all sessions are one": {
     red: `IDS | SessionBackend > safe inside one process: many sessions at once are kept apart |
       SessionBackend.load > The session's data | DELETES |
-      LoadSaveStore > forwarding notes are kept, in memory`,
+      LoadSaveStore > forwarding notes are kept in memory`,
     make: (good) => ({
       load: () => good.load("all"),
       save: (_, data, timeout) => good.save("all", data, timeout),

@@ -64,7 +64,7 @@ export const BROKEN_STORES: readonly Broken[] = [
         (good.findLive(id)?.version ?? Infinity) <= old.version && good.put(id, record),
     },
     "replace() brings a deleted session back": {
-      red: `ATOMIC: a delete is not undone by a replace beside it |
+      red: `ATOMIC: a delete is not undone by a concurrent replace |
         NOT_REPLACED: it was never there | NOT_REPLACED: it was deleted`,
       replace: (good) => (id, record, old) =>
         good.rows.has(id) ? good.replace(id, record, old) : good.put(id, record),
@@ -85,7 +85,7 @@ export const BROKEN_STORES: readonly Broken[] = [
     },
     "replace() looks first, and stores later": {
       red: `SAVES | ONE_REPLACES | ONE_REPLACES_OR_ROTATES |
-        ATOMIC: a delete is not undone by a replace beside it`,
+        ATOMIC: a delete is not undone by a concurrent replace`,
       replace: (good) => async (id, record, old) => {
         const isThere = good.findLive(id)?.version === old.version;
         await turn();
@@ -193,13 +193,13 @@ export const BROKEN_STORES: readonly Broken[] = [
       },
     },
     "rotate() refuses the id of a session that has expired": {
-      red: "SessionStore.rotate > Puts the record under a new id: that of one that has expired",
+      red: "SessionStore.rotate > puts the record under a new id: that of one that has expired",
       rotate: (good) => (oldId, newId, record, old) =>
         !good.rows.has(newId) && good.rotate(oldId, newId, record, old),
     },
 
     "touch() makes a session where there is none": {
-      red: `ATOMIC: a delete is not undone by a touch beside it | NOT_TOUCHED: it was never there |
+      red: `ATOMIC: a delete is not undone by a concurrent touch | NOT_TOUCHED: it was never there |
         NOT_TOUCHED: it was deleted`,
       touch: (good) => (id, expiresAt) => {
         if (good.rows.has(id)) return good.touch(id, expiresAt);
@@ -209,8 +209,8 @@ export const BROKEN_STORES: readonly Broken[] = [
       },
     },
     "touch() leaves the version": {
-      red: `SessionRecord.version > Grows by one with every write |
-        ATOMIC: no touch is lost beside others | SessionStore.touch > raises the version by one`,
+      red: `SessionRecord.version > Increases by one with every write |
+        ATOMIC: no concurrent touch is lost | SessionStore.touch > raises the version by one`,
       touching: ({ version }) => ({ version }),
     },
     "touch() leaves `touchedAt`": {
@@ -242,8 +242,8 @@ export const BROKEN_STORES: readonly Broken[] = [
       },
     },
     "touch() looks first, and stores later": {
-      red: `ATOMIC: no touch is lost beside others |
-        ATOMIC: a delete is not undone by a touch beside it`,
+      red: `ATOMIC: no concurrent touch is lost |
+        ATOMIC: a delete is not undone by a concurrent touch`,
       touch: (good) => async (id, expiresAt) => {
         const record = good.findLive(id);
         await turn();
@@ -271,8 +271,8 @@ export const BROKEN_STORES: readonly Broken[] = [
       },
     },
     "delete() only empties the session": {
-      red: `NOT_LIVE | ATOMIC: a delete is not undone by a replace beside it |
-        ATOMIC: a delete is not undone by a touch beside it | LISTED: after a delete |
+      red: `NOT_LIVE | ATOMIC: a delete is not undone by a concurrent replace |
+        ATOMIC: a delete is not undone by a concurrent touch | LISTED: after a delete |
         SessionStore.create > Inserts: under the id of one that was deleted |
         NOT_REPLACED: it was deleted | NOT_ROTATED: it was deleted | NOT_TOUCHED: it was deleted |
         SessionStore.delete > Removes the record |
@@ -361,7 +361,7 @@ export const BROKEN_STORES: readonly Broken[] = [
       },
     },
     "close() drops what was begun": {
-      red: "SessionStore.close > Finishes what was begun",
+      red: "SessionStore.close > Finishes pending work",
       make: (good) => {
         let isClosed = false;
         return {
@@ -376,7 +376,7 @@ export const BROKEN_STORES: readonly Broken[] = [
       },
     },
     "close() says that what was begun is done, and drops it": {
-      red: "SessionStore.close > Finishes what was begun",
+      red: "SessionStore.close > Finishes pending work",
       isShared: true,
       make: (good) => {
         let isClosed = false;
@@ -412,7 +412,7 @@ export const BROKEN_STORES: readonly Broken[] = [
       },
     },
     "read() returns what it gave the first time": {
-      red: `KEEPS | IN_PLACE | SessionRecord.version > Grows by one with every write | SAVES |
+      red: `KEEPS | IN_PLACE | SessionRecord.version > Increases by one with every write | SAVES |
         SessionStore.read > The record: as it was written last |
         SessionStore.sweep > Returns how many it removed | STORE_SAVES: it has expired |
         STORE_SAVES: it is there, a user's | NOTE_NAMES | NOTE_LEFT: and no longer |
@@ -429,7 +429,7 @@ export const BROKEN_STORES: readonly Broken[] = [
       },
     },
     "read() returns an empty session for none, as one that has expired": {
-      red: `ONE_CREATES | ATOMIC: no touch is lost beside others |
+      red: `ONE_CREATES | ATOMIC: no concurrent touch is lost |
         SessionStore.read > undefined when there is neither |
         SessionStore.delete > Removes the record | SWEPT: and all of them in the end |
         SWEPT: those whose end has come closer too |
@@ -503,7 +503,7 @@ export const BROKEN_STORES: readonly Broken[] = [
       },
     },
     "load() returns the very object that it keeps": {
-      red: "SessionBackend > Data is handed over as a value: what was loaded can be changed",
+      red: "SessionBackend > Data is passed by value: what was loaded can be changed",
       make: (good) => {
         const objects = new Map<string, SessionData>();
         return {
@@ -652,18 +652,18 @@ export const BROKEN_STORES: readonly Broken[] = [
       }),
     },
     "every write begins with version 1 again": {
-      red: `SessionRecord.version > Grows by one with every write | SAVES | ONE_REPLACES |
+      red: `SessionRecord.version > Increases by one with every write | SAVES | ONE_REPLACES |
         ONE_REPLACES_OR_ROTATES | NOT_REPLACED: it has a later version |
         NOT_REPLACED: it has an earlier version |
-        SessionStore.rotate > Puts the record under a new id |
-        SessionStore.rotate > Puts the record under a new id: that of one that has expired |
+        SessionStore.rotate > puts the record under a new id |
+        SessionStore.rotate > puts the record under a new id: that of one that has expired |
         NOT_ROTATED: it has a later version | NOT_ROTATED: it has an earlier version |
         SessionStore.touch > raises the version by one | ROTATED_WHOLE | CHANGED`,
       storing: () => ({ version: 1 }),
     },
     "ids that differ in their case are one": {
       red: `IDS | SessionInfo > One of a user's sessions, as list returns it |
-        SessionInfo.handle > Names the session towards revoke | LISTED | ORDER |
+        SessionInfo.handle > Identifies the session for revoke | LISTED | ORDER |
         LISTED: after a rotate | LISTED: after another user has logged in |
         LISTED: after a delete | NONE_LEFT | NOTE_NAMES | NOTE_ID | ONE_ROTATES | NOT_MISSED |
         NOTE_DELETED | NO_SUCCESSOR | IDS_REMOVED | NEVER_THEIRS | LIMITED | AFTER_WRITES |
@@ -696,7 +696,7 @@ export const BROKEN_STORES: readonly Broken[] = [
     },
     "writes are atomic inside a process, and not between two": {
       red: `ONE_REPLACES | ONE_REPLACES_OR_ROTATES |
-        ATOMIC: a delete is not undone by a replace beside it`,
+        ATOMIC: a delete is not undone by a concurrent replace`,
       isShared: true,
       make: (good) => {
         const queue = new KeyedQueue();
