@@ -100,7 +100,8 @@ export class TestClient {
   }
 
   /**
-   * Opens a WebSocket, offering subprotocols if `protocols` has some, and keeps the cookies of the response to the handshake. One that is refused has that
+   * Opens a WebSocket, which offers the subprotocols in `protocols`, and keeps the cookies of the response to the
+   * handshake. One that is refused has that
    * `response`, too. An app is served on a free port of this machine for it, which does not keep the process
    * alive; its other requests still go without the network.
    *

@@ -42,6 +42,19 @@ class Browser {
 const sameCookies = (one, other) =>
   JSON.stringify([...one.cookies]) === JSON.stringify([...other.cookies]);
 
+/** Logs out while a request for a path is in flight, then comes with the old cookie. */
+async function logOutDuring(url, path) {
+  const ann = new Browser(url);
+  await ann.get("/login?user=ann");
+  const thief = ann.clone();
+  const inFlight = ann.clone().get(path);
+  await Bun.sleep(20);
+  await ann.get("/logout");
+  await inFlight;
+  const who = await thief.text("/who");
+  return { good: who !== "ann", text: who === "ann" ? "logged in again" : "stays logged out" };
+}
+
 /** Each situation, and what became of it in words. `good` says whether it is what one would wish. */
 const SITUATIONS = [
   {
@@ -93,31 +106,11 @@ const SITUATIONS = [
   },
   {
     title: "A logout while a writing request is in flight; then the old cookie again",
-    async run({ url }) {
-      const ann = new Browser(url);
-      await ann.get("/login?user=ann");
-      const thief = ann.clone();
-      const inFlight = ann.clone().get("/set?key=a&value=1&wait=60");
-      await Bun.sleep(20);
-      await ann.get("/logout");
-      await inFlight;
-      const who = await thief.text("/who");
-      return { good: who !== "ann", text: who === "ann" ? "logged in again" : "stays logged out" };
-    },
+    run: ({ url }) => logOutDuring(url, "/set?key=a&value=1&wait=60"),
   },
   {
     title: "The same while a reading request is in flight",
-    async run({ url }) {
-      const ann = new Browser(url);
-      await ann.get("/login?user=ann");
-      const thief = ann.clone();
-      const inFlight = ann.clone().get("/slow-read?wait=60");
-      await Bun.sleep(20);
-      await ann.get("/logout");
-      await inFlight;
-      const who = await thief.text("/who");
-      return { good: who !== "ann", text: who === "ann" ? "logged in again" : "stays logged out" };
-    },
+    run: ({ url }) => logOutDuring(url, "/slow-read?wait=60"),
   },
   {
     title: "The logout's response",
