@@ -6,6 +6,7 @@ import { sessions as elysiaSessions } from "../../src/integrations/elysia.ts";
 import { sessions as honoSessions } from "../../src/integrations/hono.ts";
 import type { Session } from "../../src/session/session.ts";
 import type { MaybePromise } from "../../src/store/maybe-promise.ts";
+import { countAsAppDoes } from "../servers/app-by-hand.ts";
 import { countInText } from "../servers/text-counter-page.ts";
 
 /** What the others are multiples of. */
@@ -59,6 +60,7 @@ const hono = new Hono()
 export const CONTESTANTS: readonly Contestant[] = [
   { name: "new Response", fetch: () => new Response("hello") },
   { name: BY_HAND, fetch: (request) => countInText(request) },
+  { name: "App's duties by hand", fetch: (request) => countAsAppDoes(request) },
   { name: "App, no session", fetch: (request) => hello.fetch(request) },
   { name: "App", fetch: (request) => counter.fetch(request), target: 1.35 },
   { name: "wrap", fetch: (request) => wrapped(request), target: 1.2 },

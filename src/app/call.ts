@@ -53,8 +53,9 @@ function unthrow(error: unknown): Response {
 
 function respond(visit: Visit, value: unknown): MaybePromise<Response> {
   if (isFile(value)) return respondWithFile(visit, value);
-  visit.isMarked = !(value instanceof Response);
-  return toResponse(value, visit.open?.isAccessed === true);
+  const response = toResponse(value, visit.open?.isAccessed === true);
+  if (response !== value) visit.made = response;
+  return response;
 }
 
 /** Bun would notice a missing file only when it sends it: when the session is stored, and its cookie lost. */

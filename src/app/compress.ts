@@ -81,7 +81,7 @@ function isExposed({ headers }: Request): boolean {
 
 /** Whether the app has made the body at once. Any other must not be read before the response leaves. */
 function isWhole(response: Response): boolean {
-  const isMade = visits.getStore()?.isMarked === true || isUnshared(response);
+  const isMade = visits.getStore()?.made === response || isUnshared(response);
   return isMade && !isLazy(response);
 }
 

@@ -71,8 +71,10 @@ export class PatternTree<Page extends Leaf> {
    * @throws HttpError 400 for a segment that is none.
    */
   find(segments: readonly string[]): Found<Page> | undefined {
-    const found = find(this.#root, segments, 0, []);
-    if (found?.params.some(isUnsafeSegment) !== true) return found;
+    const params: string[] = [];
+    const page = find(this.#root, segments, 0, params);
+    if (page === undefined) return undefined;
+    if (!params.some(isUnsafeSegment)) return { page, params };
     throw new HttpError(400, 'A segment of the path is ".", "..", or contains "/", "\\" or NUL.');
   }
 
@@ -92,29 +94,43 @@ export class PatternTree<Page extends Leaf> {
   }
 }
 
-/** Exact before parameter, parameter before optional, optional before rest; what leads nowhere is left. */
+/**
+ * Exact before parameter, parameter before optional, optional before rest; what leads nowhere is left. Adds what the
+ * pattern leaves open to `params`.
+ */
 function find<Page>(
   node: Node<Page>,
   segments: readonly string[],
   at: number,
-  params: readonly string[],
-): Found<Page> | undefined {
+  params: string[],
+): Page | undefined {
   const segment = segments[at];
-  if (segment === undefined) {
-    const page = node.page ?? node.shortened ?? node.rest;
-    return page && { page, params };
-  }
+  if (segment === undefined) return node.page ?? node.shortened ?? node.rest;
   const literal = node.literals.get(segment);
   const exact = literal && find(literal, segments, at + 1, params);
   if (exact !== undefined) return exact;
-  if (segment !== "") {
-    for (const next of [node.parameter, node.optional]) {
-      const found = next && find(next, segments, at + 1, [...params, segment]);
-      if (found !== undefined) return found;
-    }
-  }
-  if (node.rest === undefined) return undefined;
-  return { page: node.rest, params: [...params, ...segments.slice(at)] };
+  const { parameter, optional, rest } = node;
+  const open =
+    segment === ""
+      ? undefined
+      : (findOpen(parameter, segments, at, params) ?? findOpen(optional, segments, at, params));
+  if (open !== undefined || rest === undefined) return open;
+  params.push(...segments.slice(at));
+  return rest;
+}
+
+/** Below a segment that the pattern leaves open. */
+function findOpen<Page>(
+  node: Node<Page> | undefined,
+  segments: readonly string[],
+  at: number,
+  params: string[],
+): Page | undefined {
+  if (node === undefined) return undefined;
+  params.push(segments[at] as string);
+  const page = find(node, segments, at + 1, params);
+  if (page === undefined) params.pop();
+  return page;
 }
 
 /**
@@ -123,8 +139,14 @@ function find<Page>(
  * @throws HttpError 400 if it cannot be decoded.
  */
 export function splitPath(path: string): readonly string[] {
-  const segments = path.slice(1).split("/");
-  if (segments.at(-1) === "") segments.pop();
+  const segments: string[] = [];
+  // Takes half the time of split().
+  for (let start = 1; start < path.length;) {
+    const slash = path.indexOf("/", start);
+    const end = slash === -1 ? path.length : slash;
+    segments.push(path.slice(start, end));
+    start = end + 1;
+  }
   if (!path.includes("%")) return segments;
   try {
     return segments.map(decodeURIComponent);

@@ -96,7 +96,7 @@ export function serveVisit(visit: Visit): MaybePromise<Response> {
 
 /**
  * The steps of the most frequent request, written out: nothing takes time, and it is for a page. The loop, in
- * which whatever is different goes on, takes 0.1 µs longer.
+ * which whatever is different goes on, takes 0.05 µs longer: a tenth of a page without a session.
  */
 function runAtOnce(visit: Visit): MaybePromise<Response> {
   try {
@@ -164,7 +164,6 @@ function next({ response }: Visit, at: number): number {
 function fail(visit: Visit, error: unknown): number {
   visit.failure = { error, isSecond: visit.failure !== undefined };
   visit.response = undefined;
-  visit.isMarked = false;
   return SHOW_FAILURE;
 }
 
@@ -186,11 +185,11 @@ function route(visit: Visit): void {
 function addHeaders(visit: Visit, made: Response, setCookie: string | undefined): Response {
   const { site, raw, open } = visit;
   let response = addAskedHeaders(visit, made);
-  // Whatever middleware did after the page is not known to the response that the page made.
-  if (!visit.isMarked || visit.match?.branch.chain.length !== 0) {
-    response.headers.set("x-content-type-options", "nosniff");
-    if (open?.isAccessed === true) addPrivacy(response.headers);
-  }
+  const isComplete = made === visit.made;
+  if (!isComplete) response.headers.set("x-content-type-options", "nosniff");
+  // Middleware may have accessed the session after the page, or replaced the response's `Vary`.
+  const isPrivate = isComplete && visit.match?.branch.chain.length === 0;
+  if (open?.isAccessed === true && !isPrivate) addPrivacy(response.headers);
   response = site.sessions.addHeaders(raw, response, setCookie);
   if (site.isEnding && response.status !== 101) {
     site.farewells += 1;

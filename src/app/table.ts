@@ -202,12 +202,18 @@ function toPage(pattern: string, branch: Branch, declared: DeclaredPage): Page {
 
 function matchPage(page: Page, method: string, params: readonly string[]): Match {
   const match = page.matches.get(method);
-  if (match !== undefined) return params.length === 0 ? match : { ...match, params };
+  if (match !== undefined) return params.length === 0 ? match : withParams(match, params);
   const error = new HttpError(405, `${method} is not allowed here.`, {
     headers: { allow: page.allow },
   });
   const refused = refuse(page.branch, error);
   return method === "OPTIONS" ? { ...refused, allow: page.allow } : refused;
+}
+
+/** Spelled out: to spread the match takes 0.1 µs longer. */
+function withParams(match: Match, params: readonly string[]): Match {
+  const { branch, page, handler, isSocket, files, refusal, allow } = match;
+  return { branch, page, handler, isSocket, files, params, refusal, allow };
 }
 
 /** What becomes of a match where its folder has no such file. */

@@ -63,8 +63,8 @@ export class Visit implements VisitFacts, Host {
   response: Response | undefined;
   /** What was thrown. The response is one to that error then, and the session is not stored. */
   failure: Failure | undefined;
-  /** Whether {@link response} says already that it depends on the visitor. */
-  isMarked = false;
+  /** The response that a page's value was made into: its headers are complete already. */
+  made: Response | undefined;
   /** The `Set-Cookie` lines of `this.request.cookies` that went out with the response. */
   sentCookies: readonly string[] = [];
   /** When it began, by `performance.now()`, if it is logged. */

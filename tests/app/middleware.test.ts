@@ -194,6 +194,24 @@ describe("middleware", () => {
     expect([headers.get("vary"), headers.get("cache-control")]).toEqual(["Cookie", "private"]);
   });
 
+  test("that replaces Vary does not hide that the page read the session", async () => {
+    const site = new Site();
+    site.use(async (request, next) => {
+      void request.session.visits;
+      const response = await next();
+      response.headers.set("vary", "Origin");
+      return response;
+    });
+    expect((await new TestClient(site).send("/")).headers.get("vary")).toBe("Origin, Cookie");
+  });
+
+  test("that returns another response has nosniff on that too", async () => {
+    const site = new Site();
+    site.use(async (_, next) => new Response((await next()).body));
+    const { headers } = await new TestClient(site).send("/");
+    expect(headers.get("x-content-type-options")).toBe("nosniff");
+  });
+
   test("has this.request, as the page has", async () => {
     const site = new Site();
     site.use((request, next) => {
