@@ -1,5 +1,7 @@
-import type { Coding } from "./codings.ts";
-import { CODINGS } from "./codings.ts";
+/** The codings that responses are compressed with, by their names in HTTP; the best first. */
+const CODINGS = ["zstd", "br", "gzip"] as const;
+
+export type Coding = (typeof CODINGS)[number];
 
 /** A weight of RFC 9110, 12.4.2: none at all is 1, and none that makes sense is 0. */
 const WEIGHT = /^\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*$/i;

@@ -10,10 +10,7 @@ import {
   zstdCompress,
 } from "node:zlib";
 
-/** The codings that responses are compressed with, by their names in HTTP; the best first. */
-export const CODINGS = ["zstd", "br", "gzip"] as const;
-
-export type Coding = (typeof CODINGS)[number];
+import type { Coding } from "./accept-encoding.ts";
 
 /** Brotli's best takes a hundred times as long. */
 const BROTLI = { [constants.BROTLI_PARAM_QUALITY]: 4 };

@@ -2,10 +2,9 @@ import { addVary, isUnshared, keepUnshared } from "../http/headers.ts";
 import { refuseUnknown } from "../store/known-options.ts";
 import type { MaybePromise } from "../store/maybe-promise.ts";
 import { andThen } from "../store/maybe-promise.ts";
+import type { Coding } from "./accept-encoding.ts";
 import { chooseCoding } from "./accept-encoding.ts";
 import { isLazy } from "./answers.ts";
-import type { Coding } from "./codings.ts";
-import { encodeBytes, encodeStream } from "./codings.ts";
 import { visits } from "./visit.ts";
 
 /** What {@link compress} leaves alone. */
@@ -91,16 +90,26 @@ async function encodeWhole(
   minBytes: number,
 ): Promise<Response> {
   const bytes = new Uint8Array(await response.arrayBuffer());
-  return bytes.length < minBytes
-    ? answerWith(response, bytes)
-    : toEncoded(response, await encodeBytes(bytes, coding), coding);
+  if (bytes.length < minBytes) return answerWith(response, bytes);
+  const { encodeBytes } = await loadCodings();
+  return toEncoded(response, await encodeBytes(bytes, coding), coding);
 }
 
-function encodePieces(response: Response, coding: Coding, minBytes: number): Response {
+async function encodePieces(
+  response: Response,
+  coding: Coding,
+  minBytes: number,
+): Promise<Response> {
   const length = response.headers.get("content-length");
   const { body } = response;
   if (body === null || (length !== null && Number(length) < minBytes)) return response;
+  const { encodeStream } = await loadCodings();
   return toEncoded(response, encodeStream(body, coding), coding);
+}
+
+/** Loaded when first needed: node:zlib takes longer to load than everything else that an app needs. */
+function loadCodings(): Promise<typeof import("./codings.ts")> {
+  return import("./codings.ts");
 }
 
 type EncodedBody = Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>;

@@ -58,6 +58,19 @@ function importsOf(file: string, source: string): Import[] {
   });
 }
 
+/** What is loaded with a file: neither types, nor what is imported by a call. */
+async function loadedBy(file: string, loaded = new Set<string>()): Promise<Set<string>> {
+  if (loaded.has(file)) return loaded;
+  loaded.add(file);
+  if (!file.endsWith(".ts")) return loaded;
+  const source = await Bun.file(join(SRC, file)).text();
+  for (const { path, kind } of new Bun.Transpiler({ loader: "ts" }).scanImports(source)) {
+    if (kind !== "import-statement") continue;
+    await loadedBy(path.startsWith(".") ? join(dirname(file), path) : path, loaded);
+  }
+  return loaded;
+}
+
 /** A way through the imports that ends where it began, if there is one. */
 function cycleIn(imports: readonly Import[]): readonly string[] | undefined {
   const finished = new Set<string>();
@@ -108,6 +121,19 @@ describe("the layers of src", () => {
       "testing",
     ];
     expect([...layers].toSorted()).toEqual(all);
+  });
+});
+
+describe("index.ts", () => {
+  // Each of the others takes longer to load than all of src; whoever needs one imports it when first needed.
+  test("loads no modules of Node.js but four", async () => {
+    const loaded = [...(await loadedBy("index.ts"))].filter((name) => !name.endsWith(".ts"));
+    expect(loaded.toSorted()).toEqual([
+      "node:async_hooks",
+      "node:diagnostics_channel",
+      "node:fs",
+      "node:path",
+    ]);
   });
 });
 
