@@ -1,18 +1,16 @@
 // `bun bench/sqlite.ts`: what a request costs over SQLite, in process, beside a counter written by hand on raw
 // `bun:sqlite`. 200 requests at once, all contestants in turn; CPU time and, with FULL, elapsed time.
-import { Database } from "bun:sqlite";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 import { App } from "../src/app/app.ts";
 import { SqliteSessionBackend } from "../src/backends/sqlite/backend.ts";
-import { createId, idOf, pageOf } from "./servers/by-hand.ts";
+import { createSqliteCounter } from "./servers/sqlite-counter-page.ts";
 
 const AT_ONCE = 200;
 /** How many times 200 requests make one measurement: enough that all of them move their logs. */
 const TURNS = Number(process.env["TURNS"] ?? 10);
 const ROUNDS = Number(process.env["ROUNDS"] ?? 40);
-const EIGHT_HOURS = 8 * 60 * 60 * 1000;
 
 type Fetch = (request: Request) => Response | Promise<Response>;
 
@@ -29,32 +27,6 @@ interface Contestant {
 const DATA = join(import.meta.dir, "../node_modules/.cache/bench");
 mkdirSync(DATA, { recursive: true });
 const folder = mkdtempSync(join(DATA, "sqlite-"));
-
-/** A row is read and upserted on every request, and each upsert commits by itself. */
-function byHand(synchronous: string): Fetch {
-  const db = new Database(join(folder, `by-hand-${synchronous}.db`));
-  db.run("PRAGMA journal_mode = WAL");
-  db.run(`PRAGMA synchronous = ${synchronous}`);
-  db.run("CREATE TABLE sessions (id TEXT PRIMARY KEY, data TEXT, expires_at INTEGER)");
-  db.run("CREATE INDEX sessions_expires_at ON sessions (expires_at)");
-  const find = db.query<{ data: string }, [string, number]>(
-    "SELECT data FROM sessions WHERE id = ? AND expires_at > ?",
-  );
-  const upsert = db.query<void, [string, string, number]>(
-    "INSERT INTO sessions VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE " +
-      "SET data = excluded.data, expires_at = excluded.expires_at",
-  );
-  return (request) => {
-    const now = Date.now();
-    const known = idOf(request);
-    const row = known === undefined ? null : find.get(known, now);
-    const session = row === null ? { visits: 0 } : (JSON.parse(row.data) as { visits: number });
-    const newId = row === null ? createId() : undefined;
-    session.visits++;
-    upsert.run(newId ?? known ?? "", JSON.stringify(session), now + EIGHT_HOURS);
-    return pageOf(session.visits, newId);
-  };
-}
 
 class Counter extends App<{ visits: number }> {
   index(): string {
@@ -103,7 +75,9 @@ function lowest(values: readonly number[]): number {
 }
 
 const only = process.argv[2];
-const [handNormal, handFull] = [byHand("normal"), byHand("full")];
+const [handNormal, handFull] = ["normal", "full"].map((synchronous) =>
+  createSqliteCounter(join(folder, `by-hand-${synchronous}.db`), synchronous),
+) as [Fetch, Fetch];
 const [appNormal, appFull] = [counter("normal"), counter("full")];
 const contestants = [
   await enter("by hand", handNormal, "/"),
