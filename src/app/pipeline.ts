@@ -1,4 +1,4 @@
-import { addPrivacy, unshared } from "../http/headers.ts";
+import { addPrivacy, unshare } from "../http/headers.ts";
 import type { OpenSession } from "../session/open-session.ts";
 import type { AnySession } from "../session/session.ts";
 import type { MaybePromise } from "../store/maybe-promise.ts";
@@ -203,7 +203,7 @@ function addAskedHeaders(visit: Visit, made: Response): Response {
   const { askedDraft, askedId, askedRequest, failure } = visit;
   const lines = (failure === undefined ? askedRequest?._setCookies : undefined) ?? NO_LINES;
   if (askedDraft === undefined && askedId === undefined && lines.length === 0) return made;
-  const response = unshared(made);
+  const response = unshare(made);
   if (askedId !== undefined) response.headers.set("x-request-id", askedId);
   if (askedDraft !== undefined) copyHeaders(askedDraft.headers, response.headers);
   visit.sentCookies = lines;

@@ -1,17 +1,18 @@
 import { isSafe } from "../session/visit.ts";
 import { CrossOriginError } from "./errors.ts";
-import { addVary, unshared } from "./headers.ts";
+import { addVary, unshare } from "./headers.ts";
 
-/** Which requests that other sites' pages cause are answered. */
+/** Which requests from other sites' pages are answered. */
 export interface CrossOriginOptions {
   /**
-   * Origins, such as `https://admin.example.com`, whose pages may send writes (`POST` and the like), open
-   * WebSockets and read responses. By default only this service's own pages may.
+   * Origins, such as `https://admin.example.com`, whose pages may send unsafe requests (`POST` and
+   * the like), open WebSockets and read responses. By default only this service's own pages may.
    */
   readonly trustedOrigins?: readonly string[];
   /**
-   * `"refuse"`, the default: writes and WebSocket handshakes from other sites' pages are answered with
-   * 403. `"allow"` is for an API that is meant for other sites and does not go by the session.
+   * `"refuse"`, the default, answers unsafe requests and WebSocket handshakes from other sites'
+   * pages with 403 (CSRF). `"allow"` is for an API for other sites that does not rely on the
+   * session.
    */
   readonly crossOrigin?: "refuse" | "allow";
 }
@@ -22,14 +23,14 @@ export const CROSS_ORIGIN_OPTIONS = [
 ] as const satisfies readonly (keyof CrossOriginOptions)[];
 
 /**
- * Keeps other sites' pages from acting in a visitor's name (CSRF; OWASP ASVS 5.0, V3.5.1 and V4.4.2), and
- * lets those of trusted origins do so (CORS).
+ * Keeps other sites' pages from acting in a visitor's name (CSRF; OWASP ASVS 5.0, V3.5.1 and
+ * V4.4.2), and allows it to the pages of trusted origins (CORS).
  */
 export class CrossOriginPolicy {
   readonly #trusted: ReadonlySet<string>;
   readonly #isOff: boolean;
 
-  /** @throws TypeError for an origin that no browser would send, and for a mode that does not exist. */
+  /** @throws TypeError for an origin that no browser sends, and for an unknown mode. */
   constructor({ trustedOrigins = [], crossOrigin = "refuse" }: CrossOriginOptions) {
     if (crossOrigin !== "refuse" && crossOrigin !== "allow") {
       throw new TypeError(
@@ -39,7 +40,7 @@ export class CrossOriginPolicy {
     for (const origin of trustedOrigins) {
       if (URL.canParse(origin) && new URL(origin).origin === origin) continue;
       throw new TypeError(
-        `trustedOrigins has "${origin}", which is no origin. One looks like "https://example.com": a scheme, a host, perhaps a port, and no slash at the end.`,
+        `\`trustedOrigins\` has "${origin}", which is not an origin. Write a scheme, a host and, if needed, a port, without a slash at the end, such as "https://example.com".`,
       );
     }
     this.#trusted = new Set(trustedOrigins);
@@ -47,9 +48,9 @@ export class CrossOriginPolicy {
   }
 
   /**
-   * Refuses a write, or a WebSocket handshake, that another site's page causes in the visitor's browser,
-   * with the visitor's cookies. Browsers say where a request comes from, in `Sec-Fetch-Site`; older ones
-   * only in `Origin`. A request with neither comes from no page at all.
+   * Refuses an unsafe request or WebSocket handshake that another site's page causes, with the
+   * visitor's cookies. Browsers name a request's source in `Sec-Fetch-Site`, older ones only in
+   * `Origin`. A request with neither comes from no page.
    *
    * @throws CrossOriginError (403).
    */
@@ -66,7 +67,7 @@ export class CrossOriginPolicy {
     if (!isOurs) throw new CrossOriginError();
   }
 
-  /** The answer to the question whether a trusted origin may send a request (CORS preflight). */
+  /** The response to a trusted origin's CORS preflight; `undefined` for any other request. */
   answerPreflight(request: Request): Response | undefined {
     if (this.#trusted.size === 0 || request.method !== "OPTIONS") return undefined;
     const { headers } = request;
@@ -89,7 +90,7 @@ export class CrossOriginPolicy {
   /** Lets the pages of trusted origins read the response. */
   share(request: Request, response: Response): Response {
     if (this.#trusted.size === 0) return response;
-    const shared = unshared(response);
+    const shared = unshare(response);
     addVary(shared.headers, "Origin");
     const origin = request.headers.get("origin");
     if (origin === null || !this.#trusted.has(origin)) return shared;
@@ -99,12 +100,14 @@ export class CrossOriginPolicy {
   }
 }
 
-/** Whether a request asks to become a WebSocket: Bun's `upgrade` wants no more than this header. */
+/** Whether a request is a WebSocket handshake: Bun's `upgrade` requires only this header. */
 export function asksForSocket({ headers }: Request): boolean {
   return headers.get("upgrade")?.toLowerCase() === "websocket";
 }
 
-/** Compared without the scheme: behind a proxy that ends TLS, ours is `http` and the page's `https`. */
+/**
+ * Ignores the scheme: behind a proxy that terminates TLS, ours is `http` and the page's `https`.
+ */
 function isSameHost(origin: string, url: string): boolean {
   return URL.canParse(origin) && URL.canParse(url) && new URL(origin).host === new URL(url).host;
 }

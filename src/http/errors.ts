@@ -1,14 +1,14 @@
 /**
- * A request that another site's page caused, and that is refused for that (403). Elysia and Hono ask an
- * error that nobody has handled for its response, each under another name.
+ * An unsafe request or WebSocket handshake was refused because another site's page caused it.
+ * Answered with `status` 403.
  */
 export class CrossOriginError extends Error {
   override readonly name = "CrossOriginError";
   override readonly message =
-    "This request comes from another site. An origin that may write here has to be listed in `trustedOrigins`.";
+    "This request comes from another site. To allow the site's origin, add it to `trustedOrigins`.";
   readonly status = 403;
 
-  /** For Elysia. */
+  /** The 403 response. Elysia calls this method on errors that no handler has caught. */
   toResponse(): Response {
     return new Response(this.message, {
       status: this.status,
@@ -16,7 +16,7 @@ export class CrossOriginError extends Error {
     });
   }
 
-  /** For Hono. */
+  /** The method that Hono calls; the same as {@link toResponse}. */
   getResponse(): Response {
     return this.toResponse();
   }

@@ -1,8 +1,8 @@
 import { escapeControls } from "../session/log.ts";
 
 /**
- * Says that the response depends on the visitor's cookie and, unless the app says otherwise, that only the
- * visitor's own browser may keep it (RFC 9111, 5.2.2.7): some shared caches ignore `Vary`.
+ * Adds `Vary: Cookie` and, unless the app has set a `Cache-Control`, `private` (RFC 9111, 5.2.2.7):
+ * some shared caches ignore `Vary`.
  */
 export function addPrivacy(headers: Headers): Headers {
   addVary(headers, "Cookie");
@@ -10,7 +10,7 @@ export function addPrivacy(headers: Headers): Headers {
   return headers;
 }
 
-/** Adds a field to `Vary`, unless it is there. */
+/** Adds a field to `Vary`, unless `Vary` has it already. */
 export function addVary(headers: Headers, field: string): void {
   const vary = headers.get("vary");
   if (vary === null) headers.set("vary", field);
@@ -23,12 +23,11 @@ function namesField(vary: string, field: string): boolean {
 }
 
 /**
- * The response with the session's cookie, and kept out of caches. Set-Cookie lines of the app's own
- * stay, each on a line of its own (RFC 9110, 5.3), except one for the session's cookie, which ours
- * replaces.
+ * The response with the session's cookie and `Cache-Control: no-store`. The app's own `Set-Cookie`
+ * lines stay separate lines (RFC 9110, 5.3); one for the session's cookie is replaced.
  */
 export function withCookie(response: Response, setCookie: string, cookieName: string): Response {
-  const answer = unshared(response);
+  const answer = unshare(response);
   forbidStoring(answer.headers);
   replaceCookie(answer.headers, setCookie, cookieName);
   return answer;
@@ -36,38 +35,42 @@ export function withCookie(response: Response, setCookie: string, cookieName: st
 
 const alone = new WeakSet<Response>();
 
-/** Says that a response was made for one visitor alone. To copy one whose body is a stream would hold that up. */
+/**
+ * Marks a response as made for one visitor, so that {@link unshare} need not copy it: a copy delays
+ * streams.
+ */
 export function keepUnshared(response: Response): Response {
   alone.add(response);
   return response;
 }
 
-/** Whether {@link keepUnshared} has said so. */
+/** Whether {@link keepUnshared} has marked the response. */
 export function isUnshared(response: Response): boolean {
   return alone.has(response);
 }
 
 /**
- * Apps keep responses without a body, such as a redirect, in a constant and answer many visitors
- * with it: one visitor's cookie must not stay behind on it. One with a body is sent only once.
+ * A response whose headers may be changed for one visitor: a copy if there is no body. Apps may
+ * keep such a response, a redirect for instance, in a constant and send it to many visitors, and
+ * one visitor's cookie must not stay on it. A response with a body can be sent only once.
  */
-export function unshared(response: Response): Response {
+export function unshare(response: Response): Response {
   if (alone.has(response)) return response;
-  // To look at `body` makes a stream of it, and a text sent as a stream loses its content type: so
-  // only the copy's is looked at.
+  // Reading `body` turns it into a stream, and a text sent as a stream loses its content type: only
+  // the copy's body is read.
   const copy = response.clone() as Response;
   if (copy.body === null) return copy;
   void copy.body.cancel();
   return response;
 }
 
-/** RFC 9111, 7.3: a shared cache that kept a Set-Cookie line would hand the session to strangers. */
+/** RFC 9111, 7.3: a shared cache that stores a Set-Cookie line hands the session to strangers. */
 function forbidStoring(headers: Headers): void {
   const asked = headers.get("cache-control");
   if (asked !== null && /\bpublic\b/i.test(asked)) {
     console.warn(
-      'A response that sets the session cookie asked for "Cache-Control: %s". ' +
-        'It was sent with "no-store": any cache that kept it would share the session.',
+      'A response that sets the session\'s cookie had "Cache-Control: %s". It was sent with "no-store", ' +
+        "because a cache that stores it would share the session. Do not use the session on cacheable pages.",
       escapeControls(asked),
     );
   }

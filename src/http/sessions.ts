@@ -13,10 +13,12 @@ import { CROSS_ORIGIN_OPTIONS, CrossOriginPolicy } from "./cross-origin.ts";
 import { CrossOriginError } from "./errors.ts";
 import { addPrivacy, withCookie } from "./headers.ts";
 
-/** Options for sessions that stand on their own. */
+/**
+ * Options of {@link Sessions}: those of the session layer, the backend, and which origins to trust.
+ */
 export interface SessionsOptions extends ManagerOptions, CrossOriginOptions {}
 
-/** What {@link Sessions.wrap} makes a handler of. */
+/** A handler that {@link Sessions.wrap} takes. */
 type Handler<
   Data extends SessionShape<Data>,
   Incoming extends Request,
@@ -25,8 +27,9 @@ type Handler<
 > = (request: Incoming, session: Session<Data>, ...rest: Rest) => MaybePromise<Answer>;
 
 /**
- * The sessions of a service, and what every door to them shares: `App`, {@link Sessions.wrap}, Elysia and
- * Hono each {@link enter} with a request, have its handler answer, and {@link commit} the response.
+ * The sessions of a service without `App`. On plain `Bun.serve`, {@link wrap} the handlers; for
+ * Elysia and Hono, pass the instance to the plugin. An integration of your own calls {@link enter},
+ * runs the handler with `open.session`, and sends the response that {@link commit} returns.
  *
  * ```ts
  * const sessions = new Sessions<{ visits: number }>({ backend });
@@ -36,22 +39,24 @@ type Handler<
 export class Sessions<Data extends SessionShape<Data> = AnySession> extends SessionManager<Data> {
   readonly #policy: CrossOriginPolicy;
 
-  /** @throws TypeError for an option that makes no sense, with the remedy. */
+  /** @throws TypeError for an unknown or invalid option, with the remedy. */
   constructor(options: SessionsOptions) {
     refuseUnknown("Sessions", options, ["backend", ...SESSION_OPTIONS, ...CROSS_ORIGIN_OPTIONS]);
     super(options);
     this.#policy = new CrossOriginPolicy(options);
   }
 
-  /** The answer to a trusted origin's CORS preflight; `undefined` for any other request. */
+  /** The response to a trusted origin's CORS preflight; `undefined` for any other request. */
   answerPreflight(request: Request): Response | undefined {
     return this.#policy.answerPreflight(request);
   }
 
   /**
-   * Opens the session of a request that may come in. Returns a promise only if the store does.
+   * Checks the request for CSRF and opens its session, to be ended with {@link commit}. Returns a
+   * promise only if the store does.
    *
-   * @throws CrossOriginError (403) for a write or a WebSocket handshake from another site's page.
+   * @throws CrossOriginError (403) for an unsafe request or a WebSocket handshake from another
+   *   site's page.
    * @throws SessionStoreError (503) if the store fails, or takes longer than `storeTimeout`.
    */
   enter(request: Request): MaybePromise<OpenSession<Data>> {
@@ -60,12 +65,14 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> extends Sess
   }
 
   /**
-   * Stores what the handler did to the session and gives the response its cookie and cache headers. A
-   * response with a status of 500 or more stores nothing, except a `destroy()`. To do so again with the
-   * same session does nothing more.
+   * Stores the handler's changes to the session, and returns the response with the session's cookie
+   * and cache headers. Committing the same session again does nothing more. For a response with a
+   * status of 500 or more, nothing is stored except a `destroy()`: if the handler throws, commit
+   * the error response. A handshake that {@link upgradeHeaders} has prepared needs no commit.
    *
-   * @throws SessionStoreError (503) if the store fails: the response must not be sent then.
-   * @throws SessionDataError if the session holds what JSON cannot, or more than `maxBytes`.
+   * @throws SessionStoreError (503) if the store fails: send the error's `toResponse()` instead of
+   *   the response.
+   * @throws SessionDataError if JSON cannot hold the session's data, or if it exceeds `maxBytes`.
    */
   commit(open: SomeOpenSession, response: Response): MaybePromise<Response> {
     const setCookie = this.settle(open, response.status);
@@ -83,9 +90,10 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> extends Sess
   }
 
   /**
-   * For a handler that threw, or a session that could not be stored: the `Set-Cookie` line that goes with
-   * the response to the error. There is one after a `destroy()`, and if `save()` had changed the id before:
-   * by then the old one is dead. Neither throws nor rejects.
+   * @internal The `Set-Cookie` line for an error response, if any. `App`, `wrap`, Elysia and Hono
+   * call it when the handler threw or the session could not be stored; it neither throws nor
+   * rejects. A cookie is needed after a `destroy()`, and after a `save()` that changed the id: the
+   * old one is dead.
    */
   settleFailure(open: SomeOpenSession): MaybePromise<string | undefined> {
     try {
@@ -96,22 +104,26 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> extends Sess
     }
   }
 
-  /** The response to a request for which the store failed; what it said goes to the log. */
+  /**
+   * @internal Logs a store's failure and returns its 503. `wrap`, Elysia and Hono send that
+   * response.
+   */
   toUnavailable(error: SessionStoreError): Response {
     console.error(escapeError(error));
     return error.toResponse();
   }
 
   /**
-   * A `Bun.serve` handler with a session, from one that takes it as its second argument. Further
-   * arguments, such as Bun's server, follow behind it. One that upgrades the request to a WebSocket
-   * returns nothing, and passes {@link upgradeHeaders} to `server.upgrade()`.
+   * Makes a `Bun.serve` handler of one that takes the session as its second argument. Further
+   * arguments, such as Bun's server, follow. A handler that upgrades the request to a WebSocket
+   * passes the headers from {@link upgradeHeaders} to `server.upgrade()` and returns nothing.
    *
-   * Returns a promise only if the handler or the store does, or something fails. Writes and handshakes
-   * from other sites' pages are answered with 403. While the store is down the answer is 503; an error
-   * that the handler throws goes on to whoever called. What a `destroy()` before it means for the cookie
-   * goes out with Bun's response to the error, if the handler is in `routes`. In `fetch` Bun offers no
-   * way: the session has ended all the same, and its cookie opens nothing.
+   * The wrapped handler returns a promise only if the handler or the store does, or if something
+   * fails. It answers unsafe requests and handshakes from other sites' pages with 403, and requests
+   * that need the store with 503 while the store is down. Other errors are rethrown. If the handler
+   * called `destroy()` before, Bun's response to the error clears the cookie, provided that the
+   * wrapped handler is in `routes`: in `fetch` Bun offers no way to do so. The session has ended in
+   * either case, and its cookie opens nothing.
    */
   wrap<
     Incoming extends Request,
@@ -177,7 +189,7 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> extends Sess
     }
   }
 
-  /** A handler that returned no response has upgraded the request to a WebSocket. */
+  /** A handler that returns no response has upgraded the request to a WebSocket. */
   async #sendAnswer<Answer>(open: OpenSession<Data>, answer: Answer): Promise<Answer | Response> {
     if (answer instanceof Response) return this.commit(open, answer);
     await this.settleUpgrade(open);
@@ -198,30 +210,34 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> extends Sess
         ? this.addHeaders(request, response, undefined)
         : this.finish(open, response, setCookie);
     }
-    setCookieOf(request, setCookie);
+    setRequestCookie(request, setCookie);
     throw error;
   }
 
-  /** The response with the headers that it needs: `Vary`, the cookie, and those of CORS. */
+  /**
+   * @internal The response with the headers that it needs: `Vary`, the cookie and those of CORS.
+   * `wrap`, Elysia and Hono call it with the line that {@link settle} or {@link settleFailure}
+   * returned.
+   */
   finish(open: SomeOpenSession, response: Response, setCookie: string | undefined): Response {
     if (open.isAccessed) addPrivacy(response.headers);
     return this.addHeaders(open.request, response, setCookie);
   }
 
-  /** The same for a response that says by itself on what it depends. */
+  /** @internal Like {@link finish}, but adds no `Vary: Cookie`, which `App` adds itself. */
   addHeaders(request: Request, response: Response, setCookie: string | undefined): Response {
     const shared = this.#policy.share(request, response);
     return setCookie === undefined ? shared : withCookie(shared, setCookie, this.cookie.name);
   }
 }
 
-/** The store fails. That has been reported, and the response is an error already. */
+/** The store's failure has been reported, and the response is an error already. */
 function keepCookie(): undefined {
   return undefined;
 }
 
-/** In `routes`, Bun sends what is set on the request's cookies with whatever response there is. */
-function setCookieOf(request: Request, setCookie: string | undefined): void {
+/** In `routes`, Bun adds the cookies that are set on the request to every response. */
+function setRequestCookie(request: Request, setCookie: string | undefined): void {
   const { cookies } = request as { readonly cookies?: unknown };
   if (setCookie === undefined || !(cookies instanceof Bun.CookieMap)) return;
   cookies.set(Bun.Cookie.parse(setCookie));

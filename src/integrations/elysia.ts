@@ -12,9 +12,9 @@ import { SessionStoreError } from "../store/errors.ts";
 import type { MaybePromise } from "../store/maybe-promise.ts";
 import { isPromise } from "../store/maybe-promise.ts";
 
-/** How the plugin is set up. */
+/** Options of the plugin. */
 export interface SessionsPluginOptions<Key extends string> {
-  /** What the session is called in the context; `session` by default. */
+  /** The session's name in the context; `session` by default. */
   readonly key?: Key;
 }
 
@@ -34,44 +34,48 @@ type Plugin<Data extends SessionShape<Data>, Key extends string> = Elysia<
   }
 >;
 
-/** Elysia's context, as far as it is asked something here. */
+/** The parts of Elysia's context that are used here. */
 interface Context {
   readonly request: Request;
-  /** What was thrown, once something was. */
+  /** What was thrown, if anything. */
   readonly error?: unknown;
-  /** There for WebSockets, and where a handler asks for it. */
+  /** Present for WebSockets, and if a handler uses it. */
   readonly server?: Pick<Bun.Server<unknown>, "requestIP"> | null;
 }
 
-/** One plugin for a manager and a key: Elysia runs it once, however often an app and its parts use it. */
+/**
+ * One plugin per manager and key: Elysia then runs it once, even if an app and its parts all use
+ * it.
+ */
 const plugins = new WeakMap<object, Map<string, unknown>>();
 let count = 0;
 
 /**
- * An Elysia plugin that gives handlers the visitor's session, as `session` in their context, and
- * stores it before the response leaves.
+ * An Elysia plugin that provides the visitor's session to handlers, as `session` in their context,
+ * and stores it before the response is sent.
  *
  * ```ts
  * const manager = new Sessions<{ visits: number }>({ backend });
  * new Elysia().use(sessions(manager)).get("/", ({ session }) => `${session.visits}`);
  * ```
  *
- * It is there for the routes that come after it, in the app that uses it and in its groups. Parts of
- * an app can use it as well, for its type: it still runs once. A WebSocket whose handshake begins a
- * session sends its cookie by `Object.assign(set.headers, await manager.upgradeHeaders(session))`, in
- * `upgrade`.
+ * The session is available to the routes after the plugin, in the app that uses it and in its
+ * groups. Parts of an app can use the plugin too, for its type: it still runs once. If a
+ * WebSocket's handshake begins a session, send its cookie in `upgrade`, with
+ * `Object.assign(set.headers, await manager.upgradeHeaders(session))`.
  *
- * While the store is down, `onError` gets a `SessionStoreError`; where nothing handles it the answer is
- * 503. If the store fails after the handler the answer is 503 in any case.
+ * While the store is down, `onError` receives a `SessionStoreError` (503); if it is not handled,
+ * the response is a 503. If the store fails after the handler, the response is always a 503. For an
+ * unsafe request from another site's page, `onError` receives a `CrossOriginError` (403).
  */
 export function sessions<
   Data extends SessionShape<Data> = AnySession,
   const Key extends string = "session",
 >(manager: Sessions<Data>, options: SessionsPluginOptions<Key> = {}): Plugin<Data, Key> {
   const { key = "session" } = options;
-  const ofManager = plugins.get(manager) ?? new Map<string, unknown>();
-  const plugin = ofManager.get(key) ?? createPlugin(manager, key);
-  plugins.set(manager, ofManager.set(key, plugin));
+  const byKey = plugins.get(manager) ?? new Map<string, unknown>();
+  const plugin = byKey.get(key) ?? createPlugin(manager, key);
+  plugins.set(manager, byKey.set(key, plugin));
   return plugin as Plugin<Data, Key>;
 }
 
@@ -99,11 +103,11 @@ function createPlugin<Data extends SessionShape<Data>>(
     const visit = visits.get(context.request);
     if (visit === undefined) {
       throw new Error(
-        "Without `aot` Elysia leaves no way to store a session after the handler. Leave out `aot: false`.",
+        "With `aot: false`, Elysia offers no way to store a session after the handler. Leave out `aot: false`.",
       );
     }
-    // Not as what this hook returns: Elysia would read that, and a session that was read has to be
-    // decoded, and makes its response vary with the cookie. `Object.defineProperty` would take 2 µs.
+    // A getter rather than this hook's result, which Elysia would read: that would decode every
+    // session and add `Vary: Cookie` to every response. `Object.defineProperty` would take 2 µs.
     (context as unknown as WithGetters).__defineGetter__(key, getSession);
     return visit.begin(context);
   };
@@ -111,21 +115,22 @@ function createPlugin<Data extends SessionShape<Data>>(
   const beginAtOnce = (context: Context): void => {
     if (isPromise(begin(context))) {
       throw new TypeError(
-        "The session store answered with a promise, and says that it never does. Make its `isSynchronous` false.",
+        "The session store returned a promise although its `isSynchronous` is true. Set `isSynchronous` to false.",
       );
     }
   };
   return (
     new Elysia({ name: "bunpie/elysia", seed: ++count })
-      // Around everything, for no hook is called on every way to a response. Some ways have none, of
-      // several hooks the first that answers is the last that is called, and a generator begins after
-      // all of them. Besides, an `onError` hook here would have Elysia call the app's `mapResponse` for
-      // every error, where it does not otherwise.
+      // Around everything, because no hook runs for every response: some responses pass no hook,
+      // the first of several hooks that answers keeps the others from running, and a generator
+      // begins after all hooks. An `onError` hook would also make Elysia call the app's
+      // `mapResponse` for every error, which it does not do otherwise.
       .wrap(around as unknown as Parameters<Elysia["wrap"]>[0])
-      // Bound, to hide its source. Elysia reads that to see what a hook needs, and of one that hands its
-      // context on it believes: everything. It would parse cookies, headers, query and body in advance,
-      // for every handler, and leave none to those that read the body by themselves.
-      // It awaits a hook only if that is asynchronous by itself, and then its whole route is.
+      // Bound, to hide its source. Elysia reads a hook's source to find out what the hook needs,
+      // and assumes that one which passes on its context needs everything: it would parse cookies,
+      // headers, query and body in advance for every handler, and handlers could not read the body
+      // themselves. Elysia awaits a hook only if it is an async function, which makes the whole
+      // route asynchronous.
       .derive({ as: "scoped" }, (manager.isSynchronous ? beginAtOnce : beginLater).bind(undefined))
   );
 }
@@ -134,7 +139,7 @@ interface WithGetters {
   __defineGetter__(name: string, getter: () => unknown): void;
 }
 
-/** A request on its way through Elysia. */
+/** A request in progress in Elysia. */
 class Visit<Data extends SessionShape<Data>> {
   readonly #manager: Sessions<Data>;
   readonly #request: Request;
@@ -152,7 +157,6 @@ class Visit<Data extends SessionShape<Data>> {
     return this.#open?.session;
   }
 
-  /** Opens the session. */
   begin(context: Context): MaybePromise<void> {
     this.#context = context;
     this.#errorBefore = context.error;
@@ -165,12 +169,12 @@ class Visit<Data extends SessionShape<Data>> {
     this.#open = await open;
   }
 
-  /** The same as {@link end}, for a response that comes later. */
+  /** Like {@link end}, for a promised response. */
   async endLater(answer: Promise<Response>): Promise<Response> {
     return this.end(await answer.catch((error: unknown) => this.abandon(error)));
   }
 
-  /** Stores what was done to the session, and gives the response its cookie. */
+  /** Stores the changes to the session, and gives the response its cookie. */
   end(response: Response): MaybePromise<Response> {
     const failure = this.#failure;
     if (failure instanceof SessionStoreError) console.error(escapeError(failure));
@@ -188,19 +192,19 @@ class Visit<Data extends SessionShape<Data>> {
     }
   }
 
-  /** One of the app's own hooks has thrown where Elysia makes no response of that, such as in `onError`. */
+  /** For an error that Elysia does not turn into a response, such as one thrown by `onError`. */
   async abandon(error: unknown): Promise<never> {
     if (this.#open !== undefined) await this.#manager.settle(this.#open, 500);
     throw error;
   }
 
-  /** What was thrown on the way, and made into a response by Elysia, which notes it in the context. */
+  /** What was thrown and turned into a response by Elysia, which keeps the error in the context. */
   get #failure(): unknown {
     const error = this.#context?.error;
     return error === this.#errorBefore ? undefined : error;
   }
 
-  /** Bun no longer knows where a request came from that has become a WebSocket. */
+  /** Bun no longer knows the IP address of a request that has become a WebSocket. */
   get #isUpgraded(): boolean {
     if (this.#request.headers.get("upgrade")?.toLowerCase() !== "websocket") return false;
     return this.#context?.server?.requestIP(this.#request) === null;
@@ -227,7 +231,7 @@ class Visit<Data extends SessionShape<Data>> {
     }
   }
 
-  /** The response, instead of the app's, for a session that cannot be stored. */
+  /** The response that replaces the app's because the session cannot be stored. */
   async #refuse(open: OpenSession<Data>, error: unknown): Promise<Response> {
     return this.#send(open, this.#toResponse(error), await this.#manager.settleFailure(open));
   }
@@ -239,7 +243,7 @@ class Visit<Data extends SessionShape<Data>> {
   }
 
   #send(open: OpenSession<Data>, response: Response, setCookie: string | undefined): Response {
-    const line = setCookie === undefined ? undefined : carried(this.#request, setCookie);
+    const line = setCookie === undefined ? undefined : toSetCookie(this.#request, setCookie);
     return this.#manager.finish(open, response, line);
   }
 }
@@ -249,31 +253,31 @@ interface CookieHeaders {
   "Set-Cookie"?: string[];
 }
 
-/** The one hook of `@elysiajs/cookie`. */
+/** The only hook of `@elysiajs/cookie`. */
 const [cookieHook] = (cookie().event.transform ?? []) as unknown as readonly [
   { fn: (context: { request: Request; set: { headers: CookieHeaders } }) => CookieRequest },
 ];
 
 /**
- * The `Set-Cookie` line, as `@elysiajs/cookie` writes it. Its hook is called here, when there is a cookie
- * to send, and not on every request by Elysia:
+ * The `Set-Cookie` line, written by `@elysiajs/cookie`. Its hook is called here, when there is a
+ * cookie to send, instead of by Elysia on every request:
  *
- * - Its `cookie` would take the place of Elysia's own, for all handlers, and an app's
+ * - The plugin's `cookie` would replace Elysia's own for all handlers, and an app's
  *   `cookie.theme.value = "dark"` would be lost.
- * - Elysia joins the lines that it leaves on the context into one, which browsers do not understand,
- *   and drops them for a `Response` with cookies of its own.
+ * - Elysia joins the lines that the plugin leaves in the context into one, which browsers do not
+ *   understand, and drops them for a `Response` with cookies of its own.
  *
- * For reading, the header itself is asked: of two cookies of one name `@elysiajs/cookie` takes the first,
- * and it trims all that Unicode calls a space off a name, so that a cookie planted by another site would
- * pass for the session's.
+ * The cookie is not read by `@elysiajs/cookie`: of two cookies of one name it takes the first, and
+ * it trims every Unicode space from names, so that a cookie planted by another site would pass for
+ * the session's.
  */
-function carried(request: Request, line: string): string {
+function toSetCookie(request: Request, line: string): string {
   const { name, value, maxAge, domain, path, secure, httpOnly, sameSite, partitioned } =
     Bun.Cookie.parse(line);
   const headers: CookieHeaders = {};
   const attributes = { maxAge, domain: domain ?? undefined, path, secure, httpOnly, sameSite };
   cookieHook.fn({ request, set: { headers } }).setCookie(name, value, attributes);
   const [written = ""] = headers["Set-Cookie"] ?? [];
-  // It does not know this attribute.
+  // @elysiajs/cookie does not support this attribute.
   return partitioned ? `${written}; Partitioned` : written;
 }

@@ -10,29 +10,30 @@ import { SessionStoreError } from "../store/errors.ts";
 import type { MaybePromise } from "../store/maybe-promise.ts";
 import { isPromise } from "../store/maybe-promise.ts";
 
-/** How the middleware is set up. */
+/** Options of the middleware. */
 export interface SessionsMiddlewareOptions<Key extends string> {
-  /** What the session is called in the context; `session` by default. */
+  /** The session's name in `c.var`; `session` by default. */
   readonly key?: Key;
 }
 
-/** The session of each request that is under way, by its manager. */
-const sessionsUnderWay = new WeakMap<object, WeakMap<Context, unknown>>();
+/** The open session of each request in progress, by its manager. */
+const openSessions = new WeakMap<object, WeakMap<Context, unknown>>();
 
 /**
- * A Hono middleware that gives the handlers behind it the visitor's session, as `c.var.session`, and
- * stores it before the response leaves. Every response behind it varies with the cookie: use it where
- * sessions are needed, and not in front of files.
+ * A Hono middleware that provides the visitor's session to later handlers, as `c.var.session`, and
+ * stores it before the response is sent. Every response behind it gets `Vary: Cookie`: use it only
+ * where sessions are needed, and not in front of static files.
  *
  * ```ts
  * const manager = new Sessions<{ visits: number }>({ backend });
  * new Hono().use(sessions(manager)).get("/", (c) => c.text(`${c.var.session.visits}`));
  * ```
  *
- * An app and the parts of it may all use it: a request has one session all the same.
+ * An app and its parts may all use the middleware: a request still has one session.
  *
- * While the store is down, `onError` gets a `SessionStoreError`; an app without one answers with 503. If
- * the store fails after the handler the answer is 503 in any case.
+ * While the store is down, `onError` receives a `SessionStoreError` (503); the response is 503 if
+ * there is no `onError`. If the store fails after the handler, the response is always a 503. For an
+ * unsafe request from another site's page, `onError` receives a `CrossOriginError` (403).
  */
 export function sessions<
   Data extends SessionShape<Data> = AnySession,
@@ -42,24 +43,24 @@ export function sessions<
   options: SessionsMiddlewareOptions<Key> = {},
 ): MiddlewareHandler<{ Variables: { readonly [Name in Key]: Session<Data> } }> {
   const { key = "session" as Key } = options;
-  const underWay = (sessionsUnderWay.get(manager) ?? new WeakMap()) as WeakMap<
+  const opened = (openSessions.get(manager) ?? new WeakMap()) as WeakMap<
     Context,
     OpenSession<Data>
   >;
-  sessionsUnderWay.set(manager, underWay);
+  openSessions.set(manager, opened);
   return async (c, next) => {
     const preflight = manager.answerPreflight(c.req.raw);
     if (preflight !== undefined) return preflight;
-    const known = underWay.get(c);
+    const known = opened.get(c);
     const opening = known ?? begin(manager, c.req.raw);
     const open = isPromise(opening) ? await opening : opening;
     c.set(key, open.session);
     if (known !== undefined) return next();
-    underWay.set(c, open);
+    opened.set(c, open);
     try {
       await next();
     } catch (error) {
-      // Hono makes a response of an error, but not of anything else that is thrown.
+      // Hono turns a thrown Error into a response, but rethrows any other value.
       await manager.settle(open, 500);
       throw error;
     }
@@ -84,7 +85,7 @@ function fail(error: unknown): never {
   throw error;
 }
 
-/** Stores what was done to the session, and gives the response its cookie. */
+/** Stores the changes to the session, and gives the response its cookie. */
 function end<Data extends SessionShape<Data>>(
   manager: Sessions<Data>,
   c: Context,
@@ -115,7 +116,7 @@ async function endLater<Data extends SessionShape<Data>>(
   }
 }
 
-/** The response, instead of the app's, for a session that cannot be stored. */
+/** Replaces the app's response because the session cannot be stored. */
 async function refuse<Data extends SessionShape<Data>>(
   manager: Sessions<Data>,
   c: Context,
@@ -130,13 +131,13 @@ async function refuse<Data extends SessionShape<Data>>(
   replace(c, manager.finish(open, manager.toUnavailable(error), setCookie));
 }
 
-/** Hono answers a handshake that has become a WebSocket with nothing, and calls that 200. */
+/** Hono answers an upgraded handshake with status 200 and no body. */
 function isUpgraded({ req, res }: Context): boolean {
   if (req.header("upgrade")?.toLowerCase() !== "websocket") return false;
   return res.status === 200 && res.body === null;
 }
 
-/** Hono puts the headers of a former response over those of the one that takes its place. */
+/** Withdraws the former response first: Hono would copy its headers to the new one. */
 function replace(c: Context, response: Response): void {
   if (response === c.res) return;
   withdraw(c);

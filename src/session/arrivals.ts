@@ -9,7 +9,7 @@ import type { Place } from "./life.ts";
 import type { Lifetimes } from "./lifetimes.ts";
 import type { Names } from "./names.ts";
 
-/** Finds the session that a request's cookie names, and says what else it named. */
+/** Finds the session that a request's cookie names, and reports cookies that open none. */
 export class Arrivals {
   readonly #store: GuardedStore;
   readonly #lifetimes: Lifetimes;
@@ -23,16 +23,17 @@ export class Arrivals {
     this.#names = names;
   }
 
-  /** `value` is what the cookies of the session's name hold: one value, or several. */
+  /** `value` holds the values of the request's cookies of the session's name: one, or several. */
   find(value: string | readonly string[], now: number): MaybePromise<Place> {
     return typeof value === "string" ? this.#find(value, now) : this.#findAny(value, now);
   }
 
-  /** Reports a stored session that cannot be read. It counts as none. */
+  /** Reports a stored session that cannot be read. The request then has no session. */
   reportUnreadable(handle: string): void {
     const error = new Error(
-      `The stored session ${handle} is damaged, or was not written by Bunpie: its data is no dictionary ` +
-        "that could be stored again, or a fact of it has the wrong type. It was left out.",
+      `The stored session ${handle} was ignored: its data is not a dictionary that can be stored ` +
+        "again, or one of its facts has the wrong type. It is damaged or was not written by " +
+        "Bunpie. To delete it, pass its handle to sessions.revoke().",
     );
     this.#events.emit({ type: "failed", operation: "decode", error });
   }
@@ -87,7 +88,7 @@ export class Arrivals {
     return { at: "store", id, key, record: found };
   }
 
-  /** Where the browser has several cookies of the name. */
+  /** The session that several cookies of the same name open. */
   #findAny(ids: readonly string[], now: number): MaybePromise<Place> {
     const places: Place[] = [];
     for (const [index, id] of ids.entries()) {

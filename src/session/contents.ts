@@ -1,14 +1,14 @@
 import { decode, merge, toDictionary } from "./json.ts";
 
-/** What a session holds, as the texts that are stored. */
+/** The contents of a session, as the JSON texts that are stored. */
 export interface Contents {
   /** JSON text of the dictionary. */
   readonly data: string;
-  /** JSON text of the messages by name; `null` for none. */
+  /** JSON text of the flash messages by name; `null` for none. */
   readonly flash: string | null;
 }
 
-/** What a session holds that holds nothing. */
+/** The contents of an empty session. */
 export const EMPTY: Contents = { data: "{}", flash: null };
 
 export function isEmpty({ data, flash }: Contents): boolean {
@@ -19,12 +19,15 @@ export function isSame(one: Contents, other: Contents): boolean {
   return one.data === other.data && one.flash === other.flash;
 }
 
-/** Contents that were merged, and the keys that both sides had changed: there `mine` is kept. */
+/** Merged contents. */
 export interface Merged extends Contents {
+  /** The keys that both sides had changed to different values: `mine` was kept. */
   readonly overwritten: readonly string[];
 }
 
-/** Three-way merge of both texts, key by key: what changed from `base` to `mine`, in `theirs`. */
+/**
+ * Three-way merge of both texts, key by key: applies the changes from `base` to `mine` to `theirs`.
+ */
 export function mergeContents(base: Contents, mine: Contents, theirs: Contents): Merged {
   const data = mergeTexts(base.data, mine.data, theirs.data);
   const flash = mergeTexts(base.flash ?? "{}", mine.flash ?? "{}", theirs.flash ?? "{}");
@@ -44,7 +47,7 @@ function mergeTexts(
   return { text: JSON.stringify(merged), overwritten };
 }
 
-/** The messages in a record, as a dictionary of their own. */
+/** The flash messages in a record, as a new dictionary. */
 export function readFlash(flash: string | null): Record<string, unknown> {
   return toDictionary(parse(flash ?? "{}"));
 }

@@ -4,7 +4,7 @@ import { SessionDataError } from "./errors.ts";
 import type { LoginOptions, SessionMeta, SessionMethods } from "./session.ts";
 import { RESERVED_NAMES } from "./session.ts";
 
-/** What the seven names of a dictionary do. */
+/** What the seven reserved names of a dictionary call. */
 export interface DictionaryOwner {
   readonly meta: SessionMeta;
   regenerate(): void;
@@ -15,19 +15,19 @@ export interface DictionaryOwner {
   save(): Promise<boolean>;
 }
 
-/** The dictionary itself. Its own properties are the data; all else is on the prototype. */
+/** The dictionary itself. Its own properties are the data; everything else is on the prototype. */
 export class SessionDictionary implements SessionMethods<SessionData> {
   readonly #owner: DictionaryOwner;
 
   constructor(owner: DictionaryOwner, data: SessionData) {
     this.#owner = owner;
-    // A loop takes a quarter of the time of Object.assign here, and this is on the hot path.
+    // On this hot path a loop takes a quarter of the time of Object.assign.
     const dictionary = this as SessionData;
     for (const key of Object.keys(data)) dictionary[key] = data[key];
   }
 
-  /** Whose dictionary an object is; `undefined` if it is none, or a copy. */
-  static ownerOf(session: object): DictionaryOwner | undefined {
+  /** The owner of a dictionary; `undefined` for any other object, including a copy. */
+  static findOwner(session: object): DictionaryOwner | undefined {
     return #owner in session ? session.#owner : undefined;
   }
 
@@ -59,19 +59,19 @@ export class SessionDictionary implements SessionMethods<SessionData> {
     return this.#owner.meta;
   }
 
-  /** `console.log(session)` shows the data. */
+  /** Makes `console.log(session)` show the data. */
   [Bun.inspect.custom](): SessionData {
     return { ...(this as unknown as SessionData) };
   }
 }
 
-// The prototype has the seven names and nothing else: no `constructor`, no `toString`, no
-// `__proto__`. So these are keys like any other, and a stored `__proto__` stays data.
+// The prototype has the seven names and nothing else: no `constructor`, `toString` or `__proto__`.
+// Those are ordinary keys, and a stored `__proto__` stays data.
 Object.setPrototypeOf(SessionDictionary.prototype, null);
 Reflect.deleteProperty(SessionDictionary.prototype, "constructor");
 for (const name of RESERVED_NAMES) seal(name);
 
-/** Makes assigning to one of the session's own names an error that says so. */
+/** Makes an assignment to a reserved name throw an error that says so. */
 function seal(name: (typeof RESERVED_NAMES)[number]): void {
   const { value, get = () => value as unknown } = Object.getOwnPropertyDescriptor(
     SessionDictionary.prototype,
@@ -87,9 +87,10 @@ function seal(name: (typeof RESERVED_NAMES)[number]): void {
 }
 
 /**
- * For data that was not written into a session's dictionary, which refuses its own names by itself.
+ * Checks data that was not written through a session's dictionary, which refuses reserved names
+ * itself.
  *
- * @throws SessionDataError for a key that is not the app's to use.
+ * @throws SessionDataError for a reserved key.
  */
 export function refuseReservedKeys(data: object): void {
   refuseFactsKey(data);
@@ -97,7 +98,9 @@ export function refuseReservedKeys(data: object): void {
   if (taken !== undefined) throw new SessionDataError(reservedName(taken).message);
 }
 
-/** @throws SessionDataError for the one key that two-method backends need for themselves. */
+/**
+ * @throws SessionDataError for the key under which two-method backends keep the session's facts.
+ */
 export function refuseFactsKey(data: object): void {
   if (!Object.hasOwn(data, FACTS_KEY)) return;
   throw new SessionDataError(
@@ -106,7 +109,5 @@ export function refuseFactsKey(data: object): void {
 }
 
 function reservedName(name: string): TypeError {
-  return new TypeError(
-    `session.${name} belongs to the session. Store your value under another key.`,
-  );
+  return new TypeError(`session.${name} is a reserved name. Store your value under another key.`);
 }

@@ -5,16 +5,16 @@ import { isPromise } from "../store/maybe-promise.ts";
 import { escapeError } from "./log.ts";
 
 /**
- * What happens to sessions, for logs and metrics. `handle` names a session towards
+ * What happens to sessions, for logs and metrics. `handle` identifies a session for
  * `sessions.revoke()` and opens nothing; no event carries an id or a session's data. Every event is
  * also published on the channel `bunpie:session` of `node:diagnostics_channel`.
  */
 export type SessionEvent =
   /** A session was stored for the first time. */
   | { readonly type: "created"; readonly handle: string; readonly userId: string | null }
-  /** What a session holds was stored anew. */
+  /** Changes to a session were stored. */
   | { readonly type: "updated"; readonly handle: string }
-  /** A session got a new id: `regenerate()` or `login()`. */
+  /** A session was given a new id by `regenerate()` or `login()`; `from` is its former handle. */
   | {
       readonly type: "rotated";
       readonly handle: string;
@@ -22,9 +22,9 @@ export type SessionEvent =
       readonly userId: string | null;
     }
   /**
-   * Sessions were ended: by `destroy()`, by a handler that emptied one, by `revoke()`, by
-   * `revokeAll()`, in steps, or by a login beyond `maxPerUser`. `handles` are their own and, where one
-   * was rotated on the way, its earlier ones.
+   * `count` sessions were ended: by `destroy()`, by a handler that emptied one, by `revoke()`, by a
+   * login beyond `maxPerUser`, or by `revokeAll()`, which sends one event per step. `handles`
+   * includes the former handles of a session that was rotated meanwhile.
    */
   | {
       readonly type: "destroyed";
@@ -35,33 +35,33 @@ export type SessionEvent =
   /** A cookie named a session that has expired. */
   | { readonly type: "expired"; readonly handle: string }
   /**
-   * A cookie opened no session. `malformed` never had the form of an id, `unknown` was not found,
-   * `superseded` is the earlier id of a session that has another one by now, and of `ambiguous` ones
-   * there were several that each named a live session.
+   * A cookie opened no session. `malformed`: it does not have the form of an id. `unknown`: the
+   * store has no such session. `superseded`: it holds the former id of a session that has a new
+   * one. `ambiguous`: several cookies of the name each opened a live session.
    */
   | {
       readonly type: "rejected";
       readonly reason: "malformed" | "unknown" | "superseded" | "ambiguous";
     }
-  /** Two requests changed one session at once, and both changes were kept. */
+  /** Two requests changed one session at the same time, and both changes were kept. */
   | { readonly type: "merged"; readonly handle: string }
-  /** The same, but both changed these keys: the values of the earlier one are lost. */
+  /** The same, but both changed these keys: the values of the earlier write are lost. */
   | { readonly type: "overwritten"; readonly handle: string; readonly keys: readonly string[] }
   /**
-   * A change was dropped: its session has ended or has another id, or it came from another site's page
-   * and would have begun a session. Then there is no handle.
+   * A change was dropped: the session has ended or has another id, or another site's page caused
+   * the request and the change would have begun a session. In the latter case there is no handle.
    */
   | { readonly type: "dropped"; readonly handle: string | null }
-  /** Expired sessions were removed from the store. */
+  /** `count` expired sessions and forwarding notes were removed from the store. */
   | { readonly type: "swept"; readonly count: number }
   /** The store failed, or a stored session could not be read. */
   | { readonly type: "failed"; readonly operation: string; readonly error: unknown };
 
-/** How often each event has happened since the manager was made, and how the store was used. */
+/** How often each event has occurred since the manager was created, and how the store was used. */
 export type SessionStats = Record<SessionEvent["type"], number> & {
-  /** How often sessions were read, and how long that took. */
+  /** Count and times of the store's reads. */
   readonly loads: StoreUse;
-  /** How often something was written, and how long that took. */
+  /** Count and times of the store's writes. */
   readonly stores: StoreUse;
 };
 
@@ -85,7 +85,7 @@ export class EventLog {
   readonly #onEvent: ((event: SessionEvent) => void) | undefined;
   readonly #watch: ((event: SessionEvent) => void) | undefined;
 
-  /** `onEvent` is the app's; `watch` is told first, and must not throw. */
+  /** `onEvent` is the app's; `watch` is called before it and must not throw. */
   constructor(
     onEvent: ((event: SessionEvent) => void) | undefined,
     watch?: (event: SessionEvent) => void,
@@ -94,23 +94,23 @@ export class EventLog {
     this.#watch = watch;
   }
 
-  /** An observer that throws is reported and otherwise ignored: it cannot fail a request. */
+  /** What `onEvent` throws is logged and does not fail the request. */
   emit(event: SessionEvent): void {
     this.#counts[event.type] += "count" in event ? event.count : 1;
     this.#watch?.(event);
     if (CHANNEL.hasSubscribers) CHANNEL.publish(event);
-    if (this.#onEvent !== undefined) tell(this.#onEvent, event);
+    if (this.#onEvent !== undefined) notify(this.#onEvent, event);
   }
 
-  /** How often each has happened. */
+  /** How often each event has occurred; `destroyed` and `swept` count sessions. */
   get counts(): Readonly<Record<SessionEvent["type"], number>> {
     return { ...this.#counts };
   }
 }
 
-function tell(onEvent: (event: SessionEvent) => void, event: SessionEvent): void {
+function notify(onEvent: (event: SessionEvent) => void, event: SessionEvent): void {
   const report = (error: unknown): void => {
-    console.error('onEvent threw while it was told of "%s":', event.type, escapeError(error));
+    console.error('onEvent failed for the event "%s":', event.type, escapeError(error));
   };
   try {
     const answer: unknown = onEvent(event);

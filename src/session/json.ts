@@ -2,7 +2,9 @@ import { parseData } from "../store/record.ts";
 import { SessionDataError } from "./errors.ts";
 import { escapeControls } from "./log.ts";
 
-/** Deeper than any sensible session, and far from where a recursion would run out of stack. */
+/**
+ * Deeper than any sensible session, and far below the depth at which recursion overflows the stack.
+ */
 const MAX_DEPTH = 200;
 
 interface Fault {
@@ -11,17 +13,17 @@ interface Fault {
 }
 
 /**
- * The JSON text of a dictionary. Of all that JSON holds only `-0` comes back as something else: `0`.
+ * The JSON text of a dictionary. Properties that are `undefined` count as absent. Of the accepted
+ * values, only `-0` does not survive: it becomes `0`.
  *
- * @throws SessionDataError naming the key path of the first value that JSON would lose or change: a
- *   function, a symbol, a BigInt, NaN, a hole in an array, a Date, Map or any other class instance, a
- *   cycle; a symbol for a key, a hidden property, a named property of an array. A property that is
- *   `undefined` counts as absent.
+ * @throws SessionDataError with the key path of the first value that JSON would lose or change: a
+ *   function, symbol, BigInt, NaN or infinite number, a hole in an array, a Date, a Map or another
+ *   class instance, a cycle, a symbol as a key, a hidden property, or a named property of an array.
  */
 export function encode(dictionary: object, name: string): string {
   const keys = Object.keys(dictionary);
   if (hasHiddenKeys(dictionary, keys.length)) throw toError(dictionary, name);
-  // A plain copy: Bun takes twice as long for an object with a prototype of its own.
+  // A plain copy, because Bun takes twice as long for an object with another prototype.
   const copy: Record<string, unknown> = {};
   for (const key of keys) {
     const item = (dictionary as Record<string, unknown>)[key];
@@ -34,25 +36,23 @@ export function encode(dictionary: object, name: string): string {
 }
 
 /**
- * The dictionary in a JSON text, or `undefined` when the text holds none that `encode` would take:
- * `1e999` is a number in JSON, and Infinity once it is read.
+ * The dictionary in a JSON text; `undefined` if the text holds none that `encode` accepts, such as
+ * one with the number `1e999`, which is read as Infinity.
  */
 export function decode(text: string): Record<string, unknown> | undefined {
   const value = parseData(text);
   return value !== undefined && isSound(value, 0) ? value : undefined;
 }
 
-/**
- * A copy without a prototype: to it, `__proto__` is a key like any other.
- */
+/** A copy without a prototype, in which `__proto__` is an ordinary key. */
 export function toDictionary(source: object): Record<string, unknown> {
   return Object.assign(Object.create(null), source) as Record<string, unknown>;
 }
 
 /**
- * Three-way merge of top-level keys: what changed from `base` to `mine` is applied to `theirs`. Where
- * both changed one key to different values, mine is kept, and the key is `overwritten`. All three stay
- * as they are.
+ * Three-way merge of top-level keys: applies the changes from `base` to `mine` to a copy of
+ * `theirs`. If both sides changed a key to different values, mine is kept, and the key is in
+ * `overwritten`.
  */
 export function merge(
   base: object,
@@ -74,11 +74,11 @@ export function merge(
 }
 
 function toError(dictionary: object, name: string): SessionDataError {
-  const fault = faultOfEntries(dictionary, name, [dictionary]);
+  const fault = findFaultInEntries(dictionary, name, [dictionary]);
   return new SessionDataError(`${fault?.path ?? name} ${fault?.reason ?? "cannot be stored."}`);
 }
 
-/** Whether what `JSON.parse` returned could have been stored: it makes no other faults than these. */
+/** Whether a result of `JSON.parse` is storable. Infinite numbers and depth are its only faults. */
 function isSound(value: unknown, depth: number): boolean {
   if (typeof value === "number") return Number.isFinite(value);
   if (typeof value !== "object" || value === null) return true;
@@ -89,14 +89,14 @@ function isSound(value: unknown, depth: number): boolean {
   return true;
 }
 
-/** Whether there are more keys than the enumerable ones: symbols and hidden properties. */
+/** Whether the value has symbol keys or hidden properties: more keys than `enumerable`. */
 function hasHiddenKeys(value: object, enumerable: number): boolean {
   return Reflect.ownKeys(value).length !== enumerable;
 }
 
 /**
- * Whether JSON gives the value back as it is. It is asked of every session, and takes half the time
- * that it takes to look for a fault and its path. May say no where there is none.
+ * Whether the value survives a JSON round trip. May return `false` for a value without a fault.
+ * Runs for every stored session, in half the time that finding a fault and its path takes.
  */
 function isPlain(value: unknown, depth: number): boolean {
   switch (typeof value) {
@@ -115,9 +115,9 @@ function isPlain(value: unknown, depth: number): boolean {
 function arePlain(value: object, depth: number): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   if (Array.isArray(value)) {
-    // Besides its items an array has its length, which is hidden, and nothing else.
+    // An array's only other own key is `length`, which is hidden.
     if (prototype !== Array.prototype || hasHiddenKeys(value, value.length + 1)) return false;
-    // Not every(), which leaves holes out.
+    // Not every(), which skips holes.
     for (let index = 0; index < value.length; index++) {
       if (!isPlain(value[index], depth)) return false;
     }
@@ -133,7 +133,7 @@ function arePlain(value: object, depth: number): boolean {
   return !hasHiddenKeys(value, count);
 }
 
-function faultOf(value: unknown, path: string, ancestors: readonly object[]): Fault | undefined {
+function findFault(value: unknown, path: string, ancestors: readonly object[]): Fault | undefined {
   switch (typeof value) {
     case "string":
     case "boolean":
@@ -141,57 +141,63 @@ function faultOf(value: unknown, path: string, ancestors: readonly object[]): Fa
     case "number":
       return Number.isFinite(value)
         ? undefined
-        : { path, reason: `is ${value}, which JSON turns into null.` };
+        : {
+            path,
+            reason: `is ${value}, which JSON turns into null. Store null or a finite number instead.`,
+          };
     case "object":
-      return value === null ? undefined : faultOfObject(value, path, ancestors);
+      return value === null ? undefined : findFaultInObject(value, path, ancestors);
     case "undefined":
       return { path, reason: "is undefined, which JSON turns into null. Store null instead." };
     default:
-      return { path, reason: `is a ${typeof value}, which JSON cannot hold.` };
+      return {
+        path,
+        reason: `is a ${typeof value}, which JSON cannot hold. Store a string, a number or a plain object instead.`,
+      };
   }
 }
 
-function faultOfObject(
+function findFaultInObject(
   value: object,
   path: string,
   ancestors: readonly object[],
 ): Fault | undefined {
   if (ancestors.includes(value)) {
-    return { path, reason: "contains itself, which JSON cannot hold." };
+    return { path, reason: "contains itself, which JSON cannot hold. Remove the cycle." };
   }
   if (ancestors.length > MAX_DEPTH) {
-    return { path, reason: `is nested deeper than ${MAX_DEPTH} levels.` };
+    return { path, reason: `is nested deeper than ${MAX_DEPTH} levels. Flatten it.` };
   }
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype === Array.prototype && Array.isArray(value)) {
-    return faultOfItems(value, path, [...ancestors, value]);
+    return findFaultInItems(value, path, [...ancestors, value]);
   }
   if (prototype === Object.prototype || prototype === null) {
-    return faultOfEntries(value, path, [...ancestors, value]);
+    return findFaultInEntries(value, path, [...ancestors, value]);
   }
-  const kind = value.constructor?.name || "object with a prototype of its own";
+  const kind = value.constructor?.name || "value with a prototype of its own";
   const remedy = value instanceof Date ? "date.getTime()" : "{ ...value } or an array";
   return {
     path,
-    reason: `is a ${kind}, which JSON does not give back. Store a plain value instead, such as ${remedy}.`,
+    reason: `is a ${kind}, which does not survive JSON. Store a plain value instead, such as ${remedy}.`,
   };
 }
 
-function faultOfItems(
+function findFaultInItems(
   items: readonly unknown[],
   path: string,
   ancestors: readonly object[],
 ): Fault | undefined {
   for (let index = 0; index < items.length; index++) {
-    const fault = faultOf(items[index], "", ancestors);
+    const fault = findFault(items[index], "", ancestors);
     if (fault !== undefined) return { ...fault, path: `${path}[${index}]${fault.path}` };
   }
   const named = Reflect.ownKeys(items).find((key) => key !== "length" && !isIndex(key, items));
   return named === undefined
     ? undefined
     : {
-        path: `${path}${step(named)}`,
-        reason: "is a named property of an array, which JSON drops.",
+        path: `${path}${formatStep(named)}`,
+        reason: "is a named property of an array, which JSON drops. Use a plain object instead.",
       };
 }
 
@@ -199,7 +205,7 @@ function isIndex(key: string | symbol, items: readonly unknown[]): boolean {
   return typeof key === "string" && String(Number(key)) === key && Number(key) < items.length;
 }
 
-function faultOfEntries(
+function findFaultInEntries(
   value: object,
   path: string,
   ancestors: readonly object[],
@@ -207,17 +213,21 @@ function faultOfEntries(
   for (const key of Object.keys(value)) {
     const item = (value as Record<string, unknown>)[key];
     if (item === undefined || typeof item === "string") continue;
-    const fault = faultOf(item, "", ancestors);
-    if (fault !== undefined) return { ...fault, path: `${path}${step(key)}${fault.path}` };
+    const fault = findFault(item, "", ancestors);
+    if (fault !== undefined) return { ...fault, path: `${path}${formatStep(key)}${fault.path}` };
   }
   const enumerable = new Set<string | symbol>(Object.keys(value));
   const lost = Reflect.ownKeys(value).find((key) => !enumerable.has(key));
   if (lost === undefined) return undefined;
   const kind = typeof lost === "symbol" ? "has a symbol for a key" : "is a hidden property";
-  return { path: `${path}${step(lost)}`, reason: `${kind}, which JSON drops.` };
+  return {
+    path: `${path}${formatStep(lost)}`,
+    reason: `${kind}, which JSON drops. Use an ordinary property instead.`,
+  };
 }
 
-function step(key: string | symbol): string {
+/** The key as a step of a path: `.key` or `["odd key"]`. */
+function formatStep(key: string | symbol): string {
   if (typeof key === "symbol") return `[${escapeControls(String(key))}]`;
   return /^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${escapeControls(JSON.stringify(key))}]`;
 }

@@ -1,64 +1,64 @@
 import type { SessionRecord } from "../store/record.ts";
 import type { Contents } from "./contents.ts";
 
-/** A session in the store, and the id that opens it. */
+/** A stored session, and the id that opens it. */
 export interface Stored {
   readonly at: "store";
   readonly id: string;
-  /** What the store knows it by. */
+  /** The session's key in the store: a hash of the id. */
   readonly key: string;
-  /** What is stored, as far as this request knows. */
+  /** The stored record, as far as this request knows. */
   readonly record: SessionRecord;
 }
 
-/** The session has another id by now: a forwarding note is in its place. */
+/** The session has been given another id: a forwarding note is in its place. */
 interface Superseded {
   readonly at: "superseded";
   readonly key: string;
-  /** Where the note leads. */
+  /** The key that the note names. */
   readonly by: string;
-  /** Whose session this request had open; `null` for nobody's, or if it never opened one. */
+  /** The user of the session that this request had open; `null` if it was anonymous or none was. */
   readonly userId: string | null;
 }
 
 /** Where a session is, as far as its request knows. */
 export type Place =
-  /** Nothing is stored. A write creates it. */
+  /** Nothing is stored. A write creates the session. */
   | { readonly at: "nowhere" }
-  /** The same, and the cookie opened nothing: it named a session that is over, or none at all. */
+  /** Nothing is stored, although the request has a cookie: it opened no session. */
   | {
       readonly at: "lapsed";
       /** Whether the cookie had the form of an id. */
       readonly isId: boolean;
-      /** What the store may still have, where only this process's clock calls it expired. */
+      /** The key of a session that has expired by this process's clock; another's may differ. */
       readonly key: string | null;
     }
   | Stored
   | Superseded
-  /** Ended by somebody else while the request ran. Nothing is written any more. */
+  /** Another request has ended the session while this one ran. Nothing is written any more. */
   | { readonly at: "ended"; readonly key: string | null; readonly userId: string | null };
 
 export const NOWHERE: Place = { at: "nowhere" };
 
-/** A new id for the session, and what else the handler wants recorded with it. */
+/** A new id for the session, and what the handler wants recorded with it. */
 export type Renewal =
   | { readonly kind: "regenerate" }
   | {
       readonly kind: "login";
       readonly userId: string;
-      /** In Unix milliseconds. */
+      /** The time of the login, in Unix milliseconds. */
       readonly at: number;
-      /** In seconds; `undefined` leaves it as it is for the same user, and is `null` for another. */
+      /** In seconds. `undefined` keeps the value of the same user, and means `null` for another. */
       readonly remember: number | undefined;
-      /** The same holds. */
+      /** `undefined` means the same as for `remember`. */
       readonly label: string | undefined;
     };
 
 export type Login = Extract<Renewal, { kind: "login" }>;
 
 /**
- * A session from where the request opened it, or destroyed the one before, to where it destroys this
- * one. What is under way for a life that was destroyed meanwhile still ends there.
+ * One session of a request: from when the request opened it, or destroyed the session before, until
+ * the request destroys this one. Work in progress for a destroyed life is still completed on it.
  */
 export class Life {
   place: Place;
@@ -74,16 +74,18 @@ export class Life {
 export interface Use {
   /** When the session was used, in Unix milliseconds. */
   readonly at: number;
-  /** `due`: once a tenth of the timeout has passed; `always`, and `never`. */
+  /** `due`: only once a tenth of the timeout has passed. */
   readonly restarts: "due" | "always" | "never";
 }
 
-/** What is to be done to the store for a life. */
+/** What has to be done to the store for a life. */
 export type Attempt =
   | { readonly kind: "none" }
   | { readonly kind: "drop"; readonly from: Place }
   | { readonly kind: "touch"; readonly from: Stored; readonly use: Use }
-  /** In a socket or stream: whether the session still exists, and nothing else. */
+  /**
+   * In a socket or stream: asks whether the session still exists, and restarts its timeout if due.
+   */
   | { readonly kind: "check"; readonly from: Stored; readonly use: Use }
   | {
       readonly kind: "create";
@@ -93,14 +95,15 @@ export type Attempt =
     }
   | Swap;
 
-/** Puts other contents into the place of what is stored, under its id or, with a renewal, a new one. */
+/** Replaces what is stored, under the same id or, with a renewal, under a new one. */
 export interface Swap {
   readonly kind: "replace" | "rotate";
   readonly from: Stored | Superseded;
-  /** What the request has read, and what the dictionary holds now: what changed between them is stored. */
+  /** What the request has read. */
   readonly base: Contents;
+  /** What the dictionary holds now. The changes from `base` to these contents are stored. */
   readonly contents: Contents;
-  /** For `session.update()`: makes the contents to store of those that are stored. */
+  /** For `session.update()`: computes the contents to store from the stored ones. */
   readonly update: ((current: Contents) => Contents) | undefined;
   readonly renewal: Renewal | undefined;
   readonly use: Use;

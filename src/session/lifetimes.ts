@@ -3,10 +3,12 @@ import type { Contents } from "./contents.ts";
 import type { Use } from "./life.ts";
 import type { Settings } from "./options.ts";
 
-/** An idle timeout is restarted once this part of it has passed: most reads thus write nothing. */
+/**
+ * The idle timeout is restarted once this share of it has passed, so that most reads write nothing.
+ */
 const TOUCH_AFTER = 0.1;
 
-/** How long records live: the idle timeout and the absolute lifetime, on the server's clock. */
+/** Applies the idle timeout and the absolute lifetime to records. Times are Unix milliseconds. */
 export class Lifetimes {
   readonly #timeout: number;
   readonly #lifetime: number;
@@ -18,7 +20,10 @@ export class Lifetimes {
     this.#now = now;
   }
 
-  /** Whether the record has expired. A timeout or lifetime that was shortened since counts as it is now. */
+  /**
+   * Whether the record has expired. A timeout or lifetime that was shortened since the record was
+   * stored applies to it too.
+   */
   isExpired(record: SessionTimes, now: number = this.#now()): boolean {
     return (
       record.expiresAt <= now ||
@@ -28,26 +33,26 @@ export class Lifetimes {
   }
 
   /** When the record expires if it is not used again. */
-  endOf(record: SessionTimes): number {
+  findEnd(record: SessionTimes): number {
     const { expiresAt, createdAt, touchedAt } = record;
     return Math.min(expiresAt, createdAt + this.#lifetime, touchedAt + this.#idleTimeout(record));
   }
 
-  /** The record with its idle timeout restarted, within its absolute lifetime. */
+  /** The record with its idle timeout restarted, but not beyond its absolute lifetime. */
   restart(record: SessionRecord, now: number = this.#now()): SessionRecord {
     return { ...record, touchedAt: now, expiresAt: this.#expiry(record, now) };
   }
 
-  /** The same, if `use` says so; otherwise the record itself. */
-  touched(record: SessionRecord, use: Use): SessionRecord {
+  /** The record with its idle timeout restarted if `use` says so; otherwise the record itself. */
+  touch(record: SessionRecord, use: Use): SessionRecord {
     return this.#isDue(record, use) ? this.restart(record) : record;
   }
 
-  /** The record's successor, with these contents. */
-  next(record: SessionRecord, contents: Contents, use: Use): SessionRecord {
+  /** The record's next version, with these contents. */
+  toNext(record: SessionRecord, contents: Contents, use: Use): SessionRecord {
     const { createdAt, touchedAt, expiresAt, userId, authenticatedAt, remember, label } =
-      this.touched(record, use);
-    // Spelled out, it takes a quarter of the time that spreading both objects takes.
+      this.touch(record, use);
+    // Spelled out, because spreading both objects takes four times as long.
     return {
       data: contents.data,
       flash: contents.flash,
@@ -63,8 +68,8 @@ export class Lifetimes {
   }
 
   /**
-   * @throws RangeError for a `remember`, in seconds, that is no duration or that the absolute lifetime
-   *   would cut short.
+   * @throws RangeError if `remember`, in seconds, is not a positive whole number or exceeds the
+   *   absolute lifetime.
    */
   checkRemember(seconds: number): void {
     if (!Number.isInteger(seconds) || seconds <= 0) {
@@ -81,8 +86,8 @@ export class Lifetimes {
   }
 
   /**
-   * By `expiresAt` as well as by `touchedAt`: a process with another timeout, in a rolling deploy, may
-   * have set an earlier expiry than this one would.
+   * Considers `expiresAt` as well as `touchedAt`: during a rolling deploy, a process with another
+   * timeout may have set an earlier expiry than this one would.
    */
   #isDue(record: SessionRecord, { at, restarts }: Use): boolean {
     if (restarts !== "due") return restarts === "always";

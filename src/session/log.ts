@@ -1,10 +1,9 @@
-/** What a terminal obeys instead of showing it: control characters, and those that reorder a line. */
+/** Characters that a terminal obeys instead of showing: controls, and those that reorder a line. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
 /**
- * Text from the wire as it may stand in a log: `\u{1b}` in place of an escape character. Pass it to the
- * console behind a first argument of ours, with `%s`: of several arguments, the console takes the first
- * for a format.
+ * Makes text from the wire safe for a log: writes `\u{1b}` in place of an escape character. Pass
+ * the result to the console as the argument of a `%s`, never first: the first argument is a format.
  */
 export function escapeControls(text: string): string {
   return text.replace(UNPRINTABLE, (character) => {
@@ -12,7 +11,10 @@ export function escapeControls(text: string): string {
   });
 }
 
-/** The same for an error: as it is, which the console shows best, unless it holds such characters. */
+/**
+ * The same for an error; one without such characters is returned itself, as the console shows it
+ * best.
+ */
 export function escapeError(error: unknown): unknown {
   const text = typeof error === "string" ? error : Bun.inspect(error);
   const escaped = text.replace(/[^\n\t]+/g, escapeControls);

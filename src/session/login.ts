@@ -3,18 +3,14 @@ import type { Lifetimes } from "./lifetimes.ts";
 import { checkText } from "./names.ts";
 import type { LoginOptions } from "./session.ts";
 
-/**
- * Checks what is said with a login.
- *
- * @throws TypeError or RangeError for what cannot be recorded.
- */
+/** @throws TypeError or RangeError for an argument of `session.login()` that cannot be stored. */
 export function checkLogin(userId: string, options: LoginOptions, lifetimes: Lifetimes): void {
   refuseUnknown("session.login()", options, ["remember", "label"]);
   const { remember, label } = options;
   checkText("The user's id for session.login()", userId);
   if (userId === "") {
     throw new TypeError(
-      "session.login() needs the user's id, such as String(user.id), and not an empty string.",
+      "session.login() got an empty string for the user's id. Pass one such as String(user.id).",
     );
   }
   if (label !== undefined) checkText("`label`", label);

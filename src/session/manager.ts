@@ -16,7 +16,7 @@ import { Lifetimes } from "./lifetimes.ts";
 import { checkLogin } from "./login.ts";
 import { Names } from "./names.ts";
 import type { SessionIo, SomeOpenSession } from "./open-session.ts";
-import { OpenSession, openSessionOf } from "./open-session.ts";
+import { findOpenSession, OpenSession } from "./open-session.ts";
 import type { SessionsOptions, Settings } from "./options.ts";
 import { toSettings } from "./options.ts";
 import type { AnySession, Session, SessionShape } from "./session.ts";
@@ -26,18 +26,20 @@ import { SessionWatch } from "./watch.ts";
 import type { SessionEnd } from "./watchlist.ts";
 import { Writer } from "./writer.ts";
 
-/** How many of a user's sessions are ended in one step, between which others are served. */
+/** How many of a user's sessions are ended in one step. Requests are served between steps. */
 const REVOKE_BATCH = 200;
 
-/** How many sessions of one user are listed at most: those that were used last. */
+/** The maximum number of sessions that are listed for one user. */
 const MAX_LISTED = 1_000;
 
 /**
- * The sessions of a service, in the order of a request's life: opens the session that a request's
- * cookie names, stores what the handler did to it, and says which cookie the response needs.
+ * The sessions of a service: opens the session that a request's cookie names, stores the handler's
+ * changes, and returns the cookie that the response needs. Methods are in the order of a request's
+ * life.
  *
- * What every request passes holds no closure: even one that is not made puts its variables on the
- * heap, every time. So whatever has to wait, or is rare, is a method of its own.
+ * Methods on the path of every request contain no closure: even a closure that is never created
+ * moves its variables to the heap on every call. Asynchronous or rare steps are thus methods of
+ * their own.
  */
 export class SessionManager<Data extends SessionShape<Data> = AnySession> {
   protected readonly cookie: SessionCookie;
@@ -52,13 +54,13 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
   readonly #io: SessionIo;
   readonly #stopSweeping: () => void;
 
-  /** @throws TypeError for an option that makes no sense, with the remedy. */
+  /** @throws TypeError for an invalid option, with the remedy. */
   constructor(options: SessionsOptions) {
     const settings = toSettings(options);
     this.cookie = new SessionCookie(options.cookie);
     this.#settings = settings;
     this.#lifetimes = new Lifetimes(settings);
-    this.#events = new EventLog(options.onEvent, (event) => this.#watch.take(event));
+    this.#events = new EventLog(options.onEvent, (event) => this.#watch.observe(event));
     this.#names = new Names(this.cookie.name, settings.namespace);
     this.#store = new GuardedStore(
       settings.store,
@@ -80,7 +82,10 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
     this.#stopSweeping = startSweeping(this, settings.sweepInterval);
   }
 
-  /** Whether the store says that it answers at once. Then so does {@link open}. */
+  /**
+   * @internal Whether the store declares that it never returns a promise; then {@link open} returns
+   * none either. The Elysia plugin chooses a synchronous or an asynchronous hook by it.
+   */
   get isSynchronous(): boolean {
     return this.#settings.store.isSynchronous;
   }
@@ -88,10 +93,10 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
   // A request begins.
 
   /**
-   * The session that the request's cookie names, to be ended with {@link settle}. A request without
-   * a cookie, or with one that names no session, gets an empty one; an id that a client brought is
-   * never adopted (OWASP Session Management Cheat Sheet, "strict"). Of several cookies of the name, the
-   * one that opens a session counts, and none if several do.
+   * Opens the session that the request's cookie names, or an empty one if the cookie is missing or
+   * names no live session. An id that a client made up is never adopted (OWASP Session Management
+   * Cheat Sheet, "strict"). Of several cookies of the name, the one that opens a session counts,
+   * and none does if several open one. Does not check for CSRF, as `enter` does.
    *
    * Returns a promise only if the store does.
    *
@@ -116,16 +121,18 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
     return new OpenSession(this.#io, request, await place, now);
   }
 
-  // Its handler has come to an end.
+  // The handler has finished.
 
   /**
-   * Stores what the handler did, and returns the `Set-Cookie` line that the response needs, if any.
-   * `status` is the response's; 500 for a handler that threw: then nothing is stored, except a
-   * `destroy()`. To settle a session again does nothing more. A response whose handler accessed the
-   * session (`isAccessed`) needs `Vary: Cookie` too.
+   * @internal Stores the handler's changes, and returns the `Set-Cookie` line that the response
+   * needs, if any. `App`, `commit`, Elysia and Hono call it last of all; a second call does nothing
+   * more.
+   *
+   * `status` is the response's, or 500 for a handler that threw. From 500 on, nothing is stored
+   * except a `destroy()`.
    *
    * @throws SessionStoreError (503) if the store fails: the response must not be sent then.
-   * @throws SessionDataError if the session holds what JSON cannot, or more than `maxBytes`.
+   * @throws SessionDataError if JSON cannot hold the session's data, or if it exceeds `maxBytes`.
    */
   settle(open: SomeOpenSession, status: number): MaybePromise<string | undefined> {
     return open.turn === undefined
@@ -144,7 +151,7 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
       : this.#settleMoved(open, place, status);
   }
 
-  /** Once: a door that is told that this failed settles the session again, to answer with 503. */
+  /** Tries only once: after a failure, the caller settles the session again to answer with 503. */
   #settleDestroyed(
     open: SomeOpenSession,
     life: Life,
@@ -167,7 +174,7 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
     return this.#settleMoved(open, before, status);
   }
 
-  /** Work that the handler has left behind may have destroyed the session meanwhile. */
+  /** Work that the handler did not wait for may have destroyed the session meanwhile. */
   #settleMoved(
     open: SomeOpenSession,
     before: Place,
@@ -176,7 +183,7 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
     return open.destroyed.length > 0 ? this.#settle(open, status) : this.#seal(open, before);
   }
 
-  /** From here on the response's headers are settled. The cookie follows from where the session is. */
+  /** Derives the cookie from where the session is. From here on no other cookie can be set. */
   #seal(open: SomeOpenSession, before: Place): string | undefined {
     const { arrived, life, hasEnded } = open;
     const { place } = life;
@@ -185,7 +192,8 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
       const isNew = arrived.at !== "store" || arrived.id !== place.id;
       return isNew || hasRestarted(arrived, before, place) ? this.#issue(place) : undefined;
     }
-    // One that somebody else has ended: by now the browser may have the cookie of a newer one.
+    // Only if this request ended it: otherwise the browser may have a newer session's cookie by
+    // now.
     return hasEnded && arrived.at !== "nowhere" ? this.cookie.clear() : undefined;
   }
 
@@ -195,23 +203,27 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
   }
 
   /**
-   * For a handler that answers with a WebSocket: stores the session now, and returns the headers that
-   * `server.upgrade(request, { headers })` needs to hand out its cookie. There are none, unless the
-   * session is new, has a new id or has ended. From then on `save()` and `update()` write it, and it
-   * can get no new id.
+   * Prepares an upgrade to a WebSocket: stores the session immediately, and returns the headers for
+   * `server.upgrade(request, { headers })`. They set the cookie if the session is new, has a new id
+   * or has ended; otherwise there are none. Afterwards, changes are stored by `save()` and
+   * `update()` only, and the session cannot be given a new id.
    *
    * @throws SessionStoreError (503) if the store fails: the request must not be upgraded then.
+   * @throws SessionDataError if JSON cannot hold the session's data, or if it exceeds `maxBytes`.
+   * @throws TypeError if `session` is not the handler's own dictionary but, for instance, a copy.
    */
   async upgradeHeaders(session: Session<Data>): Promise<Record<string, string>> {
-    const setCookie = await this.settle(openSessionOf(session), 101);
+    const setCookie = await this.settle(findOpenSession(session), 101);
     return setCookie === undefined ? {} : { "set-cookie": setCookie };
   }
 
   /**
-   * What {@link settle} is for a response, for a request that has become a WebSocket. Its headers have
-   * left: with what {@link upgradeHeaders} returned, or without.
+   * @internal Stores the changes of a handler that has upgraded its request to a WebSocket. `wrap`,
+   * Elysia and Hono call it in place of {@link settle}: the response's headers are sent already.
    *
-   * @throws SessionDataError if the session needs a cookie that did not go with them.
+   * @throws SessionStoreError (503) if the store fails.
+   * @throws SessionDataError if the session needs a cookie but {@link upgradeHeaders} was not
+   *   called.
    */
   async settleUpgrade(open: SomeOpenSession): Promise<void> {
     const hasHeaders = open.isSealed;
@@ -223,7 +235,7 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
     }
   }
 
-  // What the handler asks for on its way.
+  // The handler calls save() or update().
 
   async #save(open: SomeOpenSession): Promise<boolean> {
     await this.#endDestroyed(open);
@@ -233,7 +245,7 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
 
   async #update(open: SomeOpenSession, change: (data: SessionData) => void): Promise<boolean> {
     await this.#endDestroyed(open);
-    // A new id comes first: what is written now must not be seen under the old one.
+    // The new id comes first: what is written now must not be visible under the old one.
     await this.#carryOut(open, open.attemptRenewal(this.#useNow(open)));
     if (!open.isOpen) return false;
     const { place } = open.life;
@@ -251,7 +263,7 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
     return isKept(open.life.place);
   }
 
-  /** Snapshot, perform, apply: does what was asked for by now, and takes over where that led. */
+  /** Performs an attempt, and applies its result to the session. */
   #carryOut(open: SomeOpenSession, attempt: Attempt): MaybePromise<void> {
     if (attempt.kind === "none") return;
     const { life } = open;
@@ -276,27 +288,31 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
   }
 
   /**
-   * Whatever is asked for a session is done one after the other, even if nobody waits for it. Otherwise a
-   * `login()` and two `save()` would rotate the session twice, and the second find it gone.
+   * Runs the tasks of one session one after the other, even if the handler does not await them.
+   * Otherwise a `login()` and two `save()` would rotate the session twice, and the second rotation
+   * would find it gone.
    */
   #inTurn<T>(open: SomeOpenSession, task: () => MaybePromise<T>): MaybePromise<T> {
     const { turn } = open;
     return this.#hold(open, turn === undefined ? task() : turn.then(task, task));
   }
 
-  /** What is asked for the session next waits for `result`. */
+  /** Makes the session's next task wait for `result`. */
   #hold<T>(open: SomeOpenSession, result: MaybePromise<T>): MaybePromise<T> {
     if (isPromise(result)) takeTurn(open, result);
     return result;
   }
 
-  /** At the end of a request the session counts as used when it was opened: that spares a look at the clock. */
+  /**
+   * How the end of a request counts as use: at the time the session was opened, which saves reading
+   * the clock.
+   */
   #finalUse(open: SomeOpenSession): Use {
     if (open.isSealed) return this.#useNow(open);
     const { arrived, life } = open;
     if (!this.#isRenewing(open)) return NO_USE;
-    // What the handler has stored on its way says nothing of the session at its end, when the cookie
-    // goes out that lives as long as the session.
+    // A save in mid-request does not prove that the session still exists at its end, when a cookie
+    // that outlives the browser is sent.
     const isOwed =
       arrived.at === "store" &&
       life.place.at === "store" &&
@@ -317,7 +333,11 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
 
   // A user's sessions.
 
-  /** The user's live sessions, oldest first: at most 1,000, those that were used last. */
+  /**
+   * Returns the user's live sessions, oldest first; of more than 1,000, the most recently used.
+   *
+   * @throws SessionStoreError (503) if the store fails, or is a two-method backend.
+   */
   async list(userId: string, options: ListOptions = {}): Promise<readonly ListedSession[]> {
     const user = this.#names.toStoredUser(userId);
     const sessions = await this.#store.ask("list", user, MAX_LISTED);
@@ -328,17 +348,22 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
   }
 
   /**
-   * Ends the session with this handle, wherever it is in use; one that has ended already is no error. Check
-   * that it is the asking user's:
+   * Ends the session with this handle, in every process; a session that has already ended is no
+   * error. Check first that the session belongs to the user who asks:
    * `(await sessions.list(userId)).some((session) => session.handle === handle)`.
+   *
+   * @throws SessionStoreError (503) if the store fails.
    */
   async revoke(handle: string): Promise<void> {
     await this.#writer.revoke(handle);
   }
 
   /**
-   * Ends all of a user's sessions, wherever they are in use, in steps between which others are served.
-   * Returns how many it ended.
+   * Ends all of a user's sessions, or all but one, in every process. Works in small steps, between
+   * which requests are served. Returns how many sessions it ended.
+   *
+   * @throws SessionStoreError (503) if the store is a two-method backend, or fails: some of the
+   *   sessions may have ended by then.
    */
   async revokeAll(userId: string, options: RevokeAllOptions = {}): Promise<number> {
     const user = this.#names.toStoredUser(userId);
@@ -353,22 +378,28 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
     }
   }
 
-  // What goes on beside the requests.
+  // Outside of requests.
 
   /**
    * Calls `listener` once, with the reason, when the session has ended: within a second, whichever
-   * process has ended it; after `watchInterval` at the latest where its notice was lost. For sockets and
-   * streams, which outlive their request. A session that is not stored yet is watched from when it is; one
-   * to which its own handler gives a new id goes on. Returns what stops it: call that when the socket
-   * closes.
+   * process ended it, or within `watchInterval` if the notice of its end was lost. Meant for
+   * sockets and streams, which outlive their request. A session that is not stored yet is watched
+   * once it is, and continues to be watched when its own handler gives it a new id.
+   *
+   * Returns a function that removes the listener: call it when the socket closes.
+   *
+   * @throws TypeError if `session` is not the handler's own dictionary but, for instance, a copy.
    */
   onEnd(session: Session<Data>, listener: (reason: SessionEnd) => void): () => void {
-    return this.#watch.add(openSessionOf(session), listener);
+    return this.#watch.add(findOpenSession(session), listener);
   }
 
   /**
-   * Removes sessions that expired more than five minutes ago from the store, in small steps between which
-   * requests are served. Happens by itself every `sweepInterval`. Returns how many there were.
+   * Removes sessions that expired more than five minutes ago from the store, in small steps between
+   * which requests are served. Runs automatically every `sweepInterval`. Returns how many sessions
+   * and forwarding notes it removed.
+   *
+   * @throws SessionStoreError (503) if the store fails.
    */
   async sweep(): Promise<number> {
     const before = this.#settings.now() - CLOCK_TOLERANCE;
@@ -377,12 +408,20 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
     return swept;
   }
 
-  /** How often each event has happened since this manager was made, and how the store was used. */
+  /**
+   * Returns how often each event has occurred since this manager was created, and how often and how
+   * long the store was used.
+   */
   stats(): SessionStats {
     return { ...this.#events.counts, ...this.#store.use };
   }
 
-  /** Stops sweeping and watching, finishes writes that have begun, and closes the backend. */
+  /**
+   * Stops sweeping and watching, finishes pending writes, and closes the backend. A two-method
+   * backend is left open.
+   *
+   * @throws SessionStoreError (503) if the store fails.
+   */
   async close(): Promise<void> {
     this.#stopSweeping();
     this.#watch.close();
@@ -393,8 +432,9 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
 const NO_USE: Use = { at: 0, restarts: "never" };
 
 /**
- * Whether a cookie that outlives the browser is to be sent again. Only if the store has just confirmed
- * the session: another request may have given it another id, whose cookie this one would replace.
+ * Whether a cookie that outlives the browser has to be sent again: only if the store has just
+ * confirmed the session. Otherwise another request may have given it a new id, whose cookie this
+ * one would replace.
  */
 function hasRestarted(arrived: Stored, before: Place, place: Stored): boolean {
   const { remember, touchedAt } = place.record;
@@ -409,7 +449,7 @@ function takeTurn(open: SomeOpenSession, task: Promise<unknown>): void {
   task.then(release, release);
 }
 
-/** Whether what was to be written had somewhere to go. */
+/** Whether the session was still there to be written. */
 function isKept({ at }: Place): boolean {
   return at !== "ended" && at !== "superseded";
 }
@@ -417,7 +457,7 @@ function isKept({ at }: Place): boolean {
 function runSynchronously(change: (data: SessionData) => unknown, data: SessionData): void {
   if (isPromise(change(data))) {
     throw new TypeError(
-      "session.update() needs a synchronous function: it may run again. Fetch what it needs before.",
+      "session.update() needs a synchronous function, because it may run again. Await everything it needs first.",
     );
   }
 }

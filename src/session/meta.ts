@@ -2,7 +2,7 @@ import type { SessionRecord } from "../store/record.ts";
 import type { Login, Place } from "./life.ts";
 import type { SessionMeta } from "./session.ts";
 
-/** The facts about a session at one moment, as its handler sees them. */
+/** A snapshot of a session's facts: what `session.meta` returns. */
 export class SessionFacts implements SessionMeta {
   readonly isNew: boolean;
   readonly lapsed: boolean;
@@ -14,8 +14,8 @@ export class SessionFacts implements SessionMeta {
   readonly #now: number;
 
   /**
-   * `login` is one that is still to be stored, `userId` whose the stored session is, and `now` the
-   * present, in Unix milliseconds.
+   * `login` is a login that is still to be stored, `userId` the stored session's user, and `now`
+   * the present time in Unix milliseconds.
    */
   constructor(
     arrived: Place,

@@ -1,14 +1,14 @@
 import { hashId } from "./id.ts";
 
-/** Separates a namespace from a user's id; no app has it in either. */
+/** Separates a namespace from a user's id. No namespace contains it. */
 const SEPARATOR = "\u001f";
 
 const MAX_LENGTH = 255;
 
 /**
- * What the store knows sessions and users by. Managers whose cookies have different names, or whose
- * namespaces differ, never open each other's sessions, also in one store: the name and the namespace
- * go into the hash of the id. Namespaces set users apart too.
+ * The keys and user ids under which the store keeps sessions. The cookie's name and the namespace
+ * go into the hash of the id: managers that share a store but differ in either never open each
+ * other's sessions. A namespace also prefixes user ids, which separates users.
  */
 export class Names {
   readonly #realm: string;
@@ -20,7 +20,7 @@ export class Names {
     this.#prefix = namespace === undefined ? "" : `${namespace}${SEPARATOR}`;
   }
 
-  /** What the store knows the session by that this id opens. */
+  /** The key under which the store keeps the session that this id opens. */
   toKey(id: string): string {
     return this.#realm === "" ? hashId(id) : hashId(id + this.#realm);
   }
@@ -29,32 +29,32 @@ export class Names {
     return this.#prefix + userId;
   }
 
-  /** The user's id as the app knows it. */
+  /** The inverse of {@link toStoredUser}; `null` stays `null`. */
   toUserId(stored: string | null): string | null {
     return stored === null ? null : stored.slice(this.#prefix.length);
   }
 }
 
 /**
- * Refuses texts that not every store keeps as they are: PostgreSQL has no NUL, and UTF-8 no lone
- * surrogates, of which two different ones would become one user.
+ * Refuses text that some store cannot keep unchanged: PostgreSQL has no NUL, and UTF-8 turns every
+ * lone surrogate into the same character, which would merge two users into one.
  *
  * @throws TypeError with the remedy.
  */
 export function checkText(what: string, value: unknown): asserts value is string {
   if (typeof value !== "string") {
     throw new TypeError(
-      `${what} has to be a string, not ${typeof value}, such as String(user.id).`,
+      `${what} has to be a string, but its type is ${typeof value}. Pass a string, such as String(user.id).`,
     );
   }
   if (value.length > MAX_LENGTH) {
     throw new TypeError(
-      `${what} has ${value.length} characters; it may have ${MAX_LENGTH}. Use a shorter one, such as the row's key.`,
+      `${what} has ${value.length} characters; at most ${MAX_LENGTH} are allowed. Use a shorter text, such as a database key.`,
     );
   }
   if (value.includes("\u0000") || !value.isWellFormed()) {
     throw new TypeError(
-      `${what} holds NUL or half of a surrogate pair, which not every store can keep. Use String(user.id) or the like.`,
+      `${what} contains NUL or a lone surrogate, which not every store can keep. Use plain text, such as a database key.`,
     );
   }
 }

@@ -9,16 +9,16 @@ import type { Attempt, Login, Place, Stored, Use } from "./life.ts";
 import { Life, NOWHERE } from "./life.ts";
 import { SessionFacts } from "./meta.ts";
 import type { AnySession, LoginOptions, Session, SessionMeta, SessionShape } from "./session.ts";
-import { isLook } from "./visit.ts";
+import { isPreview } from "./visit.ts";
 
-/** What a session asks of its manager, which does the reading and writing. */
+/** What an open session needs of its manager, which does all reading and writing. */
 export interface SessionIo {
   readonly now: () => number;
-  /** @throws TypeError or RangeError for what cannot be recorded. */
+  /** @throws TypeError or RangeError for an argument that cannot be stored. */
   checkLogin(userId: string, options: LoginOptions): void;
-  /** The user's id as the app knows it, of a stored one. */
+  /** The app's id of a stored user. */
   toUserId(stored: string | null): string | null;
-  /** Whether the request's browser may have withheld the session's cookie. */
+  /** Whether the browser may have withheld the session's cookie from this request. */
   mayHaveSession(request: Request): boolean;
   reportUnreadable(key: string): void;
   update(open: SomeOpenSession, change: (data: SessionData) => void): Promise<boolean>;
@@ -28,26 +28,28 @@ export interface SessionIo {
 /** An open session, whatever data it holds. */
 export type SomeOpenSession = Omit<OpenSession, "session"> & { readonly session: object };
 
-// A value: it neither reads nor writes anything. Three steps make a write: `attempt` says what has to be done, the
-// manager's writer does it, and `apply` takes over the result.
+// A value without I/O. A write takes three steps: `attempt` says what has to be done, the manager's
+// writer does it, and `apply` takes over the result.
 /**
- * The session of one request, from `Sessions.enter` to `Sessions.commit`. Handlers use its
- * {@link session}.
+ * The session of one request, from `Sessions.enter` to `Sessions.commit`. Pass its {@link session}
+ * to the handler.
  */
 export class OpenSession<Data extends SessionShape<Data> = AnySession> {
   /** @internal What the request's cookie opened. */
   readonly arrived: Place;
   /** @internal When the request began, in Unix milliseconds. */
   readonly openedAt: number;
-  /** @internal The session that the handler has now. */
+  /** @internal The handler's present session. */
   life: Life;
-  /** @internal The sessions that the handler has destroyed and that are still to be deleted. */
+  /** @internal Sessions that the handler has destroyed and that still have to be deleted. */
   destroyed: readonly Life[] = NONE;
-  /** @internal Whether this request has ended a session: then its cookie is to be cleared. */
+  /** @internal Whether this request has ended a session, so that its cookie has to be cleared. */
   hasEnded = false;
-  /** @internal The response's headers are settled: no cookie can be set any more. */
+  /**
+   * @internal Whether the response's headers are settled, so that no cookie can be set any more.
+   */
   isSealed = false;
-  /** @internal The last task for this session; tasks run one after the other. */
+  /** @internal The last task of this session; tasks run one after the other. */
   turn: Promise<unknown> | undefined;
 
   readonly #io: SessionIo;
@@ -64,13 +66,13 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
     this.life = new Life(arrived);
   }
 
-  /** The dictionary. Its data is decoded at the first access. */
+  /** The dictionary. The first access decodes its data. */
   get session(): Session<Data> {
     this.#dictionary ??= this.#decode();
     return this.#dictionary as unknown as Session<Data>;
   }
 
-  /** Whether the handler has accessed the session, so that the response depends on the cookie. */
+  /** Whether {@link session} was accessed, so that the response depends on the cookie. */
   get isAccessed(): boolean {
     return this.#dictionary !== undefined;
   }
@@ -87,7 +89,7 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
     return new SessionFacts(arrived, life.place, this.#login, userId, this.#io.now());
   }
 
-  // What the handler asks for.
+  // Called by the dictionary.
 
   /** @internal */
   regenerate(): void {
@@ -125,7 +127,7 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
     const [name, value] = args;
     const message = messages[name];
     if (args.length === 2) messages[name] = value;
-    else if (message !== undefined && !isLook(this.#request)) delete messages[name];
+    else if (message !== undefined && !isPreview(this.#request)) delete messages[name];
     return args.length === 2 ? undefined : message;
   }
 
@@ -139,14 +141,14 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
     return this.#io.save(this);
   }
 
-  // What its manager asks for.
+  // Called by the manager.
 
   /**
-   * @internal What has to be done now. `use` says whether a write restarts the idle timeout, and `asks` whether the
-   * store is asked for a session that has not changed.
+   * @internal What has to be done now. `use` says whether a write restarts the idle timeout, and
+   * `asks` whether to check that a session without changes still exists.
    *
-   * @throws SessionDataError for data that cannot be stored, and for a session that would need a cookie
-   *   after the response's headers are sent.
+   * @throws SessionDataError for data that cannot be stored, and for a session that would need a
+   *   cookie after the response's headers are sent.
    */
   attempt(use: Use, asks = false): Attempt {
     const { place } = this.life;
@@ -166,7 +168,10 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
     }
   }
 
-  /** @internal What has to be done for `update(change)`. The dictionary's own changes remain to be stored. */
+  /**
+   * @internal What has to be done for `update(change)`. Leaves the dictionary's own changes for
+   * later.
+   */
   attemptUpdate(from: Stored, change: (current: Contents) => Contents, use: Use): Attempt {
     return {
       kind: "replace",
@@ -179,7 +184,10 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
     };
   }
 
-  /** @internal The change of id that comes before `update` writes anything, with the data as it was. */
+  /**
+   * @internal The change of id that precedes an `update`. Leaves the dictionary's changes for
+   * later.
+   */
   attemptRenewal(use: Use): Attempt {
     const { place, renewal } = this.life;
     if (place.at === "store" && renewal !== undefined) {
@@ -191,7 +199,7 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
     return { kind: "none" };
   }
 
-  /** @internal Whether the handler's writes can be stored: not if others have ended the session. */
+  /** @internal Whether changes can be stored: not if another request has ended the session. */
   get isOpen(): boolean {
     const { place } = this.life;
     if (place.at === "ended") return this.#login !== undefined && !this.#isUsers(place.userId);
@@ -199,31 +207,34 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
   }
 
   /**
-   * @internal Takes over the result of an attempt for `life`. Where what is stored differs from what was to be
-   * stored, the dictionary takes that over, below whatever the handler has changed since.
+   * @internal Takes over the result of an attempt for `life`. If the store now holds other data
+   * than the attempt had, the dictionary adopts that data and keeps what the handler has changed
+   * since.
    */
   apply(life: Life, attempt: Attempt, place: Place): void {
     life.place = place;
     if (attempt.kind === "none" || (place === attempt.from && attempt.kind !== "drop")) return;
     if (attempt.kind === "create" || attempt.kind === "rotate") {
       const done = attempt.kind === "create" ? attempt.login : attempt.renewal;
-      // A login that came meanwhile is for the next time.
+      // A login() called meanwhile is left for the next attempt.
       if (life.renewal === done || life.renewal?.kind === "regenerate") life.renewal = undefined;
     }
-    // Destroyed meanwhile: it is deleted where it is now.
+    // The session was destroyed meanwhile: only its place matters, where it will be deleted.
     if (life !== this.life) return;
     if (attempt.kind === "drop") this.#write(EMPTY);
-    else if (place.at === "store") this.#rebase(baseOf(attempt), place.record);
-    else if (place.at === "nowhere") this.#end(baseOf(attempt));
+    else if (place.at === "store") this.#rebase(findBase(attempt), place.record);
+    else if (place.at === "nowhere") this.#end(findBase(attempt));
     else this.#write(EMPTY);
   }
 
-  /** @internal @throws SessionDataError if the response's headers are sent, for what would need a cookie. */
+  /**
+   * @internal @throws SessionDataError if the response's headers are sent: `what` needs a cookie.
+   */
   refuseLateCookie(what: string): void {
     if (!this.isSealed) return;
     throw new SessionDataError(
-      `${what} needs a cookie, and this request's headers are sent. Write to the session, or save() it, before the handler returns. ` +
-        "Before an upgrade to a WebSocket, pass `await sessions.upgradeHeaders(session)` to server.upgrade().",
+      `${what} needs a cookie, but the response's headers are sent. Write to the session, or save() it, before the handler returns. ` +
+        "Before an upgrade to a WebSocket, pass the headers of `await sessions.upgradeHeaders(session)` to server.upgrade().",
     );
   }
 
@@ -245,7 +256,8 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
     const login = this.#login;
     const contents = this.#contents();
     if (login === undefined && isEmpty(contents)) return { kind: "none" };
-    // A visitor whose browser has withheld a cookie would lose their session to the new one's.
+    // If the browser has withheld a cookie, a new session's cookie would replace the visitor's
+    // session.
     const isForeign = this.arrived.at === "nowhere" && this.#io.mayHaveSession(this.#request);
     if (login === undefined && isForeign) return { kind: "drop", from };
     this.refuseLateCookie("A new session");
@@ -289,13 +301,13 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
     };
   }
 
-  /** The handler has emptied the session, and so ended it. What it writes later begins a new one. */
+  /** The handler has emptied the session, which ends it. Later writes begin a new session. */
   #end(base: Contents): void {
     this.#rebase(base, EMPTY);
     this.hasEnded = true;
     const login = this.#login;
     this.life = new Life(NOWHERE);
-    // It came while the session was being ended.
+    // A login() called while the session was being ended applies to the new one.
     this.life.renewal = login;
   }
 
@@ -313,7 +325,7 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
         return new SessionDictionary(this, data);
       }
     } catch {
-      // A key of the stored data is one of the session's own names.
+      // The stored data has a reserved name as a key.
     }
     this.#io.reportUnreadable(stored.key);
     this.life.place = { at: "lapsed", isId: true, key: null };
@@ -330,7 +342,7 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
     return { data, flash: flash === "{}" ? null : flash };
   }
 
-  /** Puts contents into the dictionary that the handler already holds. */
+  /** Replaces the data in the dictionary that the handler already holds. */
   #write(contents: Contents): void {
     this.#flash = readFlash(contents.flash);
     const dictionary = this.#dictionary as SessionData | undefined;
@@ -341,8 +353,8 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
   }
 }
 
-/** What the dictionary is to be compared with, once the attempt has succeeded. */
-function baseOf(attempt: Exclude<Attempt, { readonly kind: "none" | "drop" }>): Contents {
+/** What the dictionary has to be compared with once the attempt has succeeded. */
+function findBase(attempt: Exclude<Attempt, { readonly kind: "none" | "drop" }>): Contents {
   return "contents" in attempt ? attempt.contents : attempt.from.record;
 }
 
@@ -353,10 +365,10 @@ const NONE: readonly Life[] = [];
 /**
  * The open session that a dictionary belongs to.
  *
- * @throws TypeError for anything else, a copy of a dictionary too.
+ * @throws TypeError for any other object, including a copy of a dictionary.
  */
-export function openSessionOf(session: object): SomeOpenSession {
-  const owner = SessionDictionary.ownerOf(session);
+export function findOpenSession(session: object): SomeOpenSession {
+  const owner = SessionDictionary.findOwner(session);
   if (owner instanceof OpenSession) return owner;
-  throw new TypeError("This is no session. It has to be the one that the handler got, not a copy.");
+  throw new TypeError("This is not a session. Pass the handler's own session, not a copy of it.");
 }

@@ -7,56 +7,71 @@ import { LONGEST_TIMER } from "../store/sweeper.ts";
 import type { CookieOptions } from "./cookie.ts";
 import type { SessionEvent } from "./events.ts";
 
-/** How sessions live, where not said otherwise in seconds. */
+/** Options of the session layer. Durations are in seconds unless stated otherwise. */
 export interface SessionOptions {
-  /** Idle timeout, in seconds: a session that nobody uses for so long ends. 8 hours by default. */
+  /**
+   * Idle timeout, in seconds: a session that is not used for this long expires (OWASP ASVS 5.0,
+   * V7.3.1). 8 hours by default.
+   */
   readonly timeout?: number;
-  /** Absolute lifetime, in seconds, however busy the session is. 30 days by default. */
+  /**
+   * Absolute lifetime, in seconds: a session expires this long after its first write or last login,
+   * however active it is (OWASP ASVS 5.0, V7.3.2). 30 days by default.
+   */
   readonly lifetime?: number;
-  /** The cookie; `session_id`, `HttpOnly`, `Secure` and `SameSite=Lax` by default. */
+  /** The session's cookie; `session_id`, `HttpOnly`, `Secure` and `SameSite=Lax` by default. */
   readonly cookie?: CookieOptions;
-  /** How much a session may hold, in bytes of JSON; 32 KiB by default. */
+  /**
+   * The size limit of a session, in bytes of JSON; 32 KiB by default. Storing a larger one throws a
+   * `SessionDataError`.
+   */
   readonly maxBytes?: number;
   /**
-   * How long a request waits for an answer of the store, in milliseconds; 2,000 by default. Then it
-   * gets 503. It asks once at its beginning, and once more at its end if there is something to store.
+   * How long a request waits for each answer of the store, in milliseconds; 2,000 by default. If
+   * the store does not answer in time, the request is answered with 503. A request calls the store
+   * once when it begins and, if there is something to store, once when it ends.
    */
   readonly storeTimeout?: number;
-  /** How often expired sessions are removed, in seconds; 60 by default, 0 for never. */
+  /**
+   * How often expired sessions are removed from the store, in seconds; 60 by default, 0 for never.
+   */
   readonly sweepInterval?: number;
   /**
-   * How often sessions with an `onEnd` listener are read again, in seconds, in case the notice of an end
-   * was lost, or the backend gives none; 5 by default.
+   * How often sessions with an `onEnd` listener are read again, in seconds, in case the notice of
+   * an end was lost or the backend sends none; 5 by default.
    */
   readonly watchInterval?: number;
   /**
-   * Sets the users of several apps apart that share a store: letters, digits, ".", "_" and "-". Sessions
-   * are set apart by the cookie's name as well. None by default.
+   * Separates the users and sessions of apps that share a store: up to 64 letters, digits, ".", "_"
+   * and "-". Different cookie names separate sessions too, but not users. None by default.
    */
   readonly namespace?: string;
   /**
-   * How many sessions one user has at most; 100 by default, `Infinity` for any number. A login beyond it
-   * ends the user's session that was used longest ago. Not for backends of two methods.
+   * The maximum number of sessions per user; 100 by default, `Infinity` for no limit. A login
+   * beyond it ends the user's least recently used session. Has no effect on two-method backends.
    */
   readonly maxPerUser?: number;
   /**
-   * Whether a request counts as use of its session; `true` for all by default. A page that polls would
-   * otherwise keep the session alive for as long as its tab is open.
+   * Whether a request counts as use of its session and so restarts the idle timeout; by default
+   * every request does. Return `false` for polling requests: they keep the session alive for as
+   * long as a tab is open.
    */
   readonly renews?: (request: Request) => boolean;
-  /** Is told of what happens to sessions. */
+  /**
+   * Called with every {@link SessionEvent}. What it throws is logged and does not fail the request.
+   */
   readonly onEvent?: (event: SessionEvent) => void;
-  /** The clock, in Unix milliseconds; `Date.now` by default. Give the backend the same one. */
+  /** The clock, in Unix milliseconds; `Date.now` by default. Pass the same one to the backend. */
   readonly now?: () => number;
 }
 
-/** Options for a manager that stands on its own. */
+/** The session options together with the backend. */
 export interface SessionsOptions extends SessionOptions {
-  /** Where the sessions are kept. */
+  /** Where sessions are stored. */
   readonly backend: SessionBackend;
 }
 
-/** Options that have been checked, with a value for each. Durations are in milliseconds. */
+/** Checked options with their defaults. Durations are in milliseconds. */
 export interface Settings {
   readonly store: SessionStore;
   readonly timeout: number;
@@ -73,7 +88,6 @@ export interface Settings {
   readonly now: () => number;
 }
 
-/** The names of all options of a manager. */
 export const SESSION_OPTIONS = [
   "timeout",
   "lifetime",
@@ -102,15 +116,15 @@ const DEFAULTS = {
   watchInterval: 5,
 };
 
-/** @throws TypeError for an option that makes no sense, with the remedy. */
+/** @throws TypeError for an invalid option, with the remedy. */
 export function toSettings(options: SessionsOptions): Settings {
   const { now = Date.now, namespace, maxPerUser = DEFAULT_MAX_PER_USER, renews } = options;
-  const storeTimeout = Math.min(positive(options, "storeTimeout"), LONGEST_TIMER);
+  const storeTimeout = Math.min(readPositive(options, "storeTimeout"), LONGEST_TIMER);
   const store = toStore(options.backend, now, storeTimeout);
   checkLifetimes(options);
   if (namespace !== undefined && !NAMESPACE.test(namespace)) {
     throw new TypeError(
-      `\`namespace\` is ${JSON.stringify(namespace)}; it has to be up to 64 letters, digits, ".", "_" or "-".`,
+      `\`namespace\` is ${JSON.stringify(namespace)}; it has to be 1 to 64 letters, digits, ".", "_" or "-".`,
     );
   }
   if (maxPerUser !== Infinity && !(Number.isInteger(maxPerUser) && maxPerUser > 0)) {
@@ -121,12 +135,12 @@ export function toSettings(options: SessionsOptions): Settings {
   return {
     now,
     store,
-    timeout: positive(options, "timeout") * 1000,
-    lifetime: positive(options, "lifetime") * 1000,
-    maxBytes: positive(options, "maxBytes"),
+    timeout: readPositive(options, "timeout") * 1000,
+    lifetime: readPositive(options, "lifetime") * 1000,
+    maxBytes: readPositive(options, "maxBytes"),
     storeTimeout,
-    sweepInterval: options.sweepInterval === 0 ? 0 : positive(options, "sweepInterval") * 1000,
-    watchInterval: Math.min(positive(options, "watchInterval") * 1000, LONGEST_TIMER),
+    sweepInterval: options.sweepInterval === 0 ? 0 : readPositive(options, "sweepInterval") * 1000,
+    watchInterval: Math.min(readPositive(options, "watchInterval") * 1000, LONGEST_TIMER),
     maxPerUser,
     knowsUsers: !(store instanceof LoadSaveStore),
     namespace,
@@ -135,12 +149,12 @@ export function toSettings(options: SessionsOptions): Settings {
 }
 
 function checkLifetimes(options: SessionOptions): void {
-  const timeout = positive(options, "timeout");
-  const lifetime = positive(options, "lifetime");
-  // The default gives way to a shorter lifetime without a word: it would never be reached.
+  const timeout = readPositive(options, "timeout");
+  const lifetime = readPositive(options, "lifetime");
+  // A default timeout may exceed the lifetime: it then has no effect.
   if (timeout <= lifetime || options.timeout === undefined) return;
   throw new TypeError(
-    `\`timeout\` is ${timeout} seconds, longer than the \`lifetime\` of ${lifetime}, at which every session ends. ` +
+    `\`timeout\` is ${timeout} seconds, longer than the \`lifetime\` of ${lifetime}, after which every session expires. ` +
       "Raise `lifetime`, or shorten `timeout`.",
   );
 }
@@ -151,12 +165,12 @@ function toStore(backend: SessionBackend, now: () => number, timeout: number): S
     return new LoadSaveStore(backend, now, timeout);
   }
   throw new TypeError(
-    "`backend` needs a load(sessionId) and a save(sessionId, data, timeout) method. " +
-      "`new InMemorySessionBackend()` keeps sessions in memory.",
+    "`backend` needs the methods load(sessionId) and save(sessionId, data, timeout). " +
+      "To keep sessions in memory, pass new InMemorySessionBackend().",
   );
 }
 
-function positive(options: SessionOptions, name: keyof typeof DEFAULTS): number {
+function readPositive(options: SessionOptions, name: keyof typeof DEFAULTS): number {
   const value = options[name] ?? DEFAULTS[name];
   if (Number.isFinite(value) && value > 0) return value;
   throw new TypeError(

@@ -1,89 +1,104 @@
 /** Facts about a session. Times are Unix milliseconds. */
 export interface SessionMeta {
-  /** Whether nothing has been stored under this session yet. */
+  /** Whether the session has not been stored yet. */
   readonly isNew: boolean;
   /**
-   * Whether the request brought the id of a session that is over: it expired, was ended or got a new
-   * id. A page can say "You were signed out."
+   * Whether the request's cookie holds an id that opens no session any more: the session has
+   * expired, was ended or has been given a new id. A page can then say "You were signed out."
    */
   readonly lapsed: boolean;
-  /** Names the session towards `sessions.revoke()`; `null` while it is new. Opens nothing. */
+  /**
+   * Identifies the session for `sessions.revoke()`; `null` while it is new. Opens nothing: it is a
+   * hash of the id.
+   */
   readonly handle: string | null;
-  /** When it began: the first write, or the last login. `null` while it is new. */
+  /** When the session began: its first write, or the last login. `null` while it is new. */
   readonly createdAt: number | null;
-  /** When it expires if it is not used again. `null` while it is new. */
+  /** When the session expires if it is not used again. `null` while it is new. */
   readonly expiresAt: number | null;
-  /** Whose it is; `null` while nobody has logged in. */
+  /** The id that was passed to `login()`; `null` while nobody is logged in. */
   readonly userId: string | null;
-  /** When the user logged in. */
+  /** When the user last logged in; `null` while nobody is. */
   readonly authenticatedAt: number | null;
 
   /**
-   * Whether the user logged in at most so many seconds ago. Where it returns `false`, ask for the
-   * password again before anything that matters (OWASP ASVS 5.0, V7.5.3).
+   * Whether the user logged in at most `seconds` ago. If not, ask for the password again before
+   * sensitive changes (OWASP ASVS 5.0, V7.5.3).
    */
   authenticatedWithin(seconds: number): boolean;
 }
 
-/** What may be said with a login. */
+/** Options of `session.login()`. */
 export interface LoginOptions {
-  /** The idle timeout, in seconds, of a session that is to outlive the browser. */
+  /**
+   * Makes the session outlive the browser, with an idle timeout of this many seconds; at most the
+   * `lifetime` option. By default the session ends with the browser and has the app's `timeout`.
+   */
   readonly remember?: number;
   /**
-   * What the user's list of sessions is to call this one, such as "Firefox on Windows"; at most 255
-   * characters.
+   * The session's name in the user's list of sessions, such as "Firefox on Windows"; at most 255
+   * characters. None by default.
    */
   readonly label?: string;
 }
 
-/** The seven names that every session has. They cannot be overwritten, and are no keys for data. */
+/**
+ * The seven reserved names of every session. They cannot be overwritten, nor used as keys for data.
+ */
 export interface SessionMethods<Data> {
   /**
-   * Gives the session a new id, when it is next stored: by `save()` or `update()`, or when the request
-   * ends. The data stays. The old id opens nothing from then on.
+   * Gives the session a new id when it is next stored: by `save()` or `update()`, or when the
+   * request ends. The data stays. From then on the old id opens nothing.
    */
   regenerate(): void;
 
   /**
-   * Records whose session this is, under a new id (OWASP ASVS 5.0, V7.2.4). Its absolute lifetime
-   * restarts. With `remember`, in seconds, the session outlives the browser and has that idle timeout in
-   * place of the app's. What an anonymous visitor has gathered stays; a session that was another user's
-   * is destroyed first, and its data with it. For the user whose session it already is, it proves their
-   * identity again: `remember` and `label` stay unless they are given anew, and a session that was ended
-   * meanwhile stays ended.
+   * Logs the user in: records `userId` under a new session id (OWASP ASVS 5.0, V7.2.4) and restarts
+   * the absolute lifetime. With `remember`, in seconds, the session outlives the browser and has
+   * that idle timeout instead of the app's.
    *
-   * @throws TypeError if `userId` or `label` is not a string that every store can keep: `userId` must not
-   *   be empty, and neither may hold NUL, lone surrogates or more than 255 characters.
+   * An anonymous visitor's data stays. A session of another user is destroyed first, with its data.
+   * For a user who is logged in already, the call confirms their identity again: `remember` and
+   * `label` stay unless they are given again, and a session that was ended meanwhile stays ended.
+   *
+   * @throws TypeError if `userId` is empty, or if `userId` or `label` is not a string, has more
+   *   than 255 characters, or contains NUL or lone surrogates, which not every store can keep.
    * @throws RangeError if `remember` is not a positive whole number, or exceeds the `lifetime`.
    */
   login(userId: string, options?: LoginOptions): void;
 
   /**
-   * Ends the session: its row is deleted, and the cookie that the request brought is cleared, even if
-   * the handler throws afterwards. The dictionary is empty from here on; what is written to it later in
-   * the same request, a flash for instance, begins a new session.
+   * Ends the session. Its record is deleted and the request's cookie is cleared by the end of the
+   * request, even if the handler throws afterwards. The dictionary is empty immediately. Data
+   * written later in the same request, such as a flash message, begins a new session.
    */
   destroy(): void;
 
-  /** Leaves a message for whichever request takes it first. */
+  /** Leaves a message under this name for the first request that takes it. */
   flash(name: string, value: unknown): void;
   /**
-   * Takes the message left under this name, or returns `undefined`. A `HEAD` request and one that only
-   * prefetches the page (`Sec-Purpose: prefetch`) leave it where it is.
+   * Takes the message left under this name: removes and returns it, or returns `undefined` if there
+   * is none. `HEAD` requests and prefetches (`Sec-Purpose: prefetch`) do not remove it.
    */
   flash<Value = unknown>(name: string): Value | undefined;
 
   /**
-   * Changes the stored session, now, as one step that no other request can come between. `change`
-   * gets the data as it is stored, must be synchronous, and runs again if another request was
-   * faster. Returns `false`, and stores nothing, if the session has ended meanwhile.
+   * Changes the stored session immediately and atomically. `change` receives the data as stored,
+   * must be synchronous, and runs again if another request wrote first. Returns `false`, and stores
+   * nothing, if the session has ended meanwhile.
+   *
+   * @throws SessionStoreError (503) if the store fails.
+   * @throws SessionDataError if JSON cannot hold the data, if it exceeds `maxBytes`, or if it needs
+   *   a cookie after the response's headers are sent.
    */
   update(change: (session: Partial<Data>) => void): Promise<boolean>;
 
   /**
-   * Stores what has changed, now, instead of when the request ends. Returns `false` if the session has
-   * ended meanwhile. Where nothing has changed there is nothing to store, and the answer is `true`;
-   * after the response, in a socket or a stream, the store is asked whether the session still exists.
+   * Stores the changes immediately instead of when the request ends. Returns `false` if the session
+   * has ended meanwhile. Without changes it stores nothing and returns `true`; after the response,
+   * in a socket or a stream, it then asks the store whether the session still exists.
+   *
+   * @throws SessionStoreError and SessionDataError as {@link update} does.
    */
   save(): Promise<boolean>;
 
@@ -101,12 +116,15 @@ export const RESERVED_NAMES = [
   "meta",
 ] as const satisfies readonly (keyof SessionMethods<unknown>)[];
 
-/** What JSON would lose. Whatever has methods, such as a `Date` or a `Map`, has one of these in it. */
+/** What JSON loses. A type with methods, such as `Date` or `Map`, contains a function. */
 type Lost = bigint | symbol | ((...args: never) => unknown);
 
 type Primitive = string | number | boolean | null | undefined;
 
-/** Whether JSON keeps a value, to a depth that types which refer to themselves do not exceed; `boolean` for partly. */
+/**
+ * Whether JSON keeps a value; `boolean` if it keeps a part. Looks four levels deep, because types
+ * may refer to themselves.
+ */
 type IsKept<Value, Depth extends readonly unknown[] = []> = 0 extends 1 & Value
   ? true
   : Depth["length"] extends 4
@@ -126,29 +144,30 @@ type IsReserved<Key> = Key extends keyof SessionMethods<unknown> ? true : false;
 type LacksBun = typeof globalThis extends { Bun: unknown } ? false : true;
 
 /**
- * To be spread, as in `[...When<Condition>] extends []`: so TypeScript sees that a type parameter may be sound, and
- * lets `class Base<Data extends Common> extends App<Data>` be. Without the spread it would refuse every one.
+ * Used as `[...When<Condition>] extends []`: the spread lets TypeScript assume that a type
+ * parameter may be valid, and accept `class Base<Data extends Common> extends App<Data>`. Without
+ * the spread it refuses every type parameter.
  */
 type When<Condition> = true extends Condition ? [] : [true];
 
 /**
- * Any dictionary whose keys leave the session's own names alone, and whose values JSON can hold. It is a constraint on
- * itself: `Data extends SessionShape<Data>`. A key at fault has a type that says what is wrong.
+ * Any dictionary without reserved names as keys, and with values that JSON can hold. Constrain a
+ * type by itself: `Data extends SessionShape<Data>`. The type of an invalid key says what is wrong.
  */
 export type SessionShape<Data> = {
   [Key in keyof Data]: [...When<LacksBun>] extends []
     ? "The types of Bun are missing: bun add --dev @types/bun"
     : [...When<IsReserved<Key>>] extends []
-      ? "Every session has a member of this name: choose another one"
+      ? "This name is a reserved session member: choose another one"
       : [...When<IsLost<Data[Key]>>] extends []
-        ? "JSON cannot hold this: keep a string, a number or a plain object"
+        ? "JSON cannot hold this: store a string, a number or a plain object"
         : Data[Key];
 };
 
-/** A session of an app that does not say what it holds. */
-// oxlint-disable-next-line typescript/no-explicit-any -- an untyped session is what it says
+/** The data of an untyped session: any value under any key. */
+// oxlint-disable-next-line typescript/no-explicit-any -- an untyped session holds any value
 export type AnySession = Record<string, any>;
 
-/** A dictionary, every key of which may be missing, with seven names of its own. */
+/** A dictionary of which any key may be missing, with the seven {@link SessionMethods}. */
 export type Session<Data extends SessionShape<Data> = AnySession> = Partial<Data> &
   SessionMethods<Data>;

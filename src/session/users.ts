@@ -2,18 +2,21 @@ import type { SessionInfo } from "../store/record.ts";
 
 /** One of a user's sessions, as `sessions.list()` returns it. */
 export interface ListedSession extends SessionInfo {
-  /** Whether it is the one named as `current`. */
+  /** Whether this is the session whose handle was passed as `current`. */
   readonly current: boolean;
 }
 
-/** What may be said when a user's sessions are listed. */
+/** Options of `sessions.list()`. */
 export interface ListOptions {
-  /** The handle of the session that asks: `session.meta.handle`. */
+  /** The handle of the visitor's own session, `session.meta.handle`; none by default. */
   readonly current?: string | null;
 }
 
-/** What may be said when a user's sessions are revoked. */
+/** Options of `sessions.revokeAll()`. */
 export interface RevokeAllOptions {
-  /** The handle of a session to leave alone: `session.meta.handle` for "everywhere else". */
+  /**
+   * The handle of one session to keep; none by default. Pass `session.meta.handle` to sign the user
+   * out everywhere else.
+   */
   readonly except?: string | null;
 }

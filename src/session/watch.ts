@@ -9,29 +9,29 @@ import type { Settings } from "./options.ts";
 import type { SessionEnd } from "./watchlist.ts";
 import { Watchlist } from "./watchlist.ts";
 
-/** How often, in milliseconds, to see what has expired, and whether others have written to the store. */
+/** How often, in milliseconds, to look for expired sessions and for writes by other processes. */
 const TICK = 250;
 
-/** How many sessions are read in one step, between which requests are served. */
+/** How many sessions are read in one step. Requests are served between steps. */
 const BATCH = 100;
 
-/** For how long the store is left alone after all were read: so many times what that took. */
+/** After all sessions were read, the store rests for this many times as long as the reads took. */
 const REST = 9;
 
-/** For how long, in milliseconds, a store is believed that says that nobody else has written. */
+/** How long, in milliseconds, to rely on a store that reports no writes by other processes. */
 const LONGEST_REST = 60_000;
 
 /**
- * Finds out when sessions end. What this process ends, it sees at once. What others end, the store gives
- * notice of; and in case a notice was lost, all watched sessions are read again every `watchInterval`.
- * A notice is no more than a reason to read: a session has ended when the store says so, and a store
- * that fails says nothing.
+ * Detects when sessions end. Sessions that this process ends are detected immediately. Of sessions
+ * that other processes end, the store sends notices; in case a notice was lost, all watched
+ * sessions are read again every `watchInterval`. A notice only causes a read: a session has ended
+ * when the store says so, and a failing store ends no session.
  *
- * One timer serves all sessions, and nothing runs while none is watched.
+ * One timer serves all sessions, and it runs only while sessions are watched.
  */
 export class SessionWatch {
   readonly #settings: Settings;
-  /** Its reads do not count among those of the requests. */
+  /** Separate from the manager's, so that reads by this class do not count in `stats()`. */
   readonly #store: GuardedStore;
   readonly #lifetimes: Lifetimes;
   readonly #events: EventLog;
@@ -40,11 +40,11 @@ export class SessionWatch {
   #subscription: Promise<StopWatching | undefined> | undefined;
   #isClosed = false;
   #isReading = false;
-  /** Something may have ended of which there was no notice. */
+  /** Whether a session may have ended without a notice. */
   #isInDoubt = false;
-  /** What the store had counted of others' writes before all sessions were last read. */
+  /** The store's count of other processes' writes, from before all sessions were last read. */
   #writes: number | undefined;
-  // By performance.now(), in milliseconds:
+  // Times of performance.now(), in milliseconds:
   #readAt = 0;
   #restsUntil = 0;
   #failsUntil = 0;
@@ -58,21 +58,24 @@ export class SessionWatch {
     this.#list = new Watchlist(lifetimes);
   }
 
-  /** Calls `listener` once, when the session that the handler has now ends. Returns what prevents that. */
+  /**
+   * Calls `listener` once, when the handler's present session ends. Returns a function that removes
+   * the listener.
+   */
   add(open: SomeOpenSession, listener: (reason: SessionEnd) => unknown): () => void {
     const stop = this.#list.add(open, listener);
     this.#start();
     return stop;
   }
 
-  /** After a request's own write: its session may be stored by now, have another id, or have ended. */
+  /** Called after a request's own write, which may have stored, renamed or ended its session. */
   follow(life: Life): void {
     this.#list.follow(life);
     this.#start();
   }
 
-  /** Takes note of what this process has done. */
-  take(event: SessionEvent): void {
+  /** Receives the events of this process. */
+  observe(event: SessionEvent): void {
     if (this.#list.size === 0) return;
     if (event.type === "destroyed") {
       for (const handle of event.handles) this.#list.end(handle, "destroyed");
@@ -81,7 +84,7 @@ export class SessionWatch {
     }
   }
 
-  /** Stops watching. Nobody is called any more. */
+  /** Stops watching. No listener is called from then on. */
   close(): void {
     this.#isClosed = true;
     this.#list.clear();
@@ -110,7 +113,9 @@ export class SessionWatch {
     subscription?.then((stop) => stop?.()).catch((error: unknown) => this.#report(error));
   }
 
-  /** Has the store give notice. Where that fails, it is tried again after the next reading. */
+  /**
+   * Subscribes to the store's notices. After a failure, the next read of all sessions tries again.
+   */
   #subscribe(): void {
     if (this.#subscription !== undefined) return;
     const { store } = this.#settings;
@@ -118,7 +123,7 @@ export class SessionWatch {
     this.#subscription = subscription;
     subscription.then(
       (stop) => {
-        // Of what ended before that, there was no notice.
+        // There were no notices before the subscription.
         if (stop !== undefined) this.#isInDoubt = true;
       },
       (error: unknown) => {
@@ -140,7 +145,7 @@ export class SessionWatch {
   #tick(): void {
     const now = performance.now();
     if (this.#list.size === 0) {
-      // A connection is not given up between two visitors.
+      // Keeps the store's connection during a pause between two visitors.
       this.#emptySince ??= now;
       if (now - this.#emptySince >= this.#settings.watchInterval) this.#stop();
       return;
@@ -168,18 +173,20 @@ export class SessionWatch {
     await this.#readOnce(this.#list.keys);
     const now = performance.now();
     this.#restsUntil = now + REST * (now - this.#readAt);
-    // A store that fails is left alone.
+    // A failing store is left alone.
     if (now >= this.#failsUntil && this.#timer !== undefined) this.#subscribe();
   }
 
-  /** Nothing else is read by the timer meanwhile. */
+  /** Keeps the timer from starting another read meanwhile. */
   async #readOnce(keys: readonly string[]): Promise<void> {
     this.#isReading = true;
     await this.#read(keys);
     this.#isReading = false;
   }
 
-  /** Reads what is under these keys, and ends what is not there. Of some the store `told` that it is not. */
+  /**
+   * Reads these sessions, and ends those that are gone. `told`: the store gave notice of their end.
+   */
   async #read(keys: readonly string[], told = false): Promise<void> {
     try {
       for (let start = 0; start < keys.length; start += BATCH) {
@@ -189,7 +196,8 @@ export class SessionWatch {
     } catch (error) {
       this.#isInDoubt = true;
       this.#failsUntil = performance.now() + this.#settings.watchInterval;
-      // What was lost with the store's connection had better be made anew once the store is back.
+      // The subscription may be lost with the store's connection: it is renewed once the store is
+      // back.
       this.#unsubscribe();
       this.#report(error);
     }
@@ -212,12 +220,12 @@ export class SessionWatch {
     const found = await this.#store.ask("read", key);
     if (found !== undefined && isNote(found))
       return void this.#list.endForOthers(key, "superseded");
-    // A sweep removes what has expired, and gives no notice.
-    const isExpired = !told && this.#list.isPast(key, this.#settings.now());
+    // A sweep removes expired sessions without a notice.
+    const isExpired = !told && this.#list.seemsExpired(key, this.#settings.now());
     void this.#list.endForOthers(key, isExpired ? "expired" : "destroyed");
   }
 
-  /** A store that fails here fails when it is read, too, and is reported then. */
+  /** A failure here is ignored: the store then also fails when it is read, and is reported. */
   #countWrites(): number | undefined {
     try {
       return this.#settings.store.foreignWrites();

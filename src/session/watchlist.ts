@@ -6,36 +6,36 @@ import { escapeError } from "./log.ts";
 import type { SomeOpenSession } from "./open-session.ts";
 
 /**
- * Why a session has ended: `destroyed` by `destroy()`, `revoke()`, `revokeAll()`, a login beyond
- * `maxPerUser`, or a handler that emptied it; `superseded` by the new id that another request gave it;
- * `expired`.
+ * Why a session has ended. `destroyed`: by `destroy()`, `revoke()`, `revokeAll()`, a login beyond
+ * `maxPerUser`, or a handler that emptied it. `superseded`: another request gave it a new id.
+ * `expired`: its idle timeout or absolute lifetime has passed.
  */
 export type SessionEnd = "destroyed" | "superseded" | "expired";
 
 type Listener = (reason: SessionEnd) => unknown;
 
-/** The session that a request has open, with those who want to know of its end. */
+/** A session that a request has open, with the listeners for its end. */
 interface Watched {
   readonly open: SomeOpenSession;
   readonly life: Life;
   readonly listeners: Set<{ readonly call: Listener }>;
-  /** What the store knows it by; `undefined` before it is stored, and after its end. */
+  /** The session's key in the store; `undefined` before it is stored, and after its end. */
   key: string | undefined;
 }
 
-/** Those that have one session open. */
+/** All watchers of one stored session. */
 interface Place {
   readonly watched: Set<Watched>;
-  /** When the session expires, as far as is known. */
+  /** When the session expires, in Unix milliseconds, as far as is known. */
   endsAt: number;
 }
 
-/** The sessions whose end somebody wants to know of, by what the store knows them by. */
+/** The sessions whose end is listened for, by their keys in the store. */
 export class Watchlist {
   readonly #lifetimes: Lifetimes;
   readonly #lives = new WeakMap<Life, Watched>();
   readonly #places = new Map<string, Place>();
-  /** No session on the list expires before this. */
+  /** No session on the list expires before this time, in Unix milliseconds. */
   #firstEnd = Infinity;
   #isUsed = false;
 
@@ -56,7 +56,10 @@ export class Watchlist {
     return this.#places.has(key);
   }
 
-  /** Calls `listener` once, when the session that the handler has now ends. Returns what prevents that. */
+  /**
+   * Calls `listener` once, when the handler's present session ends. Returns a function that removes
+   * the listener.
+   */
   add(open: SomeOpenSession, listener: Listener): () => void {
     const { life } = open;
     this.#isUsed = true;
@@ -71,21 +74,21 @@ export class Watchlist {
     };
   }
 
-  /** After a request's own write: its session may be stored by now, have another id, or have ended. */
+  /** Called after a request's own write, which may have stored, renamed or ended its session. */
   follow(life: Life): void {
     const watched = this.#isUsed ? this.#lives.get(life) : undefined;
     if (watched !== undefined) this.#settle(watched);
   }
 
-  /** What the store says of the session under a key. */
+  /** Records when the session under a key expires, by what the store returned. */
   prolong(key: string, times: SessionTimes): void {
     const place = this.#places.get(key);
     if (place === undefined) return;
-    place.endsAt = this.#lifetimes.endOf(times);
+    place.endsAt = this.#lifetimes.findEnd(times);
     this.#firstEnd = Math.min(this.#firstEnd, place.endsAt);
   }
 
-  /** The keys of the sessions that have expired unless somebody else has used them. */
+  /** The keys of the sessions that have expired unless another process has used them. */
   findExpired(now: number): readonly string[] {
     if (now < this.#firstEnd) return [];
     const places = [...this.#places];
@@ -93,25 +96,26 @@ export class Watchlist {
     return places.filter(([, { endsAt }]) => endsAt <= now).map(([key]) => key);
   }
 
-  /** Whether a session has expired, unless somebody else has used it. */
-  isPast(key: string, now: number): boolean {
+  /** Whether a session has expired, unless another process has used it. */
+  seemsExpired(key: string, now: number): boolean {
     return (this.#places.get(key)?.endsAt ?? Infinity) <= now;
   }
 
-  /** The session under this key has ended. */
+  /** Calls the listeners of the session under this key, which has ended. */
   end(key: string, reason: SessionEnd): void {
     for (const watched of this.#places.get(key)?.watched ?? []) this.#end(watched, reason);
   }
 
   /**
-   * The same where a request may have a new id by now for the session that it has open, and not know
-   * it yet: for that one the session goes on.
+   * Like {@link end}, but spares a request that has itself given its open session a new id and has
+   * not yet taken over the result: for that request the session goes on.
    */
   async endForOthers(key: string, reason: SessionEnd): Promise<void> {
     const places = [...(this.#places.get(key)?.watched ?? [])];
     await Promise.all(
       places.map(async (watched) => {
-        // What the store does at once shows here before the request takes it over, in the same turn.
+        // A synchronous store's notice arrives before the request takes over the result, in this
+        // turn.
         await undefined;
         await Promise.allSettled([watched.open.turn]);
         if (watched.key === key) this.#end(watched, reason);
@@ -119,12 +123,12 @@ export class Watchlist {
     );
   }
 
-  /** Takes all of them from the list. Nobody is called. */
+  /** Empties the list without calling any listener. */
   clear(): void {
     for (const { watched } of this.#places.values()) for (const each of watched) this.#forget(each);
   }
 
-  /** Goes by where the session is now. */
+  /** Updates the list by where the session is now. */
   #settle(watched: Watched): void {
     const { place } = watched.life;
     const { key } = watched;
@@ -138,7 +142,7 @@ export class Watchlist {
         return this.#end(watched, "destroyed");
       case "nowhere":
       case "lapsed":
-        // Its handler has emptied it. Without a key, it is still to be stored.
+        // With a key, its handler has emptied it. Without one, it is not stored yet.
         if (key !== undefined) this.#end(watched, "destroyed");
     }
   }
@@ -156,7 +160,7 @@ export class Watchlist {
     this.#forget(watched);
     const listeners = [...watched.listeners];
     watched.listeners.clear();
-    // Not in the middle of a write: a listener may use the session.
+    // Deferred, because this may be in the middle of a write, and a listener may use the session.
     for (const { call } of listeners) queueMicrotask(() => notify(call, reason));
   }
 
@@ -175,7 +179,7 @@ export class Watchlist {
   }
 }
 
-/** A listener that throws is reported and otherwise ignored: it cannot keep others from being called. */
+/** Reports what a listener throws, so that the other listeners are still called. */
 function notify(call: Listener, reason: SessionEnd): void {
   try {
     const answer = call(reason);

@@ -18,23 +18,23 @@ import type { Settings } from "./options.ts";
 /** Repeated collisions mean that the random source is broken. */
 const ID_ATTEMPTS = 4;
 
-/** How many of a user's sessions beyond `maxPerUser` one login ends at most. */
+/** The maximum number of sessions beyond `maxPerUser` that one login ends. */
 const TRIM_BATCH = 100;
 
 /** What the store has under a key. */
 type Found = SessionRecord | ForwardingNote | undefined;
 
-/** One write that may have to be tried again. */
+/** The state of a write that may have to be retried. */
 interface Progress {
   /** When to give up, by `performance.now()`. */
   readonly deadline: number;
-  /** How many new ids were taken. */
+  /** How many new ids were already in use. */
   collisions: number;
 }
 
 /**
- * Does to the store what a session's {@link Attempt} says, and returns where the session is then. One
- * compare-and-swap loop with one deadline serves every write of what is stored.
+ * Performs a session's {@link Attempt} on the store, and returns where the session is afterwards.
+ * One compare-and-swap loop with one deadline serves every write to a stored session.
  */
 export class Writer {
   readonly #settings: Settings;
@@ -42,7 +42,9 @@ export class Writer {
   readonly #lifetimes: Lifetimes;
   readonly #events: EventLog;
   readonly #names: Names;
-  /** Those of this process that lost a swap take turns, so that each needs one more attempt. */
+  /**
+   * Writes of this process that lost a swap take turns, so that each needs only one more attempt.
+   */
   readonly #conflicts = new KeyedQueue();
 
   constructor(
@@ -60,8 +62,8 @@ export class Writer {
   }
 
   /**
-   * @throws SessionStoreError if the store fails, or other processes keep it from being written for
-   *   `storeTimeout`.
+   * @throws SessionStoreError if the store fails, or if other processes keep changing the session
+   *   for `storeTimeout`.
    * @throws SessionDataError if the contents are too large.
    */
   perform(attempt: Exclude<Attempt, { readonly kind: "none" }>): MaybePromise<Place> {
@@ -80,14 +82,14 @@ export class Writer {
     }
   }
 
-  /** Ends the session at a place, and whatever it was rotated to. */
+  /** Ends the session at a place, and every session that it was rotated to. */
   end(place: Place): MaybePromise<void> {
     if (!("key" in place) || place.key === null) return;
     const userId = place.at === "store" ? place.record.userId : null;
     return this.endKey(place.key, this.#names.toUserId(userId));
   }
 
-  /** The same, by what the store knows it by. */
+  /** The same, by its key. */
   endKey(key: string, userId: string | null): MaybePromise<void> {
     return andThen(this.#deleteChain([key]), (handles) =>
       this.#events.emit({ type: "destroyed", handles, userId, count: 1 }),
@@ -95,18 +97,18 @@ export class Writer {
   }
 
   /**
-   * The same for a handle, whose session may have ended before: then there is nothing to tell. A store's
-   * `delete` does not say whether anything was there, so this reads first.
+   * The same for a handle, whose session may have ended before: then there is no event. Reads
+   * first, because a store's `delete` does not tell whether the record existed.
    */
   async revoke(key: string): Promise<void> {
     const isThere = await this.#mayExist(key);
-    // In any case: to the clock of another process a session that has expired here may be live.
+    // Deletes in any case: a session that has expired here may be live by another process's clock.
     const handles = await this.#deleteChain([key]);
     if (!isThere && handles.length === 1) return;
     this.#events.emit({ type: "destroyed", handles, userId: null, count: 1 });
   }
 
-  /** What cannot be read may be there, and is ended all the same. */
+  /** A session that cannot be read may exist, and is ended too. */
   async #mayExist(key: string): Promise<boolean> {
     try {
       return (await this.#store.ask("read", key)) !== undefined;
@@ -115,7 +117,7 @@ export class Writer {
     }
   }
 
-  /** Deletes what is under the last key and, where that is a note, what it leads to. */
+  /** Deletes what is under the last key and, if that is a note, what the note leads to. */
   #deleteChain(keys: readonly [string, ...string[]]): MaybePromise<readonly string[]> {
     const key = keys.at(-1) ?? keys[0];
     return andThen(this.#store.ask("delete", key), (next) =>
@@ -123,7 +125,7 @@ export class Writer {
     );
   }
 
-  /** What the handler wrote has nowhere to go. */
+  /** Reports that the handler's changes are dropped. */
   #drop(from: Place): Place {
     const key = "key" in from ? from.key : null;
     this.#events.emit({ type: "dropped", handle: key });
@@ -131,17 +133,17 @@ export class Writer {
   }
 
   /**
-   * Restarts the idle timeout. The response waits for that only where its cookie depends on it: a
-   * visitor who only reads is served while the store cannot be written.
+   * Restarts the idle timeout. The response waits for the write only if its cookie depends on it:
+   * visitors who only read are served while the store cannot be written.
    */
   #touch(from: Stored, use: Use): MaybePromise<Place> {
-    const record = this.#lifetimes.touched(from.record, use);
+    const record = this.#lifetimes.touch(from.record, use);
     return record === from.record ? from : this.#touchDue(from, record);
   }
 
   #touchDue(from: Stored, record: SessionRecord): MaybePromise<Place> {
     const touched = this.#store.tell("touch", from.key, record.expiresAt);
-    // Not with the next version: the touch may fail, or come after another request's write.
+    // The version stays: the touch may fail, or take effect after another request's write.
     if (record.remember === null) return { ...from, record };
     return andThen(touched, (isDone) => {
       if (isDone === undefined) return from;
@@ -149,9 +151,9 @@ export class Writer {
     });
   }
 
-  /** Whether the session still exists; restarts its idle timeout if that is due. */
+  /** Finds out whether the session still exists, and restarts its idle timeout if due. */
   #check(from: Stored, use: Use): MaybePromise<Place> {
-    const record = this.#lifetimes.touched(from.record, use);
+    const record = this.#lifetimes.touch(from.record, use);
     const touched = record !== from.record && this.#store.ask("touch", from.key, record.expiresAt);
     return andThen(touched, (isDone) => {
       if (isDone) return { ...from, record };
@@ -163,9 +165,9 @@ export class Writer {
   }
 
   #create(from: Place, contents: Contents, login: Login | undefined): MaybePromise<Place> {
-    // This process's clock calls it expired; another's may not.
+    // A login ends the expired session too: by another process's clock it may be live.
     const former = login !== undefined && from.at === "lapsed" && this.end(from);
-    return andThen(former, () => this.#insert(this.#checked(contents), login, 1));
+    return andThen(former, () => this.#insert(this.#checkSize(contents), login, 1));
   }
 
   #insert(contents: Contents, login: Login | undefined, attempt: number): MaybePromise<Place> {
@@ -174,7 +176,7 @@ export class Writer {
     const record = this.#renew(NEW_RECORD, contents, login);
     return andThen(this.#store.ask("create", key, record), (isCreated) => {
       if (!isCreated) {
-        if (attempt === ID_ATTEMPTS) throw this.#noFreeId();
+        if (attempt === ID_ATTEMPTS) throw this.#failWithoutId();
         return this.#insert(contents, login, attempt + 1);
       }
       const userId = this.#names.toUserId(record.userId);
@@ -183,11 +185,11 @@ export class Writer {
     });
   }
 
-  /** First with what the request has read; where that is out of date, with what is stored by then. */
+  /** Tries with the record that the request has read and, if that is out of date, reads it again. */
   #swap(swap: Swap): MaybePromise<Place> {
     const { from } = swap;
     if (from.at === "superseded") return this.#retry(swap, from.by, this.#begin(), undefined);
-    // An update goes by what is stored: those of one session take turns, so that each needs one write.
+    // Updates start from what is stored: they take turns, so that each needs only one write.
     if (swap.update !== undefined) return this.#queue(swap, from, this.#begin(), undefined);
     const place = this.#try(swap, from.key, from.record);
     return isPromise(place)
@@ -227,12 +229,12 @@ export class Writer {
       throw this.#store.fail("replace", new Error("Other processes kept changing the session."));
     }
     return andThen(this.#read(key), (found) => {
-      if (found === undefined || isNote(found)) return this.#gone(swap, key, found, progress);
-      // A note has led here: only for the user whose session this is.
-      if (key !== swap.from.key && !this.#isLoginOf(swap, found.userId)) return this.#lost(swap);
-      // Nobody has changed the session, so it was the new id that was taken.
+      if (found === undefined || isNote(found)) return this.#handleGone(swap, key, found, progress);
+      // A forwarding note has led here: only the session's own user may follow it.
+      if (key !== swap.from.key && !this.#logsIn(swap, found.userId)) return this.#handleLost(swap);
+      // The session has not changed, so the swap failed because the new id was already in use.
       const isTaken = swap.renewal !== undefined && found.version === last?.version;
-      if (isTaken && ++progress.collisions === ID_ATTEMPTS) throw this.#noFreeId();
+      if (isTaken && ++progress.collisions === ID_ATTEMPTS) throw this.#failWithoutId();
       return andThen(
         this.#try(swap, key, found),
         (place) => place ?? this.#retry(swap, key, progress, found),
@@ -240,9 +242,11 @@ export class Writer {
     });
   }
 
-  /** One compare-and-swap. `undefined`: `current` is out of date, or the new id is taken. */
+  /**
+   * One compare-and-swap. `undefined`: `current` is out of date, or the new id is already in use.
+   */
   #try(swap: Swap, key: string, current: SessionRecord): MaybePromise<Place | undefined> {
-    const change = this.#checked(toStore(swap, current));
+    const change = this.#checkSize(findChange(swap, current));
     return swap.renewal === undefined
       ? this.#replace(swap, key, current, change)
       : this.#rotate(swap.renewal, key, current, change);
@@ -254,27 +258,27 @@ export class Writer {
     current: SessionRecord,
     change: Contents | Merged,
   ): MaybePromise<Place | undefined> {
-    const next = this.#lifetimes.next(current, change, swap.use);
+    const next = this.#lifetimes.toNext(current, change, swap.use);
     if (isEmpty(change) && current.userId === null && !isEmpty(current)) {
       return this.#expire(key, current, next);
     }
     const replaced = this.#store.ask("replace", key, next, current);
     return isPromise(replaced)
-      ? this.#replacedLater(swap, key, next, change, replaced)
-      : this.#replaced(swap, key, next, change, replaced);
+      ? this.#finishReplaceLater(swap, key, next, change, replaced)
+      : this.#finishReplace(swap, key, next, change, replaced);
   }
 
-  async #replacedLater(
+  async #finishReplaceLater(
     swap: Swap,
     key: string,
     next: SessionRecord,
     change: Contents | Merged,
     isDone: Promise<boolean>,
   ): Promise<Place | undefined> {
-    return this.#replaced(swap, key, next, change, await isDone);
+    return this.#finishReplace(swap, key, next, change, await isDone);
   }
 
-  #replaced(
+  #finishReplace(
     { from }: Swap,
     key: string,
     record: SessionRecord,
@@ -292,16 +296,16 @@ export class Writer {
   }
 
   /**
-   * Ends a session that its handler has emptied, unless another request has written it meanwhile: it is
-   * put in its own place as expired, and from then on nothing can bring it back.
+   * Ends a session that its handler has emptied, unless another request has written it meanwhile.
+   * First replaces the record by an expired one, which no other write can revive, then deletes it.
    */
   #expire(
     key: string,
     current: SessionRecord,
     next: SessionRecord,
   ): MaybePromise<Place | undefined> {
-    const over = { ...next, expiresAt: this.#settings.now() };
-    return andThen(this.#store.ask("replace", key, over, current), (isDone) =>
+    const expired = { ...next, expiresAt: this.#settings.now() };
+    return andThen(this.#store.ask("replace", key, expired, current), (isDone) =>
       isDone ? andThen(this.endKey(key, null), () => NOWHERE) : undefined,
     );
   }
@@ -324,14 +328,14 @@ export class Writer {
     });
   }
 
-  /** What the swap was to change is not there. */
-  #gone(
+  /** Handles that the session to change is gone, or that a note is in its place. */
+  #handleGone(
     swap: Swap,
     key: string,
     note: ForwardingNote | undefined,
     progress: Progress,
   ): MaybePromise<Place> {
-    if (note === undefined) return this.#lost(swap);
+    if (note === undefined) return this.#handleLost(swap);
     if (swap.renewal?.kind === "login") {
       return this.#retry(swap, note.supersededBy, progress, undefined);
     }
@@ -340,23 +344,24 @@ export class Writer {
   }
 
   /**
-   * The session is over, or another user's by now. A login has proven who the visitor is: they get a
-   * session of their own, with what this request put into it and nothing from the old one. Not so the
-   * user whose session it was: what they, or somebody else, ended stays ended.
+   * Handles that the session has ended, or belongs to another user by now. A login begins a session
+   * of its own, with what this request wrote and nothing of the old one. But not for the old
+   * session's user: what they, or an administrator, ended stays ended.
    */
-  #lost(swap: Swap): MaybePromise<Place> {
+  #handleLost(swap: Swap): MaybePromise<Place> {
     const { from, renewal, contents } = swap;
-    const isTheirs = from.at === "store" && this.#isLoginOf(swap, from.record.userId);
+    const isTheirs = from.at === "store" && this.#logsIn(swap, from.record.userId);
     if (renewal?.kind !== "login" || isTheirs) return this.#drop(toEnded(from));
     const own = from.at === "store" ? mergeContents(from.record, contents, EMPTY) : contents;
     return this.#create(from, own, renewal);
   }
 
-  #isLoginOf({ renewal }: Swap, userId: string | null): boolean {
+  /** Whether the swap logs in this stored user. */
+  #logsIn({ renewal }: Swap, userId: string | null): boolean {
     return renewal?.kind === "login" && this.#names.toStoredUser(renewal.userId) === userId;
   }
 
-  /** The record under a new id. A login begins another absolute lifetime. */
+  /** The record to store under a new id. A login restarts the absolute lifetime. */
   #renew(
     current: SessionRecord | typeof NEW_RECORD,
     { data, flash }: Contents,
@@ -376,7 +381,7 @@ export class Writer {
     return this.#lifetimes.restart({ ...record, ...facts }, now);
   }
 
-  /** Ends the user's sessions beyond `maxPerUser` that were used longest ago. */
+  /** Ends the user's least recently used sessions beyond `maxPerUser`. */
   #trim(login: Login | undefined, key: string): MaybePromise<void> {
     const { maxPerUser, knowsUsers } = this.#settings;
     if (login === undefined || !knowsUsers || maxPerUser === Infinity) return;
@@ -393,7 +398,7 @@ export class Writer {
     this.#events.emit({ type: "destroyed", handles: keys, userId, count: keys.length });
   }
 
-  /** The live record under a key, or the note. */
+  /** The live record or note under a key. */
   #read(key: string): MaybePromise<Found> {
     return andThen(this.#store.ask("read", key), (found) => {
       if (found === undefined) return undefined;
@@ -404,21 +409,22 @@ export class Writer {
     });
   }
 
-  #checked<T extends Contents>(contents: T): T {
+  /** @throws SessionDataError for contents that exceed `maxBytes`. */
+  #checkSize<T extends Contents>(contents: T): T {
     const { data, flash } = contents;
     const { maxBytes } = this.#settings;
-    // No text has more bytes than three times its length.
+    // In UTF-8 a text has at most three bytes per UTF-16 unit: most texts need no counting.
     const length = data.length + (flash?.length ?? 0);
     if (length * 3 <= maxBytes) return contents;
     const bytes = Buffer.byteLength(data) + (flash === null ? 0 : Buffer.byteLength(flash));
     if (bytes <= maxBytes) return contents;
     throw new SessionDataError(
       `The session takes ${bytes} bytes of JSON, more than the ${maxBytes} that \`maxBytes\` ` +
-        "allows. Keep large things in a database, and their keys in the session.",
+        "allows. Keep large values in a database, and only their keys in the session.",
     );
   }
 
-  #noFreeId(): Error {
+  #failWithoutId(): Error {
     return this.#store.fail(
       "create",
       new Error(`${ID_ATTEMPTS} new ids in a row were taken: the random source is broken.`),
@@ -426,8 +432,10 @@ export class Writer {
   }
 }
 
-/** What a swap stores in the place of `current`. Another request may have changed that since `base`. */
-function toStore({ base, contents, update }: Swap, current: SessionRecord): Contents | Merged {
+/**
+ * What a swap stores in place of `current`, which another request may have changed since `base`.
+ */
+function findChange({ base, contents, update }: Swap, current: SessionRecord): Contents | Merged {
   if (update !== undefined) return update(current);
   return current === base ? contents : mergeContents(base, contents, current);
 }

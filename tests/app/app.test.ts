@@ -58,11 +58,11 @@ const OPTION_ERRORS: [AppOptions, string][] = [
   ],
   [
     { sessionBackend: {} as SessionBackend },
-    "`backend` needs a load(sessionId) and a save(sessionId, data, timeout) method. `new InMemorySessionBackend()` keeps sessions in memory.",
+    "`backend` needs the methods load(sessionId) and save(sessionId, data, timeout). To keep sessions in memory, pass new InMemorySessionBackend().",
   ],
   [
     { session: { cookie: { name: "__Host-id", secure: false } } },
-    "The cookie __Host-id has to be secure, as its prefix says. Leave out `secure: false`, or the prefix.",
+    "The cookie __Host-id has to be secure: its prefix requires it. Leave out `secure: false`, or the prefix.",
   ],
 ];
 

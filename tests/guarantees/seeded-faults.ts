@@ -381,7 +381,7 @@ const SEEDED: readonly SeededFault[] = [
   {
     what: "A login through a superseded id takes over the session, whoever it belongs to.",
     file: "src/session/writer.ts",
-    find: `      if (key !== swap.from.key && !this.#isLoginOf(swap, found.userId)) return this.#lost(swap);
+    find: `      if (key !== swap.from.key && !this.#logsIn(swap, found.userId)) return this.#handleLost(swap);
 `,
     replace: ``,
     in: "tests/session/forwarding.test.ts",
@@ -390,9 +390,9 @@ const SEEDED: readonly SeededFault[] = [
   {
     what: "A login through a superseded id takes over a session that is nobody's.",
     file: "src/session/writer.ts",
-    find: `      if (key !== swap.from.key && !this.#isLoginOf(swap, found.userId)) return this.#lost(swap);`,
-    replace: `      const isOthers = found.userId !== null && !this.#isLoginOf(swap, found.userId);
-      if (key !== swap.from.key && isOthers) return this.#lost(swap);`,
+    find: `      if (key !== swap.from.key && !this.#logsIn(swap, found.userId)) return this.#handleLost(swap);`,
+    replace: `      const isOthers = found.userId !== null && !this.#logsIn(swap, found.userId);
+      if (key !== swap.from.key && isOthers) return this.#handleLost(swap);`,
     in: "tests/session/forwarding.test.ts",
     test: "an id that a rotation has superseded, on InMemorySessionBackend > B3: nobody takes over a session that is nobody's: the id may be a thief's",
   },
@@ -557,8 +557,8 @@ const SEEDED: readonly SeededFault[] = [
     what: "A login leaves the row alone that its cookie names and that has expired here.",
     file: "src/session/writer.ts",
     find: `    const former = login !== undefined && from.at === "lapsed" && this.end(from);
-    return andThen(former, () => this.#insert(this.#checked(contents), login, 1));`,
-    replace: `    return this.#insert(this.#checked(contents), login, 1);`,
+    return andThen(former, () => this.#insert(this.#checkSize(contents), login, 1));`,
+    replace: `    return this.#insert(this.#checkSize(contents), login, 1);`,
     in: "tests/session/visits.test.ts",
     test: "a cookie that opens nothing, on InMemorySessionBackend > B22: login() ends the session that only this process's clock calls expired",
   },
@@ -1600,16 +1600,8 @@ const SEEDED: readonly SeededFault[] = [
     what: "A page that only reads sends its cookie again, over that of a login meanwhile.",
     file: "src/session/writer.ts",
     find: `      if (isDone === undefined) return from;
-      return isDone ? { ...from, record } : toEnded(from);
-    });
-  }
-
-  /** Whether the session still exists;`,
-    replace: `      return isDone === undefined ? from : { ...from, record };
-    });
-  }
-
-  /** Whether the session still exists;`,
+      return isDone ? { ...from, record } : toEnded(from);`,
+    replace: `      return isDone === undefined ? from : { ...from, record };`,
     in: "tests/session/manager.test.ts",
     test: "the cookie is not sent again where another request changed the id meanwhile: one that reads",
   },

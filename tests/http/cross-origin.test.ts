@@ -132,7 +132,7 @@ describe("originsOf", () => {
   ])("refuses the trusted origin %j at construction, with the remedy", (origin) => {
     expect(() => new App({ trustedOrigins: [origin] })).toThrow(
       new TypeError(
-        `trustedOrigins has "${origin}", which is no origin. One looks like "https://example.com": a scheme, a host, perhaps a port, and no slash at the end.`,
+        `\`trustedOrigins\` has "${origin}", which is not an origin. Write a scheme, a host and, if needed, a port, without a slash at the end, such as "https://example.com".`,
       ),
     );
   });

@@ -402,7 +402,7 @@ test("a store that answers later, and says that it does not, is reported", async
   store.once("read", () => Promise.resolve());
   const response = await client.send("/visits");
   expect(response.status).toBe(500);
-  expect(await response.text()).toContain("Make its `isSynchronous` false.");
+  expect(await response.text()).toContain("Set `isSynchronous` to false.");
   expect(await client.text("/visits")).toBe("1");
 });
 

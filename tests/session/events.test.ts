@@ -76,7 +76,7 @@ describe("EventLog", () => {
     log.emit(CREATED);
     expect(log.counts.created).toBe(1);
     expect(await reported.promise).toEqual([
-      'onEvent threw while it was told of "%s":',
+      'onEvent failed for the event "%s":',
       "created",
       new Error("no"),
     ]);

@@ -231,7 +231,7 @@ describe("a session that cannot be stored", () => {
     [
       "one of the session's own names in update()",
       (session) => session.update((data) => (data["save"] = 1)),
-      "session.save belongs to the session",
+      "session.save is a reserved name",
     ],
   ] as [string, Page, string][])(
     "%s is an error, and nothing is stored",

@@ -156,7 +156,9 @@ describe("upgradeHeaders", () => {
 
   test.each([{}, { a: 1 }])("refuses what is no session: %p", async (copy) => {
     const { sessions } = await setUpVisited();
-    await expect(sessions.upgradeHeaders(copy as Session)).rejects.toThrow("This is no session.");
+    await expect(sessions.upgradeHeaders(copy as Session)).rejects.toThrow(
+      "This is not a session.",
+    );
   });
 });
 

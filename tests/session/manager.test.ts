@@ -856,7 +856,7 @@ describe("new Sessions", () => {
     "refuses %p as a backend, and says what one needs",
     (backend) => {
       const options = { backend } as unknown as SessionsOptions;
-      expect(() => new Sessions(options)).toThrow("needs a load(sessionId) and a save(");
+      expect(() => new Sessions(options)).toThrow("needs the methods load(sessionId) and save(");
     },
   );
 

@@ -63,7 +63,7 @@ describe("the dictionary", () => {
     const untyped: Record<string, unknown> = session;
     const before = session[name];
     expect(() => (untyped[name] = 1)).toThrow(
-      `session.${name} belongs to the session. Store your value under another key.`,
+      `session.${name} is a reserved name. Store your value under another key.`,
     );
     expect(() => Object.assign(session, { [name]: 1 })).toThrow(TypeError);
     expect(session[name]).toEqual(before);

@@ -440,7 +440,9 @@ describe("sessions.onEnd", () => {
 
   test("refuses what is no session", () => {
     const site = new Site((now) => new TappedStore(now));
-    expect(() => site.sessions.onEnd({} as Session, () => undefined)).toThrow("This is no session");
+    expect(() => site.sessions.onEnd({} as Session, () => undefined)).toThrow(
+      "This is not a session",
+    );
   });
 
   test.each([0, -1, Number.NaN])("refuses a `watchInterval` of %p", (watchInterval) => {
