@@ -1,6 +1,6 @@
 import { hashId } from "./id.ts";
 
-/** Separates a namespace from a user's id. No namespace contains it. */
+/** Separates a namespace from a user's id. No namespace contains it, and none is empty. */
 const SEPARATOR = "\u001f";
 
 const MAX_LENGTH = 255;
@@ -25,13 +25,17 @@ export class Names {
     return this.#realm === "" ? hashId(id) : hashId(id + this.#realm);
   }
 
+  /** Without a namespace, an id that contains the separator gets one in front: it must not name another's user. */
   toStoredUser(userId: string): string {
-    return this.#prefix + userId;
+    const isPlain = this.#prefix !== "" || !userId.includes(SEPARATOR);
+    return isPlain ? this.#prefix + userId : SEPARATOR + userId;
   }
 
   /** The inverse of {@link toStoredUser}; `null` stays `null`. */
   toUserId(stored: string | null): string | null {
-    return stored === null ? null : stored.slice(this.#prefix.length);
+    if (stored === null) return null;
+    const isPlain = this.#prefix !== "" || !stored.startsWith(SEPARATOR);
+    return stored.slice(isPlain ? this.#prefix.length : SEPARATOR.length);
   }
 }
 

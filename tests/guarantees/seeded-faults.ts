@@ -583,10 +583,8 @@ const SEEDED: readonly SeededFault[] = [
   {
     what: "Namespaces set ids apart, and not the users.",
     file: "src/session/names.ts",
-    find: `    return this.#prefix + userId;
-`,
-    replace: `    return userId;
-`,
+    find: `isPlain ? this.#prefix + userId : SEPARATOR + userId`,
+    replace: `userId`,
     in: "tests/session/users.test.ts",
     test: "users in different namespaces, on InMemorySessionBackend > B9: are different users, though they have one id",
   },

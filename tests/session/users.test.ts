@@ -54,6 +54,19 @@ describe.each(EVERY_STORE)("users in different namespaces, on %s", (_, create) =
     expect(await site.sessions.revokeAll("1")).toBe(1);
     expect(await employee.ask(identity)).toEqual(["1", null]);
   });
+
+  test("B9: are no users without one, whatever those are called", async () => {
+    const { site, visitor: customer } = await begin(create, logIn, { namespace: "shop" });
+    const others = site.another({});
+    const namesake = new Visitor(others);
+    await namesake.visit((session) => session.login("shop\u001f1"));
+    expect(await others.list("shop\u001f1")).toEqual([
+      expect.objectContaining({ userId: "shop\u001f1" }),
+    ]);
+    expect(await others.revokeAll("shop\u001f1")).toBe(1);
+    expect(await namesake.ask(identity)).toEqual([null, null]);
+    expect(await customer.ask(identity)).toEqual(["1", null]);
+  });
 });
 
 describe.each(EVERY_BACKEND)("login(), on %s", (_, create) => {
