@@ -775,7 +775,7 @@ const SEEDED: readonly SeededFault[] = [
   {
     what: "A Response of the app's own, such as a redirect, does not vary.",
     file: "src/app/pipeline.ts",
-    find: `    if (open?.isAccessed === true) addPrivacy(response.headers);`,
+    find: `  if (open?.isAccessed === true && !isPrivate) addPrivacy(response.headers);`,
     replace: ``,
     in: "tests/app/app.test.ts",
     test: "redirect > K3, D2: GET that reads the session varies, and is private",
@@ -1148,8 +1148,8 @@ const SEEDED: readonly SeededFault[] = [
   {
     what: "Surplus segments are ignored.",
     file: "src/app/pattern-tree.ts",
-    find: `  if (node.rest === undefined) return undefined;`,
-    replace: `  if (node.rest === undefined) return node.page && { page: node.page, params };`,
+    find: `  if (open !== undefined || rest === undefined) return open;`,
+    replace: `  if (open !== undefined || rest === undefined) return open ?? node.page;`,
     in: "tests/app/table.test.ts",
     test: "D2: answers too many segments for a method with 404",
   },
@@ -1377,14 +1377,8 @@ const SEEDED: readonly SeededFault[] = [
   {
     what: "A page varies by the cookie only if it sets one.",
     file: "src/app/call.ts",
-    find: `  return toResponse(value, visit.open?.isAccessed === true);
-}
-
-/** Bun would`,
-    replace: `  return toResponse(value, visit.askedDraft !== undefined);
-}
-
-/** Bun would`,
+    find: `  const response = toResponse(value, visit.open?.isAccessed === true);`,
+    replace: `  const response = toResponse(value, visit.askedDraft !== undefined);`,
     in: "tests/guarantees/seen-elsewhere.test.ts",
     test: "Flask CVE-2026-27205: a shared cache kept a page that had only asked for a key",
   },
