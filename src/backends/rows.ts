@@ -1,11 +1,13 @@
 import type { SessionRecord } from "../store/record.ts";
 
-/** The version of the row that a forwarding note is. No session has it, so no write matches it. */
+/**
+ * The version of a forwarding note's row. No session has this version, so no write matches the row.
+ */
 export const NOTE_VERSION = -1;
 
 /**
- * Whether a record differs from the one before it in its contents only, as most do. Columns with an
- * index, which cost the most, are then left alone.
+ * Whether a record differs from the previous one only in its contents, as most do. Indexed columns,
+ * which cost the most to write, are then left alone.
  */
 export function hasSameFacts(record: SessionRecord, old: SessionRecord): boolean {
   return (

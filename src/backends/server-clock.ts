@@ -1,22 +1,23 @@
 import type { MaybePromise } from "../store/maybe-promise.ts";
 
-/** How long an answer about a server's clock is relied on, in milliseconds. */
+/** How long a reading of a server's clock is reused, in milliseconds. */
 const GOOD_FOR = 60_000;
 
-/** Knows what the clock of a server shows. */
+/** Estimates the time on a server's clock. */
 export class ServerClock {
   readonly #ask: () => Promise<number>;
   #lead = 0;
   #goodUntil = -Infinity;
 
-  /** `ask` gets the time from the server, in Unix milliseconds. */
+  /** `ask` fetches the server's time, in Unix milliseconds. */
   constructor(ask: () => Promise<number>) {
     this.#ask = ask;
   }
 
   /**
-   * What the server's clock shows at a moment of `performance.now()`, in Unix milliseconds: never later
-   * than that, and earlier by as much as the server's answer took to get here.
+   * The server's time at a moment of `performance.now()`, in Unix milliseconds. It is never ahead
+   * of the server's clock, and behind it by at most the time that the server's answer took to
+   * arrive.
    */
   at(moment: number): MaybePromise<number> {
     return performance.now() < this.#goodUntil
@@ -24,7 +25,7 @@ export class ServerClock {
       : this.#look().then(() => Math.floor(moment + this.#lead));
   }
 
-  /** Asks anew next time: the clock was set, or the server is another. */
+  /** Discards the last reading: the clock was set, or another server has taken over. */
   forget(): void {
     this.#goodUntil = -Infinity;
   }

@@ -1,36 +1,40 @@
-/** What the table of sessions is called unless an app names it. */
+/** The default name of the table of sessions. */
 export const DEFAULT_TABLE = "bunpie_sessions";
 
-/** How long a name may be. PostgreSQL takes 63 characters, and an index's name is longer than its table's. */
+/**
+ * The maximum length of a name. PostgreSQL allows 63 characters, and an index's name is longer than
+ * its table's.
+ */
 const MAX_LENGTH = { table: 41, schema: 63 };
 
-/** @throws TypeError unless `name` can be the name of a table or a schema. */
+/** @throws TypeError unless `name` is a valid name for a table or a schema. */
 export function checkName(option: "table" | "schema", name: unknown): void {
   const length = MAX_LENGTH[option];
   if (typeof name === "string" && name.length <= length && /^[a-z_][a-z0-9_]*$/.test(name)) {
     if (option === "schema" || !name.endsWith("_migrations")) return;
     throw new TypeError(
-      `\`table\` is "${name}"; a name that ends in _migrations is that of a table in which migrations are ` +
-        'kept. Take another one, such as "shop_sessions".',
+      `\`table\` is "${name}"; names that end in _migrations are reserved for the record of migrations. ` +
+        'Choose another, such as "shop_sessions".',
     );
   }
   throw new TypeError(
     `\`${option}\` is ${JSON.stringify(name)}; it has to be a name of at most ${length} lower-case letters, ` +
-      'digits and underscores, and no digit first, such as "shop_sessions".',
+      'digits and underscores that does not begin with a digit, such as "shop_sessions".',
   );
 }
 
 /**
- * The table in which the migrations that are done are kept. An app's own migrations have another, and
- * every table of sessions has one: whoever shares one skips what is older than the other's newest.
+ * The table that records which migrations were applied. Each table of sessions has its own,
+ * separate from the app's: with a shared one, a migrator skips every migration that is older than
+ * the newest recorded one.
  */
 export function migrationsTable(table: string): string {
   return table === DEFAULT_TABLE ? "bunpie_migrations" : `${table}_migrations`;
 }
 
 /**
- * Makes a migration of the default table one of `table`, whose name was checked: in the SQL that
- * drizzle-kit writes, the names of the table and its indexes are quoted, and begin alike.
+ * Rewrites a migration of the default table for `table`, which must be a checked name. In the SQL
+ * that drizzle-kit writes, the names of the table and its indexes are quoted and share a prefix.
  */
 export function renameTable(migration: string, table: string): string {
   return migration

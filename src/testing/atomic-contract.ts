@@ -6,7 +6,6 @@ import type { SessionRecord } from "../store/record.ts";
 import type { SessionStore } from "../store/session-store.ts";
 import type { Contract } from "./contract.ts";
 import { checkEach, nameChecks } from "./contract.ts";
-import { isSoWithin } from "./patience.ts";
 import { randomId } from "./records.ts";
 import type { StoreTrial } from "./store-trial.ts";
 import {
@@ -22,8 +21,9 @@ import {
   readOne,
   storeRecord,
 } from "./store-trial.ts";
+import { becomesTrue } from "./until.ts";
 
-/** What is said of a store as a whole. */
+/** The contract for a store as a whole. */
 export const ATOMIC_STORE: Contract<StoreTrial> = {
   SessionStore: {
     ...nameChecks("every write is atomic, across all processes that share it", {
@@ -32,9 +32,11 @@ export const ATOMIC_STORE: Contract<StoreTrial> = {
         const won = await findWinners(trial, (store, index) =>
           store.create(id, makeNumbered(trial, index)),
         );
-        expect(won, "Not just one create() says that it stored.").toHaveLength(1);
+        expect(won, "Not exactly one create() reports success.").toHaveLength(1);
         const { data } = await readOne(trial, id);
-        expect(data, "It is not the one whose record is there.").toBe(`{"n":${won[0]}}`);
+        expect(data, "The stored record is not that of the successful write.").toBe(
+          `{"n":${won[0]}}`,
+        );
       },
 
       "of many that replace one version, one succeeds": async (trial: StoreTrial) => {
@@ -43,9 +45,11 @@ export const ATOMIC_STORE: Contract<StoreTrial> = {
         const won = await findWinners(trial, (store, index) =>
           store.replace(id, makeNumbered(trial, index), old),
         );
-        expect(won, "Not just one replace() says that it stored.").toHaveLength(1);
+        expect(won, "Not exactly one replace() reports success.").toHaveLength(1);
         const { data } = await readOne(trial, id);
-        expect(data, "It is not the one whose record is there.").toBe(`{"n":${won[0]}}`);
+        expect(data, "The stored record is not that of the successful write.").toBe(
+          `{"n":${won[0]}}`,
+        );
       },
 
       "of many that rotate one version, one succeeds": async (trial: StoreTrial) => {
@@ -55,14 +59,17 @@ export const ATOMIC_STORE: Contract<StoreTrial> = {
         const won = await findWinners(trial, (store, index) =>
           store.rotate(id, newIds[index] ?? "", makeNumbered(trial, index), old),
         );
-        expect(won, "Not just one rotate() says that it stored.").toHaveLength(1);
+        expect(won, "Not exactly one rotate() reports success.").toHaveLength(1);
         const left = await Promise.all([id, ...newIds].map((each) => readLive(trial, each)));
         expect(
           left.flatMap((record) => record?.data ?? []),
-          "It is not the one whose record is there, or not the only one.",
+          "The stored record is not that of the successful write, or not the only one.",
         ).toEqual([`{"n":${won[0]}}`]);
         const { supersededBy } = await readNote(trial, id);
-        expect(supersededBy, "The note does not lead to it.").toBe(newIds[won[0] ?? 0] ?? "");
+        expect(
+          supersededBy,
+          "The note does not lead to the record of the successful rotate().",
+        ).toBe(newIds[won[0] ?? 0] ?? "");
       },
 
       "of many that rotate to one id, one succeeds": async (trial: StoreTrial) => {
@@ -74,30 +81,32 @@ export const ATOMIC_STORE: Contract<StoreTrial> = {
         const won = await findWinners(trial, (store, index) =>
           store.rotate(ids[index] ?? "", newId, makeNumbered(trial, index), old),
         );
-        expect(won, "Not just one rotate() says that it stored.").toHaveLength(1);
+        expect(won, "Not exactly one rotate() reports success.").toHaveLength(1);
         const { data } = await readOne(trial, newId);
-        expect(data, "It is not the one whose record is there.").toBe(`{"n":${won[0]}}`);
+        expect(data, "The stored record is not that of the successful write.").toBe(
+          `{"n":${won[0]}}`,
+        );
         const left = await Promise.all(ids.map((id) => readLive(trial, id)));
         expect(
           left.flatMap((record, index) => (record === undefined ? [index] : [])),
-          "Not just the session that was rotated has left its old id.",
+          "Not exactly the rotated session has left its old id.",
         ).toEqual(won);
       },
 
       "of many that replace and rotate one version, one succeeds": async (trial: StoreTrial) => {
         const old = makeLive(trial);
         const [id, newId] = [await storeRecord(trial, old), trial.newId()];
-        // Both of two processes do both.
+        // Each of the two processes does both.
         const won = await findWinners(trial, (store, index) =>
           index % 4 < 2
             ? store.replace(id, makeNumbered(trial, index), old)
             : store.rotate(id, newId, makeNumbered(trial, index), old),
         );
-        expect(won, "Not just one of them says that it stored.").toHaveLength(1);
+        expect(won, "Not exactly one of the writes reports success.").toHaveLength(1);
         const left = await Promise.all([readLive(trial, id), readLive(trial, newId)]);
         expect(
           left.flatMap((record) => record?.data ?? []),
-          "It is not the one whose record is there, or not the only one.",
+          "The stored record is not that of the successful write, or not the only one.",
         ).toEqual([`{"n":${won[0]}}`]);
       },
 
@@ -107,7 +116,9 @@ export const ATOMIC_STORE: Contract<StoreTrial> = {
         const won = await findWinners(trial, (store) => store.touch(id, expiresAt));
         expect(won, "A touch() of a live session was refused.").toHaveLength(AT_ONCE);
         const { version } = await readOne(trial, id);
-        expect(version, "Two of them raised the version from the same one.").toBe(1 + AT_ONCE);
+        expect(version, "Two touch() calls raised the version from the same value.").toBe(
+          1 + AT_ONCE,
+        );
       },
 
       "a delete is not undone by a concurrent replace": (trial: StoreTrial) =>
@@ -126,12 +137,12 @@ export const ATOMIC_STORE: Contract<StoreTrial> = {
       let id = await storeRecord(trial, old);
       trial.clock.move(61_000);
       if (!(await isGone())) {
-        // It goes by another clock than the one that it was given.
+        // The store ignores the given clock.
         trial.clock.move(-61_000);
         await trial.backend.delete(id);
         old = makeBrief(250);
         id = await storeRecord(trial, old);
-        await isSoWithin(1_000, isGone);
+        await becomesTrue(1_000, isGone);
       }
       const answers = [
         await isGone(),
@@ -140,7 +151,7 @@ export const ATOMIC_STORE: Contract<StoreTrial> = {
       ];
       expect(
         answers,
-        "list(), replace() or touch() takes a session for a live one that has expired meanwhile.",
+        "list(), replace() or touch() treats a session that has expired meanwhile as live.",
       ).toEqual([true, false, false]);
     },
 
@@ -158,7 +169,7 @@ export const ATOMIC_STORE: Contract<StoreTrial> = {
         ) => (await store.list(userId, PLENTY)).length > 0,
       },
       async (trial: StoreTrial, isThere) => {
-        // A second one, which is still open in the end and can remove what is left.
+        // A second store, which stays open, so that the trial can remove what is left.
         await trial.another();
         const userId = randomId();
         const id = await storeRecord(trial, makeLive(trial, { userId }));
@@ -166,7 +177,7 @@ export const ATOMIC_STORE: Contract<StoreTrial> = {
         const answer = await isThere(trial.backend, id, userId).catch(() => "an error");
         expect(
           answer,
-          "A closed store says that there is no such session. It has to throw, unless it can still answer.",
+          "A closed store reports an existing session as absent. It has to throw unless it can still answer.",
         ).not.toBe(false);
       },
     ),
@@ -180,7 +191,7 @@ export const ATOMIC_STORE: Contract<StoreTrial> = {
         const [id, newId, old] = [trial.newId(), trial.newId(), makeLive(trial)];
         const record = { ...old, version: 2 };
         const next = { ...old, version: 3 };
-        // Each waits for the one before, for stores whose word is not to be relied on.
+        // Each call waits for the previous one, in case the store is not synchronous after all.
         const promised: string[] = [];
         const call = async (name: string, answer: MaybePromise<unknown>): Promise<void> => {
           if (isPromise(answer)) promised.push(name);
@@ -192,12 +203,15 @@ export const ATOMIC_STORE: Contract<StoreTrial> = {
         await call("rotate", backend.rotate(id, newId, next, record));
         await call("touch", backend.touch(newId, next.expiresAt));
         await call("delete", backend.delete(newId));
-        expect(promised, "These return promises all the same.").toEqual([]);
+        expect(
+          promised,
+          "These methods return promises although `isSynchronous` is `true`.",
+        ).toEqual([]);
       },
   },
 };
 
-/** Deletes a session while something else is done to it: at first, and as the second thing. */
+/** Deletes a session concurrently with another write, once started before it and once after it. */
 async function deleteBeside(
   trial: StoreTrial,
   write: (store: SessionStore, id: string, old: SessionRecord) => MaybePromise<boolean>,
@@ -206,9 +220,9 @@ async function deleteBeside(
   for (const deleteFirst of [true, false]) {
     const old = makeLive(trial);
     const id = await storeRecord(trial, old);
-    const both = [async () => one.delete(id), async () => write(other, id, old)];
-    if (!deleteFirst) both.reverse();
-    await Promise.all(both.map((begin) => begin()));
+    const writes = [async () => one.delete(id), async () => write(other, id, old)];
+    if (!deleteFirst) writes.reverse();
+    await Promise.all(writes.map((begin) => begin()));
     expect(await readLive(trial, id), "The deleted session is back.").toBeUndefined();
   }
 }

@@ -4,11 +4,11 @@ import type { SessionData } from "../store/backend.ts";
 import { LoadSaveStore } from "../store/load-save-store.ts";
 import type { Contract } from "./contract.ts";
 import { checkEach } from "./contract.ts";
-import { isSoWithin } from "./patience.ts";
-import { recordOf } from "./records.ts";
+import { makeRecord } from "./records.ts";
 import type { Trial } from "./trial.ts";
+import { becomesTrue } from "./until.ts";
 
-/** What JSON holds, by what is difficult about it. */
+/** JSON values, by what makes them difficult. */
 const VALUES: Record<string, SessionData> = {
   texts: {
     texts: ["", "naïve 🙂", "\u0000\u001f\u2028\ufeff", "'\"\\`${}", "\ud800", " a\r\n\tb "],
@@ -27,7 +27,7 @@ const VALUES: Record<string, SessionData> = {
   "32 KiB, the most that is stored by default": { text: "naïve 🙂 ".repeat(2_729) },
 };
 
-/** What is kept before an id is deleted, if anything, and what then deletes it. */
+/** The data stored before, if any, and the arguments of the `save` that deletes it. */
 const DELETIONS: Record<
   string,
   [before: SessionData | undefined, data: SessionData, timeout: number]
@@ -39,15 +39,18 @@ const DELETIONS: Record<
   "a timeout of 0, for one that was never there": [undefined, { visits: 1 }, 0],
 };
 
-/** What every backend has to keep to. */
+/** The contract of every backend. */
 export const SESSION_BACKEND: Contract<Trial> = {
   SessionData: checkEach("values that survive a JSON round trip", VALUES, async (trial, data) => {
     const id = trial.newId();
     await trial.backend.save(id, data, 60);
     const loaded = await trial.load(id);
-    // Not toEqual: to that, a key `__proto__` is none.
-    expect(toText(loaded), "load() returns something else than was saved.").toBe(toText(data));
-    expect(Object.hasOwn(Object.prototype, "admin"), "load() has changed all objects.").toBe(false);
+    // Not toEqual, which ignores a key `__proto__`.
+    expect(toText(loaded), "load() does not return the saved data.").toBe(toText(data));
+    expect(
+      Object.hasOwn(Object.prototype, "admin"),
+      "load() has changed the prototype of all objects.",
+    ).toBe(false);
   }),
 
   SessionBackend: {
@@ -56,16 +59,16 @@ export const SESSION_BACKEND: Contract<Trial> = {
         const id = trial.newId(`aZ${trial.newId().slice(2)}`);
         const similar = trial.newId(`Az${id.slice(2)}`);
         await trial.backend.save(id, { of: "the first" }, 60);
-        expect(await trial.load(similar), "load() takes two ids for one.").toEqual({});
+        expect(await trial.load(similar), "load() treats two ids as one.").toEqual({});
         await trial.backend.save(similar, { of: "the second" }, 60);
-        expect(await trial.load(id), "save() takes two ids for one.").toEqual({ of: "the first" });
+        expect(await trial.load(id), "save() treats two ids as one.").toEqual({ of: "the first" });
       },
 
     "safe inside one process: many sessions at once are kept apart": async (trial) => {
       const ids = Array.from({ length: 20 }, () => trial.newId());
       await Promise.all(ids.map(async (id) => trial.backend.save(id, { of: id }, 60)));
       const loaded = await Promise.all(ids.map((id) => trial.load(id)));
-      expect(loaded, "load() returns one session the data of another.").toEqual(
+      expect(loaded, "load() returns the data of another session.").toEqual(
         ids.map((id) => ({ of: id })),
       );
     },
@@ -76,7 +79,7 @@ export const SESSION_BACKEND: Contract<Trial> = {
       await trial.backend.save(id, data, 60);
       data.list.push(2);
       const kept = await trial.load(id);
-      expect(kept, "What was done to an object after save() has changed what is kept.").toEqual({
+      expect(kept, "Changing an object after save() changes the stored data.").toEqual({
         list: [1],
       });
     },
@@ -88,7 +91,7 @@ export const SESSION_BACKEND: Contract<Trial> = {
       loaded["another"] = true;
       (loaded["list"] as number[] | undefined)?.push(2);
       const kept = await trial.load(id);
-      expect(kept, "What was done to an object after load() has changed what is kept.").toEqual({
+      expect(kept, "Changing an object after load() changes the stored data.").toEqual({
         list: [1],
       });
     },
@@ -99,15 +102,16 @@ export const SESSION_BACKEND: Contract<Trial> = {
       const [id, other] = [trial.newId(), trial.newId()];
       await trial.backend.save(id, { visits: 1 }, 60);
       await trial.backend.save(other, { another: "session" }, 60);
-      expect(await trial.load(id), "load() does not return what was saved.").toEqual({ visits: 1 });
-      expect(await trial.load(id), "load() returns it only once.").toEqual({ visits: 1 });
+      expect(await trial.load(id), "load() does not return the saved data.").toEqual({ visits: 1 });
+      expect(await trial.load(id), "load() returns the data only once.").toEqual({ visits: 1 });
     },
 
     "`{}`, `null` and `undefined` all mean that there is no such session": async (trial) => {
       const loaded = await trial.backend.load(trial.newId());
-      expect([{}, null, undefined], "load() knows a session that nobody saved.").toContainEqual(
-        loaded,
-      );
+      expect(
+        [{}, null, undefined],
+        "load() returns data for a session that was never saved.",
+      ).toContainEqual(loaded);
     },
   },
 
@@ -118,29 +122,36 @@ export const SESSION_BACKEND: Contract<Trial> = {
       await trial.backend.save(id, { visits: 1 }, 60);
       await trial.backend.save(id, { visits: 2 }, 600);
       trial.clock.move(590_000);
-      expect(await isGone(), "The data is gone long before its 600 seconds are over.").toBe(false);
+      expect(await isGone(), "The data is gone long before its 600 seconds have passed.").toBe(
+        false,
+      );
       trial.clock.move(11_000);
       if (await isGone()) return;
-      // It goes by another clock than the one that it was given.
+      // The backend ignores the given clock.
       trial.clock.move(-601_000);
       const other = trial.newId();
       await trial.backend.save(other, { visits: 3 }, 60);
       await trial.backend.save(id, { visits: 4 }, 1);
       expect(
-        await isSoWithin(2_500, isGone),
-        "The data is still there long after its one second is over.",
+        await becomesTrue(2_500, isGone),
+        "The data is still stored long after its one second has passed.",
       ).toBe(true);
-      // Longer than those 60 would be in milliseconds.
+      // Longer than 60 milliseconds, for a backend that mistakes the unit.
       await Bun.sleep(100);
       const kept = await trial.load(other);
-      expect(kept, "The data is gone long before its 60 seconds are over.").toEqual({ visits: 3 });
+      expect(kept, "The data is gone long before its 60 seconds have passed.").toEqual({
+        visits: 3,
+      });
     },
 
     "replacing what was stored before": async (trial) => {
       const id = trial.newId();
       await trial.backend.save(id, { first: 1, both: 1 }, 60);
       await trial.backend.save(id, { second: 2, both: 2 }, 60);
-      expect(await trial.load(id), "save() merges, or does nothing the second time.").toEqual({
+      expect(
+        await trial.load(id),
+        "save() merges the data, or does nothing the second time.",
+      ).toEqual({
         second: 2,
         both: 2,
       });
@@ -155,7 +166,7 @@ export const SESSION_BACKEND: Contract<Trial> = {
         if (before !== undefined) await trial.backend.save(id, before, 60);
         await trial.backend.save(id, data, timeout);
         expect(await trial.load(id), "load() still returns data.").toEqual({});
-        expect(await trial.load(other), "Another session is gone as well.").toEqual({
+        expect(await trial.load(other), "save() also deleted another session.").toEqual({
           another: "session",
         });
       },
@@ -163,13 +174,13 @@ export const SESSION_BACKEND: Contract<Trial> = {
   },
 };
 
-/** What Bunpie makes of a backend of two methods, inside one process. */
+/** The contract of {@link LoadSaveStore}, which wraps a two-method backend, inside one process. */
 export const LOAD_SAVE_STORE: Contract<Trial> = {
   LoadSaveStore: {
     "Inside this process every guarantee holds: every fact of a session is kept": async (trial) => {
       const store = makeStore(trial);
       const id = trial.newId();
-      const record = recordOf(
+      const record = makeRecord(
         {
           flash: '{"notice":"Saved."}',
           version: 7,
@@ -189,7 +200,7 @@ export const LOAD_SAVE_STORE: Contract<Trial> = {
     "operations on one session run one after the other": async (trial) => {
       const store = makeStore(trial);
       const id = trial.newId();
-      const old = recordOf({}, trial.clock.now());
+      const old = makeRecord({}, trial.clock.now());
       await store.create(id, old);
       const record = { ...old, version: 2 };
       const won = await Promise.all(
@@ -197,14 +208,14 @@ export const LOAD_SAVE_STORE: Contract<Trial> = {
       );
       expect(
         won.filter((one) => one),
-        "Of 20 that replaced one version, not just one succeeded.",
+        "Of 20 replace() calls for one version, not exactly one succeeded.",
       ).toHaveLength(1);
     },
 
     "what was destroyed stays destroyed": async (trial) => {
       const store = makeStore(trial);
       const id = trial.newId();
-      const old = recordOf({}, trial.clock.now());
+      const old = makeRecord({}, trial.clock.now());
       await store.create(id, old);
       await Promise.all([
         store.delete(id),
@@ -213,19 +224,19 @@ export const LOAD_SAVE_STORE: Contract<Trial> = {
       ]);
       expect(
         await trial.load(id),
-        "The session is still there, or back through a write beside the delete.",
+        "The session was not deleted, or a concurrent write restored it.",
       ).toEqual({});
     },
 
     "forwarding notes are kept in memory": async (trial) => {
       const store = makeStore(trial);
       const [oldId, newId] = [trial.newId(), trial.newId()];
-      const old = recordOf({}, trial.clock.now());
+      const old = makeRecord({}, trial.clock.now());
       await store.create(oldId, old);
       await store.rotate(oldId, newId, { ...old, version: 2 }, old);
       expect(
         [await store.read(oldId), await makeStore(trial).read(oldId)],
-        "There is no note under the old id, or the backend has not removed the session there.",
+        "There is no note under the old id, or the backend still has the session there.",
       ).toEqual([{ supersededBy: newId, expiresAt: expect.any(Number) }, undefined]);
     },
   },
@@ -235,7 +246,7 @@ function makeStore(trial: Trial): LoadSaveStore {
   return new LoadSaveStore(trial.backend, trial.clock.now);
 }
 
-/** JSON text, keys in order: some databases give them back in another. */
+/** JSON text with sorted keys, because some databases reorder them. */
 function toText(value: unknown): string {
   return JSON.stringify(value, (_, part: unknown) =>
     typeof part === "object" && part !== null && !Array.isArray(part)

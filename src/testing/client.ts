@@ -3,7 +3,10 @@ import type { TestEvent } from "./test-events.ts";
 import { readEvents } from "./test-events.ts";
 import { TestSocket } from "./test-socket.ts";
 
-/** What answers requests: an app of Bunpie, Hono or Elysia, what `Bun.serve` gives, anything of one's own. */
+/**
+ * Anything that answers requests: an app of Bunpie, Hono or Elysia, the server that `Bun.serve`
+ * returns, or your own object.
+ */
 export interface Fetcher {
   fetch(request: Request, server?: never): MaybePromise<Response>;
   /** `Bun.serve`'s WebSocket handlers, for {@link TestClient.socket}. */
@@ -15,7 +18,7 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 const MOST_REDIRECTS = 20;
 
 /**
- * A browser's half of the conversation, for tests: keeps cookies, and sends them back.
+ * A client for tests that keeps cookies and sends them back, as a browser does.
  *
  * ```ts
  * const client = new TestClient(app);
@@ -23,12 +26,12 @@ const MOST_REDIRECTS = 20;
  * expect(await client.text("/")).toContain("Hello, ann");
  * ```
  *
- * It talks to one app, or to one server. A cookie is kept by its name, until the server removes it:
- * the client does not look at `Path`, `Domain`, `Secure` and `SameSite`, and no cookie of its gets
- * too old. It follows redirects when it is told to, with {@link follow}.
+ * It talks to one app or one server. A cookie is kept by its name until the server removes it: the
+ * client ignores `Path`, `Domain`, `Secure`, `SameSite` and the age of cookies. It follows
+ * redirects only with {@link follow}.
  */
 export class TestClient {
-  /** The cookies, by name, as they are sent. Yours to look at and to change. */
+  /** The cookies to send, by name. You may change them. */
   readonly cookies = new Map<string, string>();
   readonly #target: Fetcher | URL | string;
   readonly #origin: string;
@@ -36,7 +39,7 @@ export class TestClient {
   #server: Bun.Server<unknown> | undefined;
 
   /**
-   * `target` is an app, for which requests then go to `http://localhost:3000`, though not over the
+   * `target` is an app, whose requests have the origin `http://localhost:3000` but do not use the
    * network; or the URL of a server.
    */
   constructor(target: Fetcher | URL | string) {
@@ -44,12 +47,15 @@ export class TestClient {
     this.#origin = isFetcher(target) ? ORIGIN : new URL(target).origin;
   }
 
-  /** The id of the session, as long as its cookie has the name that it has by default. */
+  /** The session id, if its cookie has the default name. */
   get sessionId(): string | undefined {
     return this.cookies.get("session_id");
   }
 
-  /** Sends a request, and keeps the cookies of the response. A `Cookie` header of yours is left alone. */
+  /**
+   * Sends a request and keeps the cookies of the response. A `Cookie` header in `init` is sent
+   * unchanged.
+   */
   async send(path: string, init: RequestInit = {}): Promise<Response> {
     const headers = this.#addCookies(init.headers);
     const url = new URL(path, this.#origin);
@@ -60,31 +66,31 @@ export class TestClient {
     return response;
   }
 
-  /** The body of a page. */
+  /** Sends a request and returns the body as text. */
   async text(path: string, init?: RequestInit): Promise<string> {
     return (await this.send(path, init)).text();
   }
 
-  /** The body of a page that is JSON. */
+  /** Sends a request and returns the body, parsed as JSON. */
   async json<Value = unknown>(path: string, init?: RequestInit): Promise<Value> {
     return (await this.send(path, init)).json() as Promise<Value>;
   }
 
-  /** Sends a form. */
+  /** Sends a form with POST. */
   post(path: string, fields: Record<string, string> = {}): Promise<Response> {
     return this.send(path, { method: "POST", body: new URLSearchParams(fields) });
   }
 
-  /** Sends a value as JSON. */
+  /** Sends a value as JSON with POST. */
   postJson(path: string, value: unknown): Promise<Response> {
     const headers = { "content-type": "application/json" };
     return this.send(path, { method: "POST", body: JSON.stringify(value), headers });
   }
 
   /**
-   * The events of an event stream, one by one. Leaving the loop disconnects.
+   * Yields the events of an event stream, one by one. Leaving the loop disconnects.
    *
-   * @throws Error for a response that is none.
+   * @throws Error if the response is not an event stream.
    */
   async *events(path: string, init: RequestInit = {}): AsyncGenerator<TestEvent, void, undefined> {
     const headers = new Headers(init.headers);
@@ -93,17 +99,17 @@ export class TestClient {
     const type = response.headers.get("content-type");
     if (response.body === null || type?.startsWith("text/event-stream") !== true) {
       throw new Error(
-        `${path} is no event stream: ${response.status}, ${type ?? "without a type"}.`,
+        `${path} is not an event stream: status ${response.status}, ${type ?? "no Content-Type"}.`,
       );
     }
     yield* readEvents(response.body);
   }
 
   /**
-   * Opens a WebSocket, which offers the subprotocols in `protocols`, and keeps the cookies of the response to the
-   * handshake. One that is refused has that
-   * `response`, too. An app is served on a free port of this machine for it, which does not keep the process
-   * alive; its other requests still go without the network.
+   * Opens a WebSocket, which offers the subprotocols in `protocols`, and keeps the cookies of the
+   * response to the handshake. A refused socket is returned too, with that `response`. An app is
+   * served on a free local port for its sockets, which does not keep the process alive; its other
+   * requests still do not use the network.
    *
    * @throws Error if nothing answers.
    */
@@ -120,45 +126,47 @@ export class TestClient {
   }
 
   /**
-   * Goes where a response of this client's points, and on from there. Gives the page at the end: the
-   * response itself, if it is no redirect.
+   * Follows the redirects of a response of this client, and returns the page at the end: the
+   * response itself, if it is not a redirect.
    *
-   * @throws Error for a redirect to another site, for one that wants a form sent again (307, 308), and
-   *   after 20 redirects.
+   * @throws Error for a redirect to another site, for one that requires sending a form again (307,
+   *   308), and after 20 redirects.
    */
   async follow(response: Response): Promise<Response> {
     let page = response;
     for (let count = 0; count < MOST_REDIRECTS; count++) {
-      const next = this.#nextOf(page);
+      const next = this.#resolveRedirect(page);
       if (next === undefined) return page;
       page = await this.send(next);
     }
     throw new Error(
-      `There are more than ${MOST_REDIRECTS} redirects: to ${this.#nextOf(page)} now.`,
+      `There are more than ${MOST_REDIRECTS} redirects; the next one leads to ${this.#resolveRedirect(page)}.`,
     );
   }
 
-  /** Another client with the same cookies, of the same app or another: a second tab, or a thief. */
+  /**
+   * Another client with the same cookies, for the same app or another: a second tab, or a thief.
+   */
   clone(target: Fetcher | URL | string = this.#target): TestClient {
     const copy = new TestClient(target);
     for (const [name, value] of this.cookies) copy.cookies.set(name, value);
     return copy;
   }
 
-  /** Where a redirect points; `undefined` for a response that is none. */
-  #nextOf(response: Response): string | undefined {
+  /** The URL that a redirect points to; `undefined` for any other response. */
+  #resolveRedirect(response: Response): string | undefined {
     const location = response.headers.get("location");
     if (location === null || !REDIRECTS.has(response.status)) return undefined;
     const request = this.#requests.get(response);
     const next = new URL(location, request?.url ?? this.#origin);
     if (next.origin !== this.#origin) {
       throw new Error(
-        `The redirect leads to another site, where this client does not go: ${next.href}`,
+        `The redirect leads to another site; this client follows redirects only within its own: ${next.href}`,
       );
     }
     if (response.status > 303 && request?.method !== "GET") {
       throw new Error(
-        `The redirect to ${next.href} is a ${response.status}: what was sent is to be sent there once more. Do so with send().`,
+        `The redirect to ${next.href} has status ${response.status}, which requires sending the body again. Use send().`,
       );
     }
     return next.href;
@@ -179,7 +187,7 @@ export class TestClient {
     }
   }
 
-  /** Where the target listens. */
+  /** The origin that the target listens on. */
   #serve(): string {
     const target = this.#target;
     if (!isFetcher(target)) return this.#origin;

@@ -1,15 +1,15 @@
 import { describe, test } from "bun:test";
 
-/** What shows that a sentence holds. */
+/** A check that a sentence of a doc comment holds. */
 export type Check<Trial> = (trial: Trial) => Promise<void>;
 
 /**
- * The sentences of doc comments, by the name of what they are written on, each with its check. A
- * sentence that needs more than one check has them under its words, a colon, and what sets them apart.
+ * Checks by the name of the documented item, then by the sentence of its doc comment. A sentence
+ * with several checks is followed by a colon and what distinguishes each.
  */
 export type Contract<Trial> = Readonly<Record<string, Readonly<Record<string, Check<Trial>>>>>;
 
-/** Several checks of one sentence, each by what sets it apart. */
+/** Names several checks of one sentence, each by what distinguishes it. */
 export function nameChecks<Trial>(
   sentence: string,
   checks: Readonly<Record<string, Check<Trial>>>,
@@ -19,7 +19,7 @@ export function nameChecks<Trial>(
   );
 }
 
-/** One check of one sentence for several cases, each by its name. */
+/** Makes one check of a sentence for each case, by the case's name. */
 export function checkEach<Trial, Case>(
   sentence: string,
   cases: Readonly<Record<string, Case>>,
@@ -32,7 +32,8 @@ export function checkEach<Trial, Case>(
 }
 
 /**
- * Makes a test of every sentence. Each begins a trial of its own, so that they can run side by side.
+ * Makes a test of every sentence. Each test begins its own trial, so that tests can run
+ * concurrently.
  */
 export function describeContract<Trial extends AsyncDisposable>(
   contract: Contract<Trial>,

@@ -4,7 +4,6 @@ import type { MaybePromise } from "../store/maybe-promise.ts";
 import type { SessionStore } from "../store/session-store.ts";
 import type { Contract } from "./contract.ts";
 import { checkEach } from "./contract.ts";
-import { isSoWithin } from "./patience.ts";
 import { randomId } from "./records.ts";
 import type { StoreTrial } from "./store-trial.ts";
 import {
@@ -16,11 +15,12 @@ import {
   storeRecord,
   storeRotated,
 } from "./store-trial.ts";
+import { becomesTrue } from "./until.ts";
 
-/** How long, in milliseconds, a notice may take; far more than it ever does. */
-const PATIENCE = 4_000;
+/** How long a notice may take, in milliseconds; far more than it ever does. */
+const NOTICE_TIMEOUT = 4_000;
 
-/** What ends a session, and is told of: how it is called. */
+/** The operations that end a session and notify listeners, by name. */
 const ENDS: Record<
   string,
   (trial: StoreTrial, store: SessionStore, id: string, userId: string) => MaybePromise<unknown>
@@ -36,7 +36,7 @@ const ENDS: Record<
     ),
 };
 
-/** What stores can do so that the ends of sessions are noticed early. */
+/** The methods with which the end of a session is noticed early. */
 export const WATCHED_SESSIONS: Contract<StoreTrial> = {
   "SessionStore.readTimes": {
     "The times of the live sessions among these, by their ids": async (trial) => {
@@ -54,9 +54,9 @@ export const WATCHED_SESSIONS: Contract<StoreTrial> = {
       const times = await trial.backend.readTimes(ids);
       expect(
         Object.fromEntries(times),
-        "readTimes() does not return the times that read() returns, of the sessions it was asked for.",
+        "readTimes() does not return the same times as read() for the given ids.",
       ).toMatchObject(Object.fromEntries(expected));
-      expect(times.size, "readTimes() returns sessions that it was not asked for.").toBe(
+      expect(times.size, "readTimes() returns sessions other than the given ones.").toBe(
         ids.length,
       );
     },
@@ -71,7 +71,7 @@ export const WATCHED_SESSIONS: Contract<StoreTrial> = {
       const times = await trial.backend.readTimes([trial.newId(), deleted, oldId, expired]);
       expect(
         [...times.keys()],
-        "readTimes() returns one that was never there, was deleted, is a note or has expired.",
+        "readTimes() returns an id that was never used, was deleted, has expired, or holds a note.",
       ).toEqual([]);
     },
   },
@@ -86,18 +86,18 @@ export const WATCHED_SESSIONS: Contract<StoreTrial> = {
         const stop = await one.watchEnds((ids = []) => ids.forEach((id) => told.add(id)));
         if (stop === undefined) return;
         const ended: string[] = [];
-        // A store that others share through a file may say it with foreignWrites() instead.
+        // A store that is shared through a file may report this with foreignWrites() instead.
         for (const store of one.foreignWrites() === undefined ? [one, other] : [one]) {
           const userId = randomId();
           const id = await storeRecord(trial, makeLive(trial, { userId }));
           ended.push(id);
           await end(trial, store, id, userId);
         }
-        await isSoWithin(PATIENCE, async () => ended.every((id) => told.has(id)));
+        await becomesTrue(NOTICE_TIMEOUT, async () => ended.every((id) => told.has(id)));
         await stop();
         expect(
           ended.filter((id) => !told.has(id)),
-          "The listener is not called with the ids of sessions that have ended.",
+          "The listener was not called with the ids of these ended sessions.",
         ).toEqual([]);
       },
     ),
@@ -111,11 +111,11 @@ export const WATCHED_SESSIONS: Contract<StoreTrial> = {
       await stopped();
       const id = await storeRecord(trial);
       await trial.backend.delete(id);
-      await isSoWithin(PATIENCE, async () => told[1]?.includes(id) === true);
+      await becomesTrue(NOTICE_TIMEOUT, async () => told[1]?.includes(id) === true);
       await kept?.();
       expect(
         told.map((ids) => ids.includes(id)),
-        "A listener that was stopped is still called, or another one is not any more.",
+        "A stopped listener is still called, or another listener is no longer called.",
       ).toEqual([false, true]);
     },
   },
@@ -131,7 +131,7 @@ export const WATCHED_SESSIONS: Contract<StoreTrial> = {
       await other.delete(id);
       expect(
         one.foreignWrites(),
-        "It is the same number after a delete() by another store.",
+        "foreignWrites() is unchanged after a delete() by another store.",
       ).not.toBe(before);
     },
   },

@@ -20,13 +20,13 @@ import {
   storeRotated,
 } from "./store-trial.ts";
 
-/** Checks, each by its sentence. */
+/** Checks by the sentences that they check. */
 type Checks = Readonly<Record<string, Check<StoreTrial>>>;
 
-/** Rounds of what may go wrong between two steps; they are all tried at once. */
+/** How many concurrent rounds try to read between two steps of a write. */
 const ROUNDS = 10;
 
-/** What a note must not do, by the method that is asked: whether it did. */
+/** The ways in which a note must not act as a session, by method; each returns whether it did. */
 const OPENINGS: Record<
   string,
   (trial: StoreTrial, rotated: Rotated & { userId: string }) => Promise<boolean>
@@ -55,7 +55,7 @@ const OPENINGS: Record<
     (await trial.backend.deleteAll(userId, undefined, PLENTY)).length !== 1,
 };
 
-/** What is said of a note. */
+/** The contract for forwarding notes. */
 export const FORWARDING_NOTE: Contract<StoreTrial> = {
   ForwardingNote: {
     "What `rotate` leaves under an old id": async (trial) => {
@@ -80,7 +80,7 @@ export const FORWARDING_NOTE: Contract<StoreTrial> = {
       ];
       expect(
         names,
-        "Of a session that was rotated twice, the two notes do not name the two ids that came next.",
+        "The two notes of a session that was rotated twice do not name its second and third id.",
       ).toEqual([newId, second]);
     },
 
@@ -88,7 +88,10 @@ export const FORWARDING_NOTE: Contract<StoreTrial> = {
       const userId = randomId();
       const rotated = await storeRotated(trial, { userId });
       const before = await readNote(trial, rotated.oldId);
-      expect(await isOpen(trial, { ...rotated, userId }), "It does not.").toBe(false);
+      expect(
+        await isOpen(trial, { ...rotated, userId }),
+        "The method treats a note as a session.",
+      ).toBe(false);
       const after = await readNote(trial, rotated.oldId);
       expect(after, "The note has changed.").toEqual(before);
     }),
@@ -98,7 +101,9 @@ export const FORWARDING_NOTE: Contract<StoreTrial> = {
     "The id, as the store knows it, that the session was rotated to": async (trial) => {
       const { oldId, newId } = await storeRotated(trial);
       const { supersededBy } = await readNote(trial, oldId);
-      expect(supersededBy, "The note does not name the id that rotate() was given.").toBe(newId);
+      expect(supersededBy, "The note does not name the id that was passed to rotate().").toBe(
+        newId,
+      );
     },
   },
 
@@ -110,8 +115,8 @@ export const FORWARDING_NOTE: Contract<StoreTrial> = {
       const { oldId } = await storeRotated(trial);
       const after = trial.clock.now();
       const { expiresAt } = await readNote(trial, oldId);
-      // To the second: a server that stores may have a clock of its own.
-      expect(expiresAt, "The note expires sooner, or later.").toBeWithin(
+      // To the second, because a server may use its own clock.
+      expect(expiresAt, "The note does not expire NOTE_LIFETIME after the rotation.").toBeWithin(
         before + NOTE_LIFETIME - 1_000,
         after + NOTE_LIFETIME + 1_000,
       );
@@ -119,13 +124,13 @@ export const FORWARDING_NOTE: Contract<StoreTrial> = {
   },
 };
 
-/** What `rotate` leaves. */
+/** Checks of the note that `rotate` leaves. */
 export const NOTES_LEFT: Checks = {
   "leaves a forwarding note there for 30 seconds": async (trial) => {
     const { oldId } = await storeRotated(trial);
     trial.clock.move(NOTE_LIFETIME - 10_000);
     const early = await trial.backend.create(oldId, makeLive(trial));
-    expect(early, "create() takes the place of a note that has ten seconds left.").toBe(false);
+    expect(early, "create() replaces a note that has ten seconds left.").toBe(false);
   },
 
   "leaves a forwarding note there for 30 seconds: and no longer": async (trial) => {
@@ -136,13 +141,13 @@ export const NOTES_LEFT: Checks = {
     const row = await trial.backend.read(oldId);
     expect(
       row?.expiresAt ?? 0,
-      "read() returns a note that is two seconds too old as a live one.",
+      "read() returns a note as live two seconds after its expiry.",
     ).toBeLessThanOrEqual(trial.clock.now());
-    // If not, the store goes by another clock than the one that it was given.
+    // Otherwise the store ignores the given clock.
     if (!(await trial.backend.create(twin, makeLive(trial)))) return;
     const created = await trial.backend.create(oldId, makeLive(trial));
-    expect(created, "create() takes an expired note for a live one.").toBe(true);
-    expect(await readLive(trial, oldId), "What it stored is not there.").toBeDefined();
+    expect(created, "create() treats an expired note as live.").toBe(true);
+    expect(await readLive(trial, oldId), "create() did not store the record.").toBeDefined();
   },
 
   "Atomically: a concurrent read finds the record, or the note and where it leads": async (
@@ -150,11 +155,14 @@ export const NOTES_LEFT: Checks = {
   ) => {
     const stores = await openSharers(trial);
     const gaps = await Promise.all(Array.from({ length: ROUNDS }, () => findGaps(trial, stores)));
-    expect(gaps.flat(), "Between the steps of a rotate(), read() returns nothing.").toEqual([]);
+    expect(
+      gaps.flat(),
+      "During a rotate(), read() returns neither the record nor the note.",
+    ).toEqual([]);
   },
 };
 
-/** What `delete` finds beside a `rotate`. */
+/** Checks of a `delete` that runs concurrently with a `rotate`. */
 export const MOVES_FOLLOWED: Checks = {
   "It never misses a session that a `rotate` moves at the same time": async (trial) => {
     const [one, other] = await openSharers(trial);
@@ -183,13 +191,13 @@ export const MOVES_FOLLOWED: Checks = {
     for (const round of rounds) {
       expect(
         right,
-        "delete() beside a rotate() neither removes the record nor returns where it went.",
+        "delete() concurrent with a rotate() neither removes the record nor returns its new id.",
       ).toContainEqual(round);
     }
   },
 };
 
-/** Reads a session from two stores while both rotate and replace it; returns what went missing. */
+/** Reads a session from two stores while both rotate and replace it; returns what a read missed. */
 async function findGaps(
   trial: StoreTrial,
   stores: readonly [SessionStore, SessionStore],
@@ -207,7 +215,7 @@ async function findGaps(
     [0, 1, 2].flatMap((index) => stores.map((store) => write(store, index))),
   ).finally(() => (progress.isDone = true));
   const findGap = async (store: SessionStore): Promise<string[]> => {
-    // A limit for those that never end.
+    // Bounded, for a write that never settles.
     for (let reads = 0; reads < 1_000 && !progress.isDone; reads++) {
       const row = await readRow(trial, oldId, store);
       const isMoved = row !== undefined && isNote(row);

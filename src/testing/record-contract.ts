@@ -10,7 +10,7 @@ import { listIds, makeLive, readOne, storeRecord } from "./store-trial.ts";
 const LONG_AGO = 1_234_567_890_123;
 const FAR_AWAY = 4_234_567_890_123;
 
-/** What a store has to keep of a session. */
+/** The contract for the fields of a record. */
 export const SESSION_RECORD: Contract<StoreTrial> = {
   SessionRecord: {
     "Times are Unix milliseconds": async (trial) => {
@@ -26,7 +26,7 @@ export const SESSION_RECORD: Contract<StoreTrial> = {
       );
       expect(
         { createdAt, touchedAt, expiresAt, authenticatedAt },
-        "read() returns other times than were stored.",
+        "read() does not return the stored times.",
       ).toEqual(times);
     },
 
@@ -63,23 +63,23 @@ export const SESSION_RECORD: Contract<StoreTrial> = {
     "Increases by one with every write": async (trial) => {
       const [id, newId] = [await storeRecord(trial), trial.newId()];
       const created = await readOne(trial, id);
-      expect(created.version, "create() stores another version than it was given.").toBe(1);
+      expect(created.version, "create() does not store the given version.").toBe(1);
       await trial.backend.touch(id, makeLive(trial).expiresAt);
       const touched = await readOne(trial, id);
       expect(touched.version, "touch() does not raise the version by one.").toBe(2);
       await trial.backend.replace(id, { ...touched, version: 3 }, touched);
       const replaced = await readOne(trial, id);
-      expect(replaced.version, "replace() stores another version than it was given.").toBe(3);
+      expect(replaced.version, "replace() does not store the given version.").toBe(3);
       await trial.backend.rotate(id, newId, { ...replaced, version: 4 }, replaced);
       const rotated = await readOne(trial, newId);
-      expect(rotated.version, "rotate() stores another version than it was given.").toBe(4);
+      expect(rotated.version, "rotate() does not store the given version.").toBe(4);
     },
 
     "Increases by one with every write: with each `save` of many at once": async (trial) => {
       const id = trial.newId();
       await Promise.all([1, 2, 3, 4, 5].map((n) => trial.backend.save(id, { n }, 60)));
       const { version } = await readOne(trial, id);
-      expect(version, "At least one save() was lost beside the others.").toBe(5);
+      expect(version, "At least one of the concurrent save() calls was lost.").toBe(5);
     },
   },
 
@@ -103,13 +103,16 @@ export const SESSION_RECORD: Contract<StoreTrial> = {
       const userId = randomId();
       const old = makeLive(trial, { userId, expiresAt: now });
       const id = await storeRecord(trial, old);
-      expect(await trial.load(id), "load() returns its data.").toEqual({});
-      expect(await listIds(trial, userId), "list() returns it.").toEqual([]);
+      expect(await trial.load(id), "load() returns the data of an expired session.").toEqual({});
+      expect(await listIds(trial, userId), "list() returns an expired session.").toEqual([]);
       const answers = [
         await trial.backend.replace(id, makeLive(trial, { version: 2 }), old),
         await trial.backend.touch(id, makeLive(trial).expiresAt),
       ];
-      expect(answers, "replace() or touch() takes it for a live one.").toEqual([false, false]);
+      expect(answers, "replace() or touch() treats an expired session as live.").toEqual([
+        false,
+        false,
+      ]);
     },
   },
 
@@ -148,7 +151,7 @@ export const SESSION_RECORD: Contract<StoreTrial> = {
   },
 };
 
-/** What one field of a record can hold has to come back as it was stored. */
+/** Checks that a field's values come back as they were stored. */
 function checkKept<Field extends keyof SessionRecord>(
   sentence: string,
   field: Field,
@@ -157,6 +160,6 @@ function checkKept<Field extends keyof SessionRecord>(
   return checkEach(sentence, values, async (trial: StoreTrial, value) => {
     const id = await storeRecord(trial, makeLive(trial, { [field]: value }));
     const record = await readOne(trial, id);
-    expect(record[field], `read() returns another \`${field}\` than was stored.`).toBe(value);
+    expect(record[field], `read() does not return the stored \`${field}\`.`).toBe(value);
   });
 }

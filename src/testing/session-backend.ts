@@ -12,36 +12,36 @@ import { beginTrial, neverTwice } from "./trial.ts";
 
 /**
  * Tests a backend under `bun test`: one test for each sentence of the doc comments of
- * `SessionBackend` and, for what extends it, of `SessionStore`, under the same words.
+ * `SessionBackend` and, for a store, of `SessionStore`, named with the same words.
  *
  * ```ts
  * testSessionBackend("OwnSessionBackend", (now) => new OwnSessionBackend(database, now));
  * ```
  *
- * `create` makes a backend, at once or later. It is called for each test, and once before them, to see
- * what it makes: earlier than any `beforeAll`. A store is closed after its test; what else `create`
- * opens is yours to close, in an `afterAll`.
+ * `create` returns a backend or a promise of one. It is called for each test, and once before all
+ * of them, earlier than any `beforeAll`, to find out what kind of backend it makes. Each test
+ * closes its store; close anything else that `create` opens in an `afterAll`.
  *
- * `now` is a clock in Unix milliseconds that the tests move. A backend need not go by it: what has to
- * expire is then given a second or two in earnest.
+ * `now` is a clock in Unix milliseconds that the tests move. A backend may ignore it: the tests
+ * then wait a second or two for data to expire.
  *
- * Ids and users are random, and what a test stores it removes, so the backend may be on a server that
- * others use at the same time. Expired sessions are swept, whoever's they are. The clock is up to ten
- * minutes fast: what a backend removes on the way, without being asked to, may be gone by so much too
- * early.
+ * Ids and users are random, and each test removes what it has stored, so the backend may be on a
+ * server that others use at the same time. The tests sweep expired sessions, whoever stored them.
+ * The clock runs up to ten minutes fast, so a backend that removes expired data on its own may
+ * remove the data of others that much too early.
  */
 export function testSessionBackend(
   name: string,
   create: (now: () => number) => MaybePromise<SessionBackend>,
 ): void {
   describe(name, async () => {
-    const createAnew = neverTwice(create);
-    await using sample = await beginTrial(createAnew);
-    const begin = () => beginTrial(createAnew);
+    const createFresh = neverTwice(create);
+    await using sample = await beginTrial(createFresh);
+    const begin = () => beginTrial(createFresh);
     describeContract(SESSION_BACKEND, begin);
     if (isSessionStore(sample.backend)) {
-      // What it has made once it makes every time.
-      describeContract(SESSION_STORE, () => beginTrial(createAnew as Create<SessionStore>));
+      // `create` makes the same kind of backend every time.
+      describeContract(SESSION_STORE, () => beginTrial(createFresh as Create<SessionStore>));
     } else {
       describeContract(LOAD_SAVE_STORE, begin);
     }

@@ -7,7 +7,6 @@ import type { Contract } from "./contract.ts";
 import { checkEach } from "./contract.ts";
 import { WATCHED_SESSIONS } from "./end-contract.ts";
 import { FORWARDING_NOTE, MOVES_FOLLOWED, NOTES_LEFT } from "./note-contract.ts";
-import { firstGood } from "./patience.ts";
 import { SESSION_RECORD } from "./record-contract.ts";
 import { randomId } from "./records.ts";
 import type { StoreTrial } from "./store-trial.ts";
@@ -22,14 +21,15 @@ import {
   storeRecord,
   storeRotated,
 } from "./store-trial.ts";
+import { retryUntil } from "./until.ts";
 import { USERS_SESSIONS } from "./user-contract.ts";
 
 const HOUR = 60 * 60 * 1000;
 
-/** What is to come in the place of a record with version 1. */
+/** The changes that replace a record with version 1. */
 const NEW = { version: 2, data: '{"new":true}' } as const;
 
-/** Puts something under an id, and returns that. */
+/** Stores something under an id and returns the id. */
 type Put = (trial: StoreTrial) => Promise<string>;
 
 const putDeleted: Put = async (trial) => {
@@ -42,21 +42,21 @@ const putExpired: Put = (trial) => storeRecord(trial, makeExpired(trial));
 
 const putNote: Put = async (trial) => (await storeRotated(trial)).oldId;
 
-/** Where no live record is. */
+/** Ids without a live record. */
 const ABSENT: Record<string, Put> = {
   "it was never there": async (trial) => trial.newId(),
   "it was deleted": putDeleted,
   "it has expired": putExpired,
 };
 
-/** Where no live record with version 1 is. */
+/** Ids without a live record of version 1. */
 const NOT_VERSION_1: Record<string, Put> = {
   ...ABSENT,
   "it has a later version": (trial) => storeRecord(trial, makeLive(trial, { version: 2 })),
   "it has an earlier version": (trial) => storeRecord(trial, makeLive(trial, { version: 0 })),
 };
 
-/** An old and a new id between which nothing can be rotated from version 1. */
+/** An old and a new id between which a record of version 1 cannot be rotated. */
 const UNROTATABLE: Record<string, (trial: StoreTrial) => Promise<[oldId: string, newId: string]>> =
   {
     ...Object.fromEntries(
@@ -76,7 +76,7 @@ const UNROTATABLE: Record<string, (trial: StoreTrial) => Promise<[oldId: string,
     },
   };
 
-/** What can change in a record, field by field. */
+/** Changes of a record, one per field. */
 const CHANGES: Record<string, Partial<SessionRecord>> = {
   "`data`": { data: '{"visits":2}' },
   "`flash`": { flash: '{"notice":"Hello"}' },
@@ -89,7 +89,7 @@ const CHANGES: Record<string, Partial<SessionRecord>> = {
   "`label`": { label: "Firefox on Linux" },
 };
 
-/** What every store has to keep to, besides what every backend has to. */
+/** The contract of every store, in addition to that of every backend. */
 export const SESSION_STORE: Contract<StoreTrial> = {
   ...SESSION_RECORD,
   ...FORWARDING_NOTE,
@@ -106,12 +106,12 @@ export const SESSION_STORE: Contract<StoreTrial> = {
         (await readOne(trial, id)).data,
         (await readOne(trial, other)).data,
       ];
-      expect(await read(), "read() returns other records than create() stored.").toEqual([
+      expect(await read(), "read() does not return the records that create() stored.").toEqual([
         '{"n":1}',
         '{"n":2}',
       ]);
       await trial.backend.replace(id, { ...old, ...NEW }, old);
-      expect(await read(), "read() returns other records than replace() left.").toEqual([
+      expect(await read(), "read() does not return the records as replace() left them.").toEqual([
         NEW.data,
         '{"n":2}',
       ]);
@@ -122,21 +122,21 @@ export const SESSION_STORE: Contract<StoreTrial> = {
       const { expiresAt } = await readNote(trial, oldId);
       expect(
         await trial.backend.read(oldId),
-        "read() returns something else than a note, or a note with more to it.",
+        "read() does not return the note, or returns a note with extra fields.",
       ).toEqual({ supersededBy: newId, expiresAt });
     },
 
     "`undefined` when there is neither": async (trial) => {
       await storeRecord(trial);
       const found = await trial.backend.read(trial.newId());
-      expect(found, "read() returns something under an id that was never used.").toBeUndefined();
+      expect(found, "read() returns a value for an id that was never used.").toBeUndefined();
     },
 
     "May still return one that has expired: as one that has": async (trial) => {
       const found = await trial.backend.read(await putExpired(trial));
       expect(
         found?.expiresAt ?? 0,
-        "read() returns an expired record, and an end that is still to come.",
+        "read() returns an expired record with an `expiresAt` in the future.",
       ).toBeLessThanOrEqual(trial.clock.now());
     },
   },
@@ -148,7 +148,7 @@ export const SESSION_STORE: Contract<StoreTrial> = {
       const created = await trial.backend.create(id, makeLive(trial, NEW));
       expect(created, "create() refuses a new id.").toBe(true);
       const { data } = await readOne(trial, id);
-      expect(data, "What it stored is not there.").toBe(NEW.data);
+      expect(data, "create() did not store the record.").toBe(NEW.data);
       expect(await readOne(trial, other), "Another session has changed.").toEqual(before);
     },
 
@@ -161,9 +161,9 @@ export const SESSION_STORE: Contract<StoreTrial> = {
       async (trial: StoreTrial, put) => {
         const id = await put(trial);
         const created = await trial.backend.create(id, makeLive(trial, NEW));
-        expect(created, "create() takes an absent session for a live one.").toBe(true);
+        expect(created, "create() treats an absent session as live.").toBe(true);
         const { data } = await readOne(trial, id);
-        expect(data, "What it stored is not there.").toBe(NEW.data);
+        expect(data, "create() did not store the record.").toBe(NEW.data);
       },
     ),
 
@@ -171,16 +171,16 @@ export const SESSION_STORE: Contract<StoreTrial> = {
       "`false`: a live record or note has this id, and stays as it was",
       {
         "nobody's": (trial: StoreTrial) => storeRecord(trial),
-        "a user's": (trial: StoreTrial) => storeUsers(trial),
+        "a user's": (trial: StoreTrial) => storeFullRecord(trial),
         "a note": putNote,
       },
       async (trial: StoreTrial, put) => {
         const id = await put(trial);
         const before = await readRow(trial, id);
         const created = await trial.backend.create(id, makeLive(trial, NEW));
-        expect(created, "create() says that it stored under an id that is taken.").toBe(false);
+        expect(created, "create() reports success for an id that is taken.").toBe(false);
         const after = await readRow(trial, id);
-        expect(after, "create() returns `false`, and stores.").toEqual(before);
+        expect(after, "create() returns `false` but stores.").toEqual(before);
       },
     ),
   },
@@ -198,8 +198,8 @@ export const SESSION_STORE: Contract<StoreTrial> = {
         const id = await storeRecord(trial, old);
         const record = { ...old, ...facts, version: 2 };
         const replaced = await trial.backend.replace(id, record, old);
-        expect(replaced, "replace() refuses the version that is there.").toBe(true);
-        expect(await readOne(trial, id), "The new record is not there.").toMatchObject(facts);
+        expect(replaced, "replace() refuses the stored version.").toBe(true);
+        expect(await readOne(trial, id), "The new record is not stored.").toMatchObject(facts);
       },
     ),
 
@@ -211,9 +211,9 @@ export const SESSION_STORE: Contract<StoreTrial> = {
         const before = await readLive(trial, id);
         const old = makeLive(trial);
         const replaced = await trial.backend.replace(id, { ...old, ...NEW }, old);
-        expect(replaced, "replace() says that it stored where version 1 is not.").toBe(false);
+        expect(replaced, "replace() reports success where version 1 is not stored.").toBe(false);
         const after = await readLive(trial, id);
-        expect(after, "replace() returns `false`, and stores.").toEqual(before);
+        expect(after, "replace() returns `false` but stores.").toEqual(before);
       },
     ),
 
@@ -221,13 +221,13 @@ export const SESSION_STORE: Contract<StoreTrial> = {
       "A store need not write fields that equal those of `old`: unlike",
       CHANGES,
       async (trial: StoreTrial, change) => {
-        const before = await storeUsers(trial);
+        const before = await storeFullRecord(trial);
         const old = await readOne(trial, before);
         const record = { ...old, ...change, version: old.version + 1 };
         await trial.backend.replace(before, record, old);
         expect(
           await readOne(trial, before),
-          "Where only this has changed, replace() does not leave the record that it was given.",
+          "If only this field changes, replace() does not store the given record.",
         ).toEqual(record);
       },
     ),
@@ -238,28 +238,27 @@ export const SESSION_STORE: Contract<StoreTrial> = {
       const old = makeLive(trial);
       const [oldId, newId] = [await storeRecord(trial, old), trial.newId()];
       const rotated = await trial.backend.rotate(oldId, newId, { ...old, ...NEW }, old);
-      expect(rotated, "rotate() refuses the version that is there.").toBe(true);
-      expect(await readOne(trial, newId), "The new record is not there.").toMatchObject(NEW);
+      expect(rotated, "rotate() refuses the stored version.").toBe(true);
+      expect(await readOne(trial, newId), "The new record is not stored.").toMatchObject(NEW);
     },
 
     "puts the record under a new id: with every fact that has changed": async (trial) => {
-      const [oldId, newId] = [await storeUsers(trial), trial.newId()];
+      const [oldId, newId] = [await storeFullRecord(trial), trial.newId()];
       const old = await readOne(trial, oldId);
       const changes = Object.assign({}, ...Object.values(CHANGES)) as Partial<SessionRecord>;
       const record = { ...old, ...changes, version: old.version + 1 };
       await trial.backend.rotate(oldId, newId, record, old);
-      expect(
-        await readOne(trial, newId),
-        "rotate() does not leave the record that it was given.",
-      ).toEqual(record);
+      expect(await readOne(trial, newId), "rotate() does not store the given record.").toEqual(
+        record,
+      );
     },
 
     "puts the record under a new id: that of one that has expired": async (trial) => {
       const old = makeLive(trial);
       const [oldId, newId] = [await storeRecord(trial, old), await putExpired(trial)];
       const rotated = await trial.backend.rotate(oldId, newId, { ...old, ...NEW }, old);
-      expect(rotated, "rotate() takes an expired session for a live one.").toBe(true);
-      expect(await readOne(trial, newId), "The new record is not there.").toMatchObject(NEW);
+      expect(rotated, "rotate() treats an expired session as live.").toBe(true);
+      expect(await readOne(trial, newId), "The new record is not stored.").toMatchObject(NEW);
     },
 
     "removes `old` from its own": async (trial) => {
@@ -283,9 +282,9 @@ export const SESSION_STORE: Contract<StoreTrial> = {
           { ...old, ...NEW },
           { ...old, version: 1 },
         );
-        expect(rotated, "rotate() says that it stored where it must not.").toBe(false);
+        expect(rotated, "rotate() reports success where it must refuse.").toBe(false);
         const after = [await readRow(trial, oldId), await readRow(trial, newId)];
-        expect(after, "rotate() returns `false`, and stores or removes.").toEqual(before);
+        expect(after, "rotate() returns `false` but stores or removes.").toEqual(before);
       },
     ),
   },
@@ -297,7 +296,7 @@ export const SESSION_STORE: Contract<StoreTrial> = {
       const touched = await trial.backend.touch(id, makeLive(trial).expiresAt);
       expect(touched, "touch() refuses a live session.").toBe(true);
       const { touchedAt } = await readOne(trial, id);
-      // To the second: a server that stores may have a clock of its own.
+      // To the second, because a server may use its own clock.
       expect(touchedAt, "touch() does not set `touchedAt` to the present time.").toBeWithin(
         before - 1_000,
         trial.clock.now() + 1_000,
@@ -312,7 +311,9 @@ export const SESSION_STORE: Contract<StoreTrial> = {
         const id = await storeRecord(trial, record);
         await trial.backend.touch(id, record.expiresAt + shift);
         const { expiresAt } = await readOne(trial, id);
-        expect(expiresAt, "touch() sets another `expiresAt`.").toBe(record.expiresAt + shift);
+        expect(expiresAt, "touch() does not set the given `expiresAt`.").toBe(
+          record.expiresAt + shift,
+        );
       },
     ),
 
@@ -320,11 +321,11 @@ export const SESSION_STORE: Contract<StoreTrial> = {
       const id = await storeRecord(trial, makeLive(trial, { version: 7 }));
       await trial.backend.touch(id, makeLive(trial).expiresAt);
       const { version } = await readOne(trial, id);
-      expect(version, "touch() leaves the version, or raises it by more.").toBe(8);
+      expect(version, "touch() does not raise the version by exactly one.").toBe(8);
     },
 
     "Restarts the idle timeout: and changes nothing else": async (trial) => {
-      const id = await storeUsers(trial);
+      const id = await storeFullRecord(trial);
       const { touchedAt: _touchedAt, version: _version, ...rest } = await readOne(trial, id);
       await trial.backend.touch(id, rest.expiresAt);
       expect(await readOne(trial, id), "touch() changes more than it should.").toMatchObject(rest);
@@ -336,25 +337,25 @@ export const SESSION_STORE: Contract<StoreTrial> = {
       async (trial: StoreTrial, put) => {
         const id = await put(trial);
         const touched = await trial.backend.touch(id, makeLive(trial).expiresAt);
-        expect(touched, "touch() says that it found an absent session.").toBe(false);
-        expect(await readLive(trial, id), "touch() returns `false`, and stores.").toBeUndefined();
+        expect(touched, "touch() reports success for an absent session.").toBe(false);
+        expect(await readLive(trial, id), "touch() returns `false` but stores.").toBeUndefined();
       },
     ),
   },
 
   "SessionStore.delete": {
     "Removes the record": async (trial) => {
-      const id = await storeUsers(trial);
+      const id = await storeFullRecord(trial);
       const other = await storeRecord(trial);
       await trial.backend.delete(id);
-      expect(await trial.backend.read(id), "The deleted session is still there.").toBeUndefined();
-      expect(await readLive(trial, other), "Another session is gone as well.").toBeDefined();
+      expect(await trial.backend.read(id), "The deleted session is still stored.").toBeUndefined();
+      expect(await readLive(trial, other), "delete() also removed another session.").toBeDefined();
     },
 
     "Removes the record, expired or not": async (trial) => {
       const id = await putExpired(trial);
       await trial.backend.delete(id);
-      expect(await trial.backend.read(id), "The expired session is still there.").toBeUndefined();
+      expect(await trial.backend.read(id), "The expired session is still stored.").toBeUndefined();
     },
 
     ...checkEach("a missing record is no error", ABSENT, async (trial: StoreTrial, put) => {
@@ -362,7 +363,7 @@ export const SESSION_STORE: Contract<StoreTrial> = {
       const answer = (async () => trial.backend.delete(id))();
       expect(
         await answer.catch(String),
-        "delete() fails, or returns something, where there is nothing to delete.",
+        "delete() throws or returns a value when there is nothing to delete.",
       ).toBeUndefined();
     }),
 
@@ -370,8 +371,11 @@ export const SESSION_STORE: Contract<StoreTrial> = {
       const { oldId, newId } = await storeRotated(trial);
       const answer = await trial.backend.delete(oldId);
       expect(answer, "delete() does not return the id that the note names.").toBe(newId);
-      expect(await trial.backend.read(oldId), "The note is still there.").toBeUndefined();
-      expect(await readLive(trial, newId), "The session that it led to is gone.").toBeDefined();
+      expect(await trial.backend.read(oldId), "The note is still stored.").toBeUndefined();
+      expect(
+        await readLive(trial, newId),
+        "The session that the note led to is gone.",
+      ).toBeDefined();
     },
 
     "otherwise returns `undefined`": async (trial) => {
@@ -381,10 +385,11 @@ export const SESSION_STORE: Contract<StoreTrial> = {
         (await trial.backend.delete(oldId)) === newId,
         await trial.backend.delete(oldId),
       ];
-      expect(
-        answers,
-        "Of a record, a note and nothing, delete() returns an id for more than the note.",
-      ).toEqual([undefined, true, undefined]);
+      expect(answers, "delete() returns an id for something other than a note.").toEqual([
+        undefined,
+        true,
+        undefined,
+      ]);
     },
 
     ...MOVES_FOLLOWED,
@@ -392,19 +397,22 @@ export const SESSION_STORE: Contract<StoreTrial> = {
 
   "SessionStore.sweep": {
     "Removes at most `limit` expired records and notes": async (trial) => {
-      const { gone, said } = await firstGood(
+      const { gone, reported } = await retryUntil(
         () => sweepThree(trial, 2),
-        (swept) => Math.max(swept.gone, swept.said) <= 2,
+        (swept) => Math.max(swept.gone, swept.reported) <= 2,
       );
       expect(gone, "sweep(2) removes more than two.").toBeLessThanOrEqual(2);
-      expect(said, "sweep(2) says that it removed more than two.").toBeLessThanOrEqual(2);
+      expect(reported, "sweep(2) reports more than two removals.").toBeLessThanOrEqual(2);
     },
 
     "Removes at most `limit` expired records and notes: and all of them in the end": async (
       trial,
     ) => {
       const ids = await Promise.all([1, 2, 3].map(() => putExpired(trial)));
-      expect(await countAfterAll(trial, ids), "sweep() leaves expired records for good.").toBe(0);
+      expect(
+        await countAfterAll(trial, ids),
+        "Repeated calls of sweep() do not remove all expired records.",
+      ).toBe(0);
     },
 
     "Removes at most `limit` expired records and notes: those whose end has come closer too":
@@ -415,23 +423,25 @@ export const SESSION_STORE: Contract<StoreTrial> = {
         const replaced = await storeRecord(trial, old);
         await trial.backend.replace(replaced, makeExpired(trial, { version: 2 }), old);
         const left = await countAfterAll(trial, [touched, replaced]);
-        expect(left, "sweep() goes by the end that a record had at first.").toBe(0);
+        expect(left, "sweep() uses the expiry that a record had at first.").toBe(0);
       },
 
     "Removes at most `limit` expired records and notes: a note like any record": async (trial) => {
-      // Back and forth, and not ahead: there it would sweep what others still use.
+      // Moved back and then forward again, because ahead of the real time it would sweep sessions
+      // of others.
       trial.clock.move(-NOTE_LIFETIME - 1_000);
       const { oldId } = await storeRotated(trial);
       const { expiresAt } = await readNote(trial, oldId);
       const twin = await storeRecord(trial, makeLive(trial, { expiresAt }));
       trial.clock.move(NOTE_LIFETIME + 1_000);
-      // If not, the store goes by another clock than the one that it was given.
+      // Otherwise the store ignores the given clock.
       if (expiresAt > trial.clock.now()) return;
       const left = await countAfterAll(trial, [oldId]);
       const isSwept = (await trial.backend.read(twin)) === undefined;
-      expect(isSwept && left > 0, "sweep() removes an expired record, and no such note.").toBe(
-        false,
-      );
+      expect(
+        isSwept && left > 0,
+        "sweep() removes an expired record but not an expired note.",
+      ).toBe(false);
     },
 
     "and no others": async (trial) => {
@@ -448,16 +458,16 @@ export const SESSION_STORE: Contract<StoreTrial> = {
       ];
       await putExpired(trial);
       await sweepAll(trial);
-      const left = await countThere(trial, ids);
+      const left = await countStored(trial, ids);
       expect(left, "sweep() removes live sessions or notes.").toBe(ids.length);
     },
 
     "Leaves those that expired after `before`": async (trial) => {
-      const left = await firstGood(
+      const left = await retryUntil(
         async () => {
           const record = makeExpired(trial);
           const id = await storeRecord(trial, record);
-          // A store that removes what has expired by itself need not wait for a sweep.
+          // A store that removes expired records by itself need not wait for a sweep.
           if ((await trial.backend.read(id)) === undefined) return true;
           await trial.backend.sweep(500, record.expiresAt - 1_000);
           return (await trial.backend.read(id)) !== undefined;
@@ -469,8 +479,10 @@ export const SESSION_STORE: Contract<StoreTrial> = {
 
     "Returns how many it removed": async (trial) => {
       await sweepAll(trial);
-      const swept = await firstGood(() => sweepThree(trial, 500), countsRight);
-      expect(swept, "sweep() returns another number than are gone.").toSatisfy(countsRight);
+      const swept = await retryUntil(() => sweepThree(trial, 500), countsRight);
+      expect(swept, "sweep() does not return the number of records removed.").toSatisfy(
+        countsRight,
+      );
     },
   },
 
@@ -480,10 +492,13 @@ export const SESSION_STORE: Contract<StoreTrial> = {
       const id = trial.newId();
       const begun = store.create(id, makeLive(trial));
       await store.close();
-      expect(await begun, "A write that was begun before close() is lost.").toBe(true);
+      expect(await begun, "A write that began before close() failed.").toBe(true);
       if (other === store) return;
       const found = await other.read(id);
-      expect(found, "A write that was begun before close() says that it was done.").toBeDefined();
+      expect(
+        found,
+        "A write that began before close() reported success but is lost.",
+      ).toBeDefined();
     },
 
     "A second call does nothing": async (trial) => {
@@ -491,7 +506,7 @@ export const SESSION_STORE: Contract<StoreTrial> = {
       const again = (async () => trial.backend.close())();
       expect(
         await again.catch(String),
-        "The second close() fails, or returns something.",
+        "The second close() throws or returns a value.",
       ).toBeUndefined();
     },
   },
@@ -499,12 +514,14 @@ export const SESSION_STORE: Contract<StoreTrial> = {
   "SessionStore.load": {
     "The data of a live session": async (trial) => {
       const id = await storeRecord(trial, makeLive(trial, { data: '{"visits":2}' }));
-      expect(await trial.load(id), "load() returns something else.").toEqual({ visits: 2 });
+      expect(await trial.load(id), "load() does not return the stored data.").toEqual({
+        visits: 2,
+      });
     },
 
     ...checkEach("`{}` when there is none", ABSENT, async (trial: StoreTrial, put) => {
       const loaded = await trial.backend.load(await put(trial));
-      expect(loaded, "load() returns something for an absent session.").toEqual({});
+      expect(loaded, "load() does not return `{}` for an absent session.").toEqual({});
     }),
   },
 
@@ -513,16 +530,16 @@ export const SESSION_STORE: Contract<StoreTrial> = {
       "Stores the data for `timeout` seconds, whatever was stored before",
       {
         ...ABSENT,
-        "it is there, a user's": (trial: StoreTrial) => storeUsers(trial),
+        "it is there, a user's": (trial: StoreTrial) => storeFullRecord(trial),
         "it was rotated": putNote,
       },
       async (trial: StoreTrial, put) => {
         const id = await put(trial);
         const before = trial.clock.now();
         await trial.backend.save(id, { visits: 2 }, 60);
-        expect(await trial.load(id), "What it saved is not there.").toEqual({ visits: 2 });
+        expect(await trial.load(id), "save() did not store the data.").toEqual({ visits: 2 });
         const { expiresAt } = await readOne(trial, id);
-        expect(expiresAt, "save() sets another `expiresAt`.").toBeWithin(
+        expect(expiresAt, "save() does not set `expiresAt` by its timeout.").toBeWithin(
           before + 59_000,
           trial.clock.now() + 61_000,
         );
@@ -535,61 +552,61 @@ export const SESSION_STORE: Contract<StoreTrial> = {
       async (trial: StoreTrial, [data, timeout]) => {
         const id = await storeRecord(trial);
         await trial.backend.save(id, data, timeout);
-        expect(await trial.backend.read(id), "The record is still there.").toBeUndefined();
+        expect(await trial.backend.read(id), "save() did not delete the record.").toBeUndefined();
       },
     ),
   },
 };
 
-/** Stores a session with every fact that one can have. */
-function storeUsers(trial: StoreTrial): Promise<string> {
+/** Stores a session in which every fact is set. */
+function storeFullRecord(trial: StoreTrial): Promise<string> {
   const facts = { userId: randomId(), authenticatedAt: 1, remember: 3_600, label: "Ann's phone" };
   return storeRecord(trial, makeLive(trial, { ...facts, flash: '{"a":1}', version: 7 }));
 }
 
-/** A sweep with three expired records in the store. */
+/** The result of a sweep of a store with three expired records. */
 interface Swept {
-  /** How many of the three could be read before. */
+  /** How many of the three could be read before the sweep. */
   readonly shown: number;
-  /** How many of these are gone. */
+  /** How many of those are gone after it. */
   readonly gone: number;
-  /** How many the store says it removed, whoever's they were. */
-  readonly said: number;
+  /** How many records the store reports as removed, including those of others. */
+  readonly reported: number;
 }
 
 async function sweepThree(trial: StoreTrial, limit: number): Promise<Swept> {
   const ids = await Promise.all([1, 2, 3].map(() => putExpired(trial)));
-  const shown = await countThere(trial, ids);
-  const said = await trial.backend.sweep(limit);
-  return { shown, gone: shown - (await countThere(trial, ids)), said };
+  const shown = await countStored(trial, ids);
+  const reported = await trial.backend.sweep(limit);
+  return { shown, gone: shown - (await countStored(trial, ids)), reported };
 }
 
-/** A store that does not show what has expired may have removed it before the sweep, or in it. */
-function countsRight({ shown, gone, said }: Swept): boolean {
-  return shown === 0 ? said <= 3 : said === gone;
+/** A store that hides expired records may remove them before the sweep, or during it. */
+function countsRight({ shown, gone, reported }: Swept): boolean {
+  return shown === 0 ? reported <= 3 : reported === gone;
 }
 
-/** Sweeps until nothing is left to sweep; a thousand times at most. */
+/** Sweeps until nothing is left, at most a thousand times. */
 async function sweepAll(trial: StoreTrial): Promise<void> {
   let swept = 1;
   for (let round = 0; round < 1_000 && swept > 0; round++) swept = await trial.backend.sweep(500);
 }
 
 /**
- * How many of these are left after all sweeps. Another sweep on the same server may be about to remove
- * them: then they can be read until it has.
+ * How many of these are left after repeated sweeps. They stay readable while a concurrent sweep on
+ * the same server is about to remove them.
  */
 function countAfterAll(trial: StoreTrial, ids: readonly string[]): Promise<number> {
-  return firstGood(
+  return retryUntil(
     async () => {
       await sweepAll(trial);
-      return countThere(trial, ids);
+      return countStored(trial, ids);
     },
     (left) => left === 0,
   );
 }
 
-async function countThere(trial: StoreTrial, ids: readonly string[]): Promise<number> {
+async function countStored(trial: StoreTrial, ids: readonly string[]): Promise<number> {
   const found = await Promise.all(ids.map((id) => trial.backend.read(id)));
   return found.filter((record) => record !== undefined).length;
 }

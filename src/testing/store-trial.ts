@@ -4,33 +4,33 @@ import type { MaybePromise } from "../store/maybe-promise.ts";
 import type { ForwardingNote, SessionRecord } from "../store/record.ts";
 import { isNote } from "../store/record.ts";
 import type { SessionStore } from "../store/session-store.ts";
-import { expiredRecord, recordOf } from "./records.ts";
+import { makeExpiredRecord, makeRecord } from "./records.ts";
 import type { Trial } from "./trial.ts";
 
-/** What one test of a store has to itself. */
+/** The fixture of one test of a store. */
 export type StoreTrial = Trial<SessionStore>;
 
-/** How many try at once what only one of them may do. */
+/** How many attempts run concurrently where only one may succeed. */
 export const AT_ONCE = 20;
 
 /** More sessions than any test gives a user. */
 export const PLENTY = 1_000;
 
-/** A live record that nobody has logged into, by the trial's clock. */
+/** Makes a live record of an anonymous session, by the trial's clock. */
 export function makeLive(trial: StoreTrial, facts: Partial<SessionRecord> = {}): SessionRecord {
-  return recordOf(facts, trial.clock.now());
+  return makeRecord(facts, trial.clock.now());
 }
 
-/** An expired record, by the trial's clock. */
+/** Makes an expired record, by the trial's clock. */
 export function makeExpired(trial: StoreTrial, facts: Partial<SessionRecord> = {}): SessionRecord {
-  return expiredRecord(facts, trial.clock.now());
+  return makeExpiredRecord(facts, trial.clock.now());
 }
 
-/** Stores a record under a new id, and returns that. */
+/** Stores a record under a new id and returns the id. */
 export async function storeRecord(trial: StoreTrial, record = makeLive(trial)): Promise<string> {
   const id = trial.newId();
   const created = await trial.backend.create(id, record);
-  expect(created, "create() refuses a new id, with which this test begins.").toBe(true);
+  expect(created, "create() refuses a new id, so the test cannot begin.").toBe(true);
   return id;
 }
 
@@ -40,11 +40,11 @@ export interface Rotated {
   readonly newId: string;
   /** The record that was rotated. */
   readonly old: SessionRecord;
-  /** The record that is under the new id. */
+  /** The record under the new id. */
   readonly record: SessionRecord;
 }
 
-/** Stores a record and rotates it: a forwarding note is under its old id then. */
+/** Stores a record and rotates it, which leaves a forwarding note under its old id. */
 export async function storeRotated(
   trial: StoreTrial,
   facts: Partial<SessionRecord> = {},
@@ -53,11 +53,11 @@ export async function storeRotated(
   const [oldId, newId] = [await storeRecord(trial, old), trial.newId()];
   const record = { ...old, version: old.version + 1 };
   const rotated = await trial.backend.rotate(oldId, newId, record, old);
-  expect(rotated, "rotate() refuses a live session, with which this test begins.").toBe(true);
+  expect(rotated, "rotate() refuses a live session, so the test cannot begin.").toBe(true);
   return { oldId, newId, old, record };
 }
 
-/** The record or the note under an id. To a reader an expired one is an absent one. */
+/** Reads the record or note under an id; an expired one counts as absent. */
 export async function readRow(
   trial: StoreTrial,
   id: string,
@@ -67,20 +67,20 @@ export async function readRow(
   return row === undefined || row.expiresAt <= trial.clock.now() ? undefined : row;
 }
 
-/** The live record under an id, if there is one. */
+/** Reads the live record under an id, if there is one. */
 export async function readLive(trial: StoreTrial, id: string): Promise<SessionRecord | undefined> {
   const row = await readRow(trial, id);
   return row === undefined || isNote(row) ? undefined : row;
 }
 
-/** The live record under an id where there has to be one. */
+/** Reads the live record under an id; fails the test if there is none. */
 export async function readOne(trial: StoreTrial, id: string): Promise<SessionRecord> {
   const record = await readLive(trial, id);
   expect(record, "read() does not return a session that the test has stored.").toBeDefined();
   return record as SessionRecord;
 }
 
-/** The live note under an id where there has to be one. */
+/** Reads the live note under an id; fails the test if there is none. */
 export async function readNote(trial: StoreTrial, id: string): Promise<ForwardingNote> {
   const row = await readRow(trial, id);
   expect(
@@ -91,8 +91,8 @@ export async function readNote(trial: StoreTrial, id: string): Promise<Forwardin
 }
 
 /**
- * The store, and beside it another one, as a second process would have it; where what `create` makes
- * shares nothing, the store itself.
+ * Returns the store and a second one, as another process would have; if the two share no sessions,
+ * the store itself twice.
  */
 export async function openSharers(
   trial: StoreTrial,
@@ -102,7 +102,7 @@ export async function openSharers(
   return [trial.backend, shares ? other : trial.backend];
 }
 
-/** Lets many try at once, and returns the numbers of those that were told that they succeeded. */
+/** Runs many attempts concurrently and returns the indexes of those that reported success. */
 export async function findWinners(
   trial: StoreTrial,
   attempt: (store: SessionStore, index: number) => MaybePromise<boolean>,
@@ -114,12 +114,12 @@ export async function findWinners(
   return results.flatMap((won, index) => (won ? [index] : []));
 }
 
-/** The second version of a session, numbered by which attempt wrote it. */
+/** The second version of a session, with the index of the attempt that wrote it. */
 export function makeNumbered(trial: StoreTrial, index: number): SessionRecord {
   return makeLive(trial, { data: `{"n":${index}}`, version: 2 });
 }
 
-/** The ids of a user's sessions, in the order of the list. */
+/** Lists the ids of a user's sessions, in the order of `list`. */
 export async function listIds(
   trial: StoreTrial,
   userId: string,
@@ -128,7 +128,7 @@ export async function listIds(
   return (await trial.backend.list(userId, limit)).map(({ handle }) => handle);
 }
 
-/** The next turn of the event loop, in which others go on. */
+/** Waits for the next turn of the event loop, so that others can continue. */
 export function passTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,13 +1,16 @@
-/** An event of an event stream, as a browser has it. */
+/** An event of an event stream, as a browser receives it. */
 export interface TestEvent {
-  /** `message`, unless the server gave it a name. */
+  /** `message`, unless the server named it. */
   readonly event: string;
   readonly data: string;
-  /** The last id that the server has sent; the empty string if none. */
+  /** The last id that the server has sent; `""` if none. */
   readonly id: string;
 }
 
-/** The events of a response's body, as a browser reads them (HTML, 9.2.6). Leaving the loop disconnects. */
+/**
+ * Yields the events of a response's body, as a browser reads them (HTML, 9.2.6). Leaving the loop
+ * disconnects.
+ */
 export async function* readEvents(
   body: ReadableStream<Uint8Array>,
 ): AsyncGenerator<TestEvent, void, undefined> {
@@ -25,7 +28,7 @@ export async function* readEvents(
   }
 }
 
-/** What stands between empty lines. What is not finished is no event. */
+/** Yields the blocks between empty lines. An unfinished block is not an event. */
 async function* readBlocks(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
   let text = "";
   const decoder = new TextDecoder();

@@ -1,6 +1,9 @@
 import { createRequire } from "node:module";
 
-/** Bun's own `ws`, unlike its WebSocket, shows the response to the handshake. */
+/**
+ * The client of Bun's `ws` module: unlike Bun's WebSocket, it exposes the response to the
+ * handshake.
+ */
 interface Client {
   binaryType: string;
   on(event: "upgrade", listener: (response: Head) => void): void;
@@ -35,32 +38,34 @@ export interface SocketEnd {
 }
 
 /**
- * A browser's end of a WebSocket, made by {@link TestClient.socket}. Messages wait until they are received, by
- * {@link receive} or `for await`.
+ * The browser's end of a WebSocket, made by {@link TestClient.socket}. Messages are queued until
+ * they are received, with {@link receive} or `for await`.
  */
 export class TestSocket implements AsyncIterable<string | Uint8Array>, AsyncDisposable {
-  /** The response to the handshake: its status is 101, or the socket was refused. */
+  /** The response to the handshake. Its status is 101 unless the socket was refused. */
   readonly response: Response;
-  /** Settles when the socket is closed, by whichever side; for one that was refused, at once with 1006. */
+  /**
+   * Resolves when either side has closed the socket; for a refused one, immediately with code 1006.
+   */
   readonly closed: Promise<SocketEnd>;
   readonly #client: Client;
   readonly #messages: (string | Uint8Array)[];
   #end: SocketEnd | undefined;
-  #news = Promise.withResolvers<void>();
+  #arrival = Promise.withResolvers<void>();
 
   private constructor(response: Response, client: Client, received: Received) {
     this.response = response;
     this.#client = client;
     this.#messages = received.messages;
-    received.tell = () => this.#tell();
+    received.notify = () => this.#notify();
     this.closed = received.closed;
     void this.closed.then((end) => {
       this.#end = end;
-      this.#tell();
+      this.#notify();
     });
   }
 
-  /** @throws Error if nothing answers there. */
+  /** @throws Error if nothing answers at the URL. */
   static async open(
     url: string,
     headers: Record<string, string>,
@@ -82,13 +87,13 @@ export class TestSocket implements AsyncIterable<string | Uint8Array>, AsyncDisp
     client.on("error", () => reject(new Error(`Nothing answers at ${url}.`)));
     client.on("message", (data, isBinary) => {
       received.messages.push(isBinary ? new Uint8Array(data) : data.toString());
-      received.tell?.();
+      received.notify?.();
     });
     client.on("close", (code, reason) => closed.resolve({ code, reason: reason.toString() }));
     return new TestSocket(await promise, client, received);
   }
 
-  /** Sends text and bytes as they are, anything else as JSON. */
+  /** Sends strings and bytes as they are, anything else as JSON. */
   send(value: unknown): void {
     this.#refuseUnlessOpen();
     const isRaw = typeof value === "string" || value instanceof Uint8Array;
@@ -96,9 +101,9 @@ export class TestSocket implements AsyncIterable<string | Uint8Array>, AsyncDisp
   }
 
   /**
-   * The next message.
+   * Returns the next message.
    *
-   * @throws Error if the socket is closed before there is one, or was refused.
+   * @throws Error if the socket was refused or is closed before another message arrives.
    */
   async receive(): Promise<string | Uint8Array> {
     const message = await this.#next();
@@ -108,7 +113,7 @@ export class TestSocket implements AsyncIterable<string | Uint8Array>, AsyncDisp
     throw new Error(`The socket was closed with ${code} ${JSON.stringify(reason)}.`);
   }
 
-  /** The next message, which is JSON. */
+  /** Returns the next message, parsed as JSON. */
   async receiveJson<Value = unknown>(): Promise<Value> {
     return JSON.parse(String(await this.receive())) as Value;
   }
@@ -121,13 +126,13 @@ export class TestSocket implements AsyncIterable<string | Uint8Array>, AsyncDisp
     }
   }
 
-  /** Closes the socket, and waits until the other end has closed it too. */
+  /** Closes the socket and waits until the server has closed it too. */
   async close(code = 1000, reason = ""): Promise<SocketEnd> {
     if (this.#end === undefined) this.#client.close(code, reason);
     return this.closed;
   }
 
-  /** Breaks the connection off, as a browser does that crashes. */
+  /** Drops the connection without closing the socket, as a crashing browser does. */
   terminate(): void {
     this.#client.terminate();
   }
@@ -140,26 +145,26 @@ export class TestSocket implements AsyncIterable<string | Uint8Array>, AsyncDisp
     for (;;) {
       const message = this.#messages.shift();
       if (message !== undefined || this.#end !== undefined) return message;
-      await this.#news.promise;
+      await this.#arrival.promise;
     }
   }
 
   #refuseUnlessOpen(): void {
     const { status } = this.response;
     if (status === 101) return;
-    throw new Error(`The socket was refused with ${status}: see its \`response\`.`);
+    throw new Error(`The socket was refused with status ${status}; its \`response\` says why.`);
   }
 
-  #tell(): void {
-    const news = this.#news;
-    this.#news = Promise.withResolvers();
-    news.resolve();
+  #notify(): void {
+    const arrival = this.#arrival;
+    this.#arrival = Promise.withResolvers();
+    arrival.resolve();
   }
 }
 
 interface Received {
   readonly messages: (string | Uint8Array)[];
-  tell?: () => void;
+  notify?: () => void;
   readonly closed: Promise<SocketEnd>;
 }
 

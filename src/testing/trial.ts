@@ -5,12 +5,12 @@ import { isSessionStore } from "../store/session-store.ts";
 import { MovableClock } from "./clock.ts";
 import { randomId } from "./records.ts";
 
-/** Makes a backend, which may go by this clock. */
+/** Creates a backend, which may use this clock. */
 export type Create<Backend> = (now: () => number) => MaybePromise<Backend>;
 
 /**
- * What one test has to itself: a backend, a clock, and ids that nobody else uses. Nothing is
- * left of it in the end.
+ * The fixture of one test: its own backend, its own clock, and ids that no other test uses.
+ * Disposal removes everything that was stored under the ids.
  */
 export class Trial<Backend extends SessionBackend = SessionBackend> implements AsyncDisposable {
   readonly backend: Backend;
@@ -26,25 +26,31 @@ export class Trial<Backend extends SessionBackend = SessionBackend> implements A
     this.#opened = [backend];
   }
 
-  /** An id for a session; the one given, if a test makes it up by itself. */
+  /** Returns a new session id and registers it for removal; a test may pass its own. */
   newId(id = randomId()): string {
     this.#ids.push(id);
     return id;
   }
 
-  /** A second backend, as another process would have one. Whether the two share is up to `create`. */
+  /**
+   * A second backend, as another process would have. Whether it shares sessions with the first
+   * depends on `create`.
+   */
   async another(): Promise<Backend> {
     const other = await this.#create(this.clock.now);
     this.#opened.push(other);
     return other;
   }
 
-  /** The data under an id; `{}` for none, however the backend says so. */
+  /** The data under an id; `{}` for none, in whichever way the backend reports that. */
   async load(id: string): Promise<SessionData> {
     return (await this.backend.load(id)) ?? {};
   }
 
-  /** Removes what the test has stored, and closes. Failures of that have tests of their own. */
+  /**
+   * Removes what the test has stored, and closes the backends. Ignores failures, which have tests
+   * of their own.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const backend of this.#opened) {
       await Promise.allSettled(this.#ids.map(async (id) => backend.save(id, {}, 0)));
@@ -53,7 +59,7 @@ export class Trial<Backend extends SessionBackend = SessionBackend> implements A
   }
 }
 
-/** Begins a trial of the backend that `create` makes for it. */
+/** Begins a trial with a backend that `create` makes for it. */
 export async function beginTrial<Backend extends SessionBackend>(
   create: Create<Backend>,
 ): Promise<Trial<Backend>> {
@@ -62,9 +68,9 @@ export async function beginTrial<Backend extends SessionBackend>(
 }
 
 /**
- * The same, but refuses to make one store twice.
+ * Wraps `create` to refuse a store that it has returned before.
  *
- * @throws Error for a store that it has made before.
+ * @throws Error for such a store.
  */
 export function neverTwice(create: Create<SessionBackend>): Create<SessionBackend> {
   const made = new WeakSet<SessionStore>();
@@ -73,7 +79,7 @@ export function neverTwice(create: Create<SessionBackend>): Create<SessionBacken
     if (!isSessionStore(backend)) return backend;
     if (made.has(backend)) {
       throw new Error(
-        "`create` has returned the same store twice. It has to make a new one each time: every test closes its own.",
+        "`create` returned the same store twice. Make it return a new store each time: every test closes its own.",
       );
     }
     made.add(backend);

@@ -16,7 +16,7 @@ import {
 
 const MINUTE = 60_000;
 
-/** What is said of a user's sessions. */
+/** The contract for a user's sessions. */
 export const USERS_SESSIONS: Contract<StoreTrial> = {
   SessionInfo: {
     "One of a user's sessions, as `list` returns it": async (trial) => {
@@ -31,7 +31,7 @@ export const USERS_SESSIONS: Contract<StoreTrial> = {
       );
       expect(
         await trial.backend.list(userId, PLENTY),
-        "list() returns other facts than read(), or more than a list is for.",
+        "list() returns facts that differ from those of read(), or extra fields.",
       ).toEqual([{ handle, userId, createdAt, touchedAt, expiresAt, authenticatedAt, label }]);
     },
 
@@ -45,7 +45,7 @@ export const USERS_SESSIONS: Contract<StoreTrial> = {
       const userId = randomId();
       await storeRecord(trial, makeLive(trial, { ...times, userId }));
       const [info] = await trial.backend.list(userId, PLENTY);
-      expect(info, "list() returns other times than were stored.").toMatchObject(times);
+      expect(info, "list() does not return the stored times.").toMatchObject(times);
     },
   },
 
@@ -66,9 +66,9 @@ export const USERS_SESSIONS: Contract<StoreTrial> = {
       await storeRecord(trial, makeLive(trial, { userId: `${userId} ` }));
       await storeRecord(trial);
       const handles = await listIds(trial, userId);
-      expect(handles, "list() returns sessions of others, or not all.").toEqual([theirs]);
+      expect(handles, "list() does not return exactly the user's sessions.").toEqual([theirs]);
       const none = await trial.backend.list(randomId(), PLENTY);
-      expect(none, "list() returns sessions of a user who has none.").toEqual([]);
+      expect(none, "list() returns sessions for a user without any.").toEqual([]);
     },
 
     "live sessions: none that has expired": async (trial) => {
@@ -81,7 +81,7 @@ export const USERS_SESSIONS: Contract<StoreTrial> = {
       const userId = randomId();
       const { newId } = await storeRotated(trial, { userId });
       const handles = await listIds(trial, userId);
-      expect(handles, "list() does not return the new id, and that alone.").toEqual([newId]);
+      expect(handles, "list() does not return exactly the new id.").toEqual([newId]);
     },
 
     "The user's live sessions: after another user has logged in": async (trial) => {
@@ -91,7 +91,7 @@ export const USERS_SESSIONS: Contract<StoreTrial> = {
       await trial.backend.replace(id, { ...old, userId: after, version: 2 }, old);
       expect(
         [await listIds(trial, before), await listIds(trial, after)],
-        "list() returns the session to the user that it no longer belongs to, or not to the new one.",
+        "list() returns the session for its former user, or not for its new one.",
       ).toEqual([[], [id]]);
     },
 
@@ -101,7 +101,10 @@ export const USERS_SESSIONS: Contract<StoreTrial> = {
       const left = await storeRecord(trial, makeLive(trial, { userId }));
       await trial.backend.delete(deleted);
       const handles = await listIds(trial, userId);
-      expect(handles, "list() returns the deleted one, or not the other.").toEqual([left]);
+      expect(
+        handles,
+        "list() returns the deleted session, or does not return the other one.",
+      ).toEqual([left]);
     },
 
     "at most `limit` of them": async (trial) => {
@@ -111,14 +114,14 @@ export const USERS_SESSIONS: Contract<StoreTrial> = {
       await storeRecord(trial, makeExpired(trial, { userId, touchedAt }));
       expect(
         [(await listIds(trial, userId, 2)).length, await listIds(trial, userId, 1)],
-        "Of three, list() with a limit of 2 returns another number, or with one of 1 another session than the most recently touched.",
+        "Of three sessions, list() with a limit of 2 does not return two, or with a limit of 1 not the most recently touched.",
       ).toEqual([2, [newest]]);
     },
 
     "the most recently touched first": async (trial) => {
       const userId = randomId();
       const ids = await storeThree(trial, userId);
-      expect(await listIds(trial, userId), "list() returns another order.").toEqual([...ids]);
+      expect(await listIds(trial, userId), "list() returns the wrong order.").toEqual([...ids]);
     },
 
     "the most recently touched first: after a touch, a replace and a rotate": async (trial) => {
@@ -126,17 +129,17 @@ export const USERS_SESSIONS: Contract<StoreTrial> = {
       const [newest, middle, oldest] = await storeThree(trial, userId);
       await trial.backend.touch(oldest, makeLive(trial).expiresAt);
       const touched = await listIds(trial, userId);
-      expect(touched, "list() returns another order after a touch().").toEqual([
+      expect(touched, "list() returns the wrong order after a touch().").toEqual([
         oldest,
         newest,
         middle,
       ]);
       const old = await readOne(trial, middle);
-      // Later than the touch, by whichever clock that went.
+      // Later than the touch by any clock.
       const touchedAt = trial.clock.now() + MINUTE;
       await trial.backend.replace(middle, { ...old, touchedAt, version: 2 }, old);
       const replaced = await listIds(trial, userId);
-      expect(replaced, "list() returns another order after a replace().").toEqual([
+      expect(replaced, "list() returns the wrong order after a replace().").toEqual([
         middle,
         oldest,
         newest,
@@ -145,7 +148,7 @@ export const USERS_SESSIONS: Contract<StoreTrial> = {
       const after = { ...before, touchedAt: touchedAt + MINUTE, version: 2 };
       await trial.backend.rotate(newest, newId, after, before);
       const rotated = await listIds(trial, userId);
-      expect(rotated, "list() returns another order after a rotate().").toEqual([
+      expect(rotated, "list() returns the wrong order after a rotate().").toEqual([
         newId,
         middle,
         oldest,
@@ -160,12 +163,12 @@ export const USERS_SESSIONS: Contract<StoreTrial> = {
       const removed = await trial.backend.deleteAll(userId, undefined, 2);
       expect(
         removed,
-        "Of three, deleteAll() with a limit of 2 removes another number.",
+        "Of three sessions, deleteAll() with a limit of 2 does not report two.",
       ).toHaveLength(2);
       const left = await Promise.all(ids.map((id) => readLive(trial, id)));
       expect(
         left.filter((record) => record !== undefined),
-        "Of three, deleteAll() with a limit of 2 leaves another number than one.",
+        "Of three sessions, deleteAll() with a limit of 2 does not leave one.",
       ).toHaveLength(1);
     },
 
@@ -179,7 +182,7 @@ export const USERS_SESSIONS: Contract<StoreTrial> = {
       const left = await Promise.all(ids.map((id) => trial.backend.read(id)));
       expect(
         left.filter((record) => record !== undefined),
-        "deleteAll() leaves some of them.",
+        "deleteAll() does not remove all of the user's sessions.",
       ).toEqual([]);
     },
 
@@ -199,10 +202,13 @@ export const USERS_SESSIONS: Contract<StoreTrial> = {
       const userId = randomId();
       const [kept, ...rest] = await storeThree(trial, userId);
       const removed = await trial.backend.deleteAll(userId, kept, PLENTY);
-      expect(removed, "deleteAll() says that it removed `exceptId`.").not.toContain(kept);
+      expect(removed, "deleteAll() reports that it removed `exceptId`.").not.toContain(kept);
       expect(await readLive(trial, kept), "deleteAll() removes `exceptId`.").toBeDefined();
       const left = await Promise.all(rest.map((id) => readLive(trial, id)));
-      expect(left, "deleteAll() leaves more than `exceptId`.").toEqual([undefined, undefined]);
+      expect(left, "deleteAll() leaves other sessions than `exceptId`.").toEqual([
+        undefined,
+        undefined,
+      ]);
     },
 
     "Returns the ids of the sessions that it removed": async (trial) => {
@@ -212,12 +218,12 @@ export const USERS_SESSIONS: Contract<StoreTrial> = {
       const left = await Promise.all(ids.map((id) => readLive(trial, id)));
       expect(
         returned.toSorted(),
-        "deleteAll() returns other ids than those of the sessions that it removed.",
+        "deleteAll() does not return the ids of exactly the removed sessions.",
       ).toEqual(ids.filter((_, index) => left[index] === undefined).toSorted());
     },
 
     "none only if none was left": async (trial) => {
-      // The one that is kept may be the first that the store comes upon, or the last.
+      // The store may encounter the kept session first or last.
       for (const index of [0, 1, 2]) {
         const userId = randomId();
         const ids = await storeThree(trial, userId);
@@ -229,21 +235,24 @@ export const USERS_SESSIONS: Contract<StoreTrial> = {
         ];
         expect(
           [answers.flat().toSorted(), answers.at(-1)],
-          "Of two and `exceptId`, deleteAll() with a limit of 1 does not return one, the other, and none.",
+          "With two sessions besides `exceptId`, three calls of deleteAll() with a limit of 1 do not return one, the other, and none.",
         ).toEqual([rest.toSorted(), []]);
       }
     },
   },
 };
 
-/** Stores three live sessions of a user, the most recently touched first; but not in this order. */
+/**
+ * Stores three live sessions of a user and returns their ids, the most recently touched first;
+ * stores them in another order.
+ */
 async function storeThree(
   trial: StoreTrial,
   userId: string,
 ): Promise<readonly [newest: string, middle: string, oldest: string]> {
   const now = trial.clock.now();
   const storeTouched = (minutesAgo: number): Promise<string> => {
-    // The last one touched began first: an order by that is another.
+    // The most recently touched session began first, so an order by `createdAt` differs.
     const createdAt = now - (10 - minutesAgo) * MINUTE;
     const touchedAt = now - minutesAgo * MINUTE;
     return storeRecord(trial, makeLive(trial, { userId, createdAt, touchedAt }));

@@ -5,7 +5,7 @@ import { Sessions } from "../../src/http/sessions.ts";
 import type { SessionEvent } from "../../src/session/events.ts";
 import { hashId } from "../../src/session/id.ts";
 import type { SessionStore } from "../../src/store/session-store.ts";
-import { expiredRecord, recordOf } from "../../src/testing/records.ts";
+import { makeExpiredRecord, makeRecord } from "../../src/testing/records.ts";
 import { quiet } from "../support/quiet.ts";
 import type { Page } from "../support/visitor.ts";
 import { Visitor } from "../support/visitor.ts";
@@ -19,13 +19,13 @@ const logIn: Page = (session) => {
 
 /** Two backends at different places of one server or file share nothing. */
 export async function expectApart(one: SessionStore, other: SessionStore): Promise<void> {
-  const record = recordOf({ userId: "Ann" });
+  const record = makeRecord({ userId: "Ann" });
   expect(await one.create("id", record)).toBe(true);
   expect(await other.read("id")).toBeUndefined();
   expect(await other.create("id", record)).toBe(true);
   expect(await one.rotate("id", "new", { ...record, version: 2 }, record)).toBe(true);
   expect(await one.touch("new", record.expiresAt)).toBe(true);
-  await one.create("expired", expiredRecord());
+  await one.create("expired", makeExpiredRecord());
   expect(await other.sweep(9)).toBe(0);
   expect(await other.deleteAll("Ann", undefined, 9)).toEqual(["id"]);
   expect(await one.list("Ann", 9)).toMatchObject([{ handle: "new" }]);
@@ -40,7 +40,7 @@ export async function expectContentsAlone(
   store: SessionStore,
   change: (statement: string) => unknown,
 ): Promise<void> {
-  const old = recordOf();
+  const old = makeRecord();
   const fresh = { ...old, data: "{}", flash: "{}", version: 2 };
   await store.create("id", old);
   await change("UPDATE bunpie_sessions SET created_at = 5");

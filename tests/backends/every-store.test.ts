@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 
 import { hashId } from "../../src/session/id.ts";
 import type { SessionStore } from "../../src/store/session-store.ts";
-import { recordOf } from "../../src/testing/records.ts";
+import { makeRecord } from "../../src/testing/records.ts";
 import { closeSites, EVERY_STORE, Site } from "../support/stores/every-store.ts";
 import { watch } from "../support/stores/watched-backend.ts";
 
@@ -28,10 +28,10 @@ describe.each(EVERY_STORE)("%s", (_, create) => {
   afterEach(() => store.close());
 
   test.each(TEXTS)("S5: takes text that looks like a command for text: %j", async (text) => {
-    const record = recordOf({ userId: text, data: JSON.stringify({ text }) });
+    const record = makeRecord({ userId: text, data: JSON.stringify({ text }) });
     const bystanders = ["Ann", `${text}2`];
-    for (const name of bystanders) await store.create(name, recordOf({ userId: name }));
-    await store.create("anonymous", recordOf());
+    for (const name of bystanders) await store.create(name, makeRecord({ userId: name }));
+    await store.create("anonymous", makeRecord());
     expect(await store.create(text, record)).toBe(true);
     expect(await store.read(text)).toEqual(record);
     expect(await store.load(text)).toEqual({ text });
@@ -74,7 +74,7 @@ describe.each(EVERY_STORE.filter(([name]) => name !== "InMemorySessionBackend"))
   (_, create) => {
     test("fails whatever it is asked, and says why", async () => {
       const store = create(Date.now);
-      const record = recordOf();
+      const record = makeRecord();
       const writes = [
         () => store.create("id", record),
         () => store.replace("id", { ...record, version: 2 }, record),

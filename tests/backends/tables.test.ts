@@ -45,7 +45,7 @@ describe("checkName", () => {
       expect(() => checkName(option, name as string)).toThrow(
         new TypeError(
           `\`${option}\` is ${JSON.stringify(name)}; it has to be a name of at most ${length} lower-case ` +
-            'letters, digits and underscores, and no digit first, such as "shop_sessions".',
+            'letters, digits and underscores that does not begin with a digit, such as "shop_sessions".',
         ),
       );
     }
@@ -55,8 +55,8 @@ describe("checkName", () => {
   test("refuses a table that has the name of another one's migrations", () => {
     expect(() => checkName("table", "shop_migrations")).toThrow(
       new TypeError(
-        '`table` is "shop_migrations"; a name that ends in _migrations is that of a table in which migrations ' +
-          'are kept. Take another one, such as "shop_sessions".',
+        '`table` is "shop_migrations"; names that end in _migrations are reserved for the record of ' +
+          'migrations. Choose another, such as "shop_sessions".',
       ),
     );
     expect(() => checkName("schema", "shop_migrations")).not.toThrow();

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 
 import { Sessions } from "../../src/http/sessions.ts";
-import { isSoWithin } from "../../src/testing/patience.ts";
+import { becomesTrue } from "../../src/testing/until.ts";
 import { Folder } from "../support/folder.ts";
 import { Child } from "../support/processes/child.ts";
 import { canStartPostgres, PostgresServer } from "../support/servers/postgres-server.ts";
@@ -156,7 +156,7 @@ describeLong(canStartPostgres, "a listener whose connection was ended, on Postgr
           SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ILIKE 'LISTEN%'`;
         return ended.length === 1;
       };
-      expect(await isSoWithin(PATIENCE, endListeners)).toBe(true);
+      expect(await becomesTrue(PATIENCE, endListeners)).toBe(true);
       await one.visitor.visit((session) => session.destroy());
       expect(await one.closed).toEqual([4401, "destroyed"]);
       await other.visitor.visit((session) => session.destroy());
@@ -175,7 +175,7 @@ describeLong(hasRedisServer, "a subscriber whose connection was ended, on Redis"
       const [one, other] = [await connect(), await connect()];
       const endSubscribers = async (): Promise<boolean> =>
         (await server.command("CLIENT", "KILL", "TYPE", "pubsub")) === 1;
-      expect(await isSoWithin(PATIENCE, endSubscribers)).toBe(true);
+      expect(await becomesTrue(PATIENCE, endSubscribers)).toBe(true);
       await one.visitor.visit((session) => session.destroy());
       expect(await one.closed).toEqual([4401, "destroyed"]);
       await other.visitor.visit((session) => session.destroy());

@@ -179,7 +179,7 @@ put(KEYS[1]`,
   {
     what: "On Redis a logout is not published.",
     file: "src/backends/redis/scripts.ts",
-    find: `  redis.pcall("PUBLISH", ARGV[3] .. "ends", idOf(key))
+    find: `  redis.pcall("PUBLISH", ARGV[3] .. "ends", toId(key))
 `,
     replace: ``,
     in: "tests/guarantees/live-revocation.test.ts",

@@ -6,7 +6,7 @@ import { SqliteSessionBackend } from "../../src/backends/sqlite/backend.ts";
 import { Sessions } from "../../src/http/sessions.ts";
 import { createId, hashId } from "../../src/session/id.ts";
 import { CLOCK_TOLERANCE } from "../../src/store/sweeper.ts";
-import { randomId, recordOf } from "../../src/testing/records.ts";
+import { makeRecord, randomId } from "../../src/testing/records.ts";
 import { FakeClock } from "../support/clock.ts";
 import { Folder } from "../support/folder.ts";
 import { Child } from "../support/processes/child.ts";
@@ -125,7 +125,7 @@ describe("an SQLite file over the years", () => {
           const count = countNewcomers((day - 1) * 24 + hour);
           const length = count === FLOOD ? LONGEST_CART : trial.random(LONGEST_CART);
           const data = JSON.stringify({ cart: "x".repeat(length) });
-          const record = recordOf({ data, expiresAt: clock.now() + 8 * HOUR }, clock.now());
+          const record = makeRecord({ data, expiresAt: clock.now() + 8 * HOUR }, clock.now());
           const newcomers = Array.from({ length: count }, () => backend.create(randomId(), record));
           created += (await Promise.all(newcomers)).length;
           clock.advance(HOUR);

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Session } from "../../src/session/session.ts";
 import type { SessionEnd } from "../../src/session/watchlist.ts";
 import type { EndListener } from "../../src/store/session-store.ts";
-import { isSoWithin } from "../../src/testing/patience.ts";
+import { becomesTrue } from "../../src/testing/until.ts";
 import { quiet } from "../support/quiet.ts";
 import { closeSites, EVERY_BACKEND, EVERY_STORE, Site } from "../support/stores/every-store.ts";
 import { TappedStore } from "../support/stores/tapped-store.ts";
@@ -49,7 +49,7 @@ function doNothing(): void {}
 
 /** Waits for something to come to be so. */
 async function until(isSo: () => boolean): Promise<void> {
-  expect(await isSoWithin(PATIENCE, async () => isSo())).toBe(true);
+  expect(await becomesTrue(PATIENCE, async () => isSo())).toBe(true);
 }
 
 async function expectEnd({ told }: Left, reason: SessionEnd): Promise<void> {

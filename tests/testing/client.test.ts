@@ -189,7 +189,7 @@ describe("TestClient, and redirects", () => {
   test("does not go to another site", async () => {
     const client = new TestClient(redirecting({ "/": [302, "https://example.com/page"] }));
     expect(client.follow(await client.send("/"))).rejects.toThrow(
-      "The redirect leads to another site, where this client does not go: https://example.com/page",
+      "The redirect leads to another site; this client follows redirects only within its own: https://example.com/page",
     );
   });
 
@@ -197,7 +197,7 @@ describe("TestClient, and redirects", () => {
     const client = new TestClient(redirecting({ "/": [status, "/page"] }));
     expect(await (await client.follow(await client.send("/"))).text()).toBe("the page /page");
     expect(client.follow(await client.post("/"))).rejects.toThrow(
-      `The redirect to http://localhost:3000/page is a ${status}: what was sent is to be sent there once more. Do so with send().`,
+      `The redirect to http://localhost:3000/page has status ${status}, which requires sending the body again. Use send().`,
     );
   });
 
@@ -205,7 +205,7 @@ describe("TestClient, and redirects", () => {
     const app = redirecting({ "/": [302, "/"] });
     const client = new TestClient(app);
     expect(client.follow(await client.send("/"))).rejects.toThrow(
-      "There are more than 20 redirects: to http://localhost:3000/ now.",
+      "There are more than 20 redirects; the next one leads to http://localhost:3000/.",
     );
     expect(app.seen.length).toBeLessThan(25);
   });
@@ -269,7 +269,7 @@ describe("TestClient.socket", () => {
     expect(await socket.response.text()).toBe("full");
     expect([...client.cookies]).toEqual([["a", "1"]]);
     expect(await socket.closed).toEqual({ code: 1006, reason: "" });
-    const refused = "The socket was refused with 503: see its `response`.";
+    const refused = "The socket was refused with status 503; its `response` says why.";
     expect(() => socket.send("a")).toThrow(refused);
     await expect(socket.receive()).rejects.toThrow(refused);
     expect(await Array.fromAsync(socket)).toEqual([]);
@@ -328,11 +328,11 @@ describe("TestClient.events", () => {
 
   test("refuses what is no event stream", async () => {
     await expect(new TestClient(new Live()).events("/page").next()).rejects.toThrow(
-      "/page is no event stream: 200, text/plain;charset=utf-8.",
+      "/page is not an event stream: status 200, text/plain;charset=utf-8.",
     );
     const empty = new TestClient({ fetch: () => new Response(null, { status: 204 }) });
     await expect(empty.events("/").next()).rejects.toThrow(
-      "/ is no event stream: 204, without a type.",
+      "/ is not an event stream: status 204, no Content-Type.",
     );
   });
 });

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect } from "bun:test";
 
-import { expiredRecord, randomId, recordOf } from "../../src/testing/records.ts";
+import { makeExpiredRecord, makeRecord, randomId } from "../../src/testing/records.ts";
 import { testSessionBackend } from "../../src/testing/session-backend.ts";
 import { seededRandom } from "../support/arbitraries/random.ts";
 import { MapBackend } from "../support/stores/backends.ts";
@@ -54,8 +54,8 @@ describe("on a server that others use", () => {
   const random = seededRandom(2);
   const rows = new Map<string, Row>();
   for (let count = 0; count < 1_000; count++) {
-    rows.set(randomId(), recordOf({ userId: count % 2 === 0 ? null : randomId() }));
-    rows.set(randomId(), expiredRecord());
+    rows.set(randomId(), makeRecord({ userId: count % 2 === 0 ? null : randomId() }));
+    rows.set(randomId(), makeExpiredRecord());
   }
   const theirs = [...rows].filter(([, { expiresAt }]) => expiresAt > Date.now());
 
@@ -63,7 +63,7 @@ describe("on a server that others use", () => {
   class BusyStore extends MapStore {
     override read(id: string): Row | undefined {
       if (random(8) === 0) super.sweep(500);
-      if (random(8) === 0) rows.set(randomId(), expiredRecord());
+      if (random(8) === 0) rows.set(randomId(), makeExpiredRecord());
       return super.read(id);
     }
     override sweep(limit: number): number {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
-import { recordOf } from "../../src/testing/records.ts";
+import { makeRecord } from "../../src/testing/records.ts";
 import { beginTrial, neverTwice } from "../../src/testing/trial.ts";
 import { MapBackend } from "../support/stores/backends.ts";
 import type { Row } from "../support/stores/map-store.ts";
@@ -17,7 +17,7 @@ describe("a trial", () => {
   });
 
   test("removes what it has stored, and closes all that it has opened", async () => {
-    const rows = new Map<string, Row>([["another's", recordOf()]]);
+    const rows = new Map<string, Row>([["another's", makeRecord()]]);
     let open = 0;
     class Counted extends MapStore {
       override close(): void {
@@ -30,8 +30,8 @@ describe("a trial", () => {
         return new Counted(now, rows);
       });
       const other = await trial.another();
-      await trial.backend.create(trial.newId(), recordOf());
-      await other.create(trial.newId("an id of its own"), recordOf());
+      await trial.backend.create(trial.newId(), makeRecord());
+      await other.create(trial.newId("an id of its own"), makeRecord());
       expect([open, rows.size]).toEqual([2, 3]);
     }
     expect(open).toBe(0);
@@ -59,7 +59,7 @@ describe("neverTwice", () => {
     const create = neverTwice(() => store);
     expect(await create(Date.now)).toBe(store);
     expect(create(Date.now)).rejects.toThrow(
-      "`create` has returned the same store twice. It has to make a new one each time: every test closes its own.",
+      "`create` returned the same store twice. Make it return a new store each time: every test closes its own.",
     );
   });
 

@@ -9,14 +9,15 @@ import { Entry } from "./entry.ts";
 import { ExpiryHeap } from "./expiry-heap.ts";
 import { RecencyList } from "./recency-list.ts";
 
-/** How the in-memory backend is set up. */
+/** Options of {@link InMemorySessionBackend}. */
 export interface InMemorySessionBackendOptions {
   /**
-   * The most sessions to hold; 100,000 by default. A small one takes about 0.4 KB. The forwarding note
-   * that a renewed session leaves under its old id for 30 seconds counts as one.
+   * The maximum number of sessions; 100,000 by default. A small session takes about 0.4 KB. The
+   * forwarding note that a renewed session leaves under its old id for 30 seconds counts as a
+   * session.
    */
   readonly maxSessions?: number;
-  /** The most memory that the sessions may take, in bytes; 256 MiB (268,435,456) by default. */
+  /** The maximum memory for sessions, in bytes; 256 MiB (268,435,456) by default. */
   readonly maxBytes?: number;
   /** The clock, in Unix milliseconds; `Date.now` by default. */
   readonly now?: () => number;
@@ -26,12 +27,12 @@ const DEFAULT_MAX_SESSIONS = 100_000;
 const DEFAULT_MAX_BYTES = 256 * 1024 * 1024;
 
 /**
- * Keeps sessions in this process: fast, gone when it ends, and not seen by other processes.
+ * Keeps sessions in the memory of this process: fast, lost when the process ends, and invisible to
+ * other processes.
  *
- * It never holds more than `maxSessions`, nor more than `maxBytes`. When it is full, a new session
- * takes the place of expired ones, or else of the anonymous ones that were used longest ago. Sessions
- * that somebody has logged into are never given up: when it is full of those, a new session is
- * answered with 503.
+ * It never holds more than `maxSessions` sessions or `maxBytes` bytes. When it is full, a new
+ * session evicts expired sessions, then the least recently used anonymous ones. Sessions of
+ * logged-in users are never evicted: when they fill it, a new session is answered with 503.
  */
 export class InMemorySessionBackend extends SessionStore {
   override readonly isSynchronous = true;
@@ -39,7 +40,7 @@ export class InMemorySessionBackend extends SessionStore {
   readonly #maxBytes: number;
   readonly #entries = new Map<string, Entry>();
   readonly #expiry = new ExpiryHeap<Entry>();
-  /** Anonymous sessions and notes: all that may be given up. */
+  /** Anonymous sessions and notes: everything that may be evicted. */
   readonly #anonymous = new RecencyList<Entry>();
   readonly #users = new Map<string, RecencyList<Entry>>();
   readonly #ends = new EndListeners();
@@ -57,12 +58,12 @@ export class InMemorySessionBackend extends SessionStore {
     this.#maxBytes = maxBytes;
   }
 
-  /** How many sessions and notes are held, including expired ones that no sweep has removed yet. */
+  /** The number of sessions and notes, including expired ones that no sweep has removed yet. */
   get size(): number {
     return this.#entries.size;
   }
 
-  /** How much memory they take, in bytes, as counted towards `maxBytes`. */
+  /** The memory that sessions and notes take, in bytes, as counted towards `maxBytes`. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -107,7 +108,7 @@ export class InMemorySessionBackend extends SessionStore {
     const note = { supersededBy: newId, expiresAt: this.now() + NOTE_LIFETIME };
     this.#add(new Entry(oldId, note), countBytes(oldId, note));
     this.#add(new Entry(newId, record), bytes);
-    // The note is older than what it leads to, and goes before that.
+    // The note was added first, so it is evicted before the session that it leads to.
     if (!this.#hasRoom(0, 0)) this.#makeRoom(0, 0);
     this.#ends.tell([oldId]);
     return true;
@@ -156,14 +157,14 @@ export class InMemorySessionBackend extends SessionStore {
     return ids;
   }
 
-  /** Looks only at what has expired, however many sessions there are. */
+  /** Visits only what has expired, however many sessions there are. */
   sweep(limit: number, before = this.now()): number {
     let swept = 0;
     while (swept < limit && this.#removeExpired(before)) swept++;
     return swept;
   }
 
-  /** Does nothing: sessions in memory stay readable, so that a last request can end in peace. */
+  /** Does nothing: sessions stay readable, so that requests in flight can finish. */
   close(): void {}
 
   override watchEnds(listener: EndListener): StopWatching {
@@ -180,7 +181,7 @@ export class InMemorySessionBackend extends SessionStore {
     return entry.content.version === version && this.#isLive(entry) ? entry : undefined;
   }
 
-  /** Puts a record in the place of the one that an entry holds. */
+  /** Replaces the record that an entry holds. */
   #put(entry: Entry, old: SessionRecord, record: SessionRecord): void {
     const growth = countGrowth(old, record);
     if (growth > 0 && !this.#hasRoom(0, growth)) this.#makeRoom(0, growth, entry);
@@ -215,7 +216,7 @@ export class InMemorySessionBackend extends SessionStore {
       return;
     }
     let entries = this.#users.get(userId);
-    // Not a Set: that takes 0.2 KB more.
+    // A Set would take 0.2 KB more.
     if (entries === undefined) this.#users.set(userId, (entries = new RecencyList()));
     insertByTouch(entries, entry);
   }
@@ -243,7 +244,7 @@ export class InMemorySessionBackend extends SessionStore {
     return true;
   }
 
-  /** Whether so many more entries of so many more bytes can be held. */
+  /** Whether this many more entries and bytes fit. */
   #hasRoom(entries: number, bytes: number): boolean {
     return (
       this.#entries.size + entries <= this.#maxSessions && this.#bytes + bytes <= this.#maxBytes
@@ -251,9 +252,10 @@ export class InMemorySessionBackend extends SessionStore {
   }
 
   /**
-   * Gives up entries until there is room, but never `spared`.
+   * Evicts entries until there is room, but never `spared`.
    *
-   * @throws Error if signed-in sessions leave too little. Nothing but what has expired is given up then.
+   * @throws Error if sessions of logged-in users leave too little room. Only expired entries have
+   *   been removed then.
    */
   #makeRoom(entries: number, bytes: number, spared?: Entry): void {
     const now = this.now();
@@ -272,7 +274,7 @@ export class InMemorySessionBackend extends SessionStore {
     const isFull = this.#entries.size + entries > this.#maxSessions;
     if (isFull && this.#anonymous.oldest === undefined) {
       throw new Error(
-        `All ${this.#maxSessions} sessions in memory are signed in, and none of them is given up. ` +
+        `All ${this.#maxSessions} sessions in memory belong to logged-in users and are never evicted. ` +
           "Raise `maxSessions`, or use a backend on disk such as SqliteSessionBackend.",
       );
     }
@@ -280,15 +282,15 @@ export class InMemorySessionBackend extends SessionStore {
     const left = this.#maxBytes - (this.#bytes - this.#anonymousBytes) - kept;
     if (bytes > left) {
       throw new Error(
-        `A session needs ${bytes} bytes more in memory, where \`maxBytes\` leaves ${left}: signed-in sessions ` +
-          "take the rest, and none of them is given up. Raise `maxBytes`, or use a backend on disk such as " +
-          "SqliteSessionBackend.",
+        `A session needs ${bytes} more bytes in memory, but only ${left} of \`maxBytes\` are left: the rest is taken ` +
+          "by sessions of logged-in users, which are never evicted. Raise `maxBytes`, or use a backend on disk such " +
+          "as SqliteSessionBackend.",
       );
     }
   }
 }
 
-/** Keeps a user's sessions in the order in which they were touched, whatever a clock has done. */
+/** Inserts a session in the order of `touchedAt`, even if the clock was set back. */
 function insertByTouch(entries: RecencyList<Entry>, entry: Entry): void {
   const { touchedAt } = entry;
   let older = entries.newest;
@@ -296,9 +298,9 @@ function insertByTouch(entries: RecencyList<Entry>, entry: Entry): void {
   entries.insert(entry, older);
 }
 
-function checkLimit(name: string, limit: number, byDefault: number): void {
+function checkLimit(name: string, limit: number, defaultLimit: number): void {
   if (Number.isInteger(limit) && limit >= 1) return;
   throw new TypeError(
-    `\`${name}\` is ${limit}; it has to be a whole number above 0. Leave it out for ${byDefault}.`,
+    `\`${name}\` is ${limit}; it has to be a whole number above 0. Leave it out for ${defaultLimit}.`,
   );
 }

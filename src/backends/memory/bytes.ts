@@ -1,21 +1,25 @@
 import type { ForwardingNote, SessionRecord } from "../../store/record.ts";
 import { isNote } from "../../store/record.ts";
 
-/** An entry without its texts, with its place in the map and in the heap. */
+/** An entry without its strings, including its slots in the map and the heap. */
 const ENTRY_BYTES = 140;
 
-/** A user's list, and its place in the map of users. Counted for each session, as if it were the only one. */
+/**
+ * A user's list, including its slot in the map of users. Counted for each of the user's sessions,
+ * as if it were the only one.
+ */
 const USER_BYTES = 120;
 
-/** A text without its characters. */
+/** A string without its characters. */
 const TEXT_BYTES = 72;
 
-/** A text shorter than this counts as one of two bytes a character: to look would cost more time. */
+/** A shorter string is counted as two bytes per character: scanning it would cost more time. */
 const SCANNED_LENGTH = 128;
 
 /**
- * How much memory an entry takes, in bytes: 0.9 to 1.25 times what was measured on Bun 1.4.5, and more for
- * a user's further sessions. Depends on nothing but the texts, so that one entry always counts the same.
+ * The memory that an entry takes, in bytes: 0.9 to 1.25 times what was measured on Bun 1.4.5, and
+ * more for a user's further sessions. It depends only on the strings, so the same entry always
+ * counts the same.
  */
 export function countBytes(id: string, content: SessionRecord | ForwardingNote): number {
   const bytes = ENTRY_BYTES + countText(id);
@@ -24,7 +28,7 @@ export function countBytes(id: string, content: SessionRecord | ForwardingNote):
   return bytes + countText(data) + countNullable(flash) + countNullable(label) + countUser(userId);
 }
 
-/** How many bytes more a record takes than what was there, under the same id. */
+/** How many more bytes a record takes than the previous one under the same id. */
 export function countGrowth(old: SessionRecord, record: SessionRecord): number {
   let growth = 0;
   if (old.data !== record.data) growth += countText(record.data) - countText(old.data);
@@ -44,10 +48,11 @@ function countNullable(text: string | null): number {
 
 function countText(text: string): number {
   const { length } = text;
-  // One character outside Latin-1 makes all of them two bytes wide. Where there are others than ASCII
-  // it counts as if that were so: what counts UTF-8 is 50 times as fast as looking for one.
+  // One character outside Latin-1 makes every character of a string two bytes wide. Any character
+  // outside ASCII is counted as if it did: counting UTF-8 bytes is 50 times as fast as searching
+  // for it.
   const isNarrow = length >= SCANNED_LENGTH && Buffer.byteLength(text) === length;
   const bytes = isNarrow ? length : 2 * length;
-  // The allocator's sizes lie up to a quarter apart.
+  // The allocator's size classes are up to a quarter apart.
   return TEXT_BYTES + bytes + (bytes >> 2);
 }

@@ -1,15 +1,18 @@
 import type { ForwardingNote, SessionRecord } from "../../store/record.ts";
 import { isNote } from "../../store/record.ts";
 
-/** The facts that most sessions lack. */
+/** Facts that most sessions do not have. */
 type RareFacts = Pick<SessionRecord, "flash" | "authenticatedAt" | "remember" | "label">;
 
 const NO_FACTS: RareFacts = { flash: null, authenticatedAt: null, remember: null, label: null };
 
 /**
- * A record or a note, with its places in the expiry heap and in the list of its user's or of anonymous ones. The
- * record is taken apart, and put together for who reads it: kept whole beside this, it would make 1,000,000 sessions
- * take a third more memory, and the garbage collector look at twice as many objects.
+ * A record or a note, with its positions in the expiry heap and in a recency list: its user's, or
+ * that of anonymous sessions.
+ *
+ * The record is stored in fields and assembled when it is read: keeping whole records makes
+ * 1,000,000 sessions take a third more memory and doubles the objects that the garbage collector
+ * visits.
  */
 export class Entry {
   readonly id: string;
@@ -18,7 +21,7 @@ export class Entry {
   createdAt = 0;
   touchedAt = 0;
   expiresAt = 0;
-  /** Whose session it is; `null` for an anonymous one and for a note. */
+  /** The user of the session; `null` for an anonymous session or a note. */
   userId: string | null = null;
   rest: RareFacts | ForwardingNote = NO_FACTS;
   dueAt = 0;

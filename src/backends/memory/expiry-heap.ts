@@ -1,15 +1,15 @@
-/** What the heap keeps: when it ends, and when the heap believes that it ends. */
+/** An item of the heap. */
 export interface Expiring {
   readonly expiresAt: number;
-  /** The heap's order. May lie before `expiresAt`, never after it. */
+  /** The key that orders the heap: at or before `expiresAt`, never after it. */
   dueAt: number;
-  /** Its place in the heap; -1 for none. */
+  /** Its index in the heap; -1 if it is not there. */
   heapIndex: number;
 }
 
 /**
- * A binary heap that gives whatever expires first. Most changes move an expiry further away: those
- * are only noted, and an item finds its new place when its turn comes.
+ * A binary heap whose first item expires first. Postponing an expiry, the most common change, does
+ * not move the item: it is moved lazily, when it reaches the top.
  */
 export class ExpiryHeap<Item extends Expiring> {
   readonly #items: Item[] = [];
@@ -29,14 +29,14 @@ export class ExpiryHeap<Item extends Expiring> {
     this.#sink(last, last.heapIndex);
   }
 
-  /** To be called when an item's `expiresAt` has changed. */
+  /** Call this after an item's `expiresAt` has changed. */
   reschedule(item: Item): void {
     if (item.expiresAt >= item.dueAt) return;
     item.dueAt = item.expiresAt;
     this.#rise(item, item.heapIndex);
   }
 
-  /** An item that has expired by `now`, if there is one. It stays in the heap. */
+  /** Returns an item that has expired by `now`, if there is one, and leaves it in the heap. */
   findExpired(now: number): Item | undefined {
     for (;;) {
       const first = this.#items[0];

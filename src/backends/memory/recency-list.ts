@@ -1,30 +1,30 @@
-/** What the list keeps: its neighbours. */
+/** An item of the list, linked to its neighbours. */
 export interface Listed<Self> {
   older: Self | undefined;
   newer: Self | undefined;
 }
 
-/** Items in the order in which they were last used. Every operation takes constant time. */
+/** A linked list of items in order of use. Every operation takes constant time. */
 export class RecencyList<Item extends Listed<Item>> {
   #oldest: Item | undefined;
   #newest: Item | undefined;
 
-  /** The item that was used longest ago. */
+  /** The least recently used item. */
   get oldest(): Item | undefined {
     return this.#oldest;
   }
 
-  /** The item that was used last. */
+  /** The most recently used item. */
   get newest(): Item | undefined {
     return this.#newest;
   }
 
-  /** Adds an item as the one used last. */
+  /** Adds an item as the most recently used. */
   add(item: Item): void {
     this.insert(item, this.#newest);
   }
 
-  /** Adds an item as the one used next after `older`; without that, as the one used longest ago. */
+  /** Inserts an item after `older`; without `older`, as the least recently used. */
   insert(item: Item, older: Item | undefined): void {
     const newer = older === undefined ? this.#oldest : older.newer;
     item.older = older;
@@ -45,7 +45,7 @@ export class RecencyList<Item extends Listed<Item>> {
     item.newer = undefined;
   }
 
-  /** Makes the item the one used last. */
+  /** Makes an item the most recently used. */
   use(item: Item): void {
     if (this.#newest === item) return;
     this.remove(item);

@@ -20,28 +20,30 @@ import type { Statement, Statements } from "./statements.ts";
 import { parseInfo, parseRow, parseTimes, prepareStatements } from "./statements.ts";
 import { PostgresWriter } from "./writer.ts";
 
-/** How the PostgreSQL backend is set up. Times are in milliseconds. */
+/** Options of {@link PostgresSessionBackend}. Times are in milliseconds. */
 export interface PostgresSessionBackendOptions {
-  /** How many connections each process has at most; 10 by default. Only for a URL. */
+  /** The maximum number of connections of each process; 10 by default. Only with a URL. */
   readonly connections?: number;
-  /** How long opening a connection may take; 600 by default. Only for a URL. */
+  /** How long opening a connection may take; 600 by default. Only with a URL. */
   readonly connectionTimeout?: number;
   /**
-   * How long an operation may take; 1,500 by default. What has not been done by then is not done later.
-   * Keep it below the `storeTimeout` of the sessions.
+   * How long an operation may take; 1,500 by default. An operation that fails by then is not
+   * carried out later. Keep it below the `storeTimeout` of the sessions.
    */
   readonly queryTimeout?: number;
   /**
-   * Whether a pooler such as PgBouncer, which hands a connection on after each transaction, is in
-   * between; `false` by default. Only for a URL.
+   * Whether a transaction pooler such as PgBouncer is in between, which gives each transaction
+   * another connection; `false` by default. Only with a URL.
    */
   readonly pooler?: boolean;
   /**
-   * The table's name, `"bunpie_sessions"` by default. Backends with different tables share nothing, in
-   * one database too.
+   * The table's name, `"bunpie_sessions"` by default. Backends with different tables share nothing,
+   * even in the same database.
    */
   readonly table?: string;
-  /** The schema that the table is in, and which exists. By default, the first in the search_path. */
+  /**
+   * The schema of the table, which has to exist. By default, the first schema in the search_path.
+   */
   readonly schema?: string;
   /** The clock, in Unix milliseconds; `Date.now` by default. */
   readonly now?: () => number;
@@ -54,26 +56,26 @@ const DEFAULTS = {
   pooler: false,
 };
 
-/** The options that go into opening connections. */
+/** The options for opening connections. */
 const FOR_URL = ["connections", "connectionTimeout", "pooler"] as const;
 
-/** Before every `touchedAt`. */
+/** Less than every `touchedAt`. */
 const BEGINNING = Number.MIN_SAFE_INTEGER;
 
 /** unique_violation */
 const TAKEN = "23505";
 
 /**
- * Keeps sessions in PostgreSQL, by Drizzle on Bun's own client. Any number of processes and machines
- * can share them.
+ * Keeps sessions in PostgreSQL, with Drizzle on Bun's own client. Any number of processes and
+ * machines can share them.
  *
  * ```ts
  * new PostgresSessionBackend("postgres://user:password@localhost:5432/shop");
- * new PostgresSessionBackend(db); // a `Bun.SQL` or Drizzle database that you already have
+ * new PostgresSessionBackend(db); // an existing `Bun.SQL` or Drizzle database
  * ```
  *
- * It connects and makes its table at the first request, or with {@link ready} before that. While the
- * database is down every request tries again.
+ * It connects and creates its table at the first request, or earlier with {@link ready}. While the
+ * database is down, every request tries again.
  */
 export class PostgresSessionBackend extends SessionStore {
   readonly #pool: PostgresPool;
@@ -82,45 +84,47 @@ export class PostgresSessionBackend extends SessionStore {
   readonly #statements: Statements;
   #migration: Promise<void> | undefined;
   #isMigrated = false;
-  #underWay = 0;
+  #pending = 0;
   /**
-   * How far the last `deleteAll` came: the next one of that user goes on from there. While a long transaction
-   * keeps what was removed in the index, to walk past that again for 90,000 sessions took 27 s instead of 1.
+   * How far the last `deleteAll` got: the next call for that user continues from there. While a
+   * long transaction keeps removed entries in the index, walking past them again for 90,000
+   * sessions took 27 s instead of 1.
    */
   #lastDeleteAll = { userId: "", touchedAt: BEGINNING };
   #idle = Promise.withResolvers<void>();
   #closed: Promise<void> | undefined;
 
   /**
-   * `source` is a URL, or a pool of yours: that one stays open when the backend closes. The server lists the
-   * connections that are opened from a URL under its `application_name`, "bunpie" by default, with a suffix
-   * by which the backend finds out whether connections that it has lost may still carry something out.
+   * `source` is a URL or a pool of yours, which stays open when the backend closes. The server
+   * lists the connections that are opened from a URL under its `application_name`, "bunpie" by
+   * default, with a suffix. By this name the backend finds out whether connections that it has lost
+   * may still carry out a statement.
    *
-   * @throws TypeError for a source or an option that makes no sense.
+   * @throws TypeError for an invalid source or option.
    */
   constructor(
     source: string | Bun.SQL | { readonly $client: Bun.SQL },
     options: PostgresSessionBackendOptions = {},
   ) {
     super(options.now);
-    const settings = settingsOf(source, options);
+    const settings = resolveSettings(source, options);
     this.#names = toNames(options);
     this.#statements = prepareStatements(sessionsTable(this.#names.table, this.#names.schema));
     this.#pool =
       typeof source === "string"
         ? openPool(source, settings)
-        : adoptPool(clientOf(source), settings.queryTimeout);
+        : adoptPool(findClient(source), settings.queryTimeout);
     this.#writer = new PostgresWriter(this.#pool);
   }
 
   /**
-   * Connects, and brings the table up to date. Happens by itself at the first request; who waits for it
-   * at start-up learns there and then what is wrong.
+   * Connects and migrates the table. The first request does this too; call `ready` at start-up to
+   * learn early what is wrong.
    *
-   * @throws Error if sessions cannot be kept there, with the remedy.
+   * @throws Error if sessions cannot be kept there; the message says what to do.
    */
   async ready(): Promise<void> {
-    await this.#begin(() => undefined);
+    await this.#withTable(() => undefined);
   }
 
   async read(id: string): Promise<SessionRecord | ForwardingNote | undefined> {
@@ -128,7 +132,7 @@ export class PostgresSessionBackend extends SessionStore {
     return row === undefined ? undefined : parseRow(row);
   }
 
-  /** In one statement: one by one, they take four times as much of the server. */
+  /** Reads all in one statement: one by one, they cost the server four times as much. */
   override async readTimes(ids: readonly string[]): Promise<ReadonlyMap<string, SessionTimes>> {
     const values = { ids: JSON.stringify(ids), now: this.now() };
     return new Map((await this.#run(this.#statements.readTimes, values)).map(parseTimes));
@@ -178,7 +182,8 @@ export class PostgresSessionBackend extends SessionStore {
     const values = { id, channel: this.#names.table };
     const remove = (): Promise<Rows> => this.#write(this.#statements.remove, values, deadline);
     let rows = await remove();
-    // If it waited for a rotate, the row has moved, and only a later statement sees the note.
+    // If the DELETE waited for a rotate, the row has moved, and only a later statement sees the
+    // note.
     if (rows.affectedRows === 0) rows = await remove();
     return (rows[0]?.[0] as string | null | undefined) ?? undefined;
   }
@@ -205,7 +210,8 @@ export class PostgresSessionBackend extends SessionStore {
       if (rows.some(([id]) => id === null)) continue;
       const touchedAt = Math.max(BEGINNING, ...rows.map((row) => Number(row[1])));
       this.#lastDeleteAll = { userId, touchedAt };
-      // Nothing is left from there on; a clock that was set back may have put something before it.
+      // No session is left from here on, but a clock that was set back may have put some before
+      // this point.
       if (removed.length > 0 || from === BEGINNING) return removed;
       from = BEGINNING;
     }
@@ -216,34 +222,34 @@ export class PostgresSessionBackend extends SessionStore {
   }
 
   /**
-   * Listens on a connection of its own to the channel that is named after the table. Not with `pooler`:
-   * a pooler would hand the connection on.
+   * Listens on a separate connection to the channel named after the table. Unavailable with
+   * `pooler`, because a pooler would give the connection to others.
    */
   override watchEnds(listener: EndListener): MaybePromise<StopWatching | undefined> {
     if (this.#closed !== undefined) throw new Error("The session database is closed.");
     return this.#pool.listen(this.#names.table, listener);
   }
 
-  /** Waits for what was begun, and closes the connections that were opened from a URL. */
+  /** Waits for operations in progress, then closes the connections that were opened from a URL. */
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
   }
 
   #run(statement: Statement, values: Record<string, unknown>): Promise<Rows> {
-    return this.#begin(() => this.#pool.run(statement(values)));
+    return this.#withTable(() => this.#pool.run(statement(values)));
   }
 
-  /** The deadline includes the time that making the table takes: nothing is written late. */
+  /** The deadline includes the time for creating the table: nothing is written late. */
   #write(
     statement: Statement,
     values: Record<string, unknown>,
     deadline = this.#pool.deadline(),
   ): Promise<Rows> {
-    return this.#begin(() => this.#writer.run(statement, values, deadline));
+    return this.#withTable(() => this.#writer.run(statement, values, deadline));
   }
 
-  /** Those who come while it is under way share it. After a failure the next one tries again. */
+  /** Concurrent callers share one attempt. After a failure, the next call tries again. */
   #migrate(): Promise<void> {
     this.#migration ??= migrate(this.#pool, this.#names).then(
       () => {
@@ -257,21 +263,21 @@ export class PostgresSessionBackend extends SessionStore {
     return this.#migration;
   }
 
-  /** Does something with the table, which is there by then. */
-  async #begin<T>(work: () => T): Promise<Awaited<T>> {
+  /** Runs `work` after the table has been migrated. */
+  async #withTable<T>(work: () => T): Promise<Awaited<T>> {
     if (this.#closed !== undefined) throw new Error("The session database is closed.");
-    this.#underWay++;
+    this.#pending++;
     try {
       if (!this.#isMigrated) await this.#migrate();
       return await work();
     } finally {
-      this.#underWay--;
-      if (this.#underWay === 0) this.#idle.resolve();
+      this.#pending--;
+      if (this.#pending === 0) this.#idle.resolve();
     }
   }
 
   async #close(): Promise<void> {
-    if (this.#underWay > 0) {
+    if (this.#pending > 0) {
       this.#idle = Promise.withResolvers();
       await this.#idle.promise;
     }
@@ -279,8 +285,8 @@ export class PostgresSessionBackend extends SessionStore {
   }
 }
 
-/** The pool itself, of what the app has. */
-function clientOf(source: Bun.SQL | { readonly $client: Bun.SQL }): Bun.SQL {
+/** Returns the app's pool from what it passed as the source. */
+function findClient(source: Bun.SQL | { readonly $client: Bun.SQL }): Bun.SQL {
   const client: unknown = source instanceof Bun.SQL ? source : source?.$client;
   const isPool =
     client instanceof Bun.SQL &&
@@ -289,7 +295,7 @@ function clientOf(source: Bun.SQL | { readonly $client: Bun.SQL }): Bun.SQL {
   if (isPool) return client;
   throw new TypeError(
     'PostgresSessionBackend needs a URL such as "postgres://user@localhost/shop", a Bun.SQL for PostgreSQL, ' +
-      "or a database of drizzle-orm/bun-sql; not a transaction or a reserved connection of one.",
+      "or a database of drizzle-orm/bun-sql; not a transaction or a reserved connection.",
   );
 }
 
@@ -301,7 +307,7 @@ function toNames({ table = DEFAULT_TABLE, schema }: PostgresSessionBackendOption
 
 const OPTIONS = [...FOR_URL, "queryTimeout", "table", "schema", "now"];
 
-function settingsOf(source: unknown, options: PostgresSessionBackendOptions): typeof DEFAULTS {
+function resolveSettings(source: unknown, options: PostgresSessionBackendOptions): typeof DEFAULTS {
   refuseUnknown("PostgresSessionBackend", options, OPTIONS);
   if (typeof source === "string") {
     if (!/^postgres(?:ql)?:\/\//.test(source)) {
@@ -314,7 +320,7 @@ function settingsOf(source: unknown, options: PostgresSessionBackendOptions): ty
     const misplaced = FOR_URL.find((name) => options[name] !== undefined);
     if (misplaced !== undefined) {
       throw new TypeError(
-        `\`${misplaced}\` is for connections that are opened from a URL. Set up a pool of yours yourself.`,
+        `\`${misplaced}\` applies only to connections that are opened from a URL. Set it on your own pool.`,
       );
     }
   }

@@ -1,10 +1,10 @@
 import type { EndListener, StopWatching } from "../../store/session-store.ts";
 
 /**
- * Listens to a channel, on a connection that Bun opens beside those of the pool and opens again when it
- * is lost. A client that `isOurs` is closed in the end.
+ * Listens to a channel, on a connection that Bun opens beside the pool and reopens when it is lost.
+ * Stopping closes the client if `isOurs`.
  *
- * @throws Error if there is no connection to begin with.
+ * @throws Error if the first connection fails.
  */
 export async function listenOn(
   client: Bun.SQL,
@@ -17,7 +17,7 @@ export async function listenOn(
   };
   try {
     const onNotice = (id: string): void => listener([id]);
-    // The second argument runs whenever the server has begun to listen: what it was sent before is lost.
+    // The third argument runs whenever the server has begun to listen; earlier notices are lost.
     const subscription = await client.listen(channel, onNotice, () => listener());
     return async () => {
       if (!isOurs) await subscription.unlisten();

@@ -3,67 +3,67 @@ import { migrationsTable, renameTable } from "../tables.ts";
 import { MIGRATIONS } from "./migration-files.ts";
 import type { PostgresPool } from "./pool.ts";
 
-/** How long making or updating the table may take, in milliseconds, other processes included. */
+/** How long the migration may take, in milliseconds, including the wait for other processes. */
 const MIGRATION_TIMEOUT = 30_000;
 
-/** The number of the lock under which it is done; any that nothing else in a database uses. */
+/** The number of the advisory lock; any number that nothing else in a database uses. */
 const LOCK = 7_120_530_925_046;
 
-/** Where the sessions are, by names that were checked: they become part of statements. */
+/** Where the sessions are. These names become part of statements, so they have been checked. */
 export interface TableNames {
   readonly table: string;
-  /** By default, the first in the search_path. */
+  /** By default, the first schema in the search_path. */
   readonly schema: string | undefined;
 }
 
 const RIGHTS = ["SELECT", "INSERT", "UPDATE", "DELETE"];
 
-/** What to do about an error of the server, by its code. */
+/** What to do about a server error, by its code. */
 function toRemedies({ table, schema }: TableNames): Readonly<Record<string, string>> {
   const done = migrationsTable(table);
   return {
     "08P01": "If there is a pooler such as PgBouncer in between, give the option `pooler: true`.",
-    "25006": "It is a standby, or set to be read only: name the primary.",
-    "28000": "Name a user in the URL whom the server knows and lets in from here.",
+    "25006": "The server is a standby or read-only: name the primary in the URL.",
+    "28000": "Name a user in the URL that the server accepts from this host.",
     "28P01": "Give the user's password in the URL.",
     "3D000": "Create the database, or name another one in the URL.",
     "3F000":
       schema === undefined
-        ? "Its search_path has to name a schema that exists."
+        ? "Set the user's search_path to a schema that exists."
         : `Run CREATE SCHEMA "${schema}" first, or give the option \`schema\` another name.`,
     "42501":
-      "Allow the user CREATE on the schema. Or start once as somebody who may do that, and then allow the " +
-      `user SELECT on ${done} and ${RIGHTS.join(", ")} on ${table}.`,
-    "42P01": `Drop ${done} too: then both are made anew.`,
+      "Grant the user CREATE on the schema. Or start once as a user who has that right, and then grant " +
+      `SELECT on ${done} and ${RIGHTS.join(", ")} on ${table}.`,
+    "42P01": `Drop ${done} too: both tables are then created again.`,
     "42P05":
-      "If there is a pooler such as PgBouncer in between, make the pool with `prepare: false`.",
-    "42P07": `No table of your own may be called ${table}. The option \`table\` gives the backend another one.`,
+      "If there is a pooler such as PgBouncer in between, create the pool with `prepare: false`.",
+    "42P07": `No table of your own may be called ${table}. Use the option \`table\` to choose another name.`,
     "53300": "Raise the server's max_connections, or lower the backend's `connections`.",
   };
 }
 
 /**
- * Makes the table, or brings it up to date. Processes that start at once take turns. Where there is
- * nothing to do it only looks, so that a service can run as a user who may do no more.
+ * Creates or migrates the table. Processes that start at the same time take turns. An up-to-date
+ * table is only read, so that a service can run as a user without further rights.
  *
- * @throws Error if sessions cannot be kept there, with the remedy.
+ * @throws Error if sessions cannot be kept there; the message says what to do.
  */
 export async function migrate(pool: PostgresPool, names: TableNames): Promise<void> {
   try {
     await checkEncoding(pool);
-    if (await isUpToDate(pool, names, MIGRATIONS).catch(falseIfMissing)) return;
+    if (await isUpToDate(pool, names, MIGRATIONS).catch(returnFalseIfMissing)) return;
     await pool.transact((transaction) => apply(names, MIGRATIONS, transaction), MIGRATION_TIMEOUT);
     await isUpToDate(pool, names, MIGRATIONS);
   } catch (cause) {
     const message = cause instanceof Error ? cause.message.replace(/\.$/, "") : String(cause);
     throw new Error(
-      `Cannot keep sessions in PostgreSQL at ${pool.address}: ${message}. ${remedyFor(cause, names)}`,
+      `Cannot keep sessions in PostgreSQL at ${pool.address}: ${message}. ${findRemedy(cause, names)}`,
       { cause },
     );
   }
 }
 
-/** In others, a session with a character that they lack could not be written. */
+/** In other encodings, some characters of a session could not be stored. */
 const ENCODINGS = new Set(["UTF8", "SQL_ASCII"]);
 
 async function checkEncoding(pool: PostgresPool): Promise<void> {
@@ -77,7 +77,7 @@ class LacksCharacters extends Error {
   }
 }
 
-/** Fails if a table is missing, or may not be used. */
+/** Fails if a table is missing or the user lacks rights on it. */
 async function isUpToDate(
   pool: PostgresPool,
   names: TableNames,
@@ -94,14 +94,14 @@ async function isUpToDate(
   return migrations.every(({ folderMillis }) => folderMillis <= Number(last));
 }
 
-function falseIfMissing(error: unknown): false {
-  if (codeOf(error) === "42P01") return false;
+function returnFalseIfMissing(error: unknown): false {
+  if (readErrorCode(error) === "42P01") return false;
   throw error;
 }
 
 /**
- * Does what Drizzle's own migrator does, with the same entries. That one is not made for processes
- * that start at once, and needs the right to create schemas even where there is nothing to do.
+ * Does what Drizzle's own migrator does, with the same entries. Drizzle's fails when processes
+ * start at the same time, and needs the right to create schemas even with nothing to do.
  */
 async function apply(
   names: TableNames,
@@ -110,7 +110,7 @@ async function apply(
 ): Promise<void> {
   await transaction.unsafe(`SET LOCAL statement_timeout = ${MIGRATION_TIMEOUT}`);
   await transaction.unsafe(`SELECT pg_advisory_xact_lock(${LOCK})`);
-  // The migrations name no schema.
+  // The migrations do not name a schema.
   if (names.schema !== undefined) {
     await transaction.unsafe(`SET LOCAL search_path = "${names.schema}"`);
   }
@@ -131,7 +131,7 @@ async function apply(
   }
 }
 
-/** A table's name as SQL has it. */
+/** A table's name, quoted for SQL. */
 function quote({ schema }: TableNames, table: string): string {
   return schema === undefined ? `"${table}"` : `"${schema}"."${table}"`;
 }
@@ -142,18 +142,18 @@ class NotAllowed extends Error {
   }
 }
 
-function remedyFor(error: unknown, names: TableNames): string {
+function findRemedy(error: unknown, names: TableNames): string {
   if (error instanceof LacksCharacters) {
-    return "Name one in the URL that CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0 has made.";
+    return "Create a database with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0 and name it in the URL.";
   }
-  const code = error instanceof NotAllowed ? "42501" : codeOf(error);
+  const code = error instanceof NotAllowed ? "42501" : readErrorCode(error);
   return (
     toRemedies(names)[code ?? ""] ??
-    "The server has to be running, reachable from here, and the one that the URL names."
+    "Check that the server is running, reachable from here, and the one that the URL names."
   );
 }
 
-/** The server's code for its error. One that Bun raises itself has none. */
-function codeOf(error: unknown): string | undefined {
+/** The server's error code; errors that Bun raises itself have none. */
+function readErrorCode(error: unknown): string | undefined {
   return error instanceof Bun.SQL.PostgresError ? error.errno : undefined;
 }

@@ -2,9 +2,9 @@ import type { EndListener, StopWatching } from "../../store/session-store.ts";
 import { Connections, createName } from "./connections.ts";
 import { listenOn } from "./listen.ts";
 
-/** What a statement gave. */
+/** The result of a statement. */
 export interface Rows extends ReadonlyArray<readonly unknown[]> {
-  /** How many rows it wrote. */
+  /** The number of rows written. */
   readonly affectedRows: number;
 }
 
@@ -22,27 +22,33 @@ export interface PoolOptions {
   readonly pooler: boolean;
 }
 
-/** In seconds: less than the 350 after which some networks forget an idle connection. */
+/** In seconds: below the 350 after which some networks drop an idle connection. */
 const IDLE_TIMEOUT = 300;
 
-/** In seconds. After a failover behind one address, every connection finds the new server in time. */
+/**
+ * In seconds: by then, after a failover behind one address, every connection has moved to the new
+ * server.
+ */
 const MAX_LIFETIME = 30 * 60;
 
-/** How long after its deadline, in milliseconds, a statement may still show that its server lives. */
+/**
+ * How long after its deadline, in milliseconds, a statement may still prove that the server is
+ * alive.
+ */
 const GRACE = 250;
 
-/** How long, in seconds, statements have to finish on connections that are being replaced. */
+/** How long statements may take to finish when the pool closes, in seconds. */
 const CLOSING_TIME = 1;
 
-/** Opens connections of our own. */
+/** Opens a pool of the backend's own. */
 export function openPool(url: string, options: PoolOptions): PostgresPool {
   const { connections, connectionTimeout, queryTimeout, pooler } = options;
   const open = (): Connections => {
     const name = pooler ? undefined : createName(url);
-    // Bun sends a statement before the one ahead of it on the connection is answered, which saves it two
-    // thirds of its CPU time. But one that waits for a lock then holds up those behind it, and Bun cannot
-    // cancel it any more: the server has to. With `prepare: false` Bun sends them one by one, and can.
-    // That is what poolers need, who take no settings for a connection either.
+    // Bun sends a statement before the previous one on the connection is answered, which saves Bun
+    // two thirds of its CPU time. But a statement that waits for a lock then blocks those behind
+    // it, and only the server can cancel it. With `prepare: false` Bun sends one statement at a
+    // time and can cancel it; poolers need that, and do not accept connection settings either.
     const mode =
       name === undefined
         ? { prepare: false }
@@ -56,40 +62,45 @@ export function openPool(url: string, options: PoolOptions): PostgresPool {
     });
     return new Connections(client, name);
   };
-  return new PostgresPool(open(), { timeout: queryTimeout, cancels: pooler, hears: !pooler, open });
+  return new PostgresPool(open(), {
+    timeout: queryTimeout,
+    canCancel: pooler,
+    canListen: !pooler,
+    open,
+  });
 }
 
-/** Uses connections of the app's. */
+/** Uses a pool of the app's. */
 export function adoptPool(client: Bun.SQL, queryTimeout: number): PostgresPool {
   return new PostgresPool(new Connections(client), {
     timeout: queryTimeout,
-    cancels: true,
-    hears: true,
+    canCancel: true,
+    canListen: true,
   });
 }
 
 interface Settings {
   /** How long a statement may take, in milliseconds. */
   readonly timeout: number;
-  /** Whether a statement that takes longer is to be cancelled from here. */
-  readonly cancels: boolean;
-  /** Whether what is listened to on a connection gets through. */
-  readonly hears: boolean;
-  /** Opens connections in place of those that went silent or were lost. */
+  /** Whether Bun can cancel a statement that takes longer. */
+  readonly canCancel: boolean;
+  /** Whether notifications reach these connections. */
+  readonly canListen: boolean;
+  /** Opens connections to replace unresponsive or lost ones. */
   readonly open?: () => Connections;
 }
 
 /**
- * The connections to the database. A statement that is not answered in time fails, whatever has
- * become of the network. Connections that have gone silent are replaced: Bun would wait on them for as
- * long as the system does, and that may be for ever.
+ * The connections to the database. A statement that is not answered in time fails, whatever
+ * happened to the network. Unresponsive connections are replaced: Bun would wait on them for as
+ * long as the operating system does, possibly for ever.
  */
 export class PostgresPool {
   #connections: Connections;
   readonly #settings: Settings;
-  /** On which connections a statement was lost, by its error. */
+  /** The connections on which a statement was lost, by its error. */
   readonly #lost = new WeakMap<object, Connections>();
-  /** How many answers there were. Tells a slow statement from a server that is gone. */
+  /** The number of answers so far. It tells a slow statement from a server that is gone. */
   #answers = 0;
 
   constructor(connections: Connections, settings: Settings) {
@@ -97,7 +108,7 @@ export class PostgresPool {
     this.#settings = settings;
   }
 
-  /** Where the database is, without the password. */
+  /** The database's address, without the password. */
   get address(): string {
     const { hostname, port, database } = this.#connections.client.options as Record<
       string,
@@ -106,25 +117,25 @@ export class PostgresPool {
     return `${String(hostname)}:${String(port)}/${String(database)}`;
   }
 
-  /** The moment of `performance.now()` by which what begins now has to be answered. */
+  /** The moment of `performance.now()` by which an operation that begins now has to be answered. */
   deadline(): number {
     return performance.now() + this.#settings.timeout;
   }
 
   /**
-   * Runs one statement, unless the deadline has passed. It may have its effect even after this has failed:
-   * see {@link settle}.
+   * Runs one statement, unless the deadline has passed. After a failure the statement may still
+   * take effect: see {@link settle}.
    */
   async run(statement: BoundStatement, deadline = this.deadline()): Promise<Rows> {
     for (;;) {
       const left = deadline - performance.now();
       if (left <= 0)
-        throw new Error("PostgreSQL was not asked: the time for it was used up before.");
+        throw new Error("The deadline passed before the statement was sent to PostgreSQL.");
       try {
         return await this.#attempt(statement, left);
       } catch (error) {
-        // The server has undone it and asks for another attempt: isolation that the app has raised,
-        // or a deadlock.
+        // The server rolled the statement back and asks for a retry: a raised isolation level, or a
+        // deadlock.
         const isUndone = error instanceof Bun.SQL.PostgresError && UNDONE.has(error.errno ?? "");
         if (!isUndone || performance.now() >= deadline) throw error;
       }
@@ -132,42 +143,44 @@ export class PostgresPool {
   }
 
   /**
-   * Waits until nothing can come any more of a statement that has failed with this error, until its deadline
-   * at the latest. If its connection was lost, that is as soon as the server is back and has none of those
-   * left that were open then.
+   * Waits until a statement that failed with this error can no longer take effect, at the latest
+   * until its deadline. After a lost connection, that is when the server is back and has none of
+   * the connections left that were open then.
    */
   async settle(error: unknown, deadline: number): Promise<void> {
-    if (isAnswer(error) || NOT_CONNECTED.test(codeOf(error))) return;
+    if (isAnswer(error) || NOT_CONNECTED.test(readBunCode(error))) return;
     const lost = this.#lost.get(Object(error));
     const lateness = Bun.sleep(Math.max(0, deadline - performance.now())).then(() => true);
     while (!(await Promise.race([lateness, lost?.areGone(this.#connections) ?? lateness])));
   }
 
-  /** Runs a transaction that sees what others have committed, for at most `timeout` milliseconds. */
+  /**
+   * Runs a transaction that sees what others have committed, for at most `timeout` milliseconds.
+   */
   async transact(
     work: (transaction: Bun.TransactionSQL) => Promise<void>,
     timeout: number,
   ): Promise<void> {
     const connections = this.#connections;
-    // The app may have raised the isolation of all transactions: then one that waited for a lock would
-    // go on with what it saw before.
+    // The app may have raised the isolation level of all transactions: a transaction that waited
+    // for a lock would then continue with an outdated snapshot.
     const done = connections.client.begin("ISOLATION LEVEL READ COMMITTED", work);
     await within(timeout, done, () => this.#replace(connections));
   }
 
   /**
-   * Calls `listener` with the payload of each notice, and without one when some may have been lost: the
-   * connection was, and is back. `undefined`: notices do not get through.
+   * Calls `listener` with the payload of each notification, and without one after a reconnection,
+   * when some may have been lost. Returns `undefined` if notifications cannot be received.
    */
   listen(channel: string, listener: EndListener): Promise<StopWatching> | undefined {
-    const { hears, open } = this.#settings;
-    if (!hears) return undefined;
+    const { canListen, open } = this.#settings;
+    if (!canListen) return undefined;
     return open === undefined
       ? listenOn(this.#connections.client, channel, listener, false)
       : listenOn(open().client, channel, listener, true);
   }
 
-  /** Closes what was opened here. */
+  /** Closes the connections that this pool has opened. */
   async close(): Promise<void> {
     if (this.#settings.open !== undefined)
       await this.#connections.client.close({ timeout: CLOSING_TIME });
@@ -183,22 +196,22 @@ export class PostgresPool {
       return rows;
     } catch (error) {
       if (isAnswer(error)) this.#answers++;
-      if (codeOf(error) === CLOSED) {
+      if (readBunCode(error) === CLOSED) {
         this.#lost.set(Object(error), connections);
         this.#replace(connections);
       }
-      // Where the app has a constraint of its own, this is the whole row. Errors are logged.
+      // `detail` may hold the whole row, if the app has added a constraint, and errors are logged.
       Reflect.deleteProperty(Object(error), "detail");
       throw error;
     }
   }
 
   /**
-   * Lets go of a statement that is late. If nobody is answered, or it is not answered itself for as
-   * long again, its connection is taken for dead.
+   * Abandons a late statement. Its connections are considered dead if no statement is answered in
+   * the grace period, or this one not within another timeout.
    */
   #abandon(connections: Connections, query: Bun.SQL.Query<Rows>, before: number): void {
-    if (this.#settings.cancels) query.cancel();
+    if (this.#settings.canCancel) query.cancel();
     const replace = (): void => this.#replace(connections);
     const soon = setTimeout(() => {
       if (this.#answers === before) replace();
@@ -218,7 +231,7 @@ export class PostgresPool {
     );
   }
 
-  /** Opens others in the place of connections, on which statements may still finish. */
+  /** Replaces connections; statements on the former ones may still finish. */
   #replace(former: Connections): void {
     const { open, timeout } = this.#settings;
     if (open === undefined || this.#connections !== former) return;
@@ -230,23 +243,23 @@ export class PostgresPool {
 /** serialization_failure and deadlock_detected. */
 const UNDONE = new Set(["40001", "40P01"]);
 
-/** Bun's codes for a connection that never came about, so that nothing was sent on it. */
+/** Bun's codes for a connection that was never established, so that nothing was sent on it. */
 const NOT_CONNECTED = /_CONNECTION_(?:REFUSED|FAILED|TIMEOUT)$/;
 
-/** Bun's code for a connection that was lost before a statement was answered, or sent. */
+/** Bun's code for a connection that was lost before a statement was sent or answered. */
 const CLOSED = "ERR_POSTGRES_CONNECTION_CLOSED";
 
-/** Bun's code for an error. */
-function codeOf(error: unknown): string {
+/** Bun's code of an error. */
+function readBunCode(error: unknown): string {
   return String((error as { readonly code?: unknown } | null)?.code);
 }
 
-/** Whether the server has said so itself, which it can only do if it is there. */
+/** Whether the server sent this error, which proves that it is alive. */
 function isAnswer(error: unknown): boolean {
   return error instanceof Bun.SQL.PostgresError && error.errno !== undefined;
 }
 
-/** Whether Bun has given up a statement that the server may still be running. */
+/** Whether Bun has cancelled a statement that the server may still be running. */
 function isUnconfirmed(error: unknown): boolean {
   return (
     error instanceof Bun.SQL.PostgresError &&
@@ -255,14 +268,14 @@ function isUnconfirmed(error: unknown): boolean {
   );
 }
 
-/** What `asked` gives, if it does so in time; else it fails, and `onLate` is called. */
-function within<T>(timeout: number, asked: PromiseLike<T>, onLate: () => void): Promise<T> {
+/** Returns the result of `answer`; if it is late, rejects and calls `onLate`. */
+function within<T>(timeout: number, answer: PromiseLike<T>, onLate: () => void): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
-      reject(new Error(`PostgreSQL gave no answer within ${Math.round(timeout)} ms.`));
+      reject(new Error(`PostgreSQL did not answer within ${Math.round(timeout)} ms.`));
       onLate();
     }, timeout);
-    asked.then(
+    answer.then(
       (value) => {
         clearTimeout(timer);
         resolve(value);

@@ -4,14 +4,14 @@ import { bigint, customType, index, PgSchema, pgTable, text } from "drizzle-orm/
 import { checkName, DEFAULT_TABLE } from "../tables.ts";
 
 /**
- * Text that is compared byte by byte: faster than by the rules of a language, and an index on it
- * outlives an upgrade of the operating system that changes those rules.
+ * Text that is compared byte by byte: faster than a language's collation, and an operating system
+ * upgrade that changes collations does not corrupt its indexes.
  */
 const key = customType<{ data: string }>({ dataType: () => 'text COLLATE "C"' });
 
 /**
- * `pgSchema()` would refuse "public", though a search_path may begin with another schema. The second
- * argument that Drizzle 1.0 declares may be left out.
+ * `pgSchema()` refuses "public", which a search_path with another schema first makes necessary. The
+ * second parameter that Drizzle 1.0 declares is optional.
  */
 const Schema = PgSchema as unknown as new (name: string) => { readonly table: typeof pgTable };
 
@@ -34,14 +34,14 @@ function makeTable<Name extends string>(name: Name, schema?: string) {
       remember: bigint({ mode: "number" }),
       label: text(),
       /**
-       * Not null in a forwarding note: the id that the session was rotated to. A note has no data and no
-       * user, and the version -1, which no session has.
+       * The id that the session was rotated to, in a forwarding note; null in a session. A note has
+       * no data, no user, and version -1, which no session has.
        */
       supersededBy: text("superseded_by"),
     },
     (table) => [
       index(`${name}_expires_at`).on(table.expiresAt),
-      // `expires_at` so that `list` passes over what no sweep has removed yet without reading its rows.
+      // `expires_at` lets `list` skip expired rows without reading them.
       index(`${name}_user_id`)
         .on(table.userId, table.touchedAt, table.expiresAt)
         .where(isNotNull(table.userId)),
@@ -49,11 +49,11 @@ function makeTable<Name extends string>(name: Name, schema?: string) {
   );
 }
 
-/** A table of sessions, as Drizzle knows it. */
+/** A table of sessions, as a Drizzle table. */
 export type SessionsTable<Name extends string = string> = ReturnType<typeof makeTable<Name>>;
 
 /**
- * The table of a backend with the options `table` and `schema`, for queries of your own with Drizzle. Times are Unix
+ * The table of a backend with the options `table` and `schema`, for your own Drizzle queries. Times are Unix
  * milliseconds.
  *
  * ```ts
@@ -67,11 +67,11 @@ export type SessionsTable<Name extends string = string> = ReturnType<typeof make
  *   .groupBy(shop.userId);
  * ```
  *
- * Read from it, and leave writing to the backend: a row that is changed past it keeps its `version`, so that the next
- * request may undo the change. To end sessions use `sessions.revoke()` and `revokeAll()`. Keep the table out of
- * drizzle-kit's hands by `tablesFilter: ["!shop_sessions", "!shop_sessions_*"]`; the backend migrates it.
+ * Only read from it: a row that is changed without the backend keeps its `version`, so the next request may undo the
+ * change. To end sessions, use `sessions.revoke()` and `revokeAll()`. Exclude the table from drizzle-kit with
+ * `tablesFilter: ["!shop_sessions", "!shop_sessions_*"]`; the backend migrates it.
  *
- * @throws TypeError for a name that the backend would refuse.
+ * @throws TypeError for a name that the backend refuses.
  */
 export function sessionsTable<Name extends string>(
   name: Name,
@@ -83,7 +83,7 @@ export function sessionsTable<Name extends string>(
 }
 
 /**
- * The table of sessions, for queries of your own. Its name in the database is `bunpie_sessions`, so
- * that it can live beside an app's own tables. Times are Unix milliseconds.
+ * The default table of sessions, for your own Drizzle queries. Its name in the database is
+ * `bunpie_sessions`, so it does not collide with the app's tables. Times are Unix milliseconds.
  */
 export const sessions: SessionsTable<typeof DEFAULT_TABLE> = makeTable(DEFAULT_TABLE);

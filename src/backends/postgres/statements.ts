@@ -14,7 +14,7 @@ import type { SessionsTable } from "./schema.ts";
 
 type Row = Rows[number];
 
-/** Makes what `read` selects the record or the note that it is. */
+/** Converts a row of `read` to a record or a note. */
 export function parseRow([
   data,
   flash,
@@ -45,7 +45,7 @@ export function parseRow([
   };
 }
 
-/** Makes the entry of what `list` selects. */
+/** Converts a row of `list` to an entry. */
 export function parseInfo([
   handle,
   userId,
@@ -66,7 +66,7 @@ export function parseInfo([
   };
 }
 
-/** Makes what `readTimes` selects the entry of a map. */
+/** Converts a row of `readTimes` to an entry of a map. */
 export function parseTimes([id, createdAt, touchedAt, expiresAt, remember]: Row): readonly [
   id: string,
   times: SessionTimes,
@@ -84,12 +84,14 @@ function toNumber(value: unknown): number | null {
   return value === null ? null : Number(value);
 }
 
-/** A statement that only lacks its values. They travel beside it; nothing is ever pasted into SQL. */
+/**
+ * A statement that takes its values. They are sent as parameters and never interpolated into SQL.
+ */
 export type Statement = (values: Record<string, unknown>) => BoundStatement;
 
 /**
- * Has Drizzle write a statement, once. To run it through Drizzle as well would take 3 µs more each
- * time, and leave nothing to cancel it by.
+ * Builds a statement once, with Drizzle. Running it through Drizzle too would take 3 µs more each
+ * time and leave nothing to cancel it by.
  */
 function statement(query: { toSQL(): Query }): Statement {
   const { sql: text, params } = query.toSQL();
@@ -99,7 +101,9 @@ function statement(query: { toSQL(): Query }): Statement {
 const db = drizzle.mock();
 const value = sql.placeholder;
 
-/** A `bigint` cannot hold the end of a session that is to live for billions of years. */
+/**
+ * Clamped, because a `bigint` cannot hold the expiry of a session that lives for billions of years.
+ */
 const expiresAt = sql`least(${value("expiresAt")}::float8, ${sql.raw(String(Number.MAX_SAFE_INTEGER))})::bigint`;
 
 const contents = {
@@ -115,7 +119,7 @@ const contents = {
   label: sql`${value("label")}`,
 };
 
-/** What an insert that met an expired row puts in its place. */
+/** The values with which an insert replaces an expired row. */
 const inserted = {
   data: sql`excluded.data`,
   flash: sql`excluded.flash`,
@@ -131,16 +135,16 @@ const inserted = {
 };
 
 /**
- * For every statement that the writer runs to return: it fails, and is undone, once the database's clock
- * has passed the deadline. Is asked for each row after that has been changed, and so after every wait for
- * somebody's lock.
+ * Returned by every statement of the writer: fails, and thereby rolls the statement back, once the
+ * database's clock has passed the deadline. PostgreSQL evaluates it for each row after changing the
+ * row, and so after every wait for a lock.
  */
 const inTime = sql`1 / (clock_timestamp() <= to_timestamp(${value("deadline")}::bigint / 1000.0))::int`;
 
-/** What the backend asks of the database. */
+/** The backend's statements. */
 export type Statements = ReturnType<typeof prepareStatements>;
 
-/** Has Drizzle write one statement for each thing that the backend does. */
+/** Builds one statement for each operation of the backend. */
 export function prepareStatements(sessions: SessionsTable) {
   const isId = eq(sessions.id, value("id"));
   const isLive = gt(sessions.expiresAt, value("now"));
@@ -149,7 +153,7 @@ export function prepareStatements(sessions: SessionsTable) {
   const isListed = sql`${sessions.id} = any(array(select json_array_elements_text(${value("ids")}::text::json)))`;
   const isUsers = eq(sessions.userId, value("userId"));
   const isOther = ne(sessions.id, value("exceptId"));
-  // In the statement itself: it is told when, and only if, the row is gone.
+  // Part of the statement itself, so the notification is sent when, and only if, the row is gone.
   const told = sql<string>`pg_notify(${value("channel")}, ${sessions.id})`.as("told");
 
   const moved = db.$with("moved").as(
@@ -180,7 +184,7 @@ export function prepareStatements(sessions: SessionsTable) {
       .select({ place: sql`ctid`.as("place"), id: sessions.id, touchedAt: sessions.touchedAt })
       .from(sessions)
       .where(and(isUsers, isOther, gte(sessions.touchedAt, value("from"))))
-      // In the order of the index, so that PostgreSQL does not read the whole table for it.
+      // In index order, so that PostgreSQL does not scan the whole table.
       .orderBy(asc(sessions.touchedAt))
       .limit(value("limit")),
   );
@@ -220,7 +224,7 @@ export function prepareStatements(sessions: SessionsTable) {
         .from(sessions)
         .where(isId),
     ),
-    /** `ids` is a list in JSON. Returns rows for {@link parseTimes}. */
+    /** `ids` is a JSON array. Returns rows for {@link parseTimes}. */
     readTimes: statement(
       db
         .select({
@@ -248,7 +252,7 @@ export function prepareStatements(sessions: SessionsTable) {
         .where(isCurrent)
         .returning({ inTime }),
     ),
-    /** Fails with a unique violation if a row has the new id, even one that has expired. */
+    /** Fails with a unique violation if the new id is taken, even by an expired row. */
     rotate: statement(
       db
         .with(moved)
@@ -267,7 +271,7 @@ export function prepareStatements(sessions: SessionsTable) {
         .where(and(isId, isLive, isNull(sessions.supersededBy)))
         .returning({ inTime }),
     ),
-    /** Returns what the row named, if it was a note. */
+    /** Returns the id that the row named, if it was a note. */
     remove: statement(
       db
         .delete(sessions)
@@ -293,8 +297,8 @@ export function prepareStatements(sessions: SessionsTable) {
         .limit(value("limit")),
     ),
     /**
-     * Looks at those that were touched at `from` or later, the earliest first, and returns when each was. With it
-     * goes the id of what was removed, and NULL for a row that was not: a rotate was moving that one.
+     * Visits sessions touched at `from` or later, earliest first, and returns when each was
+     * touched, with the id of a removed session, or NULL for one that a rotate was moving.
      */
     removeAll: statement(
       db
@@ -303,7 +307,7 @@ export function prepareStatements(sessions: SessionsTable) {
         .from(found)
         .fullJoin(removed, eq(removed.id, found.id)),
     ),
-    /** Neither waits for rows that another process is about to sweep, nor sweeps them again. */
+    /** Skips rows that another process is sweeping. */
     sweep: statement(db.delete(sessions).where(sql`ctid = any(array(${batch}))`)),
   };
 }

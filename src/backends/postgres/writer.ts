@@ -6,18 +6,18 @@ import type { Statement } from "./statements.ts";
 
 const CLOCK = { text: "SELECT extract(epoch FROM clock_timestamp())::float8 * 1000", params: [] };
 
-/** division_by_zero: what a statement fails with once its deadline has passed. */
+/** division_by_zero: the error of a statement whose deadline has passed. */
 const LATE = "22012";
 
 /**
- * Runs statements that change something, and none of them late: what is reported as failed has been
- * carried out by then, or never will be.
+ * Runs statements that change something, and never late: when a statement is reported as failed, it
+ * has either been carried out or never will be.
  *
- * A network, a pooler or somebody's lock may hold a statement back until everybody has long gone on: a
- * logout, say, that failed, and then ends the session in which the user has bought something
- * meanwhile. So each statement is told the time from which on the server must undo it, and where it is
- * open whether it was carried out, its failure is not reported before that, unless the server is back
- * earlier and has nothing left that could still carry it out.
+ * A network, a pooler or a lock may delay a statement until long after its failure was reported: a
+ * failed logout, for example, would end the session in which the user has bought something since.
+ * So each statement carries a deadline after which the server rolls it back. If the outcome is
+ * unknown, the failure is reported only at the deadline, or earlier once the server is back and has
+ * no connection left that could still carry it out.
  */
 export class PostgresWriter {
   readonly #pool: Pick<PostgresPool, "run" | "settle">;
@@ -41,14 +41,17 @@ export class PostgresWriter {
       return await this.#runBefore(deadline, statement, values);
     } catch (error) {
       if (!isLate(error)) throw error;
-      // Unless it is late by our clock too, the server's was set, or the server is another.
+      // Unless this process's clock agrees, the server's clock was set, or another server has taken
+      // over.
       this.#clock.forget();
     }
     try {
       return await this.#runBefore(deadline, statement, values);
     } catch (cause) {
       if (!isLate(cause)) throw cause;
-      throw new Error("PostgreSQL was reached too late, and has not carried it out.", { cause });
+      throw new Error("The statement reached PostgreSQL too late and was not carried out.", {
+        cause,
+      });
     }
   }
 

@@ -29,32 +29,34 @@ import { RedisWriter } from "./writer.ts";
 export type { RedisLike } from "./connection.ts";
 export type { RedisTls } from "./tls.ts";
 
-/** How the Redis backend is set up. */
+/** Options of {@link RedisSessionBackend}. */
 export interface RedisSessionBackendOptions {
   /**
-   * What all keys begin with; `"bunpie:"` by default. Apps that share a server need one each. On a
-   * cluster it has to hold a hash tag, such as `"{bunpie}:"`: what one script changes must lie in
-   * one slot.
+   * The prefix of all keys; `"bunpie:"` by default. Apps that share a server need different
+   * prefixes. On a cluster it has to contain a hash tag, such as `"{bunpie}:"`: all keys of one
+   * script must be in one slot.
    */
   readonly prefix?: string;
   /**
-   * How long to wait for the server, in milliseconds, until the connection counts as lost; 750 by
-   * default. Only for a URL: a client of yours waits as it does.
+   * How long to wait for a reply, in milliseconds, before the connection is considered lost; 750 by
+   * default. Only with a URL: your own client has its own timeout.
    */
   readonly replyTimeout?: number;
   /**
-   * What a URL that begins with `rediss://` needs beyond itself: a private authority, a client's
-   * certificate. Only for a URL.
+   * TLS settings for a `rediss://` URL: a private authority, a client certificate. Only with a URL.
    */
   readonly tls?: RedisTls;
   /** The clock, in Unix milliseconds; `Date.now` by default. */
   readonly now?: () => number;
 }
 
-/** How many of a user's sessions are looked at in one round. */
+/** How many of a user's sessions are read in one round. */
 const PAGE = 100;
 
-/** How long the session that {@link RedisSessionBackend.ready} tries to keep lives, in milliseconds. */
+/**
+ * The lifetime of the session that {@link RedisSessionBackend.ready} tries to store, in
+ * milliseconds.
+ */
 const TRIAL_LIFETIME = 1_000;
 
 const DEFAULT_PREFIX = "bunpie:";
@@ -62,36 +64,36 @@ const DEFAULT_REPLY_TIMEOUT = 750;
 const LONGEST_REPLY_TIMEOUT = 60_000;
 
 /**
- * So long, in milliseconds, Redis keeps a session that has ended. What has ended is for the app's
- * clock to say: Redis only clears up behind it, and must not be early.
+ * How long Redis keeps an expired session, in milliseconds. The app's clock decides what has
+ * expired; Redis only cleans up, and must not do so early.
  */
 const KEPT_FOR = 60_000;
 
 /**
- * Keeps sessions in Redis 7.0 or newer, for any number of processes and machines. Every write is one
- * script, and so one step.
+ * Keeps sessions in Redis 7.0 or newer, for any number of processes and machines. Every write is
+ * one script and therefore atomic.
  *
  * ```ts
  * new RedisSessionBackend("redis://localhost:6379");
- * new RedisSessionBackend(client); // a Bun.RedisClient that you already have
+ * new RedisSessionBackend(client); // an existing Bun.RedisClient
  * ```
  */
 export class RedisSessionBackend extends SessionStore {
   readonly #redis: RedisConnection | OwnClient;
   readonly #prefix: string;
   readonly #writer: RedisWriter;
-  #underWay = 0;
+  #pending = 0;
   #onIdle = (): void => undefined;
   #closed: Promise<void> | undefined;
 
   /**
-   * `source` is a URL, or a client of yours. That one stays open when the backend closes, and should
-   * neither keep commands for later nor send one twice:
-   * `new Bun.RedisClient(url, { enableOfflineQueue: false })`, on which `connect()` has to be called
-   * first, by you or by {@link ready}. A `Bun.RedisClient` gives up after `maxRetries` attempts to
-   * reconnect, where a URL is tried for ever. Nothing is connected before it is needed.
+   * `source` is a URL or a client of yours, which stays open when the backend closes. Your client
+   * should neither queue commands while it is offline nor send a command twice: create it with `new
+   * Bun.RedisClient(url, { enableOfflineQueue: false
+   * })`, and call its `connect()` or {@link ready} first. A `Bun.RedisClient` stops reconnecting after `maxRetries`
+   * attempts; with a URL, the backend never stops. It connects when it is first needed.
    *
-   * @throws TypeError for a source or an option that makes no sense, with the remedy.
+   * @throws TypeError for an invalid source or option; the message says what to do.
    */
   constructor(source: string | RedisLike, options: RedisSessionBackendOptions = {}) {
     super(options.now);
@@ -107,10 +109,10 @@ export class RedisSessionBackend extends SessionStore {
 
   /**
    * Connects, and checks that sessions can be kept there: the server's version and role, the user's
-   * rights, and a write. Warns of a `maxmemory-policy` that drops sessions in use, if it may ask. Nothing
-   * depends on it: who waits for it at start-up learns there and then what is wrong.
+   * rights, and a write. Logs a warning if the `maxmemory-policy` evicts sessions in use and the
+   * user may read it. Calling it is optional; call it at start-up to learn early what is wrong.
    *
-   * @throws Error if sessions cannot be kept there, with the remedy.
+   * @throws Error if sessions cannot be kept there; the message says what to do.
    */
   ready(): Promise<void> {
     return this.#begin(async () => {
@@ -137,7 +139,7 @@ export class RedisSessionBackend extends SessionStore {
     if (isUpdate(record, old) && old.expiresAt > this.now()) {
       const args = [toHead(old), toText(record), String(old.version)];
       const reply = await this.#begin(() => this.#writer.run(UPDATE, [this.#sessionKey(id)], args));
-      if (reply !== -1) return wasDone(reply);
+      if (reply !== -1) return isDone(reply);
     }
     return this.#write(REPLACE, [id], record, old.version);
   }
@@ -154,11 +156,11 @@ export class RedisSessionBackend extends SessionStore {
   }
 
   async touch(id: string, expiresAt: number): Promise<boolean> {
-    return wasDone(await this.#run(TOUCH, [this.#sessionKey(id)], this.#expiry({ expiresAt })));
+    return isDone(await this.#run(TOUCH, [this.#sessionKey(id)], this.#expiry({ expiresAt })));
   }
 
   async delete(id: string): Promise<string | undefined> {
-    return textOrNull(await this.#run(DELETE, [this.#sessionKey(id)], [])) ?? undefined;
+    return toTextOrNull(await this.#run(DELETE, [this.#sessionKey(id)], [])) ?? undefined;
   }
 
   list(userId: string, limit: number): Promise<readonly SessionInfo[]> {
@@ -183,19 +185,19 @@ export class RedisSessionBackend extends SessionStore {
     for (;;) {
       const reply = toList(await this.#run(DELETE_ALL, [this.#userKey(userId)], args));
       const [count, ...ids] = reply;
-      // Where all that it met was gone already, there may be more behind it.
+      // If the script met only ids of sessions that are gone, more may follow.
       if (ids.length > 0 || count === 0) return ids.map(String);
     }
   }
 
-  /** Has nothing to do: Redis removes a session by itself, a minute after its end. */
+  /** Does nothing: Redis itself removes a session, a minute after it expired. */
   sweep(): number {
     return 0;
   }
 
   /**
-   * Subscribes, on a connection of its own, to the channel `<prefix>ends`. A client of yours has to have
-   * `duplicate()` for it, as Bun's has.
+   * Subscribes, on a separate connection, to the channel `<prefix>ends`. Your own client needs
+   * `duplicate()` for this, as Bun's has.
    */
   override watchEnds(listener: EndListener): MaybePromise<StopWatching | undefined> {
     if (this.#closed !== undefined) throw new Error("The session store is closed.");
@@ -203,14 +205,14 @@ export class RedisSessionBackend extends SessionStore {
     return open === undefined ? undefined : subscribe(open, `${this.#prefix}ends`, listener);
   }
 
-  /** Waits for what was begun. The connection that was made for a URL is then closed. */
+  /** Waits for operations in progress, then closes the connection that was opened for a URL. */
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
   }
 
   async #close(): Promise<void> {
-    if (this.#underWay > 0) {
+    if (this.#pending > 0) {
       await new Promise<void>((resolve) => {
         this.#onIdle = resolve;
       });
@@ -229,7 +231,9 @@ export class RedisSessionBackend extends SessionStore {
     }
   }
 
-  /** Some of a user's ids, the most recently touched first, and what is known of those that are live. */
+  /**
+   * One page of a user's ids, most recently touched first, and the facts of those that are live.
+   */
   async #listPage(
     userId: string,
     start: number,
@@ -249,11 +253,11 @@ export class RedisSessionBackend extends SessionStore {
     return { ids: ids.length, gone: gone.length, live };
   }
 
-  /** The first bytes of a session's text; empty where there is none. */
+  /** The first bytes of a session's text; `""` if there is no session. */
   async #readHead(id: string): Promise<string> {
     try {
       const args = [this.#sessionKey(id), "0", String(HEAD_BYTES - 1)];
-      return textOrNull(await this.#redis.send("GETRANGE", args)) ?? "";
+      return toTextOrNull(await this.#redis.send("GETRANGE", args)) ?? "";
     } catch (error) {
       if (isReply(error, "WRONGTYPE")) return "?";
       throw error;
@@ -262,10 +266,10 @@ export class RedisSessionBackend extends SessionStore {
 
   async #find(id: string): Promise<SessionRecord | ForwardingNote | undefined> {
     try {
-      const text = textOrNull(await this.#redis.send("GET", [this.#sessionKey(id)]));
+      const text = toTextOrNull(await this.#redis.send("GET", [this.#sessionKey(id)]));
       return text === null ? undefined : toRecord(text, this.now());
     } catch (error) {
-      // What is kept under the key is no text at all.
+      // The key holds a value that is not a string.
       if (isReply(error, "WRONGTYPE")) return toUnreadable(this.now());
       throw error;
     }
@@ -279,11 +283,11 @@ export class RedisSessionBackend extends SessionStore {
     rest: readonly string[] = [],
   ): Promise<boolean> {
     const keys = ids.map((id) => this.#sessionKey(id));
-    // The scripts know it anyway. A cluster has to be told, so that it can refuse two slots.
+    // The scripts can derive this key, but a cluster needs it to refuse keys in two slots.
     if (record.userId !== null) keys.push(this.#userKey(record.userId));
     const [, ttl] = this.#expiry(record);
     const contents = [toUser(record.userId), toText(record), String(version), ...rest];
-    return wasDone(await this.#run(script, keys, [String(record.touchedAt), ttl, ...contents]));
+    return isDone(await this.#run(script, keys, [String(record.touchedAt), ttl, ...contents]));
   }
 
   #run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
@@ -294,14 +298,14 @@ export class RedisSessionBackend extends SessionStore {
 
   async #begin<T>(work: () => Promise<T>): Promise<T> {
     if (this.#closed !== undefined) throw new Error("The session store is closed.");
-    this.#underWay++;
+    this.#pending++;
     try {
       return await work();
     } catch (error) {
       throw isForbidden(error) ? withRemedy(error) : error;
     } finally {
-      this.#underWay--;
-      if (this.#underWay === 0) this.#onIdle();
+      this.#pending--;
+      if (this.#pending === 0) this.#onIdle();
     }
   }
 
@@ -314,8 +318,8 @@ export class RedisSessionBackend extends SessionStore {
   }
 
   /**
-   * When a record expires, and for how long Redis is to keep it; 0 for one that is over. Redis is told
-   * a duration and no time, so that its clock may show what it likes.
+   * When a record expires, and how long Redis keeps it; 0 if it has expired. A duration rather than
+   * a time, so that Redis's clock does not matter.
    */
   #expiry(record: Pick<SessionRecord, "expiresAt">): [expiresAt: string, ttl: string] {
     const expiresAt = toExpiry(record);
@@ -324,7 +328,10 @@ export class RedisSessionBackend extends SessionStore {
   }
 }
 
-/** Whether nothing differs but the contents and the version: no index, no expiry. 0: cannot be read. */
+/**
+ * Whether only the contents and the version differ: no index, no expiry. Version 0 marks an
+ * unreadable session.
+ */
 function isUpdate(record: SessionRecord, old: SessionRecord): boolean {
   return (
     old.version !== 0 &&
@@ -334,7 +341,7 @@ function isUpdate(record: SessionRecord, old: SessionRecord): boolean {
   );
 }
 
-/** Whether the user lacks a right. A script's error does not even say which. */
+/** Whether the user lacks a right. A script's error does not say which. */
 function isForbidden(error: unknown): error is Error {
   return (
     isReply(error, "NOPERM") ||
@@ -349,25 +356,25 @@ function withRemedy(error: Error): Error {
   );
 }
 
-function wasDone(reply: unknown): boolean {
-  if (typeof reply !== "number") throw unexpected(reply);
+function isDone(reply: unknown): boolean {
+  if (typeof reply !== "number") throw makeReplyError(reply);
   return reply === 1;
 }
 
-function textOrNull(reply: unknown): string | null {
-  if (typeof reply !== "string" && reply !== null) throw unexpected(reply);
+function toTextOrNull(reply: unknown): string | null {
+  if (typeof reply !== "string" && reply !== null) throw makeReplyError(reply);
   return reply;
 }
 
 function toList(reply: unknown): readonly unknown[] {
-  if (!Array.isArray(reply)) throw unexpected(reply);
+  if (!Array.isArray(reply)) throw makeReplyError(reply);
   return reply;
 }
 
-function unexpected(reply: unknown): TypeError {
+function makeReplyError(reply: unknown): TypeError {
   return new TypeError(
-    `The Redis client gave ${Bun.inspect(reply).slice(0, 40)}. It has to give texts as strings, integers as ` +
-      "numbers, lists as arrays and nothing as null, as Bun.RedisClient does.",
+    `The Redis client returned ${Bun.inspect(reply).slice(0, 40)}. It has to return text as strings, integers as ` +
+      "numbers, lists as arrays and no value as null, as Bun.RedisClient does.",
   );
 }
 
@@ -379,7 +386,7 @@ function checkOptions(source: unknown, options: RedisSessionBackendOptions): voi
   if (typeof source !== "string" && typeof (source as RedisLike | null)?.send !== "function") {
     throw new TypeError(
       'RedisSessionBackend needs a URL such as "redis://localhost:6379", a Bun.RedisClient, or ' +
-        "anything else that has a method send(command, args).",
+        "any object with a method send(command, args).",
     );
   }
   if (typeof prefix !== "string") {
@@ -389,9 +396,7 @@ function checkOptions(source: unknown, options: RedisSessionBackendOptions): voi
   }
   const forUrl = (["replyTimeout", "tls"] as const).find((name) => options[name] !== undefined);
   if (typeof source !== "string" && forUrl !== undefined) {
-    throw new TypeError(
-      `\`${forUrl}\` is for a connection that is made for a URL. A client of yours has options of its own.`,
-    );
+    throw new TypeError(`\`${forUrl}\` applies only to a URL. Set it on your own client.`);
   }
   if (!(replyTimeout >= 1 && replyTimeout <= LONGEST_REPLY_TIMEOUT)) {
     throw new TypeError(

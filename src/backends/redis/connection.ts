@@ -3,37 +3,37 @@ import { Link } from "./link.ts";
 import type { RedisTls } from "./tls.ts";
 import { checkTls } from "./tls.ts";
 
-/** What is asked of a Redis client. A `Bun.RedisClient` has it. */
+/** The methods of a Redis client that the backend calls. A `Bun.RedisClient` has them. */
 export interface RedisLike {
-  /** Sends a command. Returns the reply: texts as strings, integers as numbers, nothing as `null`. */
+  /** Sends a command and returns the reply: strings, integers as numbers, `null` for no value. */
   send(command: string, args: string[]): Promise<unknown>;
-  /** Whether there is a connection, if the client can tell. */
+  /** Whether the client is connected, if it can tell. */
   readonly connected?: boolean;
-  /** Makes a connection, if the client has to be told to. */
+  /** Connects, if the client does not connect by itself. */
   connect?(): Promise<unknown>;
-  /** Opens another connection to the same server, for listening. Optional. */
+  /** Opens another connection to the same server, for subscriptions. Optional. */
   readonly duplicate?: (() => Promise<Bun.RedisClient>) | undefined;
 }
 
-/** Who is connected to what, for messages. */
+/** The server and user, for messages. */
 export interface RedisAccount {
   readonly server: string;
   readonly user: string;
 }
 
-/** For this long, in milliseconds, nothing is tried after an attempt to connect that failed. */
+/** How long after a failed attempt to connect no new attempt is made, in milliseconds. */
 const RETRY_PAUSE = 100;
 
-const URL_REMEDY = 'Give one such as "redis://user:password@localhost:6379/0".';
+const URL_REMEDY = 'Use one such as "redis://user:password@localhost:6379/0".';
 
 /**
- * Commands to a server that may go away and come back.
+ * Sends commands to a server that may go away and come back.
  *
- * `Bun.RedisClient` by itself keeps what is asked of it while the server is away and sends it up to
- * two seconds after the server is back: long after a request was told that its write had failed.
- * It waits for a reply for ever, and after twenty attempts it never connects again. So each
- * connection gets a client of its own here, with all of that turned off. What cannot be sent now
- * fails now, and the next command tries anew.
+ * `Bun.RedisClient` by itself queues commands while the server is away and sends them up to two
+ * seconds after the server is back, long after a request was told that its write had failed. It
+ * waits for a reply for ever, and stops connecting after twenty attempts. So this class gives each
+ * connection a client of its own, with all of that turned off. A command that cannot be sent now
+ * fails now, and the next command connects again.
  */
 export class RedisConnection implements RedisLike {
   readonly account: RedisAccount;
@@ -47,15 +47,15 @@ export class RedisConnection implements RedisLike {
 
   /**
    * Connects when the first command is sent. `replyTimeout` is how long, in milliseconds, to wait
-   * for the server until the connection counts as lost.
+   * for a reply before the connection is considered lost.
    *
-   * @throws TypeError for what is no URL of a Redis server, and for `tls` that does not suit it.
+   * @throws TypeError if `url` is not the URL of a Redis server, or `tls` does not suit it.
    */
   constructor(url: string, replyTimeout: number, tls?: RedisTls) {
     this.#url = url;
     this.#replyTimeout = replyTimeout;
     this.#tls = tls;
-    this.account = accountOf(url);
+    this.account = parseAccount(url);
     if (tls !== undefined) checkTls(url, tls);
     try {
       this.#newClient();
@@ -65,8 +65,8 @@ export class RedisConnection implements RedisLike {
   }
 
   /**
-   * @throws Error if there is no connection. If it was lost on the way, whether the command was
-   *   carried out is open: it is never sent twice.
+   * @throws Error if there is no connection. If it was lost before the reply, the command may or
+   *   may not have been carried out: it is never sent twice.
    */
   send(command: string, args: string[]): Promise<unknown> {
     const link = this.#usable;
@@ -74,7 +74,7 @@ export class RedisConnection implements RedisLike {
     return this.#connect().then((next) => next.send(command, args));
   }
 
-  /** Makes the connection, if there is none. */
+  /** Connects, unless there is a connection. */
   async connect(): Promise<void> {
     if (this.#usable === undefined) await this.#connect();
   }
@@ -83,7 +83,7 @@ export class RedisConnection implements RedisLike {
     this.#link?.end();
   }
 
-  /** Another connection to the same server, which is the caller's. */
+  /** Opens another connection to the same server, which the caller closes. */
   async duplicate(): Promise<Bun.RedisClient> {
     const client = this.#newClient();
     await client.connect();
@@ -127,17 +127,19 @@ export class RedisConnection implements RedisLike {
   }
 
   async #explain(cause: unknown, deadline: number): Promise<NotSent> {
-    // It takes longer to load than all the rest, and is seldom needed.
+    // Loaded on demand: this module takes longer to load than the rest of the backend and is seldom
+    // needed.
     const { explainFailure } = await import("./diagnosis.ts");
-    const patience = deadline - performance.now();
-    const why = await explainFailure(this.#url, this.#tls ?? {}, patience);
+    const timeout = deadline - performance.now();
+    const why = await explainFailure(this.#url, this.#tls ?? {}, timeout);
     return new NotSent(`${this.account.server} cannot be reached: ${why}`, { cause });
   }
 }
 
-/** Names the server and the user, without the password that a URL may hold. */
-function accountOf(url: string): RedisAccount {
-  if (!URL.canParse(url)) throw new TypeError(`That is no URL. ${URL_REMEDY}`);
+/** Names the server and the user; a password in the URL is left out. */
+function parseAccount(url: string): RedisAccount {
+  if (!URL.canParse(url))
+    throw new TypeError(`RedisSessionBackend needs a valid URL. ${URL_REMEDY}`);
   const { host, pathname, username } = new URL(url);
   return {
     server: `Redis at ${host || pathname}`,

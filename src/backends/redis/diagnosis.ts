@@ -8,23 +8,23 @@ import { isSecure } from "./tls.ts";
 
 const DEFAULT_PORT = 6379;
 
-/** How much of what a server says goes into a message. */
+/** How many characters of a server's message are quoted. */
 const LONGEST_QUOTE = 120;
 
-/** What failures of a connection mean, by their code, and what to do about them. */
+/** The cause and remedy of a failed connection, by error code. */
 const CAUSES: readonly (readonly [code: RegExp, cause: string])[] = [
   [/^(ECONNREFUSED|ENOENT)$/, "nothing listens there. Start the server, or correct the URL."],
-  [/^(ENOTFOUND|EAI_AGAIN|ENODATA|ESERVFAIL)$/, "its name is unknown. Correct the URL."],
+  [/^(ENOTFOUND|EAI_AGAIN|ENODATA|ESERVFAIL)$/, "its host name is unknown. Correct the URL."],
   [
     /SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/,
-    "its certificate is signed by no authority that is trusted here. Pass that authority's " +
+    "its certificate is not signed by a trusted authority. Pass the authority's " +
       'certificate: `tls: { ca: await Bun.file("ca.pem").text() }`.',
   ],
   [
     /^ERR_TLS_CERT_ALTNAME_INVALID$/,
     "its certificate is for another name. Use that name in the URL, or pass it: `tls: { serverName }`.",
   ],
-  [/WRONG_VERSION_NUMBER/, "it speaks no TLS. Begin the URL with redis://."],
+  [/WRONG_VERSION_NUMBER/, "it does not use TLS. Begin the URL with redis://."],
   [/CERTIFICATE_REQUIRED/, "it asks for a client certificate. Pass one: `tls: { cert, key }`."],
   [
     /ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE|DECRYPT)/,
@@ -33,21 +33,21 @@ const CAUSES: readonly (readonly [code: RegExp, cause: string])[] = [
 ];
 
 /**
- * Finds out why a server cannot be reached, in at most `patience` milliseconds: `Bun.RedisClient` says
- * "Connection closed", whether nothing listens there, a certificate is refused or a password is
+ * Finds out why a server cannot be reached, in at most `timeout` milliseconds: `Bun.RedisClient`
+ * says "Connection closed" whether nothing listens there, a certificate is refused or a password is
  * wrong. Returns the cause and the remedy as the rest of a sentence; never the password.
  */
-export function explainFailure(url: string, tls: RedisTls, patience: number): Promise<string> {
+export function explainFailure(url: string, tls: RedisTls, timeout: number): Promise<string> {
   const secure = isSecure(url);
-  if (patience <= 0) return Promise.resolve(explainSilence(secure));
+  if (timeout <= 0) return Promise.resolve(explainSilence(secure));
   const { promise, resolve } = Promise.withResolvers<string>();
   const socket = openSocket(new URL(url), secure ? tls : undefined);
-  const timer = setTimeout(() => resolve(explainSilence(secure)), patience);
-  // What a TLS server thinks of the client's certificate comes after the handshake.
-  socket.on(secure ? "secureConnect" : "connect", () => socket.write(hello(new URL(url))));
+  const timer = setTimeout(() => resolve(explainSilence(secure)), timeout);
+  // A TLS server reports on the client's certificate only after the handshake.
+  socket.on(secure ? "secureConnect" : "connect", () => socket.write(encodeHello(new URL(url))));
   socket.on("data", (reply) => resolve(explainReply(reply.toString())));
   socket.on("error", (error) => resolve(explainError(error, secure)));
-  socket.on("close", () => resolve(explainClosing(secure)));
+  socket.on("close", () => resolve(explainClose(secure)));
   return promise.finally(() => {
     clearTimeout(timer);
     socket.destroy();
@@ -64,8 +64,8 @@ function openSocket({ protocol, hostname, port, pathname }: URL, tls?: RedisTls)
   return connectSecurely({ ...target, ...tls, servername } as ConnectionOptions);
 }
 
-/** What `Bun.RedisClient` begins with. */
-function hello({ username, password }: URL): string {
+/** The first command that `Bun.RedisClient` sends. */
+function encodeHello({ username, password }: URL): string {
   const parts = ["HELLO", "3"];
   if (password !== "") {
     parts.push("AUTH", decodeURIComponent(username) || "default", decodeURIComponent(password));
@@ -84,19 +84,19 @@ function explainReply(reply: string): string {
 
 function explainError(error: Error & { readonly code?: string }, secure: boolean): string {
   const code = error.code ?? "";
-  if (code === "ECONNRESET") return explainClosing(secure);
+  if (code === "ECONNRESET") return explainClose(secure);
   const known = CAUSES.find(([pattern]) => pattern.test(code))?.[1];
   return known ?? `${error.message.slice(0, LONGEST_QUOTE)} (${code}).`;
 }
 
 function explainSilence(secure: boolean): string {
   return secure
-    ? "it does not answer in time. If it speaks no TLS, begin the URL with redis://."
+    ? "it does not answer in time. If it does not use TLS, begin the URL with redis://."
     : "it does not answer in time.";
 }
 
-function explainClosing(secure: boolean): string {
+function explainClose(secure: boolean): string {
   return secure
-    ? "it closes the connection at once. If it speaks no TLS, begin the URL with redis://."
-    : "it closes the connection at once. If it speaks TLS only, begin the URL with rediss://.";
+    ? "it closes the connection at once. If it does not use TLS, begin the URL with redis://."
+    : "it closes the connection at once. If it requires TLS, begin the URL with rediss://.";
 }

@@ -1,17 +1,17 @@
 import { isReply, NotSent } from "./errors.ts";
 
 /**
- * A connection that was silent for this long, in milliseconds, is replaced before it is used:
- * firewalls and load balancers forget such a one, and tell neither side.
+ * A connection that was idle for this long, in milliseconds, is replaced before it is used:
+ * firewalls and load balancers drop such connections without telling either side.
  */
 const MAX_SILENCE = 60_000;
 
-/** Into so many parts the wait for a reply is divided. */
+/** The number of ticks that make up the reply timeout. */
 const TICKS = 4;
 
 type Client = Pick<Bun.RedisClient, "connected" | "send" | "close">;
 
-/** A command that goes with the next burst. */
+/** A command that waits for the next burst. */
 interface Waiting {
   readonly command: string;
   readonly args: string[];
@@ -20,18 +20,18 @@ interface Waiting {
 }
 
 /**
- * One connection. It is never mended: once it is lost, another takes its place.
+ * One connection. It is never reconnected: once it is lost, another replaces it.
  *
- * Commands go in bursts. What is asked while one is on its way goes with the next, so that neither side writes
- * and reads for each command: with 100 under way, that takes two thirds of the time of either. What is asked
- * alone goes at once.
+ * Commands are sent in bursts. Those issued while a burst awaits its replies go with the next one,
+ * so that neither side writes and reads for each command: with 100 commands pending, this takes two
+ * thirds of the CPU time on either side. A single command is sent immediately.
  */
 export class Link {
   readonly #client: Client;
   readonly #server: string;
   readonly #replyTimeout: number;
   readonly #waiting: Waiting[] = [];
-  /** Whether what is asked now goes with the burst that is being sent. */
+  /** Whether a command issued now goes with the current burst. */
   #isSending = false;
   #awaited = 0;
   #heardAt = performance.now();
@@ -39,7 +39,7 @@ export class Link {
   #isWatched = false;
   #isEnding = false;
 
-  /** `server` is its name in messages. `replyTimeout` is in milliseconds. */
+  /** `server` is the server's name in messages. `replyTimeout` is in milliseconds. */
   constructor(client: Client, server: string, replyTimeout: number) {
     this.#client = client;
     this.#server = server;
@@ -60,13 +60,16 @@ export class Link {
     });
   }
 
-  /** Lets go of the connection once what it was asked has been answered. */
+  /** Closes the connection once all pending commands have been answered. */
   end(): void {
     this.#isEnding = true;
     if (this.#awaited === 0) this.#client.close();
   }
 
-  /** Until the event loop turns: Bun writes by then, and all at once. */
+  /**
+   * The burst lasts until the next turn of the event loop, by which Bun has written it in one
+   * piece.
+   */
   #beginBurst(): void {
     if (this.#isSending) return;
     this.#isSending = true;
@@ -88,8 +91,8 @@ export class Link {
 
   readonly #onError = (error: unknown): never => {
     this.#hear();
-    if (!isReply(error)) throw new Error(`${this.#server} ${this.#fate}`, { cause: error });
-    // The server was demoted. By now the URL's name may lead to the one that took its place.
+    if (!isReply(error)) throw new Error(`${this.#server} ${this.#lossReason}`, { cause: error });
+    // The server was demoted. The URL's name may by now resolve to the new primary.
     if (isReply(error, "READONLY")) this.end();
     throw error;
   };
@@ -113,21 +116,21 @@ export class Link {
 
   #refuseWaiting(): void {
     const message =
-      `The connection to ${this.#server} was lost before the command was sent. It is not carried out. ` +
+      `The connection to ${this.#server} was lost before the command was sent; the command is not carried out. ` +
       "The next request connects again.";
     for (const { reject } of this.#waiting.splice(0)) reject(new NotSent(message));
   }
 
-  /** How it was lost. */
-  get #fate(): string {
+  /** How the connection was lost. */
+  get #lossReason(): string {
     return this.#silentTicks > TICKS
-      ? `did not answer for ${this.#replyTimeout} ms. What it was asked may be done or not.`
-      : "closed the connection before it answered. What it was asked may be done or not.";
+      ? `did not answer for ${this.#replyTimeout} ms. The command may or may not have been carried out.`
+      : "closed the connection before it answered. The command may or may not have been carried out.";
   }
 
   /**
-   * Counts the time without a reply in ticks, not on a clock: a process that stood still itself
-   * would take its own silence for the server's.
+   * Counts the time without a reply in ticks of a timer: by a clock, a process that was suspended
+   * would mistake its own silence for the server's.
    */
   #watch(): void {
     this.#isWatched = true;

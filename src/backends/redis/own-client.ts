@@ -1,24 +1,27 @@
 import type { RedisAccount, RedisLike } from "./connection.ts";
 import { NotSent } from "./errors.ts";
 
-/** What `Bun.RedisClient` says without having sent anything, and what it means. */
+/** The errors with which `Bun.RedisClient` refuses to send a command, and what they mean. */
 const REFUSALS: Readonly<Record<string, string>> = {
   "Connection has failed":
-    "The Bun.RedisClient has given up for good: it was closed, or the server was away for longer than its " +
-    "`maxRetries`. Call its `connect()`, or pass a URL to RedisSessionBackend, which reconnects by itself.",
+    "The Bun.RedisClient no longer reconnects: it was closed, or the server was away for longer than its " +
+    "`maxRetries` allow. Call its `connect()`, or pass a URL to RedisSessionBackend, which reconnects by itself.",
   "Connection is closed and offline queue is disabled":
     "The Bun.RedisClient is not connected. Call `await client.connect()` at start-up. If it was connected " +
-    "before, the server is away, and the client still tries to reconnect.",
+    "before, the server is away and the client is trying to reconnect.",
 };
 
 const UNREACHABLE =
-  "The Redis client cannot connect. Check its URL, user and certificates, and that the server is there. " +
-  "With a URL, RedisSessionBackend says more.";
+  "The Redis client cannot connect. Check its URL, user and certificates, and that the server is running. " +
+  "Pass a URL to RedisSessionBackend for a more precise error.";
 
 /** How long {@link OwnClient} waits for a connection, in milliseconds. */
 const CONNECT_TIMEOUT = 2_000;
 
-/** A client of the app's own, whose refusals say what has become of it, and what to do. */
+/**
+ * Wraps the app's own client, and turns its refusals into errors that say what happened and what to
+ * do.
+ */
 export class OwnClient implements RedisLike {
   readonly account: RedisAccount = { server: "Redis", user: "NAME" };
   readonly #client: RedisLike;
@@ -30,7 +33,7 @@ export class OwnClient implements RedisLike {
     this.#connectTimeout = connectTimeout;
   }
 
-  /** @throws NotSent if the client is not connected, and keeps nothing for later. */
+  /** @throws NotSent if the client is not connected and does not queue commands. */
   async send(command: string, args: string[]): Promise<unknown> {
     const wasConnected = this.#client.connected !== false;
     try {
@@ -43,9 +46,10 @@ export class OwnClient implements RedisLike {
   }
 
   /**
-   * Makes a connection if there is none. A `Bun.RedisClient` by itself would try for half a minute.
+   * Connects, unless there is a connection. A `Bun.RedisClient` by itself would try for half a
+   * minute.
    *
-   * @throws NotSent if there is none in time.
+   * @throws NotSent if no connection is made in time.
    */
   async connect(): Promise<void> {
     if (this.#client.connected !== false) return;
@@ -68,6 +72,6 @@ export class OwnClient implements RedisLike {
     return this.#client.duplicate?.bind(this.#client);
   }
 
-  /** Has nothing to do: the client stays open. */
+  /** Does nothing: the client stays open. */
   close(): void {}
 }

@@ -1,7 +1,9 @@
 import type { RedisAccount, RedisLike } from "./connection.ts";
 import { isReply } from "./errors.ts";
 
-/** The commands that the backend sends or calls in its scripts, and what each needs to be tried with. */
+/**
+ * The commands that the backend sends or its scripts call, each with arguments to check it with.
+ */
 export const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   EVAL: ["return 1", "0"],
   EVALSHA: ["", "0"],
@@ -18,7 +20,7 @@ export const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   ZREM: ["KEY", ""],
 };
 
-/** Returns those of {@link COMMANDS} that the user may not run. Runs none of them. */
+/** Returns the {@link COMMANDS} that the user may not run, without running them. */
 const MISSING = `
 local missing = {}
 ${Object.entries(COMMANDS)
@@ -37,7 +39,7 @@ const OLDEST_VERSION = 7;
  * Checks that a server can keep sessions under a prefix: its version, that it is a primary, and the
  * user's rights.
  *
- * @throws Error that says what is wrong, with the remedy.
+ * @throws Error that says what is wrong and what to do.
  */
 export async function checkServer(
   redis: RedisLike,
@@ -45,36 +47,39 @@ export async function checkServer(
   prefix: string,
 ): Promise<void> {
   const fault =
-    faultOfServer(toFacts(await redis.send("HELLO", []))) ??
-    faultOfRights(await findMissing(redis, account, prefix), account);
+    findServerFault(toFacts(await redis.send("HELLO", []))) ??
+    findRightsFault(await findMissing(redis, account, prefix), account);
   if (fault !== undefined) throw new Error(`${account.server} ${fault}`);
 }
 
-/** Says so if the server would drop sessions in use. Says nothing if the user may not ask. */
+/**
+ * Logs a warning if the server would evict sessions in use. Logs nothing if the user may not read
+ * the setting.
+ */
 export async function warnOfEviction(redis: RedisLike, { server }: RedisAccount): Promise<void> {
   const info = String(await redis.send("INFO", ["memory"]).catch(() => ""));
   const limit = Number(/^maxmemory:(\d+)/m.exec(info)?.[1] ?? 0);
   const policy = /^maxmemory_policy:([\w-]+)/m.exec(info)?.[1] ?? "noeviction";
   if (limit === 0 || policy === "noeviction") return;
   const warning =
-    `${server} has the maxmemory-policy ${policy}: when its memory is full, it drops sessions that are in ` +
-    "use. Set it to noeviction.";
+    `${server} has the maxmemory-policy ${policy}: when its memory is full, it evicts sessions that are in ` +
+    "use. Set the policy to noeviction.";
   console.warn(warning);
 }
 
-function faultOfServer(facts: Readonly<Record<string, unknown>>): string | undefined {
+function findServerFault(facts: Readonly<Record<string, unknown>>): string | undefined {
   const { mode, role, version } = facts;
-  if (mode === "sentinel") return "is a Sentinel. Give the URL of the primary that it watches.";
+  if (mode === "sentinel") return "is a Sentinel. Use the URL of the primary that it watches.";
   if (Number.parseInt(String(version), 10) < OLDEST_VERSION) {
-    return `has the version ${String(version)}. Sessions need Redis 7.0 or newer: upgrade it.`;
+    return `has version ${String(version)}. Sessions need Redis 7.0 or newer: upgrade it.`;
   }
-  return role === "replica" ? "is a replica. Give the URL of the primary." : undefined;
+  return role === "replica" ? "is a replica. Use the URL of the primary." : undefined;
 }
 
-function faultOfRights(missing: readonly string[], { user }: RedisAccount): string | undefined {
+function findRightsFault(missing: readonly string[], { user }: RedisAccount): string | undefined {
   if (missing.length === 0) return undefined;
   const rights = missing.map((name) => `+${name.toLowerCase()}`).join(" ");
-  return `does not let its user ${user} run ${missing.join(", ")}. Allow it: ACL SETUSER ${user} ${rights}`;
+  return `does not let its user ${user} run ${missing.join(", ")}. Grant the rights: ACL SETUSER ${user} ${rights}`;
 }
 
 async function findMissing(
@@ -90,7 +95,7 @@ async function findMissing(
     if (isForbiddenKey(words)) {
       const rule = `~${prefix}*`;
       throw new Error(
-        `${server} does not let its user ${user} use keys that begin with "${prefix}". Allow it: ` +
+        `${server} does not let its user ${user} use keys that begin with "${prefix}". Grant the right: ` +
           `ACL SETUSER ${user} ${rule}`,
         { cause },
       );
@@ -98,13 +103,13 @@ async function findMissing(
     if (isReply(cause, "NOPERM")) return ["EVAL"];
     if (isReply(cause, "CROSSSLOT")) {
       throw new Error(
-        `${server} is a cluster, and the prefix "${prefix}" has no hash tag. Set one: { prefix: "{bunpie}:" }.`,
+        `${server} is a cluster, and the prefix "${prefix}" has no hash tag. Add one: { prefix: "{bunpie}:" }.`,
         { cause },
       );
     }
     if (isReply(cause, "MOVED")) {
       throw new Error(
-        `${server} is a node of a cluster, and does not hold the prefix "${prefix}": ${words}. Give the URL of ` +
+        `${server} is a node of a cluster and does not hold the slot of the prefix "${prefix}": ${words}. Use the URL of ` +
           "the node that does.",
         { cause },
       );
@@ -117,7 +122,7 @@ function isForbiddenKey(words: string): boolean {
   return /^NOPERM .*\bkeys?\b/.test(words);
 }
 
-/** What HELLO says, as an object, whichever version of the protocol the client speaks. */
+/** The reply to HELLO as an object, with either version of the protocol. */
 function toFacts(reply: unknown): Readonly<Record<string, unknown>> {
   if (!Array.isArray(reply)) return reply as Record<string, unknown>;
   const pairs = Array.from({ length: reply.length / 2 }, (_, index) => reply.slice(index * 2));

@@ -2,18 +2,22 @@ import type { RedisLike } from "./connection.ts";
 import { isReply } from "./errors.ts";
 import { HEAD_BYTES } from "./record.ts";
 
-/** A Lua script, which Redis runs as one step. */
+/** A Lua script, which Redis runs atomically. */
 export class Script {
   readonly #text: string;
   readonly #hash: string;
 
-  /** The body may call what `prelude` defines. It never runs late, see {@link IN_TIME}. */
+  /**
+   * The body may call the functions of `prelude`. The script never runs late: see {@link IN_TIME}.
+   */
   constructor(body: string, prelude = COMMON) {
     this.#text = IN_TIME + prelude + body;
     this.#hash = Bun.SHA1.hash(this.#text, "hex");
   }
 
-  /** Runs the script by its hash; where the server does not know it, after a restart, by its text. */
+  /**
+   * Runs the script by its hash, or by its text if the server does not know it, after a restart.
+   */
   run(redis: RedisLike, keys: readonly string[], args: readonly string[]): Promise<unknown> {
     const rest = [String(keys.length), ...keys, ...args];
     return redis.send("EVALSHA", [this.#hash, ...rest]).catch((error: unknown) => {
@@ -23,29 +27,29 @@ export class Script {
   }
 }
 
-/** Nothing is done once the server's clock shows more than ARGV[1]. */
+/** Fails without effect once the server's clock has passed ARGV[1]. */
 const IN_TIME = String.raw`
 local time = redis.call("TIME")
 if time[1] * 1000 + time[2] / 1000 > tonumber(ARGV[1]) then
-  return redis.error_reply("LATE It reached the server too late, and was not carried out.")
+  return redis.error_reply("LATE The script reached the server too late and was not carried out.")
 end
 `;
 
 /**
- * What the scripts have in common. A session is a text under a key of its own (record.ts), and so is the
- * note that a rotation leaves. A user has a sorted set: the ids of the sessions, by when they were
- * touched.
+ * Functions that the scripts share. A session is a string under a key of its own (record.ts), and
+ * so is the note that a rotation leaves. Each user has a sorted set of session ids, scored by when
+ * they were touched.
  *
- * What has expired is for the app's clock to say, and that shows ARGV[2]. All keys begin with ARGV[3].
+ * The app's clock, ARGV[2], decides what has expired. ARGV[3] is the prefix of all keys.
  *
- * Redis undoes nothing when a script fails on its way. So what may be refused, for want of memory for
- * instance, comes first, and is nothing but an id too many in a set.
+ * Redis does not roll back a failed script. So the writes that it may refuse, for example when
+ * memory is full, come first; at worst they leave a superfluous id in a set.
  */
 const COMMON = String.raw`
 local now, sessions, users = tonumber(ARGV[2]), ARGV[3] .. "session:", ARGV[3] .. "user:"
 
--- The session or the note under a key, expired or not, by the first bytes of its text. A session that
--- cannot be read has the version 0, and a note has the version -1.
+-- The session or note under a key, expired or not, from the first bytes of its text. An unreadable
+-- session has version 0, a note version -1.
 local function find(key)
   local text = redis.pcall("GETRANGE", key, 0, ${HEAD_BYTES - 1})
   if text == "" then return nil end
@@ -68,14 +72,14 @@ local function isLive(session)
   return session and session.expiresAt > now
 end
 
-local function idOf(key)
+local function toId(key)
   return string.sub(key, #sessions + 1)
 end
 
--- Adds a session to its user's set, and takes out a few that are gone.
+-- Adds a session to its user's set, and removes a few ids of sessions that are gone.
 local function enlist(user, key, touchedAt, ttl)
   local set = users .. user
-  redis.call("ZADD", set, touchedAt, idOf(key))
+  redis.call("ZADD", set, touchedAt, toId(key))
   for _, id in ipairs(redis.call("ZRANGE", set, 0, 9)) do
     if redis.call("EXISTS", sessions .. id) == 0 and sessions .. id ~= key then
       redis.call("ZREM", set, id)
@@ -85,13 +89,13 @@ local function enlist(user, key, touchedAt, ttl)
 end
 
 local function delist(user, key)
-  if user ~= "null" then redis.call("ZREM", users .. user, idOf(key)) end
+  if user ~= "null" then redis.call("ZREM", users .. user, toId(key)) end
 end
 
--- Tells who listens that there is no session under the key any more. Must not fail where the server does not
--- let this user publish: then the others read the session again, as they do every few seconds.
+-- Tells subscribers that the session under the key has ended. Must not fail if the server does not
+-- let this user publish: other processes then notice within seconds, by reading the session again.
 local function announce(key)
-  redis.pcall("PUBLISH", ARGV[3] .. "ends", idOf(key))
+  redis.pcall("PUBLISH", ARGV[3] .. "ends", toId(key))
 end
 
 local function remove(key, session)
@@ -99,7 +103,7 @@ local function remove(key, session)
   if session then delist(session.user, key) end
 end
 
--- Keeps a text for ttl milliseconds, in the place of the session that was under the key.
+-- Stores a text for ttl milliseconds, replacing the session under the key.
 local function put(key, old, touchedAt, ttl, user, text)
   if ttl == "0" then return remove(key, old) end
   local isListed = old and old.user == user and old.touchedAt == tonumber(touchedAt)
@@ -109,7 +113,9 @@ local function put(key, old, touchedAt, ttl, user, text)
 end
 `;
 
-/** KEYS[1]: the session. ARGV[4] to [7]: touchedAt, ttl, user, text. Returns 0 if the id is taken. */
+/**
+ * KEYS[1]: the session. ARGV[4] to [7]: touchedAt, ttl, user, text. Returns 0 if the id is taken.
+ */
 export const CREATE = new Script(String.raw`
 local old = find(KEYS[1])
 if isLive(old) then return 0 end
@@ -117,7 +123,10 @@ put(KEYS[1], old, ARGV[4], ARGV[5], ARGV[6], ARGV[7])
 return 1
 `);
 
-/** As CREATE, and ARGV[8]: the version. Returns 0 if that is not what is there. */
+/**
+ * Like CREATE, with ARGV[8]: the version to replace. Returns 0 if another version, or none, is
+ * there.
+ */
 export const REPLACE = new Script(String.raw`
 local old = find(KEYS[1])
 if not isLive(old) or old.version ~= tonumber(ARGV[8]) then return 0 end
@@ -126,9 +135,9 @@ return 1
 `);
 
 /**
- * REPLACE where nothing but the contents changes, which is most of the time: half the work for the
- * server. KEYS[1]: the session. ARGV[2] to [4]: the head of the text that is to be replaced, the text, the
- * version to be replaced. Returns 0 if another version is there, -1 if something else is.
+ * REPLACE for the most common case, where only the contents change, at half the cost for the
+ * server. KEYS[1]: the session. ARGV[2] to [4]: the head of the text to replace, the new text, the
+ * version to replace. Returns 0 if another version is there, -1 for anything else.
  */
 export const UPDATE = new Script(
   String.raw`
@@ -144,8 +153,8 @@ return 1
 );
 
 /**
- * As REPLACE, and KEYS[2]: the session under its new id. ARGV[9] and [10]: the note's text and ttl.
- * Returns 0 if the new id is taken, too.
+ * Like REPLACE, with KEYS[2]: the session under its new id. ARGV[9] and [10]: the note's text and
+ * ttl. Returns 0 also if the new id is taken.
  */
 export const ROTATE = new Script(String.raw`
 local old, taken = find(KEYS[1]), find(KEYS[2])
@@ -167,7 +176,7 @@ put(KEYS[1], old, ARGV[2], ARGV[5], old.user, head .. string.sub(text, old.rest)
 return 1
 `);
 
-/** KEYS[1]: the session or the note. Returns the id that a note names. */
+/** KEYS[1]: the session or note. Returns the id that a note names. */
 export const DELETE = new Script(String.raw`
 local old = find(KEYS[1])
 remove(KEYS[1], old)
@@ -176,8 +185,8 @@ return old and old.by
 `);
 
 /**
- * KEYS[1]: the user's set. ARGV[4] to [6]: the user, the id to keep, the most ids to look at. Returns how
- * many ids it took out of the set, and then those of the sessions that it removed.
+ * KEYS[1]: the user's set. ARGV[4] to [6]: the user, the id to keep, the maximum number of ids to
+ * visit. Returns the number of ids removed from the set, then the ids of the sessions removed.
  */
 export const DELETE_ALL = new Script(String.raw`
 local answer = { 0 }

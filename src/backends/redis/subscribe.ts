@@ -1,13 +1,14 @@
 import type { EndListener, StopWatching } from "../../store/session-store.ts";
 
-/** How long, in milliseconds, to wait before another connection takes the place of a lost one. */
+/** How long to wait before replacing a lost connection, in milliseconds. */
 const PAUSE = 250;
 
 /**
- * Subscribes to a channel, on a connection of its own, that `open` opens. Another takes its place when it is lost, and the
- * listener is then called without ids: what was published meanwhile is lost.
+ * Subscribes to a channel, on a separate connection that `open` opens. A lost connection is
+ * replaced, and the listener is then called without ids, because messages may have been lost
+ * meanwhile.
  *
- * @throws Error if there is no connection to begin with.
+ * @throws Error if the first connection fails.
  */
 export async function subscribe(
   open: () => Promise<Bun.RedisClient>,
@@ -32,7 +33,7 @@ export async function subscribe(
       next.close();
       throw error;
     }
-    // Bun would connect again by itself, by default, but forget what was subscribed to.
+    // By default Bun would reconnect by itself, but lose the subscription.
     Object.assign(next, { onconnect: () => lose(next), onclose: () => lose(next) });
     client = next;
     if (isStopped) next.close();

@@ -2,14 +2,14 @@ import type { SecureContextOptions } from "node:tls";
 
 import { refuseUnknown } from "../../store/known-options.ts";
 
-/** What a TLS connection to Redis needs beyond the URL. Certificates and keys are in PEM. */
+/** TLS settings of a connection to Redis. Certificates and keys are in PEM. */
 export interface RedisTls {
   /**
-   * The certificate of the authority that has signed the server's, or several, one below the other. By
-   * default, those that the system trusts.
+   * The certificate of the authority that signed the server's certificate, or several,
+   * concatenated. By default, the authorities that the system trusts.
    */
   readonly ca?: string | Uint8Array;
-  /** The client's certificate, for a server that asks for one. */
+  /** The client's certificate, for a server that requires one. */
   readonly cert?: string | Uint8Array;
   /** The private key of `cert`. */
   readonly key?: string | Uint8Array;
@@ -22,12 +22,12 @@ export interface RedisTls {
 const OPTIONS = ["ca", "cert", "key", "passphrase", "serverName"];
 const SECURE = /^(rediss|valkeys|redis\+tls|redis\+tls\+unix):/i;
 
-/** Whether a URL asks for TLS. */
+/** Whether a URL requires TLS. */
 export function isSecure(url: string): boolean {
   return SECURE.test(url);
 }
 
-/** @throws TypeError for options that cannot be used with the URL, with the remedy. */
+/** @throws TypeError for options that cannot be used with the URL; the message says what to do. */
 export function checkTls(url: string, tls: RedisTls): void {
   if (typeof tls !== "object" || tls === null) {
     throw new TypeError(
@@ -36,12 +36,15 @@ export function checkTls(url: string, tls: RedisTls): void {
   }
   refuseUnknown("`tls`", tls, OPTIONS);
   if (!isSecure(url)) {
-    throw new TypeError("`tls` is for URLs that begin with rediss://. Correct the URL.");
+    throw new TypeError(
+      "`tls` requires a URL that begins with rediss://. Correct the URL, or leave out `tls`.",
+    );
   }
   if ((tls.cert === undefined) !== (tls.key === undefined)) {
     throw new TypeError("`tls` needs `cert` and `key` together: set both, or neither.");
   }
-  // It takes as long to load as all the rest, and few need it.
+  // Loaded on demand: this module takes as long to load as the rest of the backend, and few apps
+  // need it.
   const { createSecureContext } = process.getBuiltinModule("node:tls");
   try {
     createSecureContext(tls as SecureContextOptions);

@@ -6,36 +6,37 @@ import { isReply, NotSent } from "./errors.ts";
 import type { Script } from "./scripts.ts";
 
 /**
- * Runs scripts that change something, and none of them late: what is reported as failed has been
- * carried out by then, or never will be.
+ * Runs scripts that change something, and never late: when a script is reported as failed, it has
+ * either been carried out or never will be.
  *
- * A network may hold a command back and deliver it when everybody has long gone on: a logout, say,
- * that failed, and then ends the session in which the user has bought something meanwhile. So each
- * script is told the time from which on it must do nothing, and where it is open whether it was
- * carried out, its failure is not reported before that.
+ * A network may deliver a command long after its failure was reported: a failed logout, for
+ * example, would end the session in which the user has bought something since. So each script
+ * carries a deadline after which it does nothing, and if the outcome is unknown, the failure is
+ * reported only at the deadline.
  */
 export class RedisWriter {
   readonly #redis: RedisLike;
   readonly #clock: ServerClock;
-  readonly #patience: number;
+  readonly #timeout: number;
 
-  /** `patience` is how long, in milliseconds, a script may take to reach the server. */
-  constructor(redis: RedisLike, patience: number) {
+  /** `timeout` is how long, in milliseconds, a script may take to reach the server. */
+  constructor(redis: RedisLike, timeout: number) {
     this.#redis = redis;
     this.#clock = new ServerClock(async () => {
       const [seconds, microseconds] = (await redis.send("TIME", [])) as [string, string];
       return Number(seconds) * 1000 + Number(microseconds) / 1000;
     });
-    this.#patience = patience;
+    this.#timeout = timeout;
   }
 
   async run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
-    const deadline = performance.now() + this.#patience;
+    const deadline = performance.now() + this.#timeout;
     try {
       return await this.#runBefore(deadline, script, keys, args);
     } catch (error) {
       if (!isReply(error, "LATE")) throw error;
-      // Unless it is late by our clock too, the server's was set, or the server is another.
+      // Unless this process's clock agrees, the server's clock was set, or another server has taken
+      // over.
       this.#clock.forget();
       return this.#runBefore(deadline, script, keys, args);
     }

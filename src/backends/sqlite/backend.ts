@@ -16,18 +16,21 @@ import type { Statements } from "./statements.ts";
 import { prepareStatements, readRow } from "./statements.ts";
 import { Writes } from "./writes.ts";
 
-/** How the SQLite backend is set up. */
+/** Options of {@link SqliteSessionBackend}. */
 export interface SqliteSessionBackendOptions {
   /**
-   * `"normal"`, the default: what was acknowledged survives a crash of the process. `"full"`: it
-   * survives a loss of power too. Only for a path; a connection of yours keeps its own setting.
+   * `"normal"`, the default: acknowledged writes survive a crash of the process. `"full"`: they
+   * survive a power failure too. Only with a path; your own connection keeps its setting.
    */
   readonly synchronous?: "normal" | "full";
-  /** How long to wait while another process holds the database, in milliseconds; 1,500 by default. */
+  /**
+   * How long to wait while another process has the database locked, in milliseconds; 1,500 by
+   * default.
+   */
   readonly busyTimeout?: number;
   /**
-   * The table's name, `"bunpie_sessions"` by default. Backends with different tables share nothing, in
-   * one database too.
+   * The table's name, `"bunpie_sessions"` by default. Backends with different tables share nothing,
+   * even in the same database.
    */
   readonly table?: string;
   /** The clock, in Unix milliseconds; `Date.now` by default. */
@@ -37,18 +40,18 @@ export interface SqliteSessionBackendOptions {
 const DEFAULT_BUSY_TIMEOUT = 1_500;
 
 /**
- * How many of a user's sessions one transaction deletes. Each lies on pages of its own: of 300,000 rows,
- * 30 took the event loop 1 ms, and 200 took 5 to 25.
+ * How many of a user's sessions one transaction deletes. Each is on pages of its own: in a table of
+ * 300,000 rows, deleting 30 blocked the event loop for 1 ms, and 200 for 5 to 25 ms.
  */
 const DELETE_STEP = 30;
 
 /**
- * Keeps sessions in an SQLite database, by Drizzle on `bun:sqlite`. They survive a restart, and
+ * Keeps sessions in an SQLite database, with Drizzle on `bun:sqlite`. They survive a restart, and
  * several processes on one machine can share the file.
  *
  * ```ts
  * new SqliteSessionBackend("sessions.db");
- * new SqliteSessionBackend(database); // a `bun:sqlite` or Drizzle database that you already have
+ * new SqliteSessionBackend(database); // an existing `bun:sqlite` or Drizzle database
  * ```
  */
 export class SqliteSessionBackend extends SessionStore {
@@ -61,11 +64,11 @@ export class SqliteSessionBackend extends SessionStore {
   #closed: Promise<void> | undefined;
 
   /**
-   * Opens the database and brings its table up to date. `source` is a path, or a connection of
-   * yours: that one keeps its pragmas and stays open when the backend closes.
+   * Opens the database and migrates its table. `source` is a path or a connection of yours, which
+   * keeps its pragmas and stays open when the backend closes.
    *
-   * @throws Error if the database cannot be opened or written, with the remedy.
-   * @throws TypeError for an option that makes no sense.
+   * @throws Error if the database cannot be opened or written; the message says what to do.
+   * @throws TypeError for an invalid option.
    */
   constructor(
     source: string | Database | { readonly $client: Database },
@@ -146,19 +149,22 @@ export class SqliteSessionBackend extends SessionStore {
     return count;
   }
 
-  /** Is told of what this backend ends; what others end shows in {@link foreignWrites}. */
+  /**
+   * Calls `listener` when this backend ends sessions; writes of other processes show in
+   * {@link foreignWrites}.
+   */
   override watchEnds(listener: EndListener): StopWatching {
     return this.#ends.add(listener);
   }
 
-  /** Asking takes 2 µs, and nothing of the file is read for it. */
+  /** Takes 2 µs and reads nothing from the file. */
   override foreignWrites(): number {
     return readDataVersion(this.#client);
   }
 
   /**
-   * Commits what is waiting. A database that was opened from a path is then closed, its write-ahead
-   * log moved into it.
+   * Commits pending writes. A database that was opened from a path is then closed, after its
+   * write-ahead log has been moved into the file.
    */
   close(): Promise<void> {
     this.#closed ??= this.#close();
@@ -174,13 +180,13 @@ export class SqliteSessionBackend extends SessionStore {
   async #close(): Promise<void> {
     await this.#commits.idle();
     if (!this.#isOurs) return;
-    // Without effect while another process has the file open: the last one to close does it.
+    // No effect while another process has the file open: the last one to close it does this.
     this.#client.run("PRAGMA wal_checkpoint(TRUNCATE)");
     this.#client.close(true);
   }
 }
 
-/** Changes once another connection has committed something. */
+/** A number that changes when another connection has committed. */
 function readDataVersion(client: Database): number {
   const row = client.query<{ data_version: number }, []>("PRAGMA data_version").get();
   return row?.data_version ?? 0;
@@ -199,13 +205,13 @@ function checkOptions(source: unknown, options: SqliteSessionBackendOptions): vo
   }
   if (source === "") {
     throw new TypeError(
-      'An empty path is a database that SQLite throws away. Name a file, or ":memory:" for one that is not kept.',
+      'With an empty path, SQLite deletes the database when it is closed. Name a file, or ":memory:" for a database in memory.',
     );
   }
   if (typeof source !== "string" && options.synchronous !== undefined) {
     throw new TypeError(
-      "`synchronous` is for a database that is opened from a path. On a connection of yours, run " +
-        `\`PRAGMA synchronous = ${synchronous.toUpperCase()}\` yourself.`,
+      "`synchronous` applies only to a database that is opened from a path. On your own connection, run " +
+        `\`PRAGMA synchronous = ${synchronous.toUpperCase()}\`.`,
     );
   }
   if (!Number.isFinite(busyTimeout) || busyTimeout < 0) {

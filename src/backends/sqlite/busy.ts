@@ -1,11 +1,11 @@
 import { SQLiteError } from "bun:sqlite";
 
-/** The connection is the app's too, and the app is in the middle of a transaction. */
+/** The app shares its connection with the backend and has an open transaction on it. */
 export class OpenTransaction extends Error {
   override readonly message = "The app has a transaction open on the connection.";
 }
 
-/** Whether the database is in somebody else's hands at the moment. */
+/** Whether another process, or the app, has the database locked at the moment. */
 export function isBusy(error: unknown): boolean {
   return (
     error instanceof OpenTransaction ||

@@ -7,15 +7,15 @@ import { isBusy, OpenTransaction } from "./busy.ts";
 import { emptyLog, limitLog } from "./log.ts";
 import { MIGRATIONS } from "./migration-files.ts";
 
-/** At start-up nobody is served yet: there SQLite may wait for other processes inside the call. */
+/** At start-up no request is blocked, so SQLite may wait for other processes inside the call. */
 const STARTUP_BUSY_TIMEOUT = 5_000;
 const MIGRATION_ATTEMPTS = 10;
 
 /**
- * Opens the file, in WAL mode and with an up-to-date table. A new file is its owner's alone, and so are
- * those beside it, which get their permissions from it.
+ * Opens the file in WAL mode and migrates the table. A new file is readable and writable by its
+ * owner only; SQLite gives the files beside it the same permissions.
  *
- * @throws Error if it cannot be opened or written, with the remedy.
+ * @throws Error if it cannot be opened or written; the message says what to do.
  */
 export function openDatabase(
   path: string,
@@ -37,7 +37,7 @@ export function openDatabase(
   } catch (cause) {
     client?.close();
     throw new Error(
-      `Cannot keep sessions in ${path}: ${messageOf(cause)}. Its folder has to exist, and this process ` +
+      `Cannot keep sessions in ${path}: ${describeError(cause)}. Its folder has to exist, and this process ` +
         "has to be allowed to write the file, the folder, and the files that end in -wal and -shm beside it.",
       { cause },
     );
@@ -45,10 +45,10 @@ export function openDatabase(
 }
 
 /**
- * Takes a connection of the app's, whose pragmas stay as they are, and brings the table up to date.
+ * Uses a connection of the app's, without changing its pragmas, and migrates the table.
  *
- * @throws TypeError if it is no connection of bun:sqlite.
- * @throws Error if it cannot be written, with the remedy.
+ * @throws TypeError if it is not a connection of bun:sqlite.
+ * @throws Error if it cannot be written; the message says what to do.
  */
 export function adoptDatabase(
   source: Database | { readonly $client: Database },
@@ -73,17 +73,18 @@ export function adoptDatabase(
     return client;
   } catch (cause) {
     throw new Error(
-      `Cannot keep sessions in the given database: ${messageOf(cause)}. The connection has to be ` +
-        `open and allowed to write, and no table of your own may be called ${table}. The option ` +
-        "`table` gives the backend another one.",
+      `Cannot keep sessions in the given database: ${describeError(cause)}. The connection has to be ` +
+        `open and allowed to write, and no table of your own may be called ${table}. Use the option ` +
+        "`table` to choose another name.",
       { cause },
     );
   }
 }
 
 /**
- * Creates a database's file for its owner alone; one that is there stays as it is. SQLite itself would let the
- * umask decide, which is one for the whole process. What cannot be created SQLite will say.
+ * Creates the database file with access for its owner only; an existing file is left alone. SQLite
+ * would apply the umask, which belongs to the whole process. If the file cannot be created, opening
+ * it reports why.
  */
 function createPrivately(path: string): void {
   try {
@@ -92,7 +93,7 @@ function createPrivately(path: string): void {
 }
 
 /**
- * Creates the table again after somebody has dropped it.
+ * Recreates the table after it was dropped.
  *
  * @throws Error if it cannot be created, with the reason.
  */
@@ -103,14 +104,17 @@ export function restoreTable(client: Database, table: string): void {
   } catch (cause) {
     if (isBusy(cause)) throw cause;
     throw new Error(
-      `The table ${table} is gone, and cannot be created again: ${messageOf(cause)}. Restore it, or ` +
-        "remove what is in the way.",
+      `The table ${table} is missing and cannot be created again: ${describeError(cause)}. Restore the table, or ` +
+        "remove what prevents its creation.",
       { cause },
     );
   }
 }
 
-/** Migrations that are done write nothing. Changing no row needs the right to write all the same. */
+/**
+ * Fails if the connection is read-only, which migrations that are already applied do not notice. A
+ * DELETE that matches no row needs write access all the same.
+ */
 function checkWritable(client: Database, table: string): void {
   try {
     client.run(`DELETE FROM "${table}" WHERE FALSE`);
@@ -119,7 +123,7 @@ function checkWritable(client: Database, table: string): void {
   }
 }
 
-/** Brings the table up to date, while other processes may be at it too. */
+/** Migrates the table, retrying while other processes migrate it too. */
 function prepare(
   client: Database,
   table: string,
@@ -141,28 +145,28 @@ function prepare(
 }
 
 /**
- * Does what Drizzle's own migrator does, with the same entries. That one looks first and locks later, so
- * that of two processes one fails; and it knows one name of a table only.
+ * Does what Drizzle's own migrator does, with the same entries. Drizzle's checks before it locks,
+ * so that one of two concurrent processes fails, and it supports only one table name.
  */
 function migrate(client: Database, table: string, migrations: readonly Migration[]): void {
   const done = migrationsTable(table);
   const exists = client.query("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?");
-  const missing = (): readonly Migration[] => {
+  const findMissing = (): readonly Migration[] => {
     if (exists.get(done) === null || exists.get(table) === null) return migrations;
     const last = client.query<{ last: number | null }, []>(
       `SELECT max(created_at) AS last FROM "${done}"`,
     );
     return migrations.filter(({ folderMillis }) => folderMillis > Number(last.get()?.last ?? 0));
   };
-  // Where nothing is to be done, nobody who writes has to be waited for.
-  if (missing().length === 0) return;
+  // With nothing to do, do not wait for another process's write lock.
+  if (findMissing().length === 0) return;
   client.run("BEGIN IMMEDIATE");
   try {
     client.run(
       `CREATE TABLE IF NOT EXISTS "${done}" (id SERIAL PRIMARY KEY, hash text NOT NULL, created_at numeric)`,
     );
-    const due = missing();
-    // All of them, although they were done: somebody has dropped the table.
+    const due = findMissing();
+    // All migrations are due although some are recorded: the table was dropped.
     if (due.length === migrations.length) client.run(`DELETE FROM "${done}"`);
     for (const { sql, hash, folderMillis } of due) {
       for (const statement of sql) client.run(renameTable(statement, table));
@@ -175,6 +179,6 @@ function migrate(client: Database, table: string, migrations: readonly Migration
   }
 }
 
-function messageOf(error: unknown): string {
+function describeError(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

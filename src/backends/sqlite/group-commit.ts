@@ -11,69 +11,72 @@ interface Write {
   readonly reject: (error: unknown) => void;
 }
 
-/** Pauses between attempts to get the write lock, in milliseconds: they double from first to last. */
+/**
+ * Pauses between attempts to get the write lock, in milliseconds; they double from first to last.
+ */
 const FIRST_PAUSE = 1;
 const LAST_PAUSE = 32;
 
 /**
- * Gathers the writes of one turn of the event loop into one transaction. Each write learns its own
- * result, after the commit. A counter written by hand, with a commit for each request, takes 26.7 µs
- * of CPU a request; ours, with all this around it, 18.3. With `synchronous = FULL` it is 75.3 against
- * 21.2 (bench/results.md).
+ * Gathers the writes of one turn of the event loop into one transaction. Each write gets its own
+ * result after the commit. A hand-written counter that commits for each request takes 26.7 µs of
+ * CPU per request, Bunpie's 18.3; with `synchronous = FULL`, 75.3 and 21.2 (bench/results.md).
  *
- * SQLite would wait for a lock inside the call and stop every request of the process with it. So
- * this waits outside, by a timer, for at most `busyTimeout` milliseconds.
+ * SQLite would wait for a lock inside the call and block every request of the process. So this
+ * class waits outside, with a timer, for at most `busyTimeout` milliseconds.
  */
 export class GroupCommit {
   readonly #client: Database;
   readonly #busyTimeout: number;
   readonly #repair: (error: unknown) => boolean;
   #writes: Write[] = [];
-  /** The ids that the waiting writes are about. */
+  /** The ids of the pending writes. */
   #ids = new Set<string>();
   #flushed: Promise<void> | undefined;
   #pause = FIRST_PAUSE;
 
-  /** `repair` is told of errors, and returns whether another try may succeed. */
+  /** `repair` is called with errors and returns whether a retry may succeed. */
   constructor(client: Database, busyTimeout: number, repair: (error: unknown) => boolean) {
     this.#client = client;
     this.#busyTimeout = busyTimeout;
     this.#repair = repair;
   }
 
-  /** Runs `run` in the next transaction; settles once that has been committed. */
+  /** Runs `run` in the next transaction; settles after the commit. */
   write<T>(ids: readonly string[], run: () => T): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     this.#add({ ids, run, since: performance.now(), resolve, reject });
     return promise as Promise<T>;
   }
 
-  /** Settles once the writes to this id, if there are any under way, have been committed. */
+  /**
+   * Settles when the pending writes of this id have been committed; `undefined` if there are none.
+   */
   settled(id: string): Promise<void> | undefined {
     return this.#ids.has(id) ? this.#flushed : undefined;
   }
 
-  /** Settles once all writes under way have been committed. */
+  /** Settles when all pending writes have been committed. */
   async idle(): Promise<void> {
     while (this.#flushed !== undefined) await this.#flushed;
   }
 
-  /** Asks for something without writing; waits while the database is locked. */
+  /** Runs a query that writes nothing; waits while the database is locked. */
   read<T>(query: () => T): T | Promise<T> {
     try {
-      return this.#repaired(query);
+      return this.#runRepairing(query);
     } catch (error) {
-      if (isBusy(error)) return this.#readPatiently(query);
+      if (isBusy(error)) return this.#retryRead(query);
       throw error;
     }
   }
 
-  async #readPatiently<T>(query: () => T): Promise<T> {
+  async #retryRead<T>(query: () => T): Promise<T> {
     const deadline = performance.now() + this.#busyTimeout;
-    for (let pause = FIRST_PAUSE; ; pause = longer(pause)) {
+    for (let pause = FIRST_PAUSE; ; pause = lengthen(pause)) {
       await Bun.sleep(pause);
       try {
-        return this.#repaired(query);
+        return this.#runRepairing(query);
       } catch (error) {
         if (!isBusy(error) || performance.now() >= deadline) throw error;
       }
@@ -90,12 +93,14 @@ export class GroupCommit {
     await new Promise((resolve) => setImmediate(resolve));
     while (!this.#flush()) {
       await Bun.sleep(this.#pause * (0.5 + Math.random()));
-      this.#pause = longer(this.#pause);
+      this.#pause = lengthen(this.#pause);
     }
     this.#pause = FIRST_PAUSE;
   }
 
-  /** Commits what is waiting. `false`: the database is locked, and something still waits. */
+  /**
+   * Commits the pending writes. `false`: the database is locked, and some writes are still pending.
+   */
   #flush(): boolean {
     try {
       this.#transact(this.#writes);
@@ -114,19 +119,22 @@ export class GroupCommit {
     writes.forEach((write, index) => write.resolve(results[index]));
   }
 
-  /** One write that cannot be done must not take those along that happened to be beside it. */
+  /**
+   * Commits one write by itself, so that a write that fails does not fail the others of its turn.
+   */
   #transactAlone(write: Write): void {
     try {
       write.resolve(this.#commit(write.run));
     } catch (error) {
-      // Somebody else took the lock since the common attempt: this write waits for the next one.
+      // Another process took the lock since the shared attempt: this write waits for the next
+      // transaction.
       if (isBusy(error)) this.#add(write);
       else write.reject(error);
     }
   }
 
   #commit<T>(work: () => T): T {
-    return this.#repaired(() => this.#inTransaction(work));
+    return this.#runRepairing(() => this.#inTransaction(work));
   }
 
   #inTransaction<T>(work: () => T): T {
@@ -138,14 +146,14 @@ export class GroupCommit {
       this.#client.run("COMMIT");
       return result;
     } catch (error) {
-      // A full disk makes SQLite roll back by itself.
+      // On a full disk SQLite has already rolled back.
       if (this.#client.inTransaction) this.#client.run("ROLLBACK");
       throw error;
     }
   }
 
-  /** Does the work once more if what made it fail was mended. */
-  #repaired<T>(work: () => T): T {
+  /** Runs `work`, and once more if the cause of its failure was repaired. */
+  #runRepairing<T>(work: () => T): T {
     try {
       return work();
     } catch (error) {
@@ -179,8 +187,8 @@ export class GroupCommit {
 }
 
 /**
- * Unix lets a process go on writing to a file that is gone. What it acknowledged then nobody would
- * find after a restart.
+ * Unix lets a process keep writing to a file that was deleted: acknowledged writes would be lost at
+ * a restart.
  */
 function checkFile(client: Database): void {
   HAS_MOVED[0] = 0;
@@ -193,9 +201,9 @@ function checkFile(client: Database): void {
   }
 }
 
-/** Where SQLite puts its answer. It takes four bytes; Bun insists on eight. */
+/** Receives SQLite's answer, which takes four bytes; Bun insists on eight. */
 const HAS_MOVED = new Int32Array(2);
 
-function longer(pause: number): number {
+function lengthen(pause: number): number {
   return Math.min(pause * 2, LAST_PAUSE);
 }

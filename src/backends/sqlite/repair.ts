@@ -5,8 +5,8 @@ import { restoreTable } from "./database.ts";
 import { emptyLog } from "./log.ts";
 
 /**
- * Mends what `error` says is wrong with the database, if that can be done at once. Returns whether another
- * try may succeed.
+ * Repairs the cause of `error`, if that is possible immediately. Returns whether a retry may
+ * succeed.
  *
  * @throws Error if the table is missing and cannot be created.
  */
@@ -14,12 +14,12 @@ export function repair(client: Database, table: string, error: unknown): boolean
   if (!(error instanceof SQLiteError)) return false;
   const { code = "", message } = error;
   if (/^SQLITE_(?:CORRUPT|NOTADB)/.test(code)) {
-    // SQLite keeps in memory what it has read, damaged pages too, and would go on to complain of them when
-    // the file has long been restored.
+    // SQLite caches the pages that it has read, damaged ones too, and would keep reporting them
+    // after the file has been restored.
     client.run("PRAGMA shrink_memory");
     return false;
   }
-  // The second is what a disk quota looks like that is used up.
+  // SQLITE_IOERR_WRITE is how an exhausted disk quota shows.
   if (code === "SQLITE_FULL" || code === "SQLITE_IOERR_WRITE") return emptyLog(client);
   if (message !== `no such table: ${table}`) return false;
   restoreTable(client, table);

@@ -20,15 +20,15 @@ function makeTable<Name extends string>(name: Name) {
       remember: integer(),
       label: text(),
       /**
-       * Not null in a forwarding note: the id that the session was rotated to. A note has no data and no
-       * user, and the version -1, which no session has.
+       * The id that the session was rotated to, in a forwarding note; null in a session. A note has
+       * no data, no user, and version -1, which no session has.
        */
       supersededBy: text("superseded_by"),
     },
     (table) => [
       index(`${name}_expires_at`).on(table.expiresAt),
-      // `expires_at` so that `list` passes over what no sweep has removed yet without reading its rows: of
-      // 300,000 it took 650 ms without that, and takes 19.
+      // `expires_at` lets `list` skip expired rows without reading them: among 300,000 rows, 19 ms
+      // instead of 650.
       index(`${name}_user_id`)
         .on(table.userId, table.touchedAt, table.expiresAt)
         .where(isNotNull(table.userId)),
@@ -36,11 +36,11 @@ function makeTable<Name extends string>(name: Name) {
   );
 }
 
-/** A table of sessions, as Drizzle knows it. */
+/** A table of sessions, as a Drizzle table. */
 export type SessionsTable<Name extends string = string> = ReturnType<typeof makeTable<Name>>;
 
 /**
- * The table of a backend with the option `table`, for queries of your own with Drizzle. Times are Unix milliseconds.
+ * The table of a backend with the option `table`, for your own Drizzle queries. Times are Unix milliseconds.
  *
  * ```ts
  * const shop = sessionsTable("shop_sessions");
@@ -53,11 +53,11 @@ export type SessionsTable<Name extends string = string> = ReturnType<typeof make
  *   .groupBy(shop.userId);
  * ```
  *
- * Read from it, and leave writing to the backend: a row that is changed past it keeps its `version`, so that the next
- * request may undo the change. To end sessions use `sessions.revoke()` and `revokeAll()`. Keep the table out of
- * drizzle-kit's hands by `tablesFilter: ["!shop_sessions", "!shop_sessions_*"]`; the backend migrates it.
+ * Only read from it: a row that is changed without the backend keeps its `version`, so the next request may undo the
+ * change. To end sessions, use `sessions.revoke()` and `revokeAll()`. Exclude the table from drizzle-kit with
+ * `tablesFilter: ["!shop_sessions", "!shop_sessions_*"]`; the backend migrates it.
  *
- * @throws TypeError for a name that the backend would refuse.
+ * @throws TypeError for a name that the backend refuses.
  */
 export function sessionsTable<Name extends string>(name: Name): SessionsTable<Name> {
   checkName("table", name);
@@ -65,7 +65,7 @@ export function sessionsTable<Name extends string>(name: Name): SessionsTable<Na
 }
 
 /**
- * The table of sessions, for queries of your own. Its name in the database is `bunpie_sessions`, so
- * that it can live beside an app's own tables. Times are Unix milliseconds.
+ * The default table of sessions, for your own Drizzle queries. Its name in the database is
+ * `bunpie_sessions`, so it does not collide with the app's tables. Times are Unix milliseconds.
  */
 export const sessions: SessionsTable<typeof DEFAULT_TABLE> = makeTable(DEFAULT_TABLE);

@@ -3,7 +3,7 @@ import { NOTE_LIFETIME } from "../../store/record.ts";
 import { hasSameFacts } from "../rows.ts";
 import type { Statements } from "./statements.ts";
 
-/** What can be done to the table of sessions, each in a transaction that somebody has begun. */
+/** The writes to the table of sessions. The caller runs each in a transaction. */
 export class Writes {
   readonly #statements: Statements;
   readonly #now: () => number;

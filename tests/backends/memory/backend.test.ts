@@ -4,14 +4,14 @@ import { InMemorySessionBackend } from "../../../src/backends/memory/backend.ts"
 import { countBytes } from "../../../src/backends/memory/bytes.ts";
 import type { SessionRecord } from "../../../src/store/record.ts";
 import { isNote } from "../../../src/store/record.ts";
-import { expiredRecord, recordOf } from "../../../src/testing/records.ts";
+import { makeExpiredRecord, makeRecord } from "../../../src/testing/records.ts";
 import { testSessionBackend } from "../../../src/testing/session-backend.ts";
 import { seededRandom } from "../../support/arbitraries/random.ts";
 import { FakeClock } from "../../support/clock.ts";
 
 testSessionBackend("InMemorySessionBackend", (now) => new InMemorySessionBackend({ now }));
 
-const signedIn = recordOf({ userId: "Ann" });
+const signedIn = makeRecord({ userId: "Ann" });
 
 /** Which of the ids are still there. */
 function heldBy(store: InMemorySessionBackend, ...ids: string[]): string[] {
@@ -39,7 +39,7 @@ describe("InMemorySessionBackend", () => {
 
   test("holds 100,000 sessions when not told otherwise", () => {
     const store = new InMemorySessionBackend();
-    const record = recordOf();
+    const record = makeRecord();
     for (let index = 0; index < 100_100; index++) store.create(String(index), record);
     expect(store.size).toBe(100_000);
     expect(heldBy(store, "99", "100")).toEqual(["100"]);
@@ -49,7 +49,7 @@ describe("InMemorySessionBackend", () => {
     test("gives up an expired session first, even one that expired a millisecond ago", () => {
       const clock = new FakeClock();
       const store = new InMemorySessionBackend({ maxSessions: 3, now: clock.now });
-      const until = (ms: number) => recordOf({ expiresAt: clock.now() + ms });
+      const until = (ms: number) => makeRecord({ expiresAt: clock.now() + ms });
       store.create("used longest ago", until(9000));
       store.create("ends first", until(1001));
       store.create("used last", until(9000));
@@ -65,9 +65,9 @@ describe("InMemorySessionBackend", () => {
 
     test("gives up an expired session of a user before a live anonymous one", () => {
       const store = new InMemorySessionBackend({ maxSessions: 2 });
-      store.create("anonymous", recordOf());
-      store.create("expired", expiredRecord({ userId: "Ann" }));
-      store.create("new", recordOf());
+      store.create("anonymous", makeRecord());
+      store.create("expired", makeExpiredRecord({ userId: "Ann" }));
+      store.create("new", makeRecord());
       expect(heldBy(store, "anonymous", "expired", "new")).toEqual(["anonymous", "new"]);
       expect(store.list("Ann", 10)).toEqual([]);
     });
@@ -76,16 +76,16 @@ describe("InMemorySessionBackend", () => {
       ["read", (store: InMemorySessionBackend) => store.read("first")],
       [
         "replaced",
-        (store: InMemorySessionBackend) => store.replace("first", recordOf(), recordOf()),
+        (store: InMemorySessionBackend) => store.replace("first", makeRecord(), makeRecord()),
       ],
       ["touched", (store: InMemorySessionBackend) => store.touch("first", Date.now() + 60_000)],
     ])("gives up the anonymous session that was used longest ago, not one just %s", (_, use) => {
       const store = new InMemorySessionBackend({ maxSessions: 3 });
       store.create("signed in", signedIn);
-      store.create("first", recordOf());
-      store.create("second", recordOf());
+      store.create("first", makeRecord());
+      store.create("second", makeRecord());
       use(store);
-      store.create("third", recordOf());
+      store.create("third", makeRecord());
       expect(heldBy(store, "signed in", "first", "second", "third")).toEqual([
         "signed in",
         "first",
@@ -96,10 +96,15 @@ describe("InMemorySessionBackend", () => {
     test("gives up none that somebody has logged into, and says what to do", () => {
       const store = new InMemorySessionBackend({ maxSessions: 2 });
       store.create("one", signedIn);
-      store.create("before the login", recordOf());
-      store.rotate("before the login", "two", recordOf({ userId: "Ben", version: 2 }), recordOf());
-      expect(() => store.create("new", recordOf())).toThrow(
-        "All 2 sessions in memory are signed in, and none of them is given up. Raise `maxSessions`, " +
+      store.create("before the login", makeRecord());
+      store.rotate(
+        "before the login",
+        "two",
+        makeRecord({ userId: "Ben", version: 2 }),
+        makeRecord(),
+      );
+      expect(() => store.create("new", makeRecord())).toThrow(
+        "All 2 sessions in memory belong to logged-in users and are never evicted. Raise `maxSessions`, " +
           "or use a backend on disk such as SqliteSessionBackend.",
       );
       expect(heldBy(store, "one", "two", "new")).toEqual(["one", "two"]);
@@ -113,12 +118,12 @@ describe("InMemorySessionBackend", () => {
       expect(store.rotate("old", "new", next, { ...next, version: 2 })).toBe(true);
       expect(heldBy(store, "old", "new")).toEqual(["new"]);
       store.delete("new");
-      expect(store.create("another", recordOf())).toBe(true);
+      expect(store.create("another", makeRecord())).toBe(true);
     });
   });
 
   describe("when its bytes are used up", () => {
-    const BIG = recordOf({ data: JSON.stringify({ text: "x".repeat(10_000) }) });
+    const BIG = makeRecord({ data: JSON.stringify({ text: "x".repeat(10_000) }) });
     const BIG_SIGNED_IN = { ...BIG, userId: "Ann" };
     const NEEDED = countBytes("big", BIG);
 
@@ -128,7 +133,7 @@ describe("InMemorySessionBackend", () => {
     test("gives up the anonymous sessions that were used longest ago, as many as it takes", () => {
       const store = new InMemorySessionBackend(LIMIT);
       store.create("signed in", signedIn);
-      for (let index = 0; index < 300; index++) store.create(String(index), recordOf());
+      for (let index = 0; index < 300; index++) store.create(String(index), makeRecord());
       const { size } = store;
       const oldest = 300 - (size - 1);
       store.read(String(oldest));
@@ -148,7 +153,7 @@ describe("InMemorySessionBackend", () => {
       const store = new InMemorySessionBackend(LIMIT);
       for (let index = 0; index < 500; index++) {
         const text = (index % 2 === 0 ? "x" : "ā").repeat((index * 37) % 15_000);
-        store.create(String(index), recordOf({ data: JSON.stringify({ text }) }));
+        store.create(String(index), makeRecord({ data: JSON.stringify({ text }) }));
         expect(store.bytes).toBeLessThanOrEqual(100_000);
       }
       expect(heldBy(store, "0", "499")).toEqual(["499"]);
@@ -157,7 +162,7 @@ describe("InMemorySessionBackend", () => {
     test("gives up expired sessions first, signed-in ones too", () => {
       const clock = new FakeClock();
       const store = new InMemorySessionBackend({ ...LIMIT, now: clock.now });
-      store.create("anonymous", recordOf({ expiresAt: clock.now() + 5_000 }));
+      store.create("anonymous", makeRecord({ expiresAt: clock.now() + 5_000 }));
       for (let index = 0; index < 7; index++) {
         store.create(`big ${index}`, { ...BIG_SIGNED_IN, expiresAt: clock.now() + 1_000 });
       }
@@ -173,12 +178,12 @@ describe("InMemorySessionBackend", () => {
 
     test("gives up others, and not the session itself, when one grows", () => {
       const store = new InMemorySessionBackend(LIMIT);
-      store.create("growing", recordOf());
+      store.create("growing", makeRecord());
       for (let index = 0; index < 7; index++) store.create(`big ${index}`, BIG);
-      expect(store.replace("growing", { ...BIG, version: 2 }, recordOf())).toBe(true);
+      expect(store.replace("growing", { ...BIG, version: 2 }, makeRecord())).toBe(true);
       expect(heldBy(store, "growing", "big 0", "big 1")).toEqual(["growing", "big 1"]);
-      store.create("moving", recordOf());
-      expect(store.rotate("moving", "moved", { ...BIG, version: 2 }, recordOf())).toBe(true);
+      store.create("moving", makeRecord());
+      expect(store.rotate("moving", "moved", { ...BIG, version: 2 }, makeRecord())).toBe(true);
       expect(heldBy(store, "moved", "big 1", "big 2")).toEqual(["moved", "big 1"]);
       expect(store.bytes).toBeLessThanOrEqual(100_000);
     });
@@ -186,16 +191,16 @@ describe("InMemorySessionBackend", () => {
     test("gives up none that somebody has logged into, and says what to do", () => {
       const store = new InMemorySessionBackend(LIMIT);
       store.create("small", signedIn);
-      store.create("anonymous", recordOf());
+      store.create("anonymous", makeRecord());
       for (let index = 0; index < 7; index++) store.create(`big ${index}`, BIG_SIGNED_IN);
       const { bytes } = store;
       const refusal =
-        /^A session needs \d+ bytes more in memory, where `maxBytes` leaves \d+: signed-in sessions take the rest, and none of them is given up\. Raise `maxBytes`, or use a backend on disk such as SqliteSessionBackend\.$/;
+        /^A session needs \d+ more bytes in memory, but only \d+ of `maxBytes` are left: the rest is taken by sessions of logged-in users, which are never evicted\. Raise `maxBytes`, or use a backend on disk such as SqliteSessionBackend\.$/;
       const grown = { ...BIG_SIGNED_IN, version: 2 };
       expect(() => store.create("new", BIG)).toThrow(refusal);
       expect(() => store.replace("small", grown, signedIn)).toThrow(refusal);
-      expect(() => store.replace("anonymous", grown, recordOf())).toThrow(refusal);
-      expect(() => store.rotate("anonymous", "new", grown, recordOf())).toThrow(refusal);
+      expect(() => store.replace("anonymous", grown, makeRecord())).toThrow(refusal);
+      expect(() => store.rotate("anonymous", "new", grown, makeRecord())).toThrow(refusal);
       expect(store.bytes).toBe(bytes);
       expect(store.read("small")).toEqual(signedIn);
       expect(heldBy(store, "anonymous", "big 0", "big 6", "new")).toEqual([
@@ -231,7 +236,7 @@ describe("InMemorySessionBackend", () => {
 
     test("refuses a session that is larger than all that it may hold", () => {
       const store = new InMemorySessionBackend({ maxBytes: 1_000 });
-      store.create("id", recordOf());
+      store.create("id", makeRecord());
       expect(() => store.create("big", BIG)).toThrow("Raise `maxBytes`");
       expect(heldBy(store, "id")).toEqual(["id"]);
     });
@@ -244,7 +249,7 @@ describe("InMemorySessionBackend", () => {
       const anyId = (): string => ids[random(ids.length)] ?? "";
       const anyText = (): string => (random(2) === 0 ? "x" : "ā").repeat(random(400));
       const make = (version: number): SessionRecord =>
-        recordOf({
+        makeRecord({
           version,
           data: anyText(),
           flash: random(2) === 0 ? null : anyText(),
@@ -267,7 +272,7 @@ describe("InMemorySessionBackend", () => {
         clock.advance(random(2));
         const id = anyId();
         const found = store.read(id);
-        const old = found === undefined || isNote(found) ? recordOf() : found;
+        const old = found === undefined || isNote(found) ? makeRecord() : found;
         try {
           steps[random(steps.length)]?.(id, old);
         } catch (error) {
@@ -291,12 +296,12 @@ describe("InMemorySessionBackend", () => {
 
     test("is given up like an anonymous session, and before the session that it leads to", () => {
       const store = new InMemorySessionBackend({ maxSessions: 3 });
-      store.create("old", recordOf());
-      store.create("other", recordOf());
-      store.rotate("old", "new", recordOf({ version: 2 }), recordOf());
+      store.create("old", makeRecord());
+      store.create("other", makeRecord());
+      store.rotate("old", "new", makeRecord({ version: 2 }), makeRecord());
       expect(heldBy(store, "other", "old", "new")).toEqual(["other", "old", "new"]);
       store.read("other");
-      store.rotate("new", "newer", recordOf({ version: 3 }), recordOf({ version: 2 }));
+      store.rotate("new", "newer", makeRecord({ version: 3 }), makeRecord({ version: 2 }));
       expect(heldBy(store, "other", "old", "new", "newer")).toEqual(["other", "new", "newer"]);
     });
 
@@ -339,7 +344,7 @@ describe("InMemorySessionBackend", () => {
       const store = new InMemorySessionBackend();
       let looks = 0;
       const watched = (expiresAt: number) => ({
-        ...recordOf(),
+        ...makeRecord(),
         get expiresAt() {
           looks++;
           return expiresAt;
@@ -357,18 +362,18 @@ describe("InMemorySessionBackend", () => {
 
     test("frees what it removes for new sessions", () => {
       const store = new InMemorySessionBackend({ maxSessions: 2 });
-      store.create("expired", expiredRecord());
-      store.create("live", recordOf());
+      store.create("expired", makeExpiredRecord());
+      store.create("live", makeRecord());
       store.sweep(500);
       expect(store.size).toBe(1);
-      store.create("new", recordOf());
+      store.create("new", makeRecord());
       expect(heldBy(store, "live", "new")).toEqual(["live", "new"]);
     });
   });
 
   test("stays readable after it was closed, so that a last request can end in peace", () => {
     const store = new InMemorySessionBackend();
-    store.create("id", recordOf());
+    store.create("id", makeRecord());
     store.close();
     expect(heldBy(store, "id")).toEqual(["id"]);
   });
@@ -379,7 +384,7 @@ describe("what ends in memory", () => {
     const store = new InMemorySessionBackend({ maxSessions: 2 });
     const told: string[] = [];
     const stop = store.watchEnds((ids = []) => told.push(...ids));
-    for (const id of ["a", "b", "c"]) store.create(id, recordOf());
+    for (const id of ["a", "b", "c"]) store.create(id, makeRecord());
     expect(told).toEqual(["a"]);
     store.delete("b");
     store.delete("b");

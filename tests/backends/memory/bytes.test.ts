@@ -1,18 +1,18 @@
 import { describe, expect, test } from "bun:test";
 
 import { countBytes, countGrowth } from "../../../src/backends/memory/bytes.ts";
-import { randomId, recordOf } from "../../../src/testing/records.ts";
+import { makeRecord, randomId } from "../../../src/testing/records.ts";
 
 const ID = randomId();
 
 describe("countBytes()", () => {
   test("counts a small session as about 0.4 KB", () => {
-    expect(countBytes(ID, recordOf())).toBeWithin(380, 490);
+    expect(countBytes(ID, makeRecord())).toBeWithin(380, 490);
   });
 
   test.each([100, 1_000, 32_000])("counts at least a byte for each of %p characters", (length) => {
-    const without = countBytes(ID, recordOf({ data: "" }));
-    const narrow = countBytes(ID, recordOf({ data: "x".repeat(length) })) - without;
+    const without = countBytes(ID, makeRecord({ data: "" }));
+    const narrow = countBytes(ID, makeRecord({ data: "x".repeat(length) })) - without;
     expect(narrow).toBeGreaterThanOrEqual(length);
     expect(narrow).toBeLessThan(3 * length);
   });
@@ -20,18 +20,18 @@ describe("countBytes()", () => {
   test.each([1, 100, 1_000, 32_000])(
     "counts two bytes for each of %p characters once one is outside Latin-1",
     (length) => {
-      const without = countBytes(ID, recordOf({ data: "" }));
+      const without = countBytes(ID, makeRecord({ data: "" }));
       const data = `ā${"x".repeat(length - 1)}`;
-      expect(countBytes(ID, recordOf({ data })) - without).toBeGreaterThanOrEqual(2 * length);
+      expect(countBytes(ID, makeRecord({ data })) - without).toBeGreaterThanOrEqual(2 * length);
     },
   );
 
   test("counts the id, the messages, the user and the label too", () => {
     const text = "x".repeat(10_000);
-    const plain = countBytes("", recordOf());
-    expect(countBytes(text, recordOf()) - plain).toBeGreaterThan(9_000);
+    const plain = countBytes("", makeRecord());
+    expect(countBytes(text, makeRecord()) - plain).toBeGreaterThan(9_000);
     for (const facts of [{ flash: text }, { userId: text }, { label: text }]) {
-      expect(countBytes("", recordOf(facts)) - plain).toBeGreaterThan(9_000);
+      expect(countBytes("", makeRecord(facts)) - plain).toBeGreaterThan(9_000);
     }
     expect(countBytes("", { supersededBy: text, expiresAt: 0 })).toBeGreaterThan(9_000);
   });
@@ -48,7 +48,7 @@ describe("countGrowth()", () => {
     { data: "", flash: "{}", label: "", userId: "Ann" },
     {},
   ])("says how many bytes more one takes than the other: %j", (facts) => {
-    const [small, large] = [recordOf(), recordOf(facts)];
+    const [small, large] = [makeRecord(), makeRecord(facts)];
     const growth = countBytes(ID, large) - countBytes(ID, small);
     expect(countGrowth(small, large)).toBe(growth);
     expect(countGrowth(large, small)).toBe(0 - growth);

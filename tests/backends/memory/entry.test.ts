@@ -1,20 +1,20 @@
 import { describe, expect, test } from "bun:test";
 
 import { Entry } from "../../../src/backends/memory/entry.ts";
-import { recordOf } from "../../../src/testing/records.ts";
+import { makeRecord } from "../../../src/testing/records.ts";
 
 describe("Entry", () => {
   const note = { supersededBy: "new", expiresAt: 5 };
 
   test.each([
-    ["a record", recordOf()],
-    ["a record with a message", recordOf({ flash: "{}" })],
-    ["a record with a label", recordOf({ label: "phone" })],
-    ["a record that outlives the browser", recordOf({ remember: 60 })],
-    ["a user's record", recordOf({ userId: "Ann", authenticatedAt: 3 })],
+    ["a record", makeRecord()],
+    ["a record with a message", makeRecord({ flash: "{}" })],
+    ["a record with a label", makeRecord({ label: "phone" })],
+    ["a record that outlives the browser", makeRecord({ remember: 60 })],
+    ["a user's record", makeRecord({ userId: "Ann", authenticatedAt: 3 })],
     ["a note", note],
   ])("gives back %s as it was", (_, content) => {
-    const entry = new Entry("id", recordOf({ data: "{}", flash: "{}", label: "laptop" }));
+    const entry = new Entry("id", makeRecord({ data: "{}", flash: "{}", label: "laptop" }));
     entry.content = content;
     expect(entry.content).toEqual(content);
     expect(entry.expiresAt).toBe(content.expiresAt);

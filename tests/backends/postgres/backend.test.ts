@@ -9,7 +9,7 @@ import type { PostgresSessionBackendOptions } from "../../../src/backends/postgr
 import { PostgresSessionBackend } from "../../../src/backends/postgres/backend.ts";
 import { sessions, sessionsTable } from "../../../src/backends/postgres/schema.ts";
 import { prepareStatements } from "../../../src/backends/postgres/statements.ts";
-import { expiredRecord, randomId, recordOf } from "../../../src/testing/records.ts";
+import { makeExpiredRecord, makeRecord, randomId } from "../../../src/testing/records.ts";
 import { testSessionBackend } from "../../../src/testing/session-backend.ts";
 import { PATIENT, patient, postgres, Schema } from "../../support/servers/postgres.ts";
 import { expectApart, expectContentsAlone, expectLeftOut, tellFailures } from "../checks.ts";
@@ -80,7 +80,7 @@ describe("PostgresSessionBackend", () => {
     const pool = new Bun.SQL(URL_OF_NOTHING);
     expect(() => new PostgresSessionBackend(pool, { [name]: value })).toThrow(
       new TypeError(
-        `\`${name}\` is for connections that are opened from a URL. Set up a pool of yours yourself.`,
+        `\`${name}\` applies only to connections that are opened from a URL. Set it on your own pool.`,
       ),
     );
   });
@@ -101,7 +101,7 @@ describe("PostgresSessionBackend", () => {
 
 const NO_SOURCE = new TypeError(
   'PostgresSessionBackend needs a URL such as "postgres://user@localhost/shop", a Bun.SQL for PostgreSQL, ' +
-    "or a database of drizzle-orm/bun-sql; not a transaction or a reserved connection of one.",
+    "or a database of drizzle-orm/bun-sql; not a transaction or a reserved connection.",
 );
 
 describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
@@ -144,7 +144,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
     ])("takes %s with the app's own settings, and leaves it open", async (_, source) => {
       const backend = open(source());
       const id = randomId();
-      const record = recordOf({ userId: "Ann", authenticatedAt: 1, remember: 60 });
+      const record = makeRecord({ userId: "Ann", authenticatedAt: 1, remember: 60 });
       expect(await backend.create(id, record)).toBe(true);
       expect(await backend.read(id)).toEqual(record);
       expect(await backend.list("Ann", 9)).toMatchObject([{ handle: id, authenticatedAt: 1 }]);
@@ -155,7 +155,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
 
     test("gives an app its sessions by the exported table", async () => {
       const db = drizzle(pool);
-      await open(db).create("id", recordOf({ userId: "Ann", version: 7 }));
+      await open(db).create("id", makeRecord({ userId: "Ann", version: 7 }));
       const rows = await db.select().from(sessions);
       expect(rows).toMatchObject([{ id: "id", userId: "Ann", version: 7, remember: null }]);
     });
@@ -191,7 +191,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
     test("is given to an app by sessionsTable()", async () => {
       await using elsewhere = await Schema.create();
       const place = { table: "shop", schema: elsewhere.name };
-      await open(schema.url, place).create("id", recordOf({ label: "phone" }));
+      await open(schema.url, place).create("id", makeRecord({ label: "phone" }));
       const table = sessionsTable(place.table, place.schema);
       const rows = await drizzle(schema.sql).select().from(table);
       expect(rows).toMatchObject([{ id: "id", label: "phone" }]);
@@ -202,7 +202,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
     test("a sweep neither waits for rows that another process sweeps, nor counts them", async () => {
       const backend = open();
       const ids = ["a", "b", "c", "d", "e"];
-      await Promise.all(ids.map((id) => backend.create(id, expiredRecord())));
+      await Promise.all(ids.map((id) => backend.create(id, makeExpiredRecord())));
       await using rival = await schema.begin(
         "SELECT id FROM bunpie_sessions WHERE id IN ('a', 'b') FOR UPDATE",
       );
@@ -214,7 +214,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
 
     test("a sweep spares a session whose end is being moved", async () => {
       const backend = open();
-      await backend.create("id", expiredRecord());
+      await backend.create("id", makeExpiredRecord());
       await using rival = await schema.begin(
         `UPDATE bunpie_sessions SET expires_at = ${Date.now() + 60_000}`,
       );
@@ -227,7 +227,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
 
   test("keeps a session whose end is later than the database can tell", async () => {
     const backend = open();
-    await backend.create("id", recordOf({ expiresAt: 1e20 }));
+    await backend.create("id", makeRecord({ expiresAt: 1e20 }));
     expect(await backend.touch("id", 1e20)).toBe(true);
     expect(await backend.read("id")).toMatchObject({ expiresAt: Number.MAX_SAFE_INTEGER });
   });
@@ -239,11 +239,11 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
   test("deleteAll goes on from where it came to, and looks at what is before that in the end", async () => {
     const backend = open();
     for (const touchedAt of [100, 200]) {
-      await backend.create(`${touchedAt}`, recordOf({ userId: "Ann", touchedAt }));
+      await backend.create(`${touchedAt}`, makeRecord({ userId: "Ann", touchedAt }));
     }
     expect(await backend.deleteAll("Ann", undefined, 1)).toEqual(["100"]);
     // By a process whose clock is behind.
-    await backend.create("50", recordOf({ userId: "Ann", touchedAt: 50 }));
+    await backend.create("50", makeRecord({ userId: "Ann", touchedAt: 50 }));
     expect(await backend.deleteAll("Ann", undefined, 1)).toEqual(["200"]);
     expect(await backend.deleteAll("Ann", undefined, 1)).toEqual(["50"]);
     expect(await backend.deleteAll("Ann", undefined, 1)).toEqual([]);
@@ -251,8 +251,8 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
 
   test("deleteAll begins at the beginning for another user", async () => {
     const backend = open();
-    await backend.create("Ann's", recordOf({ userId: "Ann", touchedAt: 100 }));
-    await backend.create("Bob's", recordOf({ userId: "Bob", touchedAt: 50 }));
+    await backend.create("Ann's", makeRecord({ userId: "Ann", touchedAt: 100 }));
+    await backend.create("Bob's", makeRecord({ userId: "Bob", touchedAt: 50 }));
     expect(await backend.deleteAll("Ann", undefined, 1)).toEqual(["Ann's"]);
     expect(await backend.deleteAll("Bob", undefined, 1)).toEqual(["Bob's"]);
   });
@@ -284,7 +284,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
   );
 
   describe("beside somebody else's transaction", () => {
-    const old = recordOf({ userId: "Ann" });
+    const old = makeRecord({ userId: "Ann" });
     const fresh = { ...old, version: 2 };
 
     const rotate: Step = (store) => store.rotate("old", "new", fresh, old);
@@ -346,7 +346,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
       await using rival = await schema.begin(
         `INSERT INTO bunpie_sessions VALUES ('id', '{"by":"theirs"}', NULL, 1, 1, 1, ${Date.now() + 60_000})`,
       );
-      const creating = backend.create("id", recordOf({ data: '{"by":"ours"}' }));
+      const creating = backend.create("id", makeRecord({ data: '{"by":"ours"}' }));
       await schema.waiting(1);
       await rival[end]();
       expect(await creating).toBe(created);
@@ -372,9 +372,9 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
 
     test("replace does not bring back a session that is just being deleted", async () => {
       const backend = open();
-      await backend.create("id", recordOf());
+      await backend.create("id", makeRecord());
       await using rival = await schema.begin("DELETE FROM bunpie_sessions WHERE id = 'id'");
-      const replacing = backend.replace("id", recordOf({ version: 2 }), recordOf());
+      const replacing = backend.replace("id", makeRecord({ version: 2 }), makeRecord());
       await schema.waiting(1);
       await rival.commit();
       expect(await replacing).toBe(false);
@@ -392,7 +392,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
 
   test("refuses a user id that text in PostgreSQL cannot hold, rather than shorten it", async () => {
     const backend = open();
-    const record = recordOf({ userId: "Ann\0" });
+    const record = makeRecord({ userId: "Ann\0" });
     expect(await backend.create("id", record).then(String, String)).toContain("invalid byte");
     expect(await schema.rows()).toEqual([]);
   });
@@ -413,7 +413,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
   describe("close", () => {
     test("finishes what was begun before anything else, its connection and table included", async () => {
       const backend = open();
-      const writes = ["a", "b", "c"].map((id) => backend.create(id, recordOf()));
+      const writes = ["a", "b", "c"].map((id) => backend.create(id, makeRecord()));
       await backend.close();
       expect(await Promise.all(writes)).toEqual([true, true, true]);
       expect(await schema.rows()).toHaveLength(3);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import type { PostgresSessionBackendOptions } from "../../../src/backends/postgres/backend.ts";
 import { PostgresSessionBackend } from "../../../src/backends/postgres/backend.ts";
-import { recordOf } from "../../../src/testing/records.ts";
+import { makeRecord } from "../../../src/testing/records.ts";
 import { Folder } from "../../support/folder.ts";
 import { OwnDatabase, PATIENT, postgres } from "../../support/servers/postgres.ts";
 import { describeLong } from "../../support/trials.ts";
@@ -62,7 +62,7 @@ describeLong(postgres.isThere, "`drizzle-kit push` of an app in the same databas
     async (_, options, config) => {
       await sql`CREATE SCHEMA visits`;
       const backend = new PostgresSessionBackend(database.url, { ...PATIENT, ...options });
-      const record = recordOf();
+      const record = makeRecord();
       await backend.create("id", record);
       const output = await push(config);
       expect(output).toContain('ALTER TABLE "products" ADD COLUMN "name" text;');

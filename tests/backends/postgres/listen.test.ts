@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 
 import { PostgresSessionBackend } from "../../../src/backends/postgres/backend.ts";
-import { isSoWithin } from "../../../src/testing/patience.ts";
-import { randomId, recordOf } from "../../../src/testing/records.ts";
+import { makeRecord, randomId } from "../../../src/testing/records.ts";
+import { becomesTrue } from "../../../src/testing/until.ts";
 import { freePort } from "../../support/processes/free-port.ts";
 import { patient, postgres, Schema } from "../../support/servers/postgres.ts";
 
@@ -49,11 +49,11 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend.watchEnds", () => {
       const stop = await backend.watchEnds((ids = []) => ids.forEach((id) => told.add(id)));
       expect(await countListeners()).toBe(1);
       const id = randomId();
-      await backend.create(id, recordOf());
+      await backend.create(id, makeRecord());
       await backend.delete(id);
-      expect(await isSoWithin(PATIENCE, async () => told.has(id))).toBe(true);
+      expect(await becomesTrue(PATIENCE, async () => told.has(id))).toBe(true);
       await stop?.();
-      expect(await isSoWithin(PATIENCE, async () => (await countListeners()) === 0)).toBe(true);
+      expect(await becomesTrue(PATIENCE, async () => (await countListeners()) === 0)).toBe(true);
       // The app's pool stays open.
       expect(await backend.read(id)).toBeUndefined();
       if (typeof given !== "string") await given.close();
@@ -65,11 +65,11 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend.watchEnds", () => {
     const told: string[] = [];
     const stop = await schema.sql.listen("bunpie_sessions", (payload) => told.push(payload));
     const ids = Array.from({ length: 300 }, randomId);
-    await Promise.all(ids.map((id) => backend.create(id, recordOf({ userId: "Ann" }))));
+    await Promise.all(ids.map((id) => backend.create(id, makeRecord({ userId: "Ann" }))));
     // In one statement, more than a single notice could hold.
     await backend.deleteAll("Ann", undefined, 300);
     const theirs = (): string[] => told.filter((id) => ids.includes(id));
-    expect(await isSoWithin(PATIENCE, async () => theirs().length === ids.length)).toBe(true);
+    expect(await becomesTrue(PATIENCE, async () => theirs().length === ids.length)).toBe(true);
     expect(theirs().toSorted()).toEqual(ids.toSorted());
     await stop.unlisten();
   });

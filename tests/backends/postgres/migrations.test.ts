@@ -10,7 +10,7 @@ import { getTableConfig } from "drizzle-orm/pg-core";
 import type { PostgresSessionBackendOptions } from "../../../src/backends/postgres/backend.ts";
 import { PostgresSessionBackend } from "../../../src/backends/postgres/backend.ts";
 import { sessions } from "../../../src/backends/postgres/schema.ts";
-import { recordOf } from "../../../src/testing/records.ts";
+import { makeRecord } from "../../../src/testing/records.ts";
 import { Folder } from "../../support/folder.ts";
 import { Child } from "../../support/processes/child.ts";
 import {
@@ -98,12 +98,12 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
       const settings = `ENCODING '${encoding}' LOCALE 'C' TEMPLATE template0`;
       await using database = await OwnDatabase.create(settings);
       const backend = new PostgresSessionBackend(database.url, PATIENT);
-      const record = recordOf({ data: '{"name":"Άννα 😀"}', userId: "Άννα" });
+      const record = makeRecord({ data: '{"name":"Άννα 😀"}', userId: "Άννα" });
       const kept = backend.create("id", record).then(() => backend.read("id"));
       if (encoding === "LATIN1") {
         expect(await kept.then(String, String)).toEndWith(
-          "The database's encoding is LATIN1, which lacks most characters. Name one in the URL that " +
-            "CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0 has made.",
+          "The database's encoding is LATIN1, which lacks most characters. Create a database with " +
+            "CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0 and name it in the URL.",
         );
       } else {
         expect(await kept).toEqual(record);
@@ -118,7 +118,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
     try {
       const places = [{ table: "order" }, { table: "select" }, { table: "table", schema: "user" }];
       for (const place of places) {
-        const record = recordOf({ userId: "Ann" });
+        const record = makeRecord({ userId: "Ann" });
         const backend = open(schema.url, place);
         await backend.create(place.table, record);
         expect(await open(schema.url, place).list("Ann", 9)).toMatchObject([
@@ -143,7 +143,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
   });
 
   test("finds everything as it was when it comes again", async () => {
-    const record = recordOf({ userId: "Ann" });
+    const record = makeRecord({ userId: "Ann" });
     const first = open();
     await first.create("id", record);
     await first.close();
@@ -162,7 +162,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
         for (const statement of sql) await schema.sql.unsafe(statement);
         await schema.sql`INSERT INTO bunpie_migrations (created_at) VALUES (${folderMillis})`;
       }
-      const record = recordOf({ userId: "Ann", remember: 60 });
+      const record = makeRecord({ userId: "Ann", remember: 60 });
       const { data, createdAt, touchedAt, expiresAt } = record;
       await schema.sql`
         INSERT INTO bunpie_sessions
@@ -186,7 +186,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
   test("takes the table of a later release as it is", async () => {
     await open().ready();
     await schema.sql`INSERT INTO bunpie_migrations (hash, created_at) VALUES ('later', 4e12)`;
-    expect(await open().create("id", recordOf())).toBe(true);
+    expect(await open().create("id", makeRecord())).toBe(true);
   });
 
   test.each([
@@ -261,7 +261,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
 
     test("makes the table with no more than CREATE on the schema", async () => {
       await allow("CREATE", `SCHEMA ${schema.name}`);
-      expect(await open(url).create("id", recordOf())).toBe(true);
+      expect(await open(url).create("id", makeRecord())).toBe(true);
     });
 
     test("works with a table that somebody else has made, and no right to make one", async () => {
@@ -269,7 +269,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
       await allow("SELECT", "bunpie_migrations");
       await allow("SELECT, INSERT, UPDATE, DELETE", "bunpie_sessions");
       const backend = open(url);
-      expect(await backend.create("id", recordOf({ userId: "Ann" }))).toBe(true);
+      expect(await backend.create("id", makeRecord({ userId: "Ann" }))).toBe(true);
       expect(await backend.deleteAll("Ann", undefined, 9)).toEqual(["id"]);
     });
 
@@ -281,8 +281,8 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
       const told = await open(url).ready().then(String, String);
       expect(told).toContain(message);
       expect(told).toEndWith(
-        "Allow the user CREATE on the schema. Or start once as somebody who may do that, and then allow the " +
-          "user SELECT on bunpie_migrations and SELECT, INSERT, UPDATE, DELETE on bunpie_sessions.",
+        "Grant the user CREATE on the schema. Or start once as a user who has that right, and then grant " +
+          "SELECT on bunpie_migrations and SELECT, INSERT, UPDATE, DELETE on bunpie_sessions.",
       );
     });
 
@@ -294,7 +294,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
         const others = ["SELECT", "INSERT", "UPDATE", "DELETE"].filter((each) => each !== right);
         await allow(others.join(), "bunpie_sessions");
         expect(await open(url).ready().then(String, String)).toContain(
-          "The user may not read and write bunpie_sessions. Allow the user",
+          "The user may not read and write bunpie_sessions. Grant the user",
         );
       },
     );
@@ -303,9 +303,9 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
       await open(schema.url, { table: "shop" }).ready();
       await allow("SELECT", "shop_migrations");
       const told = await open(url, { table: "shop" }).ready().then(String, String);
-      expect(told).toContain("The user may not read and write shop. Allow the user");
+      expect(told).toContain("The user may not read and write shop. Grant the user");
       expect(told).toEndWith(
-        "user SELECT on shop_migrations and SELECT, INSERT, UPDATE, DELETE on shop.",
+        "grant SELECT on shop_migrations and SELECT, INSERT, UPDATE, DELETE on shop.",
       );
     });
   });
@@ -315,12 +315,12 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
       [
         "nobody listens there",
         () => changed(schema, (url) => (url.port = "1")),
-        "Failed to connect. The server has to be running, reachable from here, and the one that the URL names.",
+        "Failed to connect. Check that the server is running, reachable from here, and the one that the URL names.",
       ],
       [
         "there is no such host",
         () => changed(schema, (url) => (url.hostname = "no.such.host.invalid")),
-        "Failed to connect. The server has to be running,",
+        "Failed to connect. Check that the server is running,",
       ],
       [
         "there is no such database",
@@ -335,12 +335,12 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
       [
         "there is no such schema",
         () => changed(schema, (url) => url.searchParams.set("search_path", "no_such_schema")),
-        "no schema has been selected to create in. Its search_path has to name a schema that exists.",
+        "no schema has been selected to create in. Set the user's search_path to a schema that exists.",
       ],
       [
         "it may only be read",
         () => changed(schema, (url) => url.searchParams.set("default_transaction_read_only", "on")),
-        "in a read-only transaction. It is a standby, or set to be read only: name the primary.",
+        "in a read-only transaction. The server is a standby or read-only: name the primary in the URL.",
       ],
       [
         "the table's name is taken by something else",
@@ -349,7 +349,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
           return schema.url;
         },
         'relation "bunpie_sessions" already exists. No table of your own may be called bunpie_sessions. ' +
-          "The option `table` gives the backend another one.",
+          "Use the option `table` to choose another name.",
       ],
       [
         "only one of the tables was dropped",
@@ -358,7 +358,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
           await schema.sql`DROP TABLE bunpie_sessions`;
           return schema.url;
         },
-        'relation "bunpie_sessions" does not exist. Drop bunpie_migrations too: then both are made anew.',
+        'relation "bunpie_sessions" does not exist. Drop bunpie_migrations too: both tables are then created again.',
       ],
     ])("when %s", async (_, spoil, message) => {
       const url = new URL(await spoil());
@@ -390,10 +390,10 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
       [
         "42P05",
         'prepared statement "P0" already exists',
-        "If there is a pooler such as PgBouncer in between, make the pool with `prepare: false`.",
+        "If there is a pooler such as PgBouncer in between, create the pool with `prepare: false`.",
       ],
       ["53300", "too many clients", "Raise the server's max_connections, or lower"],
-      ["XX000", "something else", "The server has to be running, reachable from here,"],
+      ["XX000", "something else", "Check that the server is running, reachable from here,"],
     ])("when the server answers with %s", async (code, message, remedy) => {
       using server = refusingServer(code, message);
       const url = schema.urlAt(server.port);
@@ -416,11 +416,11 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
     await using proxy = await TcpProxy.to(portOf(postgres.url));
     proxy.refuse();
     const backend = open(schema.urlAt(proxy.port), { queryTimeout: 60_000 });
-    const writes = ["a", "b"].map((id) => backend.create(id, recordOf()).then(String, String));
+    const writes = ["a", "b"].map((id) => backend.create(id, makeRecord()).then(String, String));
     for (const told of await Promise.all(writes))
       expect(told).toContain("Cannot keep sessions in ");
     await proxy.pass();
-    expect(await backend.create("c", recordOf())).toBe(true);
+    expect(await backend.create("c", makeRecord())).toBe(true);
   });
 });
 

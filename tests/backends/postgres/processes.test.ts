@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 
 import { PostgresSessionBackend } from "../../../src/backends/postgres/backend.ts";
-import { recordOf } from "../../../src/testing/records.ts";
+import { makeRecord } from "../../../src/testing/records.ts";
 import { Child } from "../../support/processes/child.ts";
 import { PATIENT, postgres, Schema } from "../../support/servers/postgres.ts";
 
@@ -10,7 +10,7 @@ describe.skipIf(!postgres.isThere)("two processes on one PostgreSQL database", (
     const EXPIRED = 5000;
     await using schema = await Schema.create();
     const backend = new PostgresSessionBackend(schema.url, { ...PATIENT, connections: 1 });
-    await backend.create("live", recordOf());
+    await backend.create("live", makeRecord());
     await backend.close();
     await schema.sql`
       INSERT INTO bunpie_sessions SELECT n::text, '{}', NULL, 1, 1, 1, n FROM generate_series(1, ${EXPIRED}) n`;

@@ -9,7 +9,7 @@ import type {
 import { openPool } from "../../../src/backends/postgres/pool.ts";
 import type { Statement } from "../../../src/backends/postgres/statements.ts";
 import { PostgresWriter } from "../../../src/backends/postgres/writer.ts";
-import { recordOf } from "../../../src/testing/records.ts";
+import { makeRecord } from "../../../src/testing/records.ts";
 import { portOf, postgres, Schema } from "../../support/servers/postgres.ts";
 import { TcpProxy } from "../../support/servers/tcp-proxy.ts";
 import { describeLong } from "../../support/trials.ts";
@@ -45,7 +45,7 @@ const USERS = {
 
 /** One of each, on sessions of these names. */
 function writeAll(backend: PostgresSessionBackend, at: number): Promise<unknown>[] {
-  const old = recordOf({ userId: "Ann" }, at);
+  const old = makeRecord({ userId: "Ann" }, at);
   const fresh = { ...old, version: 2 };
   return [
     backend.create("create", old),
@@ -154,7 +154,9 @@ describe.skipIf(!postgres.isThere)("a write to PostgreSQL", () => {
 
   test("is not even sent once the time for it is used up", async () => {
     const late = writer.run(COUNT, {}, performance.now()).then(String, String);
-    expect(await late).toBe("Error: PostgreSQL was not asked: the time for it was used up before.");
+    expect(await late).toBe(
+      "Error: The deadline passed before the statement was sent to PostgreSQL.",
+    );
     expect(await count()).toMatchObject({ text: "2" });
   });
 
@@ -171,7 +173,7 @@ describe.skipIf(!postgres.isThere)("a write to PostgreSQL", () => {
       settle: (error, deadline) => pool.settle(error, deadline),
     });
     expect((await count(one)).text).toBe(
-      "Error: PostgreSQL was reached too late, and has not carried it out.",
+      "Error: The statement reached PostgreSQL too late and was not carried out.",
     );
     expect(asked).toEqual(["SELECT", "UPDATE", "SELECT", "UPDATE"]);
     lag = 0;
@@ -231,7 +233,7 @@ describeLong(postgres.isThere, "a write that is held back", () => {
   async function refill(backend: PostgresSessionBackend, at: number): Promise<void> {
     await schema.clear();
     for (const [id, userId] of Object.entries(USERS)) {
-      if (id !== "create") await backend.create(id, recordOf({ userId }, at));
+      if (id !== "create") await backend.create(id, makeRecord({ userId }, at));
     }
   }
 
@@ -272,7 +274,7 @@ describeLong(postgres.isThere, "a write that is held back", () => {
       for (const outcome of await Promise.all(
         writeAll(backend, at).map((write) => write.then(String, String)),
       )) {
-        expect(outcome).toContain("PostgreSQL gave no answer within");
+        expect(outcome).toContain("PostgreSQL did not answer within");
       }
       await proxy.pass();
       // On a busy machine some may never arrive: their connection was replaced before they could.
@@ -285,13 +287,13 @@ describeLong(postgres.isThere, "a write that is held back", () => {
 
   test("by the network, and then by somebody's lock, does nothing either", async () => {
     const backend = await open(schema.urlAt(proxy.port), { connections: 1 });
-    await backend.create("id", recordOf());
+    await backend.create("id", makeRecord());
     await backend.delete("nobody");
     proxy.slow(TIMEOUT / 2);
     await using rival = await schema.begin("SELECT FROM bunpie_sessions FOR UPDATE");
     const ending = backend.delete("id").then(String, String);
     await schema.waiting(1);
-    expect(await ending).toContain("PostgreSQL gave no answer within");
+    expect(await ending).toContain("PostgreSQL did not answer within");
     await rival.commit();
     while ((await active()) > 0) await Bun.sleep(1);
     expect(await schema.rows()).toMatchObject([{ id: "id" }]);
@@ -301,11 +303,11 @@ describeLong(postgres.isThere, "a write that is held back", () => {
     await using rival = await schema.begin("SELECT pg_advisory_xact_lock(7120530925046)");
     const backend = new PostgresSessionBackend(schema.url, { queryTimeout: TIMEOUT });
     backends.push(backend);
-    const creating = backend.create("id", recordOf()).then(String, String);
+    const creating = backend.create("id", makeRecord()).then(String, String);
     await schema.waiting(1);
     await Bun.sleep(TIMEOUT);
     await rival.commit();
-    expect(await creating).toContain("the time for it was used up before");
+    expect(await creating).toContain("The deadline passed before the statement was sent");
     expect(await schema.rows()).toEqual([]);
   });
 });

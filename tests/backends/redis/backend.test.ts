@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { RedisLike, RedisSessionBackendOptions } from "../../../src/backends/redis/backend.ts";
 import { RedisSessionBackend } from "../../../src/backends/redis/backend.ts";
 import type { SessionStore } from "../../../src/store/session-store.ts";
-import { recordOf } from "../../../src/testing/records.ts";
+import { makeRecord } from "../../../src/testing/records.ts";
 import { testSessionBackend } from "../../../src/testing/session-backend.ts";
 import { FakeClock } from "../../support/clock.ts";
 import {
@@ -41,18 +41,18 @@ function refusal(write: Promise<boolean>): Promise<string> {
 describe("new RedisSessionBackend()", () => {
   const SOURCE =
     'RedisSessionBackend needs a URL such as "redis://localhost:6379", a Bun.RedisClient, or ' +
-    "anything else that has a method send(command, args).";
-  const REMEDY = 'Give one such as "redis://user:password@localhost:6379/0".';
+    "any object with a method send(command, args).";
+  const REMEDY = 'Use one such as "redis://user:password@localhost:6379/0".';
 
   test.each([
     [undefined, {}, SOURCE],
     [null, {}, SOURCE],
     [{ get: () => null }, {}, SOURCE],
-    ["", {}, `That is no URL. ${REMEDY}`],
-    ["localhost", {}, `That is no URL. ${REMEDY}`],
-    ["redis://:secret@localhost:99999", {}, `That is no URL. ${REMEDY}`],
-    ["http://:secret@localhost", {}, /^Expected url protocol to be one of redis, .*\. Give one/],
-    ["redis://localhost/first", {}, /^Invalid database number in Redis URL: "first"\. Give one/],
+    ["", {}, `RedisSessionBackend needs a valid URL. ${REMEDY}`],
+    ["localhost", {}, `RedisSessionBackend needs a valid URL. ${REMEDY}`],
+    ["redis://:secret@localhost:99999", {}, `RedisSessionBackend needs a valid URL. ${REMEDY}`],
+    ["http://:secret@localhost", {}, /^Expected url protocol to be one of redis, .*\. Use one/],
+    ["redis://localhost/first", {}, /^Invalid database number in Redis URL: "first"\. Use one/],
     [
       "redis://localhost",
       { prefix: 5 },
@@ -61,7 +61,7 @@ describe("new RedisSessionBackend()", () => {
     [
       new Stub(null),
       { replyTimeout: 500 },
-      "`replyTimeout` is for a connection that is made for a URL. A client of yours has options of its own.",
+      "`replyTimeout` applies only to a URL. Set it on your own client.",
     ],
     ...[0, -1, Number.NaN, 60_001, "soon"].map(
       (value) =>
@@ -92,13 +92,13 @@ describe("new RedisSessionBackend()", () => {
   test.each([
     ["read", 1, (store: RedisSessionBackend) => store.read("id")],
     ["read", Buffer.from("bytes"), (store: RedisSessionBackend) => store.read("id")],
-    ["create", "1", (store: RedisSessionBackend) => store.create("id", recordOf())],
+    ["create", "1", (store: RedisSessionBackend) => store.create("id", makeRecord())],
     ["deleteAll", null, (store: RedisSessionBackend) => store.deleteAll("Ann", undefined, 10)],
     ["list", "id", (store: RedisSessionBackend) => store.list("Ann", 10)],
   ])("says so if a client's replies are of another kind: %s, %p", async (_, reply, ask) => {
     const answer = Promise.resolve(ask(new RedisSessionBackend(new Stub(reply))));
     expect(answer).rejects.toThrow(TypeError);
-    expect(answer).rejects.toThrow("It has to give texts as strings, integers as numbers");
+    expect(answer).rejects.toThrow("It has to return text as strings, integers as numbers");
   });
 
   test("a list fails where a session's facts cannot be read", async () => {
@@ -161,8 +161,8 @@ describe.skipIf(!redis.isThere)("RedisSessionBackend", () => {
   describe("keys", () => {
     test("are a text for each session and a set for each user", async () => {
       const backend = open();
-      await backend.create("one", recordOf());
-      await backend.create("two", recordOf({ userId: "Ann" }));
+      await backend.create("one", makeRecord());
+      await backend.create("two", makeRecord({ userId: "Ann" }));
       expect(await space.keys()).toEqual(["session:one", "session:two", 'user:"Ann"']);
     });
 
@@ -172,19 +172,19 @@ describe.skipIf(!redis.isThere)("RedisSessionBackend", () => {
 
     test("of a user are out of reach for whoever names a session", async () => {
       const backend = open();
-      await backend.create("id", recordOf({ userId: "Ann" }));
+      await backend.create("id", makeRecord({ userId: "Ann" }));
       for (const handle of ['user:"Ann"', '../user:"Ann"', "*"]) await backend.delete(handle);
       expect(await backend.list("Ann", 10)).toHaveLength(1);
     });
 
     test("go when their session goes", async () => {
       const backend = open();
-      for (const id of ["one", "two"]) await backend.create(id, recordOf({ userId: "Ann" }));
+      for (const id of ["one", "two"]) await backend.create(id, makeRecord({ userId: "Ann" }));
       await backend.rotate(
         "one",
         "three",
-        recordOf({ userId: "Ben", version: 2 }),
-        recordOf({ version: 1 }),
+        makeRecord({ userId: "Ben", version: 2 }),
+        makeRecord({ version: 1 }),
       );
       // Under the old id a note is left.
       expect(await space.keys()).toEqual([
@@ -195,7 +195,7 @@ describe.skipIf(!redis.isThere)("RedisSessionBackend", () => {
         'user:"Ben"',
       ]);
       expect(await backend.delete("one")).toBe("three");
-      await backend.replace("two", recordOf({ version: 2 }), recordOf({ version: 1 }));
+      await backend.replace("two", makeRecord({ version: 2 }), makeRecord({ version: 1 }));
       expect(await space.keys()).toEqual(["session:three", "session:two", 'user:"Ben"']);
       await backend.delete("two");
       await backend.deleteAll("Ben", undefined, 10);
@@ -206,11 +206,11 @@ describe.skipIf(!redis.isThere)("RedisSessionBackend", () => {
   test("asks the server once for a read, and once for a write", async () => {
     const { asked, backend } = watch();
     const life = async (id: string): Promise<void> => {
-      const record = recordOf({ userId: "Ann", version: 2 });
-      await backend.create(id, recordOf());
+      const record = makeRecord({ userId: "Ann", version: 2 });
+      await backend.create(id, makeRecord());
       await backend.read(id);
-      await backend.replace(id, record, recordOf({ version: 1 }));
-      await backend.rotate(id, `${id}2`, { ...record, version: 3 }, recordOf({ version: 2 }));
+      await backend.replace(id, record, makeRecord({ version: 1 }));
+      await backend.rotate(id, `${id}2`, { ...record, version: 3 }, makeRecord({ version: 2 }));
       await backend.touch(`${id}2`, record.expiresAt + 1);
       await backend.delete(`${id}2`);
       await backend.deleteAll("Ann", undefined, 10);
@@ -226,7 +226,7 @@ describe.skipIf(!redis.isThere)("RedisSessionBackend", () => {
   });
 
   describe("a replace that changes nothing but the contents", () => {
-    const old = recordOf({ userId: "Ann" });
+    const old = makeRecord({ userId: "Ann" });
     const record = { ...old, version: 2, data: '{"visits":2}', flash: '["Hello"]', label: "phone" };
 
     test("is one short script, and keeps the expiry and the user's set", async () => {
@@ -277,8 +277,8 @@ describe.skipIf(!redis.isThere)("RedisSessionBackend", () => {
 
   describe("expiry", () => {
     const clock = new FakeClock();
-    const record = (facts = {}): ReturnType<typeof recordOf> =>
-      recordOf({ expiresAt: clock.now() + HOUR, ...facts });
+    const record = (facts = {}): ReturnType<typeof makeRecord> =>
+      makeRecord({ expiresAt: clock.now() + HOUR, ...facts });
 
     test.each([
       ["create", HOUR, (store: RedisSessionBackend) => store.read("id")],
@@ -289,7 +289,7 @@ describe.skipIf(!redis.isThere)("RedisSessionBackend", () => {
           store.replace(
             "id",
             record({ expiresAt: clock.now() + 2 * HOUR, version: 2 }),
-            recordOf({ version: 1 }),
+            makeRecord({ version: 1 }),
           ),
       ],
       [
@@ -323,7 +323,7 @@ describe.skipIf(!redis.isThere)("RedisSessionBackend", () => {
       expect(await backend.create("id", over)).toBe(true);
       expect(await space.keys()).toEqual([]);
       await backend.create("id", record({ userId: "Ann" }));
-      expect(await backend.replace("id", { ...over, version: 2 }, recordOf({ version: 1 }))).toBe(
+      expect(await backend.replace("id", { ...over, version: 2 }, makeRecord({ version: 1 }))).toBe(
         true,
       );
       expect(await space.keys()).toEqual([]);
@@ -335,10 +335,10 @@ describe.skipIf(!redis.isThere)("RedisSessionBackend", () => {
     test("a session that ends in a future beyond all dates is kept", async () => {
       const backend = open();
       const far = Number.MAX_VALUE;
-      expect(await backend.create("id", recordOf({ userId: "Ann", expiresAt: far }))).toBe(true);
+      expect(await backend.create("id", makeRecord({ userId: "Ann", expiresAt: far }))).toBe(true);
       expect(await backend.touch("id", far)).toBe(true);
-      const next = recordOf({ userId: "Ann", expiresAt: far, version: 3, data: '{"a":1}' });
-      expect(await backend.replace("id", next, recordOf({ version: 2 }))).toBe(true);
+      const next = makeRecord({ userId: "Ann", expiresAt: far, version: 3, data: '{"a":1}' });
+      expect(await backend.replace("id", next, makeRecord({ version: 2 }))).toBe(true);
       expect(await backend.load("id")).toEqual({ a: 1 });
       expect(await backend.list("Ann", 10)).toHaveLength(1);
     });
@@ -383,17 +383,17 @@ describe.skipIf(!redis.isThere)("RedisSessionBackend", () => {
   test("changes nothing if it cannot note whose session it is", async () => {
     const backend = open();
     await space.send("SET", 'user:"Ann"', "something else");
-    const record = recordOf({ userId: "Ann", version: 2 });
+    const record = makeRecord({ userId: "Ann", version: 2 });
     expect(await refusal(backend.create("id", record))).toContain("WRONGTYPE");
     expect(await backend.read("id")).toBeUndefined();
-    const anonymous = recordOf();
+    const anonymous = makeRecord();
     await backend.create("id", anonymous);
-    expect(await refusal(backend.replace("id", record, recordOf({ version: 1 })))).toContain(
+    expect(await refusal(backend.replace("id", record, makeRecord({ version: 1 })))).toContain(
       "WRONGTYPE",
     );
-    expect(await refusal(backend.rotate("id", "new", record, recordOf({ version: 1 })))).toContain(
-      "WRONGTYPE",
-    );
+    expect(
+      await refusal(backend.rotate("id", "new", record, makeRecord({ version: 1 }))),
+    ).toContain("WRONGTYPE");
     expect(await backend.read("id")).toEqual(anonymous);
     expect(await backend.read("new")).toBeUndefined();
   });
@@ -403,7 +403,7 @@ describe.skipIf(!redis.isThere)("RedisSessionBackend", () => {
       const { proxy, url } = await brittle(redis.url);
       await using _ = proxy;
       const backend = new RedisSessionBackend(url, { prefix: space.prefix });
-      await backend.create("id", recordOf());
+      await backend.create("id", makeRecord());
       expect(proxy.open).toBe(1);
       await backend.close();
       while (proxy.open > 0) await Bun.sleep(1);
@@ -411,7 +411,7 @@ describe.skipIf(!redis.isThere)("RedisSessionBackend", () => {
 
     test("leaves a client of the app's open", async () => {
       const backend = new RedisSessionBackend(space.client, { prefix: space.prefix });
-      await backend.create("id", recordOf());
+      await backend.create("id", makeRecord());
       await backend.close();
       expect(await space.client.ping()).toBe("PONG");
     });

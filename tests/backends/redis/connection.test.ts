@@ -13,7 +13,7 @@ const HASTY_TIMEOUT = 200;
 /** How long a lost connection may go unnoticed, in milliseconds: 50 times as long as on a quiet machine. */
 const NOTICED = HASTY_TIMEOUT * 1.25 * 50;
 
-const LOST = /^Error: Redis at [\w.:]+ (.*)\. What it was asked may be done or not\.$/;
+const LOST = /^Error: Redis at [\w.:]+ (.*)\. The command may or may not have been carried out\.$/;
 
 /** How a command ends, and after how many milliseconds. */
 async function outcome(reply: Promise<unknown>): Promise<{ text: string; after: number }> {

@@ -45,9 +45,9 @@ describe("what is found out about a server that cannot be reached", () => {
     }
   });
 
-  test("its name is unknown", async () => {
+  test("its host name is unknown", async () => {
     expect(await explainFailure("redis://bunpie.invalid", {}, LONG)).toBe(
-      "its name is unknown. Correct the URL.",
+      "its host name is unknown. Correct the URL.",
     );
   });
 
@@ -76,16 +76,16 @@ describe("what is found out about a server that cannot be reached", () => {
 
   test("it closes the connection without a word", async () => {
     expect(await explain(undefined)).toBe(
-      "it closes the connection at once. If it speaks TLS only, begin the URL with rediss://.",
+      "it closes the connection at once. If it requires TLS, begin the URL with rediss://.",
     );
     expect(await explain(undefined, (port) => `rediss://localhost:${port}`)).toBe(
-      "it closes the connection at once. If it speaks no TLS, begin the URL with redis://.",
+      "it closes the connection at once. If it does not use TLS, begin the URL with redis://.",
     );
   });
 
   test("it answers a TLS handshake with something else", async () => {
     expect(await explain("-ERR what?\r\n", (port) => `rediss://localhost:${port}`)).toBe(
-      "it speaks no TLS. Begin the URL with redis://.",
+      "it does not use TLS. Begin the URL with redis://.",
     );
   });
 
@@ -101,13 +101,13 @@ describe("what is found out about a server that cannot be reached", () => {
       port: 0,
       socket: { data: () => undefined },
     });
-    for (const patience of [20, 0, -5]) {
-      expect(await explainFailure(`redis://localhost:${server.port}`, {}, patience)).toBe(
+    for (const timeout of [20, 0, -5]) {
+      expect(await explainFailure(`redis://localhost:${server.port}`, {}, timeout)).toBe(
         "it does not answer in time.",
       );
     }
     expect(await explainFailure(`rediss://localhost:${server.port}`, {}, 20)).toBe(
-      "it does not answer in time. If it speaks no TLS, begin the URL with redis://.",
+      "it does not answer in time. If it does not use TLS, begin the URL with redis://.",
     );
   });
 });

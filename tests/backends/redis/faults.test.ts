@@ -4,7 +4,7 @@ import { mkdirSync, rmdirSync } from "node:fs";
 import { App } from "../../../src/app/app.ts";
 import { RedisSessionBackend } from "../../../src/backends/redis/backend.ts";
 import { TestClient } from "../../../src/testing/client.ts";
-import { randomId, recordOf } from "../../../src/testing/records.ts";
+import { makeRecord, randomId } from "../../../src/testing/records.ts";
 import { testSessionBackend } from "../../../src/testing/session-backend.ts";
 import { quiet } from "../../support/quiet.ts";
 import { hasRedisServer, RedisServer } from "../../support/servers/redis-server.ts";
@@ -284,20 +284,20 @@ if (hasRedisServer) {
 
     test("refuses a write of two slots, where there is no hash tag, and keeps what was there", async () => {
       const backend = new RedisSessionBackend(server.url);
-      await backend.create("one", recordOf());
+      await backend.create("one", makeRecord());
       const refused = backend.rotate(
         "one",
         "two",
-        recordOf({ version: 2 }),
-        recordOf({ version: 1 }),
+        makeRecord({ version: 2 }),
+        makeRecord({ version: 1 }),
       );
       expect(await refused.then(String, String)).toContain("CROSSSLOT");
-      const signedIn = backend.create("three", recordOf({ userId: "Ann" }));
+      const signedIn = backend.create("three", makeRecord({ userId: "Ann" }));
       expect(await signedIn.then(String, String)).toContain("CROSSSLOT");
       expect(await backend.read("one")).toMatchObject({ version: 1 });
       expect(await backend.read("three")).toBeUndefined();
       expect(await backend.ready().then(String, String)).toEndWith(
-        'is a cluster, and the prefix "bunpie:" has no hash tag. Set one: { prefix: "{bunpie}:" }.',
+        'is a cluster, and the prefix "bunpie:" has no hash tag. Add one: { prefix: "{bunpie}:" }.',
       );
       await backend.close();
     });

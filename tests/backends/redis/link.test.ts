@@ -109,12 +109,12 @@ describe("a command to Redis", () => {
     const waiting = send("B").catch((error: unknown) => error);
     client.lose();
     expect(await lost).toBe(
-      "Error: Redis at home closed the connection before it answered. What it was asked may be done or not.",
+      "Error: Redis at home closed the connection before it answered. The command may or may not have been carried out.",
     );
     const error = await waiting;
     expect(error).toBeInstanceOf(NotSent);
     expect(String(error)).toBe(
-      "Error: The connection to Redis at home was lost before the command was sent. It is not carried out. " +
+      "Error: The connection to Redis at home was lost before the command was sent; the command is not carried out. " +
         "The next request connects again.",
     );
     expect(client.sent).toEqual(["A"]);

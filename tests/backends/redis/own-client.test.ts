@@ -4,11 +4,11 @@ import { RedisSessionBackend } from "../../../src/backends/redis/backend.ts";
 import type { RedisLike } from "../../../src/backends/redis/connection.ts";
 import { NotSent } from "../../../src/backends/redis/errors.ts";
 import { OwnClient } from "../../../src/backends/redis/own-client.ts";
-import { recordOf } from "../../../src/testing/records.ts";
+import { makeRecord } from "../../../src/testing/records.ts";
 import { hasRedisServer, RedisServer } from "../../support/servers/redis-server.ts";
 
 const GIVEN_UP =
-  /^Error: The Bun\.RedisClient has given up for good: .* Call its `connect\(\)`, or pass a URL/;
+  /^Error: The Bun\.RedisClient no longer reconnects: .* Call its `connect\(\)`, or pass a URL/;
 const NOT_CONNECTED =
   /^Error: The Bun\.RedisClient is not connected\. Call `await client\.connect\(\)` at start-up\./;
 
@@ -18,7 +18,7 @@ describe.skipIf(!hasRedisServer)("a client of the app's own", () => {
     const client = new Bun.RedisClient(server.url, { enableOfflineQueue: false, maxRetries: 1 });
     const backend = new RedisSessionBackend(client);
     await backend.ready();
-    await backend.create("id", recordOf());
+    await backend.create("id", makeRecord());
 
     await server.kill();
     let told = "";
@@ -31,7 +31,7 @@ describe.skipIf(!hasRedisServer)("a client of the app's own", () => {
     await server.start();
     expect(await backend.read("id").then(String, String)).toMatch(GIVEN_UP);
     await backend.ready();
-    expect(await backend.create("id", recordOf())).toBe(true);
+    expect(await backend.create("id", makeRecord())).toBe(true);
     client.close();
     expect(await backend.read("id").then(String, String)).toMatch(GIVEN_UP);
   });
@@ -40,9 +40,9 @@ describe.skipIf(!hasRedisServer)("a client of the app's own", () => {
     await using server = await RedisServer.start();
     const client = new Bun.RedisClient(server.url, { enableOfflineQueue: false });
     const backend = new RedisSessionBackend(client);
-    expect(await backend.create("id", recordOf()).then(String, String)).toMatch(NOT_CONNECTED);
+    expect(await backend.create("id", makeRecord()).then(String, String)).toMatch(NOT_CONNECTED);
     await client.connect();
-    expect(await backend.create("id", recordOf())).toBe(true);
+    expect(await backend.create("id", makeRecord())).toBe(true);
     client.close();
   });
 

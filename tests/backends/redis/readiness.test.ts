@@ -6,7 +6,7 @@ import { RedisSessionBackend } from "../../../src/backends/redis/backend.ts";
 import type { RedisLike } from "../../../src/backends/redis/connection.ts";
 import { checkServer, COMMANDS } from "../../../src/backends/redis/readiness.ts";
 import type { SessionRecord } from "../../../src/store/record.ts";
-import { randomId, recordOf } from "../../../src/testing/records.ts";
+import { makeRecord, randomId } from "../../../src/testing/records.ts";
 import { testSessionBackend } from "../../../src/testing/session-backend.ts";
 import { quiet } from "../../support/quiet.ts";
 import { hasRedisServer, RedisServer } from "../../support/servers/redis-server.ts";
@@ -40,7 +40,7 @@ describe("the rights that the guide names", () => {
 /** All that a session can go through. Fails where one step is refused. */
 async function live(store: RedisSessionBackend): Promise<void> {
   const [id, next] = [randomId(), randomId()];
-  const record: SessionRecord = recordOf({ userId: "Ann" });
+  const record: SessionRecord = makeRecord({ userId: "Ann" });
   await store.create(id, record);
   await store.read(id);
   await store.replace(id, { ...record, version: 2, touchedAt: record.touchedAt + 1 }, record);
@@ -101,7 +101,7 @@ describe.skipIf(!hasRedisServer)("ready()", () => {
       await grant(...RIGHTS.split(" ").filter((right) => right !== `+${name.toLowerCase()}`));
       expect(await open().ready().then(String, String)).toBe(
         `Error: Redis at 127.0.0.1:${server.port} does not let its user ${USER} run ${name}. ` +
-          `Allow it: ACL SETUSER ${USER} +${name.toLowerCase()}`,
+          `Grant the rights: ACL SETUSER ${USER} +${name.toLowerCase()}`,
       );
       expect(await live(open()).then(String, String)).toMatch(
         /(NOPERM|can't run this command|ACL failure).*[^.]\. `await backend\.ready\(\)` names the rights that the user lacks\.$/,
@@ -112,7 +112,7 @@ describe.skipIf(!hasRedisServer)("ready()", () => {
   test("names all rights that are missing", async () => {
     await grant("~bunpie:*", "+@read", "+@scripting");
     expect(await open().ready().then(String, String)).toContain(
-      `run PEXPIRE, SET, TIME, UNLINK, ZADD, ZREM. Allow it: ACL SETUSER ${USER} +pexpire +set +time +unlink`,
+      `run PEXPIRE, SET, TIME, UNLINK, ZADD, ZREM. Grant the rights: ACL SETUSER ${USER} +pexpire +set +time +unlink`,
     );
   });
 
@@ -122,7 +122,7 @@ describe.skipIf(!hasRedisServer)("ready()", () => {
       await grant(...RIGHTS.replace("~bunpie:*", keys).split(" "));
       expect(await open().ready().then(String, String)).toBe(
         `Error: Redis at 127.0.0.1:${server.port} does not let its user ${USER} use keys that begin with ` +
-          `"bunpie:". Allow it: ACL SETUSER ${USER} ~bunpie:*`,
+          `"bunpie:". Grant the right: ACL SETUSER ${USER} ~bunpie:*`,
       );
     },
   );
@@ -131,7 +131,7 @@ describe.skipIf(!hasRedisServer)("ready()", () => {
     const client = new Bun.RedisClient(url());
     await grant("~*", "+@all", "-time");
     expect(await open(client).ready().then(String, String)).toBe(
-      "Error: Redis does not let its user NAME run TIME. Allow it: ACL SETUSER NAME +time",
+      "Error: Redis does not let its user NAME run TIME. Grant the rights: ACL SETUSER NAME +time",
     );
     client.close();
   });
@@ -160,8 +160,8 @@ describe.skipIf(!hasRedisServer)("ready()", () => {
       await open(server.url).ready();
       expect(warn.mock.calls).toEqual([
         [
-          `Redis at 127.0.0.1:${server.port} has the maxmemory-policy ${policy}: when its memory is full, it drops ` +
-            "sessions that are in use. Set it to noeviction.",
+          `Redis at 127.0.0.1:${server.port} has the maxmemory-policy ${policy}: when its memory is full, it evicts ` +
+            "sessions that are in use. Set the policy to noeviction.",
         ],
       ]);
       await grant(...RIGHTS.split(" "), "+info");
@@ -186,7 +186,7 @@ describe.skipIf(!hasRedisServer)("ready()", () => {
   test("says so if the server is a replica", async () => {
     await using replica = await RedisServer.start("--replicaof", "127.0.0.1", "1");
     expect(await open(replica.url).ready().then(String, String)).toBe(
-      `Error: Redis at 127.0.0.1:${replica.port} is a replica. Give the URL of the primary.`,
+      `Error: Redis at 127.0.0.1:${replica.port} is a replica. Use the URL of the primary.`,
     );
   });
 });
@@ -232,7 +232,7 @@ describe("the check of a server", () => {
     const old = { ...HELLO, version: "6.2.14" };
     for (const reply of [old, Object.entries(old).flat()]) {
       expect(await check(reply)).toBe(
-        "Error: Redis has the version 6.2.14. Sessions need Redis 7.0 or newer: upgrade it.",
+        "Error: Redis has version 6.2.14. Sessions need Redis 7.0 or newer: upgrade it.",
       );
     }
   });
@@ -243,14 +243,14 @@ describe("the check of a server", () => {
 
   test("says so if it is a Sentinel", async () => {
     expect(await check({ ...HELLO, mode: "sentinel" })).toBe(
-      "Error: Redis is a Sentinel. Give the URL of the primary that it watches.",
+      "Error: Redis is a Sentinel. Use the URL of the primary that it watches.",
     );
   });
 
   test("says so if it is the wrong node of a cluster", async () => {
     expect(await check({ ...HELLO, mode: "cluster" }, failing("MOVED 3999 10.0.0.2:6379"))).toBe(
-      'Error: Redis is a node of a cluster, and does not hold the prefix "bunpie:": MOVED 3999 10.0.0.2:6379. ' +
-        "Give the URL of the node that does.",
+      'Error: Redis is a node of a cluster and does not hold the slot of the prefix "bunpie:": MOVED 3999 10.0.0.2:6379. ' +
+        "Use the URL of the node that does.",
     );
   });
 

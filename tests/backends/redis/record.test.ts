@@ -14,7 +14,7 @@ import {
 import { RedisSessionBackend } from "../../../src/backends/redis/backend.ts";
 import { toRecord as decoded, toText } from "../../../src/backends/redis/record.ts";
 import type { SessionRecord } from "../../../src/store/record.ts";
-import { expiredRecord, recordOf } from "../../../src/testing/records.ts";
+import { makeExpiredRecord, makeRecord } from "../../../src/testing/records.ts";
 import { Keyspace, redis } from "../../support/servers/redis.ts";
 import { expectLeftOut } from "../checks.ts";
 
@@ -22,7 +22,13 @@ const HOUR = 60 * 60_000;
 
 describe("a record's text", () => {
   test("says what the record says", () => {
-    const record = recordOf({ version: 3, createdAt: 1, touchedAt: 2, expiresAt: 4, remember: 5 });
+    const record = makeRecord({
+      version: 3,
+      createdAt: 1,
+      touchedAt: 2,
+      expiresAt: 4,
+      remember: 5,
+    });
     expect(toText(record)).toBe('[3,4,2,1,null,5,null,\nnull]\nnull\n{"visits":1}');
     const facts = { userId: "Ann", authenticatedAt: 6, flash: '{"a":"b"}', label: "desk" };
     const text = toText({ ...record, ...facts });
@@ -34,7 +40,7 @@ describe("a record's text", () => {
     const texts = recordFrom({ data: text, flash: text, userId: text, label: text });
     assert(
       property(texts, (facts) => {
-        const record = recordOf(facts);
+        const record = makeRecord(facts);
         expect(decoded(toText(record), 0)).toEqual(record);
       }),
       { seed: 1 },
@@ -72,7 +78,7 @@ describe.skipIf(!redis.isThere)("a text that holds no record", () => {
     "can be saved over and deleted, and is in no list: %s",
     async (command) => {
       for (const id of ["saved", "deleted", "listed"]) {
-        await backend.create(id, recordOf({ userId: "Ann" }));
+        await backend.create(id, makeRecord({ userId: "Ann" }));
         await space.send("DEL", `session:${id}`);
         await space.send(command, `session:${id}`, "spoilt");
       }
@@ -81,7 +87,7 @@ describe.skipIf(!redis.isThere)("a text that holds no record", () => {
       await backend.delete("deleted");
       expect(await backend.read("deleted")).toBeUndefined();
       expect(await backend.touch("listed", Date.now() + HOUR)).toBe(false);
-      expect(await backend.create("listed", recordOf())).toBe(false);
+      expect(await backend.create("listed", makeRecord())).toBe(false);
       expect(await backend.list("Ann", 10)).toEqual([]);
       expect(await backend.deleteAll("Ann", undefined, 10)).toEqual([]);
     },
@@ -94,15 +100,15 @@ describe.skipIf(!redis.isThere)("a text that holds no record", () => {
     const isLive = expiresAt > Date.now();
     const found = (await backend.read("id")) as SessionRecord | undefined;
     expect(found?.version).toBe(isLive ? version : undefined);
-    const next = recordOf({ version: version + 1 });
-    expect(await backend.replace("id", next, recordOf({ version: version + 1 }))).toBe(false);
-    expect(await backend.replace("id", next, recordOf({ version }))).toBe(isLive);
-    expect(await backend.create("id", expiredRecord())).toBe(!isLive);
+    const next = makeRecord({ version: version + 1 });
+    expect(await backend.replace("id", next, makeRecord({ version: version + 1 }))).toBe(false);
+    expect(await backend.replace("id", next, makeRecord({ version }))).toBe(isLive);
+    expect(await backend.create("id", makeExpiredRecord())).toBe(!isLive);
   }
 
   describe("has the same version for a read as for a write, so that it can be replaced", () => {
     const facts = { userId: 'A"\n]', flash: '{"a":"b"}', remember: 60, authenticatedAt: 5 };
-    const record = recordOf({ ...facts, expiresAt: 9_000_000_000_000 });
+    const record = makeRecord({ ...facts, expiresAt: 9_000_000_000_000 });
     const whole = toText(record);
 
     test.each(["", " 1", "01", "-1", "+1", "1.5", "1e0", "0x1", "123456789012345", '"1"', "null"])(

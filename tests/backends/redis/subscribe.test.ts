@@ -2,8 +2,8 @@ import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 
 import { RedisSessionBackend } from "../../../src/backends/redis/backend.ts";
 import { subscribe } from "../../../src/backends/redis/subscribe.ts";
-import { isSoWithin } from "../../../src/testing/patience.ts";
-import { randomId, recordOf } from "../../../src/testing/records.ts";
+import { makeRecord, randomId } from "../../../src/testing/records.ts";
+import { becomesTrue } from "../../../src/testing/until.ts";
 import { hasRedisServer, RedisServer } from "../../support/servers/redis-server.ts";
 
 const PATIENCE = 20_000;
@@ -16,7 +16,7 @@ function record() {
 }
 
 async function hears(told: readonly string[], what: string): Promise<void> {
-  expect(await isSoWithin(PATIENCE, async () => told.includes(what))).toBe(true);
+  expect(await becomesTrue(PATIENCE, async () => told.includes(what))).toBe(true);
 }
 
 /** A client that can do the least that is asked of one. */
@@ -57,7 +57,7 @@ describe.skipIf(!hasRedisServer)("RedisSessionBackend.watchEnds", () => {
     const stop = await backend.watchEnds(listen);
     const end = async (): Promise<string> => {
       const id = randomId();
-      await backend.create(id, recordOf());
+      await backend.create(id, makeRecord());
       await backend.delete(id);
       return id;
     };
@@ -72,7 +72,7 @@ describe.skipIf(!hasRedisServer)("RedisSessionBackend.watchEnds", () => {
     await stop?.();
     const isLeft = async (): Promise<boolean> =>
       String(await server.command("PUBSUB", "NUMSUB", "bunpie:ends")) === "bunpie:ends,0";
-    expect(await isSoWithin(PATIENCE, isLeft)).toBe(true);
+    expect(await becomesTrue(PATIENCE, isLeft)).toBe(true);
   });
 
   test("tries for as long as the server is away, and no longer once it is stopped", async () => {
@@ -124,7 +124,7 @@ describe.skipIf(!hasRedisServer)("RedisSessionBackend.watchEnds", () => {
     await stop();
     gate.resolve();
     const isClosed = async (): Promise<boolean> => clients[1]?.connected === false;
-    expect(await isSoWithin(PATIENCE, isClosed)).toBe(true);
+    expect(await becomesTrue(PATIENCE, isClosed)).toBe(true);
   });
 
   test("I7: publishes the hash of the id and nothing else", async () => {
@@ -133,9 +133,9 @@ describe.skipIf(!hasRedisServer)("RedisSessionBackend.watchEnds", () => {
     const stop = await open(server.url).watchEnds(listen);
     const backend = open(server.url);
     const ids = Array.from({ length: 3 }, randomId);
-    for (const id of ids) await backend.create(id, recordOf({ userId: "Ann" }));
+    for (const id of ids) await backend.create(id, makeRecord({ userId: "Ann" }));
     await backend.deleteAll("Ann", undefined, 10);
-    expect(await isSoWithin(PATIENCE, async () => told.length === 3)).toBe(true);
+    expect(await becomesTrue(PATIENCE, async () => told.length === 3)).toBe(true);
     expect(told.toSorted()).toEqual(ids.toSorted());
     await stop?.();
   });
@@ -146,7 +146,7 @@ describe.skipIf(!hasRedisServer)("RedisSessionBackend.watchEnds", () => {
     const url = server.url.replace("redis://", "redis://app:secret@");
     const backend = open(url);
     const id = randomId();
-    const old = recordOf({ userId: "Ann" });
+    const old = makeRecord({ userId: "Ann" });
     await backend.create(id, old);
     const newId = randomId();
     expect(await backend.rotate(id, newId, { ...old, version: 2 }, old)).toBe(true);

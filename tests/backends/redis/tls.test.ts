@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 
 import { RedisSessionBackend } from "../../../src/backends/redis/backend.ts";
 import type { RedisTls } from "../../../src/backends/redis/tls.ts";
-import { recordOf } from "../../../src/testing/records.ts";
+import { makeRecord } from "../../../src/testing/records.ts";
 import { Authority, canCertify } from "../../support/certificates.ts";
 import { freePort } from "../../support/processes/free-port.ts";
 import { hasRedisServer, RedisServer } from "../../support/servers/redis-server.ts";
@@ -16,7 +16,7 @@ async function tryToKeep(url: string, tls?: RedisTls): Promise<string> {
   const options = { replyTimeout: REPLY_TIMEOUT, ...(tls && { tls }) };
   const backend = new RedisSessionBackend(url, options);
   const begun = performance.now();
-  const answer = await backend.create("id", recordOf()).then(String, String);
+  const answer = await backend.create("id", makeRecord()).then(String, String);
   await backend.close();
   expect(performance.now() - begun).toBeLessThan(REPLY_TIMEOUT + SLACK);
   return answer;
@@ -69,7 +69,7 @@ describe.skipIf(!hasRedisServer || !canCertify)("RedisSessionBackend over TLS", 
   test("keeps sessions on a server that a private authority has certified", async () => {
     const backend = new RedisSessionBackend(`rediss://localhost:${usual}`, { tls: { ca: ca() } });
     await backend.ready();
-    const record = recordOf({ userId: "Ann" });
+    const record = makeRecord({ userId: "Ann" });
     expect(await backend.create("kept", record)).toBe(true);
     expect(await backend.read("kept")).toEqual(record);
     await backend.close();
@@ -109,8 +109,8 @@ describe.skipIf(!hasRedisServer || !canCertify)("RedisSessionBackend over TLS", 
     "refuses a server whose certificate is unknown to %s, and names the remedy",
     async (_, tls) => {
       expect(await tryToKeep(`rediss://localhost:${usual}`, tls())).toBe(
-        `Error: Redis at localhost:${usual} cannot be reached: its certificate is signed by no authority that is ` +
-          "trusted here. Pass that authority's certificate: " +
+        `Error: Redis at localhost:${usual} cannot be reached: its certificate is not signed by a trusted ` +
+          "authority. Pass the authority's certificate: " +
           '`tls: { ca: await Bun.file("ca.pem").text() }`.',
       );
     },
@@ -131,11 +131,11 @@ describe.skipIf(!hasRedisServer || !canCertify)("RedisSessionBackend over TLS", 
 
   test("does not hang where one side speaks TLS and the other does not", async () => {
     expect(await tryToKeep(`redis://localhost:${usual}`)).toEndWith(
-      "it closes the connection at once. If it speaks TLS only, begin the URL with rediss://.",
+      "it closes the connection at once. If it requires TLS, begin the URL with rediss://.",
     );
     const plain = servers[0]?.port;
     expect(await tryToKeep(`rediss://localhost:${plain}`)).toEndWith(
-      "it does not answer in time. If it speaks no TLS, begin the URL with redis://.",
+      "it does not answer in time. If it does not use TLS, begin the URL with redis://.",
     );
   });
 
@@ -144,7 +144,11 @@ describe.skipIf(!hasRedisServer || !canCertify)("RedisSessionBackend over TLS", 
     const url = "rediss://localhost";
     const PEM = '`ca`, `cert` and `key` have to be PEM, such as `await Bun.file("ca.pem").text()`.';
     for (const [source, tls, message] of [
-      ["redis://localhost", {}, "`tls` is for URLs that begin with rediss://. Correct the URL."],
+      [
+        "redis://localhost",
+        {},
+        "`tls` requires a URL that begins with rediss://. Correct the URL, or leave out `tls`.",
+      ],
       [url, true, "`tls` is true; it has to be an object such as"],
       [url, null, "`tls` is null; it has to be an object such as"],
       [url, { rejectUnauthorised: false }, "`tls` has no option `rejectUnauthorised`."],

@@ -5,7 +5,7 @@ import type { RedisLike } from "../../../src/backends/redis/connection.ts";
 import { RedisConnection } from "../../../src/backends/redis/connection.ts";
 import { Script } from "../../../src/backends/redis/scripts.ts";
 import { RedisWriter } from "../../../src/backends/redis/writer.ts";
-import { recordOf } from "../../../src/testing/records.ts";
+import { makeRecord } from "../../../src/testing/records.ts";
 import { hasRedisServer, RedisServer } from "../../support/servers/redis-server.ts";
 import { brittle, Keyspace, redis } from "../../support/servers/redis.ts";
 import type { TcpProxy } from "../../support/servers/tcp-proxy.ts";
@@ -90,7 +90,7 @@ describe.skipIf(!redis.isThere)("a write to Redis", () => {
       },
     };
     const one = new RedisWriter(server, PATIENCE);
-    expect((await count(one)).text).toContain("LATE It reached the server too late");
+    expect((await count(one)).text).toContain("LATE The script reached the server too late");
     expect(asked).toEqual(["TIME", "EVALSHA", "TIME", "EVALSHA"]);
     lag = 0;
     expect(await count(one)).toMatchObject({ text: "2" });
@@ -116,14 +116,14 @@ describe.skipIf(!redis.isThere)("a write to Redis", () => {
   test("is not carried out late, even if a client keeps it until the server is back", async () => {
     const client = new Bun.RedisClient(url);
     const backend = new RedisSessionBackend(client, { prefix: space.prefix });
-    await backend.create("id", recordOf());
+    await backend.create("id", makeRecord());
     proxy.refuse();
     while (client.connected) await Bun.sleep(1);
     const begun = performance.now();
     const ending = backend.delete("id").then(String, String);
     await Bun.sleep(800);
     await proxy.pass();
-    expect(await ending).toContain("LATE It reached the server too late");
+    expect(await ending).toContain("LATE The script reached the server too late");
     expect(performance.now() - begun).toBeGreaterThan(800);
     expect(await backend.read("id")).toMatchObject({ version: 1 });
     client.close();
@@ -131,14 +131,14 @@ describe.skipIf(!redis.isThere)("a write to Redis", () => {
 });
 
 describeLong(hasRedisServer, "a write that a network holds back", () => {
-  const record = recordOf({ userId: "Ann" });
+  const record = makeRecord({ userId: "Ann" });
 
   // Side by side, because each has to wait for its time to be over.
   test.concurrent.each<[string, (backend: RedisSessionBackend) => Promise<unknown>]>([
-    ["create", (backend) => backend.create("new", recordOf({ userId: "Ann" }))],
-    ["replace", (backend) => backend.replace("id", recordOf({ version: 2 }), recordOf())],
+    ["create", (backend) => backend.create("new", makeRecord({ userId: "Ann" }))],
+    ["replace", (backend) => backend.replace("id", makeRecord({ version: 2 }), makeRecord())],
     ["update", (backend) => backend.replace("id", { ...record, version: 2 }, record)],
-    ["rotate", (backend) => backend.rotate("id", "new", recordOf({ version: 2 }), recordOf())],
+    ["rotate", (backend) => backend.rotate("id", "new", makeRecord({ version: 2 }), makeRecord())],
     ["touch", (backend) => backend.touch("id", Date.now() + 60_000)],
     ["delete", (backend) => backend.delete("id")],
     ["deleteAll", (backend) => backend.deleteAll("Ann", undefined, 10)],
@@ -154,7 +154,9 @@ describeLong(hasRedisServer, "a write that a network holds back", () => {
       for (const id of ["id", "new"]) await backend.delete(id);
       await backend.create("id", record);
       line.hold();
-      expect(await write(backend).then(String, String)).toContain("may be done or not");
+      expect(await write(backend).then(String, String)).toContain(
+        "may or may not have been carried out",
+      );
       const calls = await server.calls("evalsha");
       await line.pass();
       while ((await server.calls("evalsha")) === calls) await Bun.sleep(1);

@@ -10,7 +10,7 @@ import { sessions, sessionsTable } from "../../../src/backends/sqlite/schema.ts"
 import { prepareStatements } from "../../../src/backends/sqlite/statements.ts";
 import { Sessions } from "../../../src/http/sessions.ts";
 import { NOTE_LIFETIME } from "../../../src/store/record.ts";
-import { expiredRecord, recordOf } from "../../../src/testing/records.ts";
+import { makeExpiredRecord, makeRecord } from "../../../src/testing/records.ts";
 import { testSessionBackend } from "../../../src/testing/session-backend.ts";
 import { Folder } from "../../support/folder.ts";
 import { expectApart, expectContentsAlone, tellFailures } from "../checks.ts";
@@ -64,7 +64,7 @@ describe("SqliteSessionBackend", () => {
   test("gives a record of a megabyte back whole", async () => {
     const data = JSON.stringify({ text: "naïve 🙂 ".repeat(100_000) });
     const backend = open();
-    await backend.create("id", recordOf({ data }));
+    await backend.create("id", makeRecord({ data }));
     expect(await backend.read("id")).toHaveProperty("data", data);
   });
 
@@ -83,7 +83,7 @@ describe("SqliteSessionBackend", () => {
   test("refuses an empty path, which is a database that nobody finds again", () => {
     expect(() => new SqliteSessionBackend("")).toThrow(
       new TypeError(
-        'An empty path is a database that SQLite throws away. Name a file, or ":memory:" for one that is not kept.',
+        'With an empty path, SQLite deletes the database when it is closed. Name a file, or ":memory:" for a database in memory.',
       ),
     );
   });
@@ -93,15 +93,15 @@ describe("SqliteSessionBackend", () => {
     (synchronous) => {
       using database = new Database(":memory:");
       expect(() => new SqliteSessionBackend(database, { synchronous })).toThrow(
-        "`synchronous` is for a database that is opened from a path. On a connection of yours, run " +
-          `\`PRAGMA synchronous = ${synchronous.toUpperCase()}\` yourself.`,
+        "`synchronous` applies only to a database that is opened from a path. On your own connection, run " +
+          `\`PRAGMA synchronous = ${synchronous.toUpperCase()}\`.`,
       );
     },
   );
 
   test("takes `synchronous` and a `busyTimeout` of 0", async () => {
     const backend = open({ synchronous: "full", busyTimeout: 0 });
-    expect(await backend.create("id", recordOf())).toBe(true);
+    expect(await backend.create("id", makeRecord())).toBe(true);
   });
 
   test("refuses a `table` that is no plain name", () => {
@@ -120,7 +120,7 @@ describe("SqliteSessionBackend", () => {
 
     test("has the indexes and the migrations under its name, and is found again", async () => {
       const first = open({ table: "shop_sessions" });
-      await first.create("id", recordOf());
+      await first.create("id", makeRecord());
       await first.close();
       expect(await open({ table: "shop_sessions" }).read("id")).toBeDefined();
       using database = new Database(path, { readonly: true });
@@ -138,7 +138,7 @@ describe("SqliteSessionBackend", () => {
     test("is given to an app by sessionsTable()", async () => {
       using database = new Database(path);
       const backend = new SqliteSessionBackend(database, { table: "shop_sessions" });
-      await backend.create("id", recordOf({ label: "phone" }));
+      await backend.create("id", makeRecord({ label: "phone" }));
       const table = sessionsTable("shop_sessions");
       expect(drizzle(database).select().from(table).all()).toMatchObject([
         { id: "id", label: "phone" },
@@ -148,14 +148,14 @@ describe("SqliteSessionBackend", () => {
 
   test("answers a read at once, without a promise", async () => {
     const backend = open();
-    await backend.create("id", recordOf());
+    await backend.create("id", makeRecord());
     expect(backend.read("id")).toMatchObject({ data: '{"visits":1}' });
     expect(backend.read("another")).toBeUndefined();
   });
 
   describe("lets a read see, while it is still in flight,", () => {
-    const old = recordOf();
-    const fresh = recordOf({ version: 2 });
+    const old = makeRecord();
+    const fresh = makeRecord({ version: 2 });
 
     type Found = Awaited<ReturnType<SqliteSessionBackend["read"]>>;
     test.each<[string, (store: SqliteSessionBackend) => Promise<unknown>, Found, Found]>([
@@ -187,7 +187,7 @@ describe("SqliteSessionBackend", () => {
 
   test("lets a list see writes that are still in flight", async () => {
     const backend = open();
-    void backend.create("id", recordOf({ userId: "Ann" }));
+    void backend.create("id", makeRecord({ userId: "Ann" }));
     expect(await backend.list("Ann", 9)).toMatchObject([{ handle: "id" }]);
   });
 
@@ -199,7 +199,7 @@ describe("SqliteSessionBackend", () => {
   describe("of a user with very many sessions", () => {
     test("deletes no more at a time than it can between two requests", async () => {
       const backend = open();
-      const record = recordOf({ userId: "Ann" });
+      const record = makeRecord({ userId: "Ann" });
       for (let id = 0; id < 70; id++) void backend.create(`${id}`, record);
       const steps: number[] = [];
       while (steps.at(-1) !== 0) steps.push((await backend.deleteAll("Ann", "7", 200)).length);
@@ -242,9 +242,9 @@ describe("SqliteSessionBackend", () => {
       }
       const backend = new Watched(path);
       backends.push(backend);
-      const live = recordOf();
+      const live = makeRecord();
       await Promise.all(
-        Array.from({ length: 80 }, (_, n) => backend.create(`expired ${n}`, expiredRecord())),
+        Array.from({ length: 80 }, (_, n) => backend.create(`expired ${n}`, makeExpiredRecord())),
       );
       await backend.create("live", live);
       const manager = new Sessions({ backend });
@@ -268,7 +268,7 @@ describe("SqliteSessionBackend", () => {
       using database = new Database(path);
       database.run("PRAGMA wal_checkpoint(TRUNCATE)");
       const { size } = statSync(path);
-      await backend.create("id", recordOf({ data: "x".repeat(1_000_000) }));
+      await backend.create("id", makeRecord({ data: "x".repeat(1_000_000) }));
       expect(statSync(path).size).toBe(size);
     });
 
@@ -286,7 +286,7 @@ describe("SqliteSessionBackend", () => {
   describe("close", () => {
     test("commits what is waiting, and moves the write-ahead log into the file", async () => {
       const backend = open();
-      const written = backend.create("id", recordOf());
+      const written = backend.create("id", makeRecord());
       await backend.close();
       expect(await written).toBe(true);
       expect(readdirSync(folder.path)).toEqual(["sessions.db"]);
@@ -295,9 +295,9 @@ describe("SqliteSessionBackend", () => {
 
     test("leaves the write-ahead log to the last process that closes", async () => {
       const [one, other] = [open(), open()];
-      await one.create("id", recordOf());
+      await one.create("id", makeRecord());
       await one.close();
-      expect(await other.create("another", recordOf())).toBe(true);
+      expect(await other.create("another", makeRecord())).toBe(true);
       await other.close();
       expect(readdirSync(folder.path)).toEqual(["sessions.db"]);
       expect(rows()).toHaveLength(2);
@@ -306,7 +306,7 @@ describe("SqliteSessionBackend", () => {
     test("commits what is waiting on a connection of the app's, too", async () => {
       using database = new Database(path);
       const backend = new SqliteSessionBackend(database);
-      void backend.create("id", recordOf());
+      void backend.create("id", makeRecord());
       await backend.close();
       expect(rows()).toMatchObject([{ id: "id" }]);
     });
@@ -322,7 +322,7 @@ describe("SqliteSessionBackend", () => {
       },
     ]);
     expect(told).toContain("readonly");
-    expect(told).toContain("The table bunpie_sessions is gone");
+    expect(told).toContain("The table bunpie_sessions is missing");
   });
 });
 
@@ -331,7 +331,7 @@ describe("what ends in an SQLite file", () => {
     const [one, other] = [open(), open()];
     const told: string[] = [];
     const stop = one.watchEnds((ids = []) => told.push(...ids));
-    const old = recordOf({ userId: "Ann" });
+    const old = makeRecord({ userId: "Ann" });
     for (const id of ["a", "b", "c"]) await one.create(id, old);
     const before = one.foreignWrites();
     await one.delete("a");

@@ -12,7 +12,7 @@ import { getTableConfig, integer, sqliteTable } from "drizzle-orm/sqlite-core";
 import { SqliteSessionBackend } from "../../../src/backends/sqlite/backend.ts";
 import { adoptDatabase, openDatabase } from "../../../src/backends/sqlite/database.ts";
 import { sessions } from "../../../src/backends/sqlite/schema.ts";
-import { randomId, recordOf } from "../../../src/testing/records.ts";
+import { makeRecord, randomId } from "../../../src/testing/records.ts";
 import { Folder } from "../../support/folder.ts";
 import { Child } from "../../support/processes/child.ts";
 
@@ -224,7 +224,7 @@ describe("adoptDatabase", () => {
     for (const source of [client, drizzled]) {
       const backend = new SqliteSessionBackend(source);
       const id = randomId();
-      const record = recordOf({ userId: "Ann", authenticatedAt: 1 });
+      const record = makeRecord({ userId: "Ann", authenticatedAt: 1 });
       expect(await backend.create(id, record)).toBe(true);
       expect(await backend.read(id)).toMatchObject(record);
       await backend.close();
@@ -236,7 +236,7 @@ describe("adoptDatabase", () => {
   test("gives an app its sessions by the exported table", async () => {
     const drizzled = drizzle(connect(path));
     const backend = new SqliteSessionBackend(drizzled);
-    await backend.create("id", recordOf({ userId: "Ann" }));
+    await backend.create("id", makeRecord({ userId: "Ann" }));
     const rows = drizzled.select({ id: sessions.id, userId: sessions.userId }).from(sessions);
     expect(rows.all()).toEqual([{ id: "id", userId: "Ann" }]);
   });
@@ -360,7 +360,7 @@ describe("migrations", () => {
         for (const statement of sql) client.run(statement);
         client.run("INSERT INTO bunpie_migrations (created_at) VALUES (?)", [folderMillis]);
       }
-      const record = recordOf({ userId: "Ann", remember: 60 });
+      const record = makeRecord({ userId: "Ann", remember: 60 });
       client.run(
         `INSERT INTO bunpie_sessions
          (id, data, version, created_at, touched_at, expires_at, user_id, remember)
@@ -383,7 +383,7 @@ describe("migrations", () => {
     expect(() => new SqliteSessionBackend(client, { table: "shop_sessions" })).toThrow(
       "Cannot keep sessions in the given database: table `shop_sessions` already exists. The connection " +
         "has to be open and allowed to write, and no table of your own may be called shop_sessions. " +
-        "The option `table` gives the backend another one.",
+        "Use the option `table` to choose another name.",
     );
     expect(names(client, "table")).toEqual(["shop_sessions"]);
     expect(client.inTransaction).toBe(false);

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { rmSync } from "node:fs";
 
 import { SqliteSessionBackend } from "../../../src/backends/sqlite/backend.ts";
-import { recordOf } from "../../../src/testing/records.ts";
+import { makeRecord } from "../../../src/testing/records.ts";
 import { seededRandom } from "../../support/arbitraries/random.ts";
 import { noise, overwritePage } from "../../support/disk.ts";
 import { Folder } from "../../support/folder.ts";
@@ -24,7 +24,7 @@ describe("SqliteSessionBackend", () => {
     using client = new Database(path);
     client.run("PRAGMA journal_mode = WAL");
     const backend = new SqliteSessionBackend(client);
-    await backend.create("id", recordOf());
+    await backend.create("id", makeRecord());
     client.run("PRAGMA wal_checkpoint(TRUNCATE)");
     const page = Number(
       client
@@ -33,7 +33,7 @@ describe("SqliteSessionBackend", () => {
     );
     for (const use of [
       async () => backend.read("id"),
-      () => backend.replace("id", recordOf({ version: 2 }), recordOf()),
+      () => backend.replace("id", makeRecord({ version: 2 }), makeRecord()),
     ]) {
       const restore = overwritePage(path, page, noise(seededRandom(1)));
       client.run("PRAGMA shrink_memory");
@@ -45,16 +45,16 @@ describe("SqliteSessionBackend", () => {
 
   test("a file that was deleted is told of at the next write, not at the next start", async () => {
     const backend = new SqliteSessionBackend(path);
-    await backend.create("id", recordOf());
+    await backend.create("id", makeRecord());
     rmSync(path);
-    const message = await backend.create("another", recordOf()).then(String, String);
+    const message = await backend.create("another", makeRecord()).then(String, String);
     expect(message).toBe(
       `Error: ${path} was moved, replaced or deleted while sessions were kept in it. ` +
         "Put it back, or restart this process.",
     );
     await backend.close();
     const restarted = new SqliteSessionBackend(path);
-    expect(await restarted.create("another", recordOf())).toBe(true);
+    expect(await restarted.create("another", makeRecord())).toBe(true);
     await restarted.close();
   });
 
@@ -64,8 +64,8 @@ describe("SqliteSessionBackend", () => {
     );
     await using lock = new Child("hold-lock", path);
     await lock.next();
-    expect(await hasty?.create("id", recordOf()).catch(String)).toContain("database is locked");
-    const created = patient?.create("id", recordOf());
+    expect(await hasty?.create("id", makeRecord()).catch(String)).toContain("database is locked");
+    const created = patient?.create("id", makeRecord());
     // Who stopped the event loop for the lock would never come to this.
     for (let count = 0; count < 20; count++) await Bun.sleep(1);
     lock.send("let go");

@@ -4,7 +4,7 @@ import { statSync } from "node:fs";
 
 import type { SqliteSessionBackendOptions } from "../../../src/backends/sqlite/backend.ts";
 import { SqliteSessionBackend } from "../../../src/backends/sqlite/backend.ts";
-import { recordOf } from "../../../src/testing/records.ts";
+import { makeRecord } from "../../../src/testing/records.ts";
 import { Folder } from "../../support/folder.ts";
 import { Child } from "../../support/processes/child.ts";
 
@@ -39,17 +39,17 @@ function runElsewhere(statement: string): void {
 describe("a table that was dropped", () => {
   test.each<[string, (store: SqliteSessionBackend) => unknown, unknown]>([
     ["read", (store) => store.read("id"), undefined],
-    ["create", (store) => store.create("id", recordOf()), true],
+    ["create", (store) => store.create("id", makeRecord()), true],
     ["touch", (store) => store.touch("id", 9e12), false],
     ["delete", (store) => store.delete("id"), undefined],
     ["list", (store) => store.list("Ann", 9), []],
     ["sweep", (store) => store.sweep(9), 0],
   ])("is created again by the next %s", async (_, use, answer) => {
     const backend = open();
-    await backend.create("id", recordOf());
+    await backend.create("id", makeRecord());
     runElsewhere("DROP TABLE bunpie_sessions");
     expect(await use(backend)).toEqual(answer);
-    expect(await backend.create("new", recordOf({ userId: "Ann" }))).toBe(true);
+    expect(await backend.create("new", makeRecord({ userId: "Ann" }))).toBe(true);
     expect(await backend.list("Ann", 9)).toMatchObject([{ handle: "new" }]);
   });
 
@@ -59,7 +59,7 @@ describe("a table that was dropped", () => {
     using database = new Database(path);
     const before = database.query(migrations).values();
     runElsewhere("DROP TABLE bunpie_sessions");
-    const created = [one.create("1", recordOf()), other.create("2", recordOf())];
+    const created = [one.create("1", makeRecord()), other.create("2", makeRecord())];
     expect(await Promise.all(created)).toEqual([true, true]);
     expect([await one.read("2"), await other.read("1")]).not.toContain(undefined);
     expect(database.query(migrations).values()).toEqual(before);
@@ -68,13 +68,13 @@ describe("a table that was dropped", () => {
   test("is created again at the next start", async () => {
     await open().close();
     runElsewhere("DROP TABLE bunpie_sessions");
-    expect(await open().create("id", recordOf())).toBe(true);
+    expect(await open().create("id", makeRecord())).toBe(true);
   });
 
   test("is created again under the name that the backend has", async () => {
     const backend = open(path, { table: "shop_sessions" });
     runElsewhere("DROP TABLE shop_sessions");
-    expect(await backend.create("id", recordOf())).toBe(true);
+    expect(await backend.create("id", makeRecord())).toBe(true);
   });
 
   test("waits for a transaction of the app's on the same connection", async () => {
@@ -103,12 +103,12 @@ describe("a table that was dropped", () => {
     const backend = open();
     runElsewhere("ALTER TABLE bunpie_sessions RENAME TO elsewhere");
     const message =
-      "The table bunpie_sessions is gone, and cannot be created again: index bunpie_sessions_expires_at " +
-      "already exists. Restore it, or remove what is in the way.";
+      "The table bunpie_sessions is missing and cannot be created again: index bunpie_sessions_expires_at " +
+      "already exists. Restore the table, or remove what prevents its creation.";
     expect(() => backend.read("id")).toThrow(message);
-    expect(await backend.create("id", recordOf()).catch(String)).toBe(`Error: ${message}`);
+    expect(await backend.create("id", makeRecord()).catch(String)).toBe(`Error: ${message}`);
     runElsewhere("ALTER TABLE elsewhere RENAME TO bunpie_sessions");
-    expect(await backend.create("id", recordOf())).toBe(true);
+    expect(await backend.create("id", makeRecord())).toBe(true);
   });
 });
 
@@ -125,9 +125,9 @@ test("a log that is left to a replicator is never moved, on a full disk either",
   database.run("PRAGMA journal_mode = WAL");
   database.run("PRAGMA wal_autocheckpoint = 0");
   const backend = open(database);
-  await backend.create("id", recordOf());
+  await backend.create("id", makeRecord());
   database.run("PRAGMA max_page_count = 1");
-  const long = recordOf({ data: JSON.stringify({ text: "x".repeat(100_000) }) });
+  const long = makeRecord({ data: JSON.stringify({ text: "x".repeat(100_000) }) });
   const { size } = statSync(path);
   expect(await backend.create("long", long).catch(String)).toContain("full");
   expect(statSync(path).size).toBe(size);

@@ -3,11 +3,11 @@
 import { Database } from "bun:sqlite";
 
 import { SqliteSessionBackend } from "../../../../src/backends/sqlite/backend.ts";
-import { recordOf } from "../../../../src/testing/records.ts";
+import { makeRecord } from "../../../../src/testing/records.ts";
 
 const [, , path = ""] = process.argv;
 const backend = new SqliteSessionBackend(path);
-const record = recordOf({ data: JSON.stringify({ text: "x".repeat(3_000) }) });
+const record = makeRecord({ data: JSON.stringify({ text: "x".repeat(3_000) }) });
 const touch = (): Promise<unknown> => backend.touch("id", record.expiresAt).catch(String);
 
 // By default the signal would end the process.

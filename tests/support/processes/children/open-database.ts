@@ -1,12 +1,12 @@
 // Opens a store when it is told to, creates one session in it, and closes it.
-import { randomId, recordOf } from "../../../../src/testing/records.ts";
+import { makeRecord, randomId } from "../../../../src/testing/records.ts";
 import { sharedBackend } from "../../stores/shared-backends.ts";
 
 const [, , kind = "", target = ""] = process.argv;
 process.once("message", async () => {
   const backend = sharedBackend(kind, target);
   const id = randomId();
-  await backend.create(id, recordOf());
+  await backend.create(id, makeRecord());
   await backend.close();
   process.send?.(id);
   process.disconnect?.();

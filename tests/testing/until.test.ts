@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
-import { firstGood, isSoWithin } from "../../src/testing/patience.ts";
+import { becomesTrue, retryUntil } from "../../src/testing/until.ts";
 
 /** Returns one value after the other, and the last one from then on. */
 function oneByOne<Value>(...values: readonly [Value, ...Value[]]): () => Promise<Value> {
@@ -8,27 +8,27 @@ function oneByOne<Value>(...values: readonly [Value, ...Value[]]): () => Promise
   return async () => values[Math.min(next++, values.length - 1)] ?? values[0];
 }
 
-describe("isSoWithin", () => {
+describe("becomesTrue", () => {
   test.each([
     ["at once", oneByOne(true), 0],
     ["after a while", oneByOne(false, false, true), 5_000],
-  ])("says yes for what is so %s", async (_, isSo, milliseconds) => {
-    expect(await isSoWithin(milliseconds, isSo)).toBe(true);
+  ])("returns true for a condition that holds %s", async (_, condition, timeout) => {
+    expect(await becomesTrue(timeout, condition)).toBe(true);
   });
 
-  test("says no for what is not so in time", async () => {
-    expect(await isSoWithin(1, oneByOne(false, false, true))).toBe(false);
+  test("returns false for a condition that does not hold in time", async () => {
+    expect(await becomesTrue(1, oneByOne(false, false, true))).toBe(false);
   });
 });
 
-describe("firstGood", () => {
+describe("retryUntil", () => {
   test("returns the first result that is good", async () => {
-    expect(await firstGood(oneByOne(1, 2, 3), (result) => result === 2)).toBe(2);
+    expect(await retryUntil(oneByOne(1, 2, 3), (result) => result === 2)).toBe(2);
   });
 
   test("returns the last of twenty when none is", async () => {
     let attempts = 0;
-    const last = await firstGood(
+    const last = await retryUntil(
       async () => ++attempts,
       () => false,
     );
