@@ -1,14 +1,14 @@
-/** The codings that responses are compressed with, by their names in HTTP; the best first. */
+/** The content codings for responses, by their names in HTTP; the best first. */
 const CODINGS = ["zstd", "br", "gzip"] as const;
 
 export type Coding = (typeof CODINGS)[number];
 
-/** A weight of RFC 9110, 12.4.2: none at all is 1, and none that makes sense is 0. */
+/** A quality value (RFC 9110, 12.4.2): 1 if absent, 0 if malformed. */
 const WEIGHT = /^\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*$/i;
 
 /**
- * The coding that a client likes best (RFC 9110, 12.5.3), of those that it likes alike the best one; `undefined` if
- * it likes none, or better to have the response as it is.
+ * The coding that a client prefers (RFC 9110, 12.5.3), of equally preferred ones the first of
+ * {@link CODINGS}; `undefined` if it accepts none of them or prefers an uncompressed response.
  */
 export function chooseCoding(accepted: string | null): Coding | undefined {
   const weights = new Map((accepted ?? "").split(",").map(parseCoding));

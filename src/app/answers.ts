@@ -4,8 +4,8 @@ import { toJsonText } from "./json-text.ts";
 import { isGenerator, toTextStream } from "./stream.ts";
 
 /**
- * How one kind of value is sent. Its headers are made once: a response made from ready `Headers`
- * takes 0.2 µs, one made from a record of names and values 0.6.
+ * The headers for one kind of value. They are made once: a response from ready `Headers` takes 0.2
+ * µs, one from a record of names and values 0.6 µs.
  */
 class Kind {
   readonly #shared: ResponseInit;
@@ -23,8 +23,8 @@ class Kind {
   }
 }
 
-// Bun would give a string this type by itself, but only when it sends it: whoever handles the response
-// before then, such as a framework that the app is mounted in, would find none.
+// Bun sets this type for a string itself, but only while sending it: code that handles the response
+// earlier, such as a framework that the app is mounted in, would not see the type.
 const TEXT = new Kind("text/plain;charset=utf-8");
 const HTML = new Kind("text/html;charset=utf-8");
 const JSON_TEXT = new Kind("application/json;charset=utf-8");
@@ -32,12 +32,13 @@ const BYTES = new Kind("application/octet-stream");
 const UNTYPED = new Kind();
 
 /**
- * Turns what a page returned into a response: a string into plain text, `` html`…` `` into HTML, `null`
- * and `undefined` into 204, bytes, blobs and streams into a body, a generator into streamed text, everything
- * else into JSON. A `Response` stays as it is. `isPrivate` says that the page accessed the session: caches must keep the response
- * apart, and shared caches must not keep it at all.
+ * Turns a page's return value into a response: a string becomes plain text, `` html`…` `` HTML,
+ * `null` and `undefined` a 204, bytes, blobs and streams the body, a generator streamed text, and
+ * anything else JSON. A `Response` is returned unchanged. `isPrivate` says that the page accessed
+ * the session: the response then varies by cookie and is not for shared caches.
  *
- * @throws TypeError for what cannot be sent, with the remedy; an `Error` that was returned.
+ * @throws TypeError for a value that cannot be sent, with the remedy; the value itself if it is an
+ *   `Error`.
  */
 export function toResponse(value: unknown, isPrivate: boolean): Response {
   if (typeof value === "string") return new Response(value, TEXT.init(isPrivate));
@@ -66,22 +67,25 @@ function markLazy(response: Response): Response {
   return response;
 }
 
-/** Whether a response's body comes from a file, a stream or a generator, which are not read before the response leaves. */
+/**
+ * Whether the body is a file, a stream or a generator, which must not be read before the response
+ * is sent.
+ */
 export function isLazy(response: Response): boolean {
   return lazy.has(response);
 }
 
 /**
- * A response with a status, from whatever a page may return. Returned or thrown alike: it is an answer,
- * and below 500 the session is stored.
+ * A response with this status and any value that a page may return. Return it or throw it: both
+ * count as an answer, and the session is stored if the status is below 500.
  *
  * ```ts
  * return status(201, todo, { location: this.link(this.todo, todo.id) });
  * throw status(418, "I'm a teapot");
  * ```
  *
- * @throws RangeError for a status that a response cannot have: below 200, or above 599.
- * @throws TypeError for a value that cannot be sent, and for a body with 204, 205 or 304.
+ * @throws RangeError for a status outside 200 to 599.
+ * @throws TypeError for a value that cannot be sent, and for a body with status 204, 205 or 304.
  */
 export function status(
   code: number,
@@ -103,10 +107,10 @@ export function status(
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 /**
- * A response that sends the browser elsewhere. Returned or thrown alike. Whatever is not ASCII in the
- * location is percent-encoded.
+ * A response that redirects the browser to `location`, with status 302 by default. Return it or
+ * throw it. Spaces, control and non-ASCII characters in the location are percent-encoded.
  *
- * @throws RangeError if the status is none of 301, 302, 303, 307 and 308.
+ * @throws RangeError if the status is not 301, 302, 303, 307 or 308.
  */
 export function redirect(location: string, code = 302): Response {
   if (!REDIRECTS.has(code)) {

@@ -47,26 +47,32 @@ import { RouteTable } from "./table.ts";
 import type { ResponseDraft, Site } from "./visit.ts";
 import { Visit, visits } from "./visit.ts";
 
-/** How an app is set up. */
+/** The options of an {@link App}. */
 export interface AppOptions extends CrossOriginOptions {
-  /** Where sessions are kept; in this process's memory by default. */
+  /** Where sessions are stored; in the memory of this process by default. */
   readonly sessionBackend?: SessionBackend;
-  /** How sessions live. */
+  /** Timeouts, cookie and limits of sessions. */
   readonly session?: SessionOptions;
-  /** The largest request body, in bytes; 1 MiB by default. A larger one gets 413. */
+  /** The largest request body, in bytes; 1 MiB by default. A larger body gets 413. */
   readonly maxBodyBytes?: number;
-  /** The largest body with files, in bytes, for {@link AppRequest.parts}; `maxBodyBytes` by default. */
+  /**
+   * The largest body with uploaded files, in bytes; `maxBodyBytes` by default. See
+   * {@link AppRequest.parts}.
+   */
   readonly maxUploadBytes?: number;
-  /** How long requests may take to finish at shutdown, in milliseconds; 10,000 by default. */
+  /** How long shutdown waits for requests in progress, in milliseconds; 10,000 by default. */
   readonly shutdownTimeout?: number;
-  /** The largest message of a WebSocket, in bytes; 64 KiB by default. A larger one closes the socket with 1009. */
+  /**
+   * The largest WebSocket message, in bytes; 64 KiB by default. A larger one closes the socket with
+   * 1009.
+   */
   readonly maxMessageBytes?: number;
   /** Where {@link App.requireLogin} sends visitors; `/login` by default. */
   readonly loginPage?: string;
   /**
-   * Called with every request when its response is made; what it throws does not reach the visitor. By default an app
-   * that is served writes a line for each on the console, unless `NODE_ENV` is `production` or `test`; `false`
-   * leaves that out.
+   * Called once for each request, when its response is ready; what it throws does not reach the
+   * visitor. By default a served app prints a line for each request on the console, unless
+   * `NODE_ENV` is `production` or `test`; `false` turns that off.
    */
   readonly log?: false | ((entry: LogEntry) => unknown);
 }
@@ -79,7 +85,7 @@ export type ListenOptions =
     >
   | Pick<Bun.Serve.UnixServeOptions<undefined>, "unix" | "tls">;
 
-/** Bun's server, as far as an app asks it something. */
+/** The part of Bun's server that an app uses. */
 type AppServer = ServerLike & StoppableServer;
 
 const APP_OPTIONS = [
@@ -96,7 +102,7 @@ const APP_OPTIONS = [
 
 const DEFAULT_MAX_BODY_BYTES = 1024 * 1024;
 const DEFAULT_MAX_MESSAGE_BYTES = 64 * 1024;
-/** Bun's own, in seconds. */
+/** Bun's default, in seconds. */
 const DEFAULT_IDLE_TIMEOUT = 10;
 const DEFAULT_SHUTDOWN_TIMEOUT = 10_000;
 
@@ -115,10 +121,11 @@ const DEFAULT_SHUTDOWN_TIMEOUT = 10_000;
  * export default new Counter();
  * ```
  *
- * `/` calls `index()`, `/greet/Ann` calls `greet("Ann")`. A method answers GET, HEAD and POST, and takes
- * exactly as many segments as it has parameters; a field such as `cart = { GET: () => …, POST: () => … }`
- * answers the verbs that it has, and one made by {@link routes} the patterns that it has. `ws_chat(socket, room)`
- * is the page of WebSockets at `/chat/:1`. Names that begin with `_` or `#` are no pages.
+ * `/` calls `index()`, `/greet/Ann` calls `greet("Ann")`. A method answers GET, HEAD and POST, and
+ * takes exactly as many segments as it has parameters. A field such as
+ * `cart = { GET: () => …, POST: () => … }` answers the verbs that it lists, and a field made by
+ * {@link routes} the patterns that it lists. `ws_chat(socket, room)` is the WebSocket page at
+ * `/chat/:1`. Names that begin with `_` or `#` are not pages.
  */
 export class App<Data extends SessionShape<Data> = AnySession> {
   readonly #options: AppOptions;
@@ -137,7 +144,7 @@ export class App<Data extends SessionShape<Data> = AnySession> {
   #site: Site | undefined;
   #fetch: ((request: Request, server?: AppServer) => MaybePromise<Response>) | undefined;
 
-  /** @throws TypeError for an option that makes no sense, with the remedy. */
+  /** @throws TypeError for an unknown or invalid option, with the remedy. */
   constructor(options: AppOptions = {}) {
     refuseUnknown("App", options, APP_OPTIONS);
     refuseUnknown("App's `session`", options.session ?? {}, SESSION_OPTIONS);
@@ -169,33 +176,39 @@ export class App<Data extends SessionShape<Data> = AnySession> {
     };
   }
 
-  // While a request is answered.
+  // For pages, while a request is being handled.
 
-  /** The request that is being answered, for pages and whatever they call. */
+  /**
+   * The request being answered, for pages and everything that they call.
+   *
+   * @throws Error outside a request.
+   */
   get request(): AppRequest<Data> {
     return this.#visit("request").request as unknown as AppRequest<Data>;
   }
 
   /**
-   * What the page wants on the response, whichever that will be: its `headers`.
+   * Headers to add to the response, whatever it will be, error responses included.
    *
-   * @throws Error once they have left, as in a generator that a page returned.
+   * @throws Error outside a request, and once the headers have been sent, as in a generator that a
+   *   page returned.
    */
   get response(): ResponseDraft {
     return this.#visit("response").draft;
   }
 
-  /** The app's sessions: to list and revoke a user's, for instance. */
+  /** The app's sessions, for instance to list and revoke those of a user. */
   get sessions(): Sessions<Data> {
     return this.#root.#sessions as unknown as Sessions<Data>;
   }
 
   /**
-   * The id of the user who is logged in. Whoever is not is sent to the `loginPage`, and from there back by
-   * {@link redirectBack}; a request that is no browser's page view gets 401. `{ fresh: 300 }` wants a login of
-   * the last five minutes: for what matters, let visitors confirm their password.
+   * Returns the id of the user who is logged in. Redirects other visitors to `loginPage`, from
+   * where {@link redirectBack} returns them; a request that does not accept HTML gets 401.
+   * `{ fresh: 300 }` demands a login within the last 300 seconds: use it before anything sensitive,
+   * so that visitors confirm their password.
    *
-   * @throws what makes that response.
+   * @throws Response 303 to the login page; HttpError 401.
    */
   requireLogin(demand: LoginDemand = {}): string {
     const { loginPage = "/login" } = this.#root.#options;
@@ -203,30 +216,31 @@ export class App<Data extends SessionShape<Data> = AnySession> {
   }
 
   /**
-   * A response that sends the browser elsewhere. Whatever is not ASCII in the location is
-   * percent-encoded.
+   * A response that redirects the browser to `location`, with status 302 by default. Spaces,
+   * control and non-ASCII characters in the location are percent-encoded.
    *
-   * @throws RangeError if the status is none of 301, 302, 303, 307 and 308.
+   * @throws RangeError if the status is not 301, 302, 303, 307 or 308.
    */
   redirect(location: string, status = 302): Response {
     return redirect(location, status);
   }
 
   /**
-   * A response that sends the browser back where it came from: before the login page that
-   * {@link requireLogin} sent it to, or to the page with the form. Only to pages of this host; else to
-   * `fallback`.
+   * A response that redirects the browser (303) to where it came from: the page that
+   * {@link requireLogin} interrupted, or the page with the form that was sent. Only to pages of
+   * this host, to prevent open redirects; otherwise to `fallback`.
    */
   redirectBack(fallback = "/"): Response {
     return redirect(findWayBack(this.#visit("redirectBack()").request, fallback), 303);
   }
 
   /**
-   * The path of a page, by its method or field, with values for its segments, percent-encoded. It knows where
-   * its app is mounted. `this.link(this.greet, "Ann")`, `this.link(this.users, "/:id", 7)`. A page that links to itself needs a
-   * return type, as whatever refers to itself does in TypeScript.
+   * The path of a page, given its method or field and the values of its segments, percent-encoded,
+   * below the path at which its app is mounted: `this.link(this.greet, "Ann")`,
+   * `this.link(this.users, "/:id", 7)`. In TypeScript, a page that links to itself needs an
+   * explicit return type.
    *
-   * @throws TypeError for what is no page, and for a value that cannot be a segment.
+   * @throws TypeError if `page` is not a page or a value cannot be a segment.
    */
   link<Pattern extends string, Known extends Pattern>(
     page: Routes<Pattern>,
@@ -246,11 +260,13 @@ export class App<Data extends SessionShape<Data> = AnySession> {
     return toLink(this.#root.#getSite().table, this, page, values);
   }
 
-  // How the app is put together, in its constructor or its fields.
+  // For the app's constructor and fields.
 
   /**
-   * Puts a function around the pages of this app and of those mounted in it, inside the session. The first is
-   * the outermost. See {@link Middleware}.
+   * Wraps a function around the pages of this app and of those mounted in it. The function runs
+   * with the session open; the first one added is the outermost. See {@link Middleware}.
+   *
+   * @throws Error once the app has begun to answer requests.
    */
   use(middleware: Middleware<AppRequest<Data>>): void {
     this.#refuseLate("use()");
@@ -258,10 +274,12 @@ export class App<Data extends SessionShape<Data> = AnySession> {
   }
 
   /**
-   * Puts an app's pages below a path of this one: `this.mount("/api", new Api())`. It shares this app's
-   * sessions, server, request and middleware, and may have middleware and an `onError` of its own.
+   * Adds an app's pages below a path of this one: `this.mount("/api", new Api())`. The mounted app
+   * shares this app's sessions, server, request and middleware, and may have middleware and an
+   * `onError` of its own.
    *
-   * @throws TypeError for a path that is none, and for an app that has options or is mounted already.
+   * @throws TypeError for a malformed path, and for an app that has options or is already in use;
+   *   Error once this app has begun to answer requests.
    */
   mount<Other extends SessionShape<Other>>(prefix: string, app: App<Other>): void {
     this.#refuseLate("mount()");
@@ -270,7 +288,7 @@ export class App<Data extends SessionShape<Data> = AnySession> {
     const [option] = Object.keys(child.#options);
     if (option !== undefined) {
       throw new TypeError(
-        `The app for "${prefix}" was made with \`${option}\`. A mounted app has the options of the outermost one: set it there.`,
+        `The app for "${prefix}" was made with \`${option}\`. A mounted app uses the options of the outermost app: set it there.`,
       );
     }
     if (child.#parent !== undefined || child.#site !== undefined) {
@@ -282,8 +300,9 @@ export class App<Data extends SessionShape<Data> = AnySession> {
   }
 
   /**
-   * Takes over a resource, to be closed when the app ends; the last first. Without `close`, by its own `close()`.
-   * `db = this.own(new Database("shop.db"))`.
+   * Takes ownership of a resource and returns it: `db = this.own(new Database("shop.db"))`. When
+   * the app ends, `close` closes the resource, by default with the resource's own `close()`; the
+   * last one owned is closed first.
    */
   own<Resource extends Closable>(resource: Resource): Resource;
   own<Resource>(resource: Resource, close: (resource: Resource) => unknown): Resource;
@@ -291,32 +310,42 @@ export class App<Data extends SessionShape<Data> = AnySession> {
     return this.#resources.own(resource, close);
   }
 
-  /** Work that goes on after the response, such as a mail. The app's end waits for it; {@link onReport} hears if it fails. */
+  /**
+   * Lets work continue after the response, such as sending a mail. Shutdown waits for it, up to
+   * `shutdownTimeout`; if it fails, {@link onReport} is called.
+   */
   waitUntil(work: Promise<unknown>): void {
     const { raw } = this.#visit("waitUntil()");
     this.#resources.waitUntil(work, (error) => this.onReport(error, raw));
   }
 
-  // What an app may override.
+  // For apps to override.
 
-  /** Called once, before the first request; requests wait for it. If it fails, a served app ends the process. */
+  /**
+   * Called once, before the first request; requests wait for it. If it fails, a served app exits
+   * the process with code 1.
+   */
   onStart(): MaybePromise<void> {}
 
-  /** Called once, when the app ends and its requests are answered, before what it owns is closed. */
+  /**
+   * Called once when the app ends, after its requests are answered and before the resources that it
+   * owns are closed.
+   */
   onStop(): MaybePromise<void> {}
 
   /**
-   * Called before everything, without a session. A response ends the request, and a request takes the place of
-   * the one that came. `ip` is where it came from; behind a proxy, the proxy. Only the outermost app's is
-   * called.
+   * Called before anything else, without a session. A returned Response ends the request; a
+   * returned Request replaces the original. `ip` is the client's address; behind a proxy, the
+   * proxy's. Only the outermost app's `onRequest` is called.
    */
   onRequest(_request: Request, _ip: string | null): MaybePromise<Response | Request | void> {}
 
   /**
-   * What is shown of an error: anything that a page may return, which gets the error's status. What was not
-   * thrown as an HttpError comes as one with the status 500, and as its `cause`. By default a mounted app asks the
-   * one around it, and the outermost shows browsers a page (in development with the bug on it), sends `application/problem+json` (RFC 9457) to those
-   * that accept JSON, and text to others.
+   * Decides what visitors see of an error: returns anything that a page may return, which is sent
+   * with the error's status. Anything else that was thrown arrives as the `cause` of an HttpError,
+   * usually with status 500. By default a mounted app calls the `onError` of the app it is mounted
+   * in, and the outermost app sends browsers a page (in development with details of a bug), clients
+   * that accept JSON `application/problem+json` (RFC 9457), and others text.
    */
   onError(error: HttpError): unknown {
     if (this.#parent !== undefined) return this.#parent.onError(error);
@@ -324,8 +353,9 @@ export class App<Data extends SessionShape<Data> = AnySession> {
   }
 
   /**
-   * Told of every error of which the visitor is not told all: for the log, where it goes by default, and for error
-   * trackers. A mounted app's tells the one around it.
+   * Called with every error whose details visitors do not see; by default, writes it to the
+   * console. Override it for error trackers. By default a mounted app calls the `onReport` of the
+   * app it is mounted in.
    */
   onReport(error: unknown, request: Request): void {
     if (this.#parent !== undefined) return this.#parent.onReport(error, request);
@@ -333,13 +363,14 @@ export class App<Data extends SessionShape<Data> = AnySession> {
     console.error("%s failed:", page, escapeError(error));
   }
 
-  // How it is served.
+  // For serving the app.
 
   /**
-   * The whole app as one function, which can be mounted anywhere a web-standard `fetch` handler can.
-   * Returns a promise only if a page, what goes around it or the session backend does. Never throws.
+   * The whole app as one function, which can be mounted wherever a web-standard `fetch` handler
+   * can. It returns a promise only if a page, its middleware or the session backend is
+   * asynchronous, and never throws.
    *
-   * @throws TypeError, when it is first asked for, for what looks like a page and cannot be one.
+   * @throws TypeError, on first access, for what looks like a page but cannot be one.
    */
   get fetch(): (request: Request, server?: AppServer) => MaybePromise<Response> {
     this.#fetch ??= this.#makeFetch(this.#getSite());
@@ -347,8 +378,8 @@ export class App<Data extends SessionShape<Data> = AnySession> {
   }
 
   /**
-   * The largest request body, in bytes. `Bun.serve` reads it from a default export, and nothing else
-   * tells an app that it is being served in that way: so this is where such an app starts.
+   * The largest request body, in bytes. `Bun.serve` reads this property of a default export.
+   * Reading it is the only sign that an app is served in that way, so such an app starts here.
    */
   get maxRequestBodySize(): number {
     if (!this.#isDefaultExport) {
@@ -357,35 +388,35 @@ export class App<Data extends SessionShape<Data> = AnySession> {
       startService(DEFAULT_EXPORT, this.#service);
       this.#logLines();
       this.#startup.beginOrExit();
-      // If the port is in use, Bun says so and the process ends before this.
+      // If the port is in use, Bun reports that and exits before this runs.
       setTimeout(() => this.#announce(), 0);
     }
     return this.#largestBody;
   }
 
   /**
-   * The app's WebSockets, as `Bun.serve` takes them. It finds them here in a default export; elsewhere pass
-   * them on, with the server: `Bun.serve({ fetch: (request, server) => app.fetch(request, server), websocket:
-   * app.websocket })`.
+   * The handlers of the app's WebSockets, for `Bun.serve`. In a default export, Bun finds them
+   * itself; elsewhere pass them on, together with the server:
+   * `Bun.serve({ fetch: (request, server) => app.fetch(request, server), websocket: app.websocket })`.
    */
   get websocket(): WebSocketHandlers {
     return this.#websocket;
   }
 
   /**
-   * The app's HTML imports by their paths, as `Bun.serve` takes them. It finds them here in a default export;
-   * elsewhere pass them on, with `fetch`: `Bun.serve({ routes: app.routes, … })`.
+   * The app's HTML imports by path, for `Bun.serve`. In a default export, Bun finds them itself;
+   * elsewhere pass them on, together with `fetch`: `Bun.serve({ routes: app.routes, … })`.
    */
   get routes(): Record<string, Bun.HTMLBundle> {
-    return this.#getSite().table.htmlImports();
+    return this.#getSite().table.listHtmlImports();
   }
 
   /**
-   * Serves the app, and lists its routes. Requests wait for {@link onStart}. On SIGTERM and SIGINT the app ends
-   * gracefully, as by {@link close}, and the process with it.
+   * Serves the app and prints its routes. Requests wait for {@link onStart}. On SIGTERM and SIGINT
+   * the app shuts down gracefully, as by {@link close}, and the process exits.
    *
-   * @param options - A port, or where else to listen. By default the port is `$PORT`, or else 3000.
-   * @throws Error if the port is in use, or the app is served already.
+   * @param options - A port, or where else to listen. By default the port is `$PORT`, or 3000.
+   * @throws Error if the port is in use or the app is already being served.
    */
   listen(options: number | string | ListenOptions = {}): Bun.Server<unknown> {
     if (this.#server !== undefined || this.#isDefaultExport) throw servedAlready();
@@ -408,8 +439,9 @@ export class App<Data extends SessionShape<Data> = AnySession> {
   }
 
   /**
-   * Runs {@link onStart}, once, of this app and of those mounted in it. Happens by itself before the first request;
-   * call it where an app is mounted elsewhere, to know early whether it can start.
+   * Runs {@link onStart} of this app and of those mounted in it, once. This happens automatically
+   * before the first request; call it if the app is mounted in another server, to learn early
+   * whether it can start.
    *
    * @throws what `onStart` throws.
    */
@@ -418,10 +450,11 @@ export class App<Data extends SessionShape<Data> = AnySession> {
   }
 
   /**
-   * Ends the app: ends streams and sockets, ends connections with their next response, takes no new ones, lets requests under
-   * way finish for up to `shutdownTimeout`, and what {@link waitUntil} was given; then calls {@link onStop}, closes
-   * what the app owns and the session backend. No request is cut before that, and nothing that was acknowledged is
-   * lost.
+   * Shuts the app down gracefully: ends streams and sockets, closes each connection after its next
+   * response, stops accepting connections, waits up to `shutdownTimeout` for requests in progress
+   * and again for the work passed to {@link waitUntil}; then calls {@link onStop} and closes the
+   * app's resources and the session backend. No request is cut off before the timeout, and nothing
+   * that was acknowledged is lost.
    */
   close(): Promise<void> {
     return stopService(this.#service);
@@ -439,13 +472,13 @@ export class App<Data extends SessionShape<Data> = AnySession> {
     const visit = visits.getStore();
     if (visit !== undefined) return visit;
     throw new Error(
-      `this.${asked} exists only while a request is being handled: in a page, or in what a page calls. Bun reads a ReadableStream later: read this.${asked} before, or return a generator, where it works.`,
+      `this.${asked} is available only while a request is being handled: in a page, or in a function that a page calls. Bun reads a ReadableStream later: read this.${asked} before, or return a generator, in which it works.`,
     );
   }
 
   #makeFetch(site: Site): (request: Request, server?: AppServer) => MaybePromise<Response> {
     return (request, server) => {
-      // Bun does not say which server it has made for a default export, except to its requests.
+      // For a default export, Bun passes the server that it made only along with requests.
       if (this.#isDefaultExport) this.#server ??= server;
       if (!this.#startup.isDone) {
         if (this.#startup.hasEnded) return unavailable("This service has ended.");
@@ -479,7 +512,7 @@ export class App<Data extends SessionShape<Data> = AnySession> {
     });
   }
 
-  /** This app and those mounted in it, the outer first. */
+  /** This app and those mounted in it, outer before inner. */
   #members(): readonly Member[] {
     const own: Member = {
       resources: this.#resources,
@@ -510,7 +543,7 @@ export class App<Data extends SessionShape<Data> = AnySession> {
     return this.#site;
   }
 
-  /** This app and those mounted in it, each with its place. */
+  /** This app and those mounted in it, each with its prefix, middleware and pages. */
   #branches(prefix: string, above: readonly Middleware[]): readonly Branch[] {
     const chain = [...above, ...(this.#middleware as unknown as Middleware[])];
     const own: Branch = {
@@ -534,13 +567,13 @@ export class App<Data extends SessionShape<Data> = AnySession> {
     );
   }
 
-  /** Developers see each request on the console, unless the app has its own log, or none. */
+  /** In development, a served app logs each request on the console, unless `log` is set. */
   #logLines(): void {
     if (this.#options.log === undefined && isWatched()) this.#getSite().log = LINES;
   }
 
   #announce(): void {
-    console.info(this.#getSite().table.lines().join("\n"));
+    console.info(this.#getSite().table.listLines().join("\n"));
   }
 }
 
@@ -556,7 +589,7 @@ function unavailable(message: string): Response {
 
 function servedAlready(): Error {
   return new Error(
-    "This app is being served already. Call listen() once, and not on an app that is the default export: Bun serves that.",
+    "This app is already being served. Call listen() once, and not on the default export: Bun serves that itself.",
   );
 }
 

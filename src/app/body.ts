@@ -2,46 +2,52 @@ import { HttpError } from "./errors.ts";
 import type { UploadPart } from "./upload-part.ts";
 import { UploadedFile } from "./uploaded-file.ts";
 
-/** How large a body may be, in bytes. */
+/** The size limits of bodies, in bytes. */
 export interface BodyLimits {
-  /** One that is read into memory. */
+  /** For a body that is read into memory. */
   readonly maxBodyBytes: number;
-  /** One with files. */
+  /** For a body with uploaded files. */
   readonly maxUploadBytes: number;
 }
 
-/** What an upload in memory may hold. */
+/** The limits of an upload that is read into memory. */
 export interface FilesOptions {
-  /** All files together, in bytes; `maxBodyBytes` by default. */
+  /** The total size of all files, in bytes; `maxBodyBytes` by default. */
   readonly maxBytes?: number;
-  /** How many files; 20 by default. */
+  /** The number of files; 20 by default. */
   readonly maxFiles?: number;
 }
 
-/** What an upload may hold that is read piece by piece. */
+/** The limits of an upload that is read piece by piece. */
 export interface PartsOptions {
-  /** Each file, in bytes; only `maxUploadBytes` limits it by default. */
+  /** The size of each file, in bytes; by default only `maxUploadBytes` limits it. */
   readonly maxFileBytes?: number;
-  /** How many files; 20 by default. */
+  /** The number of files; 20 by default. */
   readonly maxFiles?: number;
 }
 
-/** What Django, PHP and Express allow. Half a million fit into 1 MiB, and take 70 ms to take apart. */
+/**
+ * The limit of Django, PHP and Express. Half a million fields fit into 1 MiB and take 70 ms to
+ * parse.
+ */
 const MAX_FIELDS = 1000;
 
-/** What PHP allows. */
+/** PHP's limit. */
 const DEFAULT_MAX_FILES = 20;
 
-/** How many chunks of a body are read before a pause, in which Bun joins those that arrive. */
+/** How many chunks of a body are read before a pause, during which Bun joins arriving chunks. */
 const CHUNKS_PER_TURN = 16;
 
-/** The body of a request. Read once and kept, so that several methods can be asked; files are not kept. */
+/**
+ * The body of a request, read once and cached, so that several methods can read it; files are not
+ * cached.
+ */
 export class Body {
   readonly #request: Request;
   readonly #limits: BodyLimits;
   readonly #isFromSocket: boolean;
   #bytes: Promise<ArrayBuffer> | undefined;
-  /** The text fields of a form whose files are read, as far as they have arrived. */
+  /** The text fields that have arrived so far, of a form whose files are read. */
   #fields: URLSearchParams | undefined;
   #files: Promise<UploadedFile[]> | undefined;
 
@@ -81,7 +87,7 @@ export class Body {
       this.#refuseCompressed();
       return readFields(await this.bytes(), type);
     }
-    if (mediaType(type) === "application/x-www-form-urlencoded")
+    if (parseMediaType(type) === "application/x-www-form-urlencoded")
       return parsePairs(await this.text());
     if ((await this.bytes()).byteLength === 0) return new URLSearchParams();
     throw new HttpError(415, "This page expects a form.");
@@ -118,7 +124,7 @@ export class Body {
     for (const [name, limit] of Object.entries({ maxFileBytes, maxBytes })) {
       if (limit <= maxUploadBytes || limit === Infinity) continue;
       throw new TypeError(
-        `\`${name}\` is ${limit}, but no body is larger than \`maxUploadBytes\`, which is ${maxUploadBytes}. Raise App's \`maxUploadBytes\`.`,
+        `\`${name}\` is ${limit}, which exceeds the upload limit of ${maxUploadBytes}. Raise App's \`maxUploadBytes\`.`,
       );
     }
     const type = this.#type();
@@ -136,12 +142,13 @@ export class Body {
     if (this.#fields !== undefined) throw filesWereRead();
     const fields = new URLSearchParams();
     this.#fields = fields;
-    // Loaded by the first upload: most apps have none, and it takes as long as a third of all the rest.
+    // Loaded on the first upload: most apps have none, and loading it takes a third as long as
+    // loading all the rest.
     const { readParts } = await import("./uploads.ts");
     yield* readParts(this.#chunks(), type, limits, fields);
   }
 
-  /** What was kept, or else what arrives. */
+  /** The cached body, or else the chunks as they arrive. */
   async *#chunks(): AsyncGenerator<Uint8Array> {
     if (this.#bytes === undefined) yield* readChunks(this.#request, this.#limits.maxUploadBytes);
     else yield new Uint8Array(await this.#bytes);
@@ -161,10 +168,10 @@ export class Body {
 }
 
 function isMultipart(type: string): boolean {
-  return mediaType(type) === "multipart/form-data";
+  return parseMediaType(type) === "multipart/form-data";
 }
 
-function mediaType(type: string): string | undefined {
+function parseMediaType(type: string): string | undefined {
   return type.split(";", 1)[0]?.trim().toLowerCase();
 }
 
@@ -173,8 +180,8 @@ async function readBody(
   limit: number,
   isFromSocket: boolean,
 ): Promise<ArrayBuffer> {
-  // Bun's server holds clients to their Content-Length. A request that the app has made, from one
-  // whose body it has decompressed for instance, may have a longer body than it says.
+  // Bun's server enforces Content-Length. A request that the app itself has made, for instance from
+  // one whose body it has decompressed, may have a longer body than its header says.
   const length = request.headers.get("content-length");
   if (length !== null && isFromSocket) return readAtOnce(request, Number(length), limit);
   const sink = new Bun.ArrayBufferSink();
@@ -192,9 +199,10 @@ async function readAtOnce(request: Request, length: number, limit: number): Prom
 }
 
 /**
- * A client may send each byte as a chunk of its own. To a reader that always waits for the next chunk,
- * Bun passes them on one by one, which costs 1 µs each and stops the event loop meanwhile. For a reader
- * that pauses, Bun joins them: 1 MB takes 2 × what `arrayBuffer()` takes, instead of 30 ×.
+ * Pauses now and then, because a client may send each byte as a chunk of its own. Bun passes such
+ * chunks one by one to a reader that always waits for the next, which costs 1 µs each and blocks
+ * the event loop. While a reader pauses, Bun joins them: 1 MB takes 2 × as long as `arrayBuffer()`,
+ * instead of 30 ×.
  */
 async function* readChunks(request: Request, limit: number): AsyncGenerator<Uint8Array> {
   if (Number(request.headers.get("content-length") ?? 0) > limit) throw tooLarge(limit);
@@ -216,17 +224,20 @@ function tooLarge(limit: number, cause?: unknown): HttpError {
   return new HttpError(413, `The request's body is larger than ${limit} bytes.`, { cause });
 }
 
-/** Bun's server holds to the limit too, and says so first. What a client leaves unfinished is aborted. */
+/**
+ * Bun's server enforces the limit too, and may report it first. A body that the client does not
+ * complete ends in an `AbortError`.
+ */
 function toHttpError(error: unknown, limit: number): unknown {
   if (error instanceof Error && error.message.includes("maxRequestBodySize")) {
     return tooLarge(limit, error);
   }
   return error instanceof DOMException && error.name === "AbortError"
-    ? new HttpError(400, "The request's body broke off.", { cause: error })
+    ? new HttpError(400, "The request's body is incomplete.", { cause: error })
     : error;
 }
 
-/** Counted before they are taken apart, which is what takes long. */
+/** Counts the pairs before parsing them, because parsing is what takes long. */
 function parsePairs(text: string): URLSearchParams {
   let count = 1;
   for (let at = text.indexOf("&"); at !== -1; at = text.indexOf("&", at + 1)) {
@@ -259,6 +270,6 @@ function tooManyFields(): HttpError {
 
 function filesWereRead(): Error {
   return new Error(
-    "The body was read by files() or parts(), which do not keep it. Its text fields are in form().",
+    "The body was read by files() or parts(), which do not cache it. Read its text fields with form().",
   );
 }

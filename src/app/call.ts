@@ -8,7 +8,7 @@ import { callSocket } from "./sockets.ts";
 import type { Match } from "./table.ts";
 import type { Visit } from "./visit.ts";
 
-/** Calls the page through the middleware around it, and returns its response. */
+/** Calls the page through its middleware and returns the response. */
 export function callPage(visit: Visit): MaybePromise<Response> {
   const match = visit.match as Match;
   const { chain } = match.branch;
@@ -20,7 +20,7 @@ function callInside(visit: Visit, match: Match): MaybePromise<Response> {
   return walk({ chain, request: visit.request, inside: () => answerInside(visit, match) }, 0);
 }
 
-/** Where no page answers, middleware gets the response to that error, and not the error. */
+/** If no page matches, middleware receives the error's response, not the error. */
 function answerInside(visit: Visit, match: Match): MaybePromise<Response> {
   if (match.refusal !== undefined) return showFailure(visit, match.refusal);
   return answer(visit, match);
@@ -31,7 +31,7 @@ function answer(visit: Visit, match: Match): MaybePromise<Response> {
   let value: unknown;
   try {
     if (match.isSocket) value = callSocket(visit, match);
-    // Spread even where it is empty, the list would take 0.1 µs.
+    // Spreading an empty list would take 0.1 µs.
     else
       value =
         params.length === 0 ? handler.call(branch.app) : handler.apply(branch.app, [...params]);
@@ -45,7 +45,7 @@ async function answerLater(visit: Visit, value: Promise<unknown>): Promise<Respo
   return respond(visit, await value.catch(unthrow));
 }
 
-/** A response that is thrown is an answer. */
+/** A thrown response counts as an answer; anything else is thrown again. */
 function unthrow(error: unknown): Response {
   if (error instanceof Response) return error;
   throw error;
@@ -58,7 +58,7 @@ function respond(visit: Visit, value: unknown): MaybePromise<Response> {
   return response;
 }
 
-/** Bun would notice a missing file only when it sends it: when the session is stored, and its cookie lost. */
+/** Bun would notice a missing file only while sending it, after the session has been stored. */
 async function respondWithFile(visit: Visit, file: Bun.BunFile): Promise<Response> {
   if (!(await file.exists())) throw new HttpError(404, "Not Found");
   return toResponse(file, visit.open?.isAccessed === true);

@@ -12,7 +12,7 @@ import {
 
 import type { Coding } from "./accept-encoding.ts";
 
-/** Brotli's best takes a hundred times as long. */
+/** Brotli's highest quality takes a hundred times as long. */
 const BROTLI = { [constants.BROTLI_PARAM_QUALITY]: 4 };
 
 const encoders: Readonly<Record<Coding, (bytes: Uint8Array) => Promise<Uint8Array<ArrayBuffer>>>> =
@@ -22,19 +22,19 @@ const encoders: Readonly<Record<Coding, (bytes: Uint8Array) => Promise<Uint8Arra
     zstd: promisify(zstdCompress),
   };
 
-/** Each writes what it was given at once, so that a reader need not wait for the next piece. */
+/** Each flushes after every piece, so that the reader gets a piece without waiting for the next. */
 const transforms: Readonly<Record<Coding, () => Transform>> = {
   gzip: () => createGzip({ flush: constants.Z_SYNC_FLUSH }),
   br: () => createBrotliCompress({ flush: constants.BROTLI_OPERATION_FLUSH, params: BROTLI }),
   zstd: () => createZstdCompress({ flush: constants.ZSTD_e_flush }),
 };
 
-/** Compresses bytes, in another thread. */
+/** Compresses bytes on another thread. */
 export function encodeBytes(bytes: Uint8Array, coding: Coding): Promise<Uint8Array<ArrayBuffer>> {
   return encoders[coding](bytes);
 }
 
-/** Compresses a stream piece by piece, at the pace of its reader. */
+/** Compresses a stream piece by piece, as fast as its reader reads. */
 export function encodeStream(
   stream: ReadableStream<Uint8Array>,
   coding: Coding,
@@ -60,13 +60,13 @@ class EncodedBody {
 
   async pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
     let isDone = false;
-    // An empty piece may yield nothing, and then nobody would pull again.
+    // An empty piece may yield nothing, and `pull` is not called again until something is enqueued.
     while (!isDone && this.#encoded.length === 0) isDone = await this.#encodeNext();
     for (const bytes of this.#encoded.splice(0)) controller.enqueue(bytes);
     if (isDone) controller.close();
   }
 
-  /** Says whether there is no more. */
+  /** Returns whether the stream has ended. */
   async #encodeNext(): Promise<boolean> {
     const { done, value } = await this.#reader.read();
     const { promise, resolve, reject } = Promise.withResolvers<void>();

@@ -7,9 +7,9 @@ import { chooseCoding } from "./accept-encoding.ts";
 import { isLazy } from "./answers.ts";
 import { visits } from "./visit.ts";
 
-/** What {@link compress} leaves alone. */
+/** The options of {@link compress}. */
 export interface CompressOptions {
-  /** The smallest body, in bytes, that is compressed; 1,024 by default. */
+  /** The smallest body to compress, in bytes; 1,024 by default. */
   readonly minBytes?: number;
 }
 
@@ -17,23 +17,25 @@ const OPTIONS = ["minBytes"] as const satisfies readonly (keyof CompressOptions)
 
 const DEFAULT_MIN_BYTES = 1024;
 
-/** What becomes much smaller. Event streams do not belong here: browsers read them event by event. */
+/** Types that compress well. Event streams are excluded: browsers read them event by event. */
 const COMPRESSIBLE =
   /^(?:text\/(?!event-stream)|application\/(?:json|javascript|xml|wasm|x-ndjson)|image\/svg|[^;]*\+(?:json|xml|text))/i;
 
-/** A response with one of these has no body, or a part of one. */
+/** Statuses of responses with no body or only a part of one. */
 const INCOMPLETE = new Set([101, 204, 205, 206, 304]);
 
 /**
- * Middleware that compresses responses, with what the client accepts of zstd, Brotli and gzip:
- * `this.use(compress())`. Text, JSON and the like of at least `minBytes`, and streams of them piece by piece;
- * neither event streams nor what says `Cache-Control: no-transform`.
+ * Middleware that compresses responses with zstd, Brotli or gzip, whichever the client prefers:
+ * `this.use(compress())`. Compresses text, JSON and similar types of at least `minBytes`, and
+ * streams of these types piece by piece. Leaves event streams and responses with
+ * `Cache-Control: no-transform` alone.
  *
- * The size of a compressed response tells what repeats in it (BREACH). Do not use it where one response has both a
- * secret and what a link could have brought in, such as a search term. A response that depends on the session is left
- * as it is where another site's page has caused the request.
+ * The size of a compressed response reveals what repeats in it (BREACH). Do not use this middleware
+ * where one response contains both a secret and text that a link can choose, such as a search term.
+ * A response that depends on the session is not compressed if another site's page caused the
+ * request.
  *
- * @throws TypeError for an option that makes no sense.
+ * @throws TypeError for an unknown or invalid option.
  */
 export function compress(
   options: CompressOptions = {},
@@ -53,7 +55,7 @@ function encode(request: Request, response: Response, minBytes: number): MaybePr
   if (!isCompressible(response)) return response;
   addVary(response.headers, "Accept-Encoding");
   const coding = chooseCoding(request.headers.get("accept-encoding"));
-  // Nobody reads the body of a response to HEAD, so it need not be made.
+  // The body of a response to HEAD is never sent.
   if (coding === undefined || request.method === "HEAD" || isExposed(request)) return response;
   return isWhole(response)
     ? encodeWhole(response, coding, minBytes)
@@ -65,20 +67,26 @@ function isCompressible({ status, headers }: Response): boolean {
     COMPRESSIBLE.test(headers.get("content-type") ?? "") &&
     !INCOMPLETE.has(status) &&
     !headers.has("content-encoding") &&
-    // Whoever asks for the rest of a file has to get the same bytes.
+    // A client that resumes a download must get the same bytes.
     !headers.has("accept-ranges") &&
     !/\bno-transform\b/i.test(headers.get("cache-control") ?? "")
   );
 }
 
-/** Whether another site's page asks for what depends on the visitor: it could try out what the response repeats. */
+/**
+ * Whether another site's page requests a response that depends on the visitor: that page could
+ * probe what the response repeats (BREACH).
+ */
 function isExposed({ headers }: Request): boolean {
   const site = headers.get("sec-fetch-site");
   const isForeign = site === "cross-site" || site === "same-site";
   return isForeign && visits.getStore()?.open?.isAccessed === true;
 }
 
-/** Whether the app has made the body at once. Any other must not be read before the response leaves. */
+/**
+ * Whether the app has made the whole body. Any other body must not be read before the response is
+ * sent.
+ */
 function isWhole(response: Response): boolean {
   const isMade = visits.getStore()?.made === response || isUnshared(response);
   return isMade && !isLazy(response);
@@ -107,7 +115,7 @@ async function encodePieces(
   return toEncoded(response, encodeStream(body, coding), coding);
 }
 
-/** Loaded when first needed: node:zlib takes longer to load than everything else that an app needs. */
+/** Loads lazily: node:zlib takes longer to load than everything else that an app needs. */
 function loadCodings(): Promise<typeof import("./codings.ts")> {
   return import("./codings.ts");
 }
@@ -119,7 +127,7 @@ function toEncoded(response: Response, body: EncodedBody, coding: Coding): Respo
   const { headers } = encoded;
   headers.set("content-encoding", coding);
   headers.delete("content-length");
-  // A strong tag promises the same bytes (RFC 9110, 8.8.1).
+  // A strong tag promises identical bytes (RFC 9110, 8.8.1).
   const etag = headers.get("etag");
   if (etag?.startsWith('"') === true) headers.set("etag", `W/${etag}`);
   return encoded;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { HttpError } from "./errors.ts";
 import type { Visit } from "./visit.ts";
 
-/** What is used of youch. */
+/** The part of youch that is used here. */
 interface Youch {
   readonly metadata: { group(name: string, sections: Record<string, readonly Row[]>): unknown };
   useTransformer(transform: (error: { frames: readonly Frame[] }) => void): unknown;
@@ -22,16 +22,16 @@ interface Frame {
   fileName?: string | undefined;
 }
 
-/** How many patterns are shown of those near a path. */
+/** How many similar patterns are shown. */
 const MAX_NEAR = 5;
 
-/** How many causes of causes are shown. */
+/** How many nested causes are shown. */
 const MAX_CAUSES = 8;
 
 /**
- * A page that shows developers a bug: message, source, stack, route, and the names of what the session holds.
+ * A page that shows developers a bug: message, source, stack, route, and the keys of the session.
  *
- * @throws where youch is not installed.
+ * @throws Error if youch is not installed.
  */
 export async function showBug(error: HttpError, visit: Visit): Promise<Response> {
   const { Youch } = (await load("youch")) as { readonly Youch: new () => Youch };
@@ -54,7 +54,7 @@ export async function showBug(error: HttpError, visit: Visit): Promise<Response>
   });
 }
 
-/** youch fails on a frame without a file, and puts names into attributes as they are. */
+/** youch fails on a frame without a file, and does not escape quotes in attributes. */
 function cleanFrames(error: { frames: readonly Frame[] }): void {
   error.frames = error.frames.filter(({ fileName }) => fileName !== undefined);
   for (const frame of error.frames) {
@@ -64,9 +64,9 @@ function cleanFrames(error: { frames: readonly Frame[] }): void {
 }
 
 /**
- * The patterns nearest to a path that leads nowhere, by edit distance.
+ * The patterns most similar to a path that matches none, by edit distance.
  *
- * @throws where leven is not installed.
+ * @throws Error if leven is not installed.
  */
 export async function findNear(path: string, patterns: readonly string[]): Promise<string[]> {
   const { default: leven } = (await load("leven")) as {
@@ -81,10 +81,10 @@ export async function findNear(path: string, patterns: readonly string[]): Promi
 }
 
 /**
- * Loads a package, if it is installed; where there is no `node_modules`, Bun would download it. Bundlers are not to see
- * the name: production has no use for it, and youch reads files of its own.
+ * Loads a package only if it is installed: without `node_modules`, Bun would download it. Its name
+ * is hidden from bundlers: production does not need it, and youch reads files of its own.
  *
- * @throws Error if it is not.
+ * @throws Error if it is not installed.
  */
 export async function load(name: string): Promise<unknown> {
   const folders = createRequire(import.meta.url).resolve.paths(name) ?? [];
@@ -92,7 +92,10 @@ export async function load(name: string): Promise<unknown> {
   throw new Error(`${name} is not installed.`);
 }
 
-/** A pattern with the path's own segments where it leaves them open: those are as they should be. */
+/**
+ * A pattern with the path's segments in place of its parameters, so that they do not count as
+ * differences.
+ */
 function fill(pattern: string, path: string): string {
   const segments = path.split("/");
   return pattern
@@ -104,11 +107,14 @@ function fill(pattern: string, path: string): string {
     .join("/");
 }
 
-/** An error with nothing but its name, message, stack and cause: youch shows all that it finds, a request's headers too. */
+/**
+ * A copy with only the error's name, message, stack and cause: youch shows every property that it
+ * finds, such as a request's headers.
+ */
 function copyError(thrown: unknown, depth = 0): Error {
   if (!(thrown instanceof Error)) {
     const what = typeof thrown === "object" && thrown !== null ? "an object" : String(thrown);
-    const copy = new Error(`This was thrown, and is no Error: ${what}`);
+    const copy = new Error(`This was thrown and is not an Error: ${what}`);
     copy.stack = "Error";
     return copy;
   }
@@ -123,8 +129,8 @@ function copyError(thrown: unknown, depth = 0): Error {
 }
 
 /**
- * The frames of a stack, without the message above them: what a visitor has written there could pass for frames,
- * whose files are read and shown.
+ * The frames of a stack, without the message above them: a visitor's text in the message could pass
+ * for frames, whose files would be read and shown.
  */
 function takeFrames(stack: string, message: string): string {
   const start = stack.indexOf(`${message}\n`);

@@ -1,13 +1,14 @@
 /**
- * Whether developers look at this process: `NODE_ENV` is not `production`. Taken apart, because `bun build` puts
- * its own `NODE_ENV` in the place of `process.env.NODE_ENV`, and a bundle would show visitors its source.
+ * Whether this process runs in development: `NODE_ENV` is not `production`. Destructured, because
+ * `bun build` replaces the expression `process.env.NODE_ENV` with its own value, and a bundle would
+ * show visitors its source.
  */
 export function isDevelopment(): boolean {
   const { NODE_ENV } = process.env;
   return NODE_ENV !== "production";
 }
 
-/** The same where nobody tests: a test that serves an app has its own output. */
+/** Whether to log requests on the console: in development, but not in tests. */
 export function isWatched(): boolean {
   const { NODE_ENV } = process.env;
   return isDevelopment() && NODE_ENV !== "test";

@@ -9,18 +9,19 @@ import { html } from "./html.ts";
 import { toPath } from "./request.ts";
 import type { Visit } from "./visit.ts";
 
-/** A form that an error can be shown in. */
+/** The form in which an error is shown. */
 type Form = "text" | "html" | "problem";
 
 /**
- * What is shown of an error unless an app says otherwise: a page to a browser, `application/problem+json`
- * (RFC 9457) to whoever accepts JSON, and else text. In development, browsers see what a bug was, and which pages
- * are near a path that leads nowhere.
+ * The default response to an error: a page for browsers, `application/problem+json` (RFC 9457) for
+ * clients that accept JSON, and text for others. In development, browsers see the details of a bug,
+ * and pages similar to a path that matches none.
  */
 export function showError(error: HttpError, visit: Visit): MaybePromise<Response> {
   return andThen(chooseForm(error, visit), (value) => {
     const response = value instanceof Response ? value : status(error.status, value, error.headers);
-    // One URL, three forms: a cache must not hand one to whoever accepts another (RFC 9110, 12.5.5).
+    // One URL has three forms: caches must not send one to a client that accepts another (RFC 9110,
+    // 12.5.5).
     addVary(response.headers, "Accept");
     return response;
   });
@@ -43,12 +44,15 @@ function showInDevelopment(error: HttpError, visit: Visit): MaybePromise<Html | 
   return isBug || isUnknown ? explain(error, visit) : toPage(error);
 }
 
-/** Takes packages that are optional, and that a bundle does not have: without them, the page is the one of production. */
+/**
+ * Uses optional packages, which bundles do not contain; without them, shows the same page as
+ * production.
+ */
 async function explain(error: HttpError, visit: Visit): Promise<Html | Response> {
   try {
     const { findNear, showBug } = await import("./dev-page.ts");
     if (error.status === 500) return await showBug(error, visit);
-    return toPage(error, await findNear(toPath(visit.raw.url), visit.site.table.patterns()));
+    return toPage(error, await findNear(toPath(visit.raw.url), visit.site.table.listPatterns()));
   } catch {
     return toPage(error);
   }
@@ -96,7 +100,7 @@ function toPage(error: HttpError, near: readonly string[] = []): Html {
           <p>Error ${error.status}</p>
           ${
             near.length > 0 &&
-            html`<p>These pages are near:</p>
+            html`<p>Similar pages:</p>
               <ul>
                 ${list}
               </ul>`

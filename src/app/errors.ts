@@ -1,14 +1,14 @@
 /**
- * Ends the request with this status and message. `throw new HttpError(404, "No such thing")`.
- * The message is shown to whoever asked; a `cause` is not.
+ * Ends the request with this status and message: `throw new HttpError(404, "No such thing")`.
+ * Visitors see the message, but not the `cause`.
  */
 export class HttpError extends Error {
   override readonly name = "HttpError";
   readonly status: number;
-  /** Headers that go with the response, such as `Allow`. */
+  /** Headers of the response, such as `Allow`. */
   readonly headers: Readonly<Record<string, string>>;
 
-  /** @throws RangeError if the status is no error: below 400, or above 599. */
+  /** @throws RangeError for a status outside 400 to 599. */
   constructor(
     status: number,
     message: string,
@@ -22,7 +22,7 @@ export class HttpError extends Error {
     this.headers = options.headers ?? {};
   }
 
-  /** What else a program is told of the error, in its `application/problem+json` (RFC 9457). */
+  /** Further members of the error's `application/problem+json` (RFC 9457). */
   get details(): Readonly<Record<string, unknown>> {
     return {};
   }

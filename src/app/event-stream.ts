@@ -8,19 +8,24 @@ import { hosts } from "./live.ts";
 
 /** One event, as an `EventSource` in the browser receives it. */
 export interface ServerSentEvent {
-  /** What the browser sends as `Last-Event-ID` when it connects again. Text on one line. */
+  /** What the browser sends as `Last-Event-ID` when it reconnects. One line of text. */
   readonly id?: string | number;
-  /** The event's name; `message` by default. Text on one line. */
+  /** The event's name; `message` by default. One line of text. */
   readonly event?: string;
-  /** Text and `` html`…` `` as they are, of any number of lines; anything else as JSON. */
+  /**
+   * Text and `` html`…` `` are sent as they are, with any number of lines; anything else as JSON.
+   */
   readonly data?: unknown;
-  /** How long, in milliseconds, the browser waits before it connects again. */
+  /** How long the browser waits before it reconnects, in milliseconds. */
   readonly retry?: number;
 }
 
 /** How an event stream is kept open. */
 export interface EventStreamOptions {
-  /** After how many seconds without an event a comment is sent, so that no proxy closes the connection; 15 by default. */
+  /**
+   * After how many seconds without an event a comment is sent, so that proxies keep the connection
+   * open; 15 by default.
+   */
   readonly heartbeat?: number;
 }
 
@@ -32,11 +37,11 @@ const FIELDS = [
 ] as const satisfies readonly (keyof ServerSentEvent)[];
 
 const encoder = new TextEncoder();
-/** A comment, which browsers skip. */
+/** A comment, which browsers ignore. */
 const COMMENT = encoder.encode(":\n\n");
 
 /**
- * A response that goes on: server-sent events, from a generator.
+ * A response that streams server-sent events from a generator.
  *
  * ```ts
  * live() {
@@ -46,11 +51,11 @@ const COMMENT = encoder.encode(":\n\n");
  * }
  * ```
  *
- * `signal` is aborted when the browser has gone, when the session ends and when the app shuts down; the
- * generator's `finally` runs in any case. After a pause in the connection, `this.request.lastEventId` says
- * where to go on.
+ * `signal` is aborted when the browser disconnects, when the session ends and when the app shuts
+ * down; the generator's `finally` runs in each case. When the browser reconnects,
+ * `this.request.lastEventId` says where to resume.
  *
- * @throws Error outside a request, TypeError for an option that makes no sense.
+ * @throws Error outside a request; TypeError for an unknown or invalid option.
  */
 export function eventStream(
   source: (
@@ -83,7 +88,7 @@ export function eventStream(
       headers: {
         "content-type": "text/event-stream;charset=utf-8",
         "cache-control": "no-store",
-        // nginx would collect events until they fill a page.
+        // nginx would buffer events until they fill a page.
         "x-accel-buffering": "no",
       },
     }),
@@ -93,7 +98,7 @@ export function eventStream(
 function encodeEvent(event: ServerSentEvent): Uint8Array {
   if (typeof event !== "object" || event === null || Array.isArray(event)) {
     throw new TypeError(
-      "An event stream yielded no event. Yield an object such as { data: value }.",
+      "An event stream yielded something that is not an event. Yield an object such as { data: value }.",
     );
   }
   refuseUnknown("An event", event, FIELDS);
@@ -108,7 +113,10 @@ function encodeEvent(event: ServerSentEvent): Uint8Array {
   return encoder.encode(`${lines.join("\n")}\n\n`);
 }
 
-/** Another line would be another field, or another event. Browsers ignore an id with NUL. */
+/**
+ * Refuses line breaks, which would begin another field or event, and NUL, which makes browsers
+ * ignore an id.
+ */
 function toLine(field: string, text: string): string {
   if (!/[\0\r\n]/.test(text)) return text;
   throw new TypeError(

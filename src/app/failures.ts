@@ -8,9 +8,9 @@ import { HttpError } from "./errors.ts";
 import type { Visit } from "./visit.ts";
 
 /**
- * The response to an error: what the app's `onError` shows. What the visitor is not told goes to
- * `onReport`. Never throws or rejects: an `onError` that fails is logged too, and the
- * response to that is plain.
+ * The response to an error: what the app's `onError` returns. Errors whose details visitors do not
+ * see go to `onReport`. Never throws or rejects: if `onError` or `onReport` fails, that is logged,
+ * and the response is a plain 500.
  */
 export function showFailure(visit: Visit, error: unknown): MaybePromise<Response> {
   const shown = toHttpError(error);
@@ -37,26 +37,29 @@ function giveUp(error: unknown): Response {
   return toErrorResponse(plain, plain.message);
 }
 
-/** A `Response` that `onError` made is the response; any other value gets the error's status and headers. */
+/**
+ * A `Response` from `onError` is sent unchanged; any other value gets the error's status and
+ * headers.
+ */
 function toErrorResponse(error: HttpError, value: unknown): Response {
   return value instanceof Response ? value : status(error.status, value, error.headers);
 }
 
 const BUG = "Something went wrong on this server.";
 
-/** Whether an error says more than the visitor is told: a developer has to hear of it. */
+/** Whether an error has details that visitors do not see, so that it has to be reported. */
 function isBug(error: unknown): boolean {
   return !(error instanceof HttpError || error instanceof CrossOriginError);
 }
 
-/** An error as the visitor may see it. What was thrown is its `cause`. */
+/** The error as visitors may see it, with what was thrown as its `cause`. */
 function toHttpError(error: unknown): HttpError {
   if (error instanceof HttpError) return error;
   if (error instanceof CrossOriginError) {
     return new HttpError(error.status, error.message, { cause: error });
   }
   if (error instanceof SessionStoreError) {
-    // Visitors without a cookie are served meanwhile.
+    // Visitors without a cookie are still served.
     const headers = { vary: "Cookie" };
     return new HttpError(error.status, error.visible, { cause: error, headers });
   }

@@ -1,18 +1,18 @@
 import { keepUnshared } from "../http/headers.ts";
 import type { MaybePromise } from "../store/maybe-promise.ts";
 
-/** A file on the disk, as far as its response needs it. */
+/** A file on disk: what its response needs. */
 export interface FoundFile {
   readonly path: string;
   /** In bytes. */
   readonly size: number;
-  /** When it was changed, in milliseconds. */
+  /** When the file was last modified, in Unix milliseconds. */
   readonly mtimeMs: number;
 }
 
 /**
- * The response to GET or HEAD for a file: 200; 206 or 416 for one range of bytes; 304 or 412 for a condition
- * (RFC 9110, 13 and 14). Several ranges, and one that cannot be read, get the whole file.
+ * The response to GET or HEAD for a file: 200; 206 or 416 for one byte range; 304 or 412 for a
+ * precondition (RFC 9110, 13 and 14). Several ranges and malformed ones get the whole file.
  */
 export function respondWithFile(
   request: Request,
@@ -21,7 +21,7 @@ export function respondWithFile(
 ): MaybePromise<Response> {
   const { path, size, mtimeMs } = file;
   const lastModified = new Date(mtimeMs).toUTCString();
-  // Weak: within one tick of the file system's clock, bytes can change unnoticed.
+  // Weak, because bytes can change unnoticed within one tick of the file system's clock.
   const etag = `W/"${size.toString(16)}-${Math.trunc(mtimeMs).toString(16)}"`;
   const headers = new Headers({
     "accept-ranges": "bytes",
@@ -36,7 +36,7 @@ export function respondWithFile(
   headers.set("content-length", String(size));
   if (request.method === "HEAD") return new Response(null, { headers });
   const asked = request.headers.get("range");
-  // A weak tag never matches here: only the date does.
+  // If-Range never matches a weak tag (RFC 9110, 13.1.5): only the date can match.
   const condition = request.headers.get("if-range");
   if (asked === null || (condition !== null && condition !== lastModified))
     return keepUnshared(new Response(content, { headers }));
@@ -48,7 +48,7 @@ async function respondWithPart(
   headers: Headers,
   asked: string,
 ): Promise<Response> {
-  // Loaded with the first range.
+  // Loaded on the first range request.
   const { parse } = await import("range-parser");
   const size = Number(headers.get("content-length"));
   const { type, code, ranges } = parse(size, asked);
@@ -66,10 +66,13 @@ async function respondWithPart(
   return keepUnshared(new Response(content.slice(start, end + 1), { status: 206, headers }));
 }
 
-/** A bit of `code`: some range of the header cannot be read. */
+/** A bit of `code`: the header has a malformed range. */
 const INVALID = 1;
 
-/** The status of the response if a condition of the request decides it, in the order of RFC 9110, 13.2.2. */
+/**
+ * The status of the response if a precondition of the request decides it, in the order of RFC 9110,
+ * 13.2.2.
+ */
 function checkConditions(
   headers: Headers,
   etag: string,
@@ -78,7 +81,7 @@ function checkConditions(
   const match = headers.get("if-match");
   const unmodifiedSince = headers.get("if-unmodified-since");
   if (match !== null) {
-    // A weak tag never matches here.
+    // If-Match never matches a weak tag (RFC 9110, 13.1.1).
     if (match.trim() !== "*") return 412;
   } else if (unmodifiedSince !== null && isLater(lastModified, unmodifiedSince)) return 412;
 
@@ -89,13 +92,13 @@ function checkConditions(
   return isLater(lastModified, modifiedSince) !== false ? undefined : 304;
 }
 
-/** Whether a date is later than another; `undefined` if that one is no date. */
+/** Whether a date is later than another; `undefined` if the other is malformed. */
 function isLater(one: string, other: string): boolean | undefined {
   const limit = Date.parse(other);
   return Number.isNaN(limit) ? undefined : Date.parse(one) > limit;
 }
 
-/** Whether `If-None-Match` names the tag, or any: weak or strong is the same here. */
+/** Whether `If-None-Match` lists the tag or `*`, by weak comparison (RFC 9110, 13.1.2). */
 function namesTag(noneMatch: string, etag: string): boolean {
   const opaque = etag.slice(2);
   const tags = noneMatch.split(",").map((tag) => tag.trim());

@@ -1,15 +1,15 @@
-/** File systems allow 255 bytes. */
+/** Less than the 255 bytes that file systems allow. */
 const MAX_BYTES = 200;
 
-/** The longest ending that is kept when a name is shortened. */
+/** The longest extension that is kept when a name is shortened. */
 const MAX_EXTENSION_BYTES = 20;
 
-/** What Windows takes for a device, whatever the ending. */
+/** Names that Windows reserves for devices, with any extension. */
 const DEVICE = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/i;
 
 /**
- * A file name from outside, made safe to append to a folder's path: without folders, control and
- * invisible characters, leading dots and what Windows forbids, at most 200 bytes, never empty.
+ * Makes a file name from a client safe to append to a folder's path: without folders, control and
+ * invisible characters, leading dots and what Windows forbids; at most 200 bytes, never empty.
  */
 export function toSafeFilename(filename: string): string {
   const base = filename.slice(Math.max(filename.lastIndexOf("/"), filename.lastIndexOf("\\")) + 1);
@@ -27,6 +27,6 @@ function shorten(name: string): string {
   const extension = name.slice(name.lastIndexOf("."));
   const length = Buffer.byteLength(extension);
   const [end, kept] = length > MAX_EXTENSION_BYTES ? ["", 0] : [extension, length];
-  // In streaming mode the decoder leaves out a character that was cut.
+  // In streaming mode the decoder drops a truncated character at the end.
   return new TextDecoder().decode(bytes.subarray(0, MAX_BYTES - kept), { stream: true }) + end;
 }

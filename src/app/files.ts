@@ -12,19 +12,21 @@ import { respondWithFile } from "./file-response.ts";
 import type { AppRequest } from "./request.ts";
 import { toPath } from "./request.ts";
 
-/** How a folder's files are sent. */
+/** The options of {@link files}. */
 export interface FolderOptions {
   /**
-   * The `Cache-Control` of its files: `public, max-age=0, must-revalidate` by default, by which browsers keep
-   * them and ask each time whether they have changed. With a guard `private, no-cache`, which does so in the visitor's
-   * own browser alone.
+   * The `Cache-Control` of the files: by default `public, max-age=0, must-revalidate`, so that
+   * browsers cache them but revalidate before each use. With a guard, `private, no-cache`, which
+   * does the same in the visitor's own browser only.
    */
   readonly cacheControl?: string;
-  /** Whether files and folders whose names begin with a dot are sent; only `.well-known` is by default. */
+  /**
+   * Whether to send files and folders whose names begin with a dot; by default only `.well-known`.
+   */
   readonly dotfiles?: boolean;
   /**
-   * Called before each file, as a page is: with the session, behind middleware. Refuses by what it throws, or by the
-   * Response that it returns; returns nothing to let the request pass.
+   * Called before each file, as a page is: with the session, inside middleware. To refuse, throw or
+   * return a Response; to let the request pass, return nothing.
    */
   readonly guard?: (request: AppRequest<AnySession>) => MaybePromise<Response | void>;
 }
@@ -49,7 +51,7 @@ export class Files {
     this.#guard = guard;
   }
 
-  /** Whether its files are for everybody, so that no session is needed. */
+  /** Whether the files are public, so that no session is opened. */
   get isPublic(): boolean {
     return this.#guard === undefined;
   }
@@ -68,7 +70,7 @@ export class Files {
   }
 
   /**
-   * The same as a page, behind the guard.
+   * Like {@link respond}, as a page behind the guard.
    *
    * @throws HttpError 404 if there is no such file; what the guard throws.
    */
@@ -91,7 +93,10 @@ export class Files {
     return respondWithFile(request, found, this.#cacheControl);
   }
 
-  /** Links in the page of a folder count from its slash. A relative location holds behind any proxy and on no other host. */
+  /**
+   * Redirects to the URL with a slash, because links in a folder's page are relative to that. A
+   * relative location is correct behind any proxy and cannot lead to another host.
+   */
   #addSlash(request: Request): Response {
     const { url } = request;
     const name = toPath(url).split("/").at(-1) ?? "";
@@ -102,8 +107,8 @@ export class Files {
   }
 
   /**
-   * The file or folder at a path, unless a symbolic link has led out of this folder. Synchronous, as Bun's own look at
-   * a file is: by way of other threads it takes several times as long.
+   * The file or folder at a path, unless a symbolic link leads out of this folder. Synchronous, as
+   * Bun's own file access is: asynchronous calls take several times as long.
    */
   #find(...segments: readonly string[]): Found | undefined {
     try {
@@ -111,7 +116,7 @@ export class Files {
       if (!isWithin(this.#root, path)) return undefined;
       const found = statSync(path);
       if (!found.isFile() && !found.isDirectory()) return undefined;
-      // Bun would notice that it may not read a file only when it sends it.
+      // Bun would notice an unreadable file only while sending it.
       if (found.isFile()) accessSync(path, constants.R_OK);
       return { path, size: found.size, mtimeMs: found.mtimeMs, isFolder: found.isDirectory() };
     } catch (error) {
@@ -121,23 +126,23 @@ export class Files {
   }
 }
 
-/** What lies in the folder: no pipe and no device, reading which might never end. */
+/** A file or folder. Pipes and devices are excluded, because reading them might never end. */
 interface Found extends FoundFile {
   readonly isFolder: boolean;
 }
 
 /**
- * A folder whose files an app sends, as one of its fields or for a pattern of {@link routes} that ends in `*`.
+ * A folder of static files, as a field of an app or for a {@link routes} pattern that ends in `*`.
  *
  * ```ts
  * assets = files("./public");
  * receipts = files("./receipts", { guard: () => void this.requireLogin() });
  * ```
  *
- * Without a guard its files are sent past the session and middleware. A relative path begins where the program was
- * started. A folder's own URL shows its `index.html`.
+ * Without a guard, files are public: no session is opened and no middleware runs. A relative path
+ * is resolved against the working directory. A folder's own URL shows its `index.html`.
  *
- * @throws TypeError if there is no such folder, or an option makes no sense.
+ * @throws TypeError if there is no such folder, and for an unknown or invalid option.
  */
 export function files(folder: string, options: FolderOptions = {}): Files {
   return new Files(folder, options);
@@ -147,24 +152,24 @@ function findRoot(folder: string): string {
   const path = resolve(folder);
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return realpathSync(path);
   throw new TypeError(
-    `files("${folder}"): there is no folder ${path}. Make it; or, if it lies beside this program's file and not where the program was started, write files(join(import.meta.dir, "${folder}")).`,
+    `files("${folder}"): there is no folder ${path}. Create it; or, if the path is relative to the source file and not to the working directory, write files(join(import.meta.dir, "${folder}")).`,
   );
 }
 
 function checkCacheControl(value: string, hasGuard: boolean): void {
   if (!/^[\x20-\x7e]+$/.test(value)) {
     throw new TypeError(
-      `files(): \`cacheControl\` is ${JSON.stringify(value)}. It is a header's value, such as "public, max-age=31536000, immutable".`,
+      `files(): \`cacheControl\` is ${JSON.stringify(value)}, which cannot be a header's value. Use one such as "public, max-age=31536000, immutable".`,
     );
   }
   if (hasGuard && /\bpublic\b|\bs-maxage\b/i.test(value)) {
     throw new TypeError(
-      `files(): \`cacheControl\` is "${value}", by which caches would show these files to visitors whom the guard refuses. Write "private, …".`,
+      `files(): \`cacheControl\` is "${value}", which lets caches send these files to visitors whom the guard refuses. Write "private, …".`,
     );
   }
 }
 
-/** `.well-known` is there to be found by everybody (RFC 8615). */
+/** Whether a name begins with a dot; `.well-known` is meant to be public (RFC 8615). */
 function isHidden(name: string): boolean {
   return name.startsWith(".") && name !== ".well-known";
 }
@@ -173,7 +178,7 @@ function isWithin(root: string, path: string): boolean {
   return path === root || path.startsWith(root.endsWith(sep) ? root : root + sep);
 }
 
-/** What the system calls it where there is no file. */
+/** The system's error codes that mean that there is no such file. */
 const ABSENCES = new Set(["ENOENT", "ENOTDIR", "ENAMETOOLONG", "ELOOP"]);
 
 function isAbsence(error: unknown): boolean {

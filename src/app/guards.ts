@@ -4,17 +4,17 @@ import { HttpError } from "./errors.ts";
 import type { AppRequest } from "./request.ts";
 import { toTarget } from "./request.ts";
 
-/** How a page wants its visitor to be logged in. */
+/** How a visitor has to be logged in. */
 export interface LoginDemand {
-  /** The login must not be older than this, in seconds: else the visitor confirms it by logging in again. */
+  /** The greatest age of the login, in seconds; a visitor with an older one has to log in again. */
   readonly fresh?: number;
 }
 
 const RETURN_TO = "returnTo";
 
 /**
- * The id of the user who is logged in. Anyone else is sent to the login page and, by
- * {@link findWayBack}, back again; what is no browser's page view gets 401.
+ * The id of the user who is logged in. Redirects other visitors to the login page, from where
+ * {@link findWayBack} returns them; a request that does not accept HTML gets 401.
  *
  * @throws Response 303 to the login page.
  * @throws HttpError 401.
@@ -31,14 +31,15 @@ export function requireLogin(
     const message = userId === null ? "Please log in." : "Please log in again to confirm this.";
     throw new HttpError(401, message);
   }
-  // Only a page that was looked at can be looked at again; a form would have to be filled in once more.
+  // Only a GET can be repeated after the login; a form would have to be filled in again.
   if (request.method !== "GET") throw redirect(loginPage, 303);
   throw redirect(`${loginPage}?${RETURN_TO}=${encodeURIComponent(toTarget(request.url))}`, 303);
 }
 
 /**
- * Where a visitor came from: what {@link requireLogin} noted in the query, or the page with the form that
- * was sent. Never another site: else a link to the login page could lead anywhere (open redirect).
+ * The path that a visitor came from: the one that {@link requireLogin} put into the query, or that
+ * of the page with the form. Never one of another site, so that a link to the login page cannot
+ * lead elsewhere (open redirect).
  */
 export function findWayBack(request: AppRequest<AnySession>, fallback: string): string {
   const noted = request.query(RETURN_TO) ?? request.headers.get("referer");
@@ -46,7 +47,7 @@ export function findWayBack(request: AppRequest<AnySession>, fallback: string): 
   const here = new URL(request.url);
   const target = new URL(noted, here);
   const isOwn = target.host === here.host && /^https?:$/.test(target.protocol);
-  // "//elsewhere" as a path leads elsewhere; the page itself would be asked for again and again.
+  // A path that begins with "//" leads to another host, and a redirect to the same page would loop.
   if (!isOwn || target.pathname.startsWith("//") || target.pathname === here.pathname)
     return fallback;
   return `${target.pathname}${target.search}${target.hash}`;

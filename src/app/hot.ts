@@ -1,16 +1,18 @@
-// `bun --hot` evaluates every module anew, this one too. What must outlive that is kept here.
+// `bun --hot` evaluates every module again, this one too. What has to survive is kept on
+// `globalThis`.
 const BACKENDS = Symbol.for("bunpie.hot-backends");
 
 interface Shared {
   [BACKENDS]?: Map<string, unknown>;
 }
 
-/** How many apps of each name this evaluation of the program has made. */
+/** How many apps of each class name this evaluation of the program has created. */
 const counts = new Map<string, number>();
 
 /**
- * Under `bun --hot` sessions in memory outlive a reload: the first app of a class gets the backend of the first
- * app of that name before, the second that of the second. In any other process the backend is the app's own.
+ * Keeps sessions in memory through a reload of `bun --hot`: the first app of a class gets the
+ * backend that the first app of that class name had before, the second app that of the second. In
+ * any other process, returns the given backend.
  */
 export function keepThroughReload<Backend>(name: string, backend: Backend): Backend {
   if (!process.execArgv.includes("--hot")) return backend;

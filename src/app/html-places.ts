@@ -1,5 +1,5 @@
 /**
- * Where in a template a value stands:
+ * The place of a value in a template:
  * - `text`: between tags, in a comment, or in a quoted attribute;
  * - `url`: at the beginning of a quoted attribute that holds a URL;
  * - `name`: in the name of a tag or an attribute, or in place of an attribute;
@@ -12,7 +12,7 @@ export type Place = "text" | "url" | "name" | "unquoted" | "code" | "raw";
 const URL_ATTRIBUTE = /^(?:href|xlink:href|src|action|formaction|data|poster)$/i;
 const CODE_ATTRIBUTE = /^(?:on.*|srcdoc)$/i;
 
-/** Stands for a value. No HTML has this character. */
+/** Stands for a value. HTML does not contain this character. */
 const HOLE = "\0";
 
 const COMMENT = /<!--.*?(?:-->|$)/sy;
@@ -24,11 +24,11 @@ const TEXT = /<?[^<]*/y;
 
 const found = new WeakMap<readonly string[], readonly Place[]>();
 
-/** The place of each value in a template, in order. Each template is looked at once. */
-export function placesIn(strings: readonly string[]): readonly Place[] {
+/** The place of each value in a template, in order. Each template is parsed once. */
+export function findPlaces(strings: readonly string[]): readonly Place[] {
   let places = found.get(strings);
   if (places === undefined) {
-    places = findPlaces(strings);
+    places = parsePlaces(strings);
     found.set(strings, places);
   }
   return places;
@@ -39,7 +39,7 @@ export function isUrlAttribute(name: string): boolean {
   return URL_ATTRIBUTE.test(name);
 }
 
-function findPlaces(strings: readonly string[]): Place[] {
+function parsePlaces(strings: readonly string[]): Place[] {
   const source = strings.map((text) => text.replaceAll(HOLE, "")).join(HOLE);
   const places: Place[] = [];
   let at = 0;
@@ -53,29 +53,32 @@ function findPlaces(strings: readonly string[]): Place[] {
     const comment = take(COMMENT);
     const [, tag] = comment === null ? (take(TAG) ?? []) : [];
     if (tag === undefined) {
-      places.push(...holesIn(comment?.[0] ?? take(TEXT)?.[0], "text"));
+      places.push(...locateHoles(comment?.[0] ?? take(TEXT)?.[0], "text"));
       continue;
     }
-    places.push(...holesIn(tag, "name"));
+    places.push(...locateHoles(tag, "name"));
     for (let attribute = take(ATTRIBUTE); attribute !== null; attribute = take(ATTRIBUTE)) {
       const [, name = "", double, single, bare] = attribute;
-      places.push(...holesIn(name, "name"));
-      places.push(...holesInValue(name, double ?? single), ...holesIn(bare, "unquoted"));
+      places.push(...locateHoles(name, "name"));
+      places.push(...locateHolesInValue(name, double ?? single), ...locateHoles(bare, "unquoted"));
     }
     take(TAG_END);
-    if (/^(?:script|style)$/i.test(tag)) places.push(...holesIn(take(RAW)?.[0], "raw"));
+    if (/^(?:script|style)$/i.test(tag)) places.push(...locateHoles(take(RAW)?.[0], "raw"));
   }
   return places;
 }
 
-function holesIn(text: string | undefined, place: Place): Place[] {
+function locateHoles(text: string | undefined, place: Place): Place[] {
   return Array<Place>((text?.split(HOLE).length ?? 1) - 1).fill(place);
 }
 
-function holesInValue(name: string, value: string | undefined): Place[] {
-  if (CODE_ATTRIBUTE.test(name)) return holesIn(value, "code");
-  // What a name that is a value itself spells is not known yet.
-  if (!isUrlAttribute(name) && !name.includes(HOLE)) return holesIn(value, "text");
+function locateHolesInValue(name: string, value: string | undefined): Place[] {
+  if (CODE_ATTRIBUTE.test(name)) return locateHoles(value, "code");
+  // A name that contains a value may turn out to be that of a URL attribute.
+  if (!isUrlAttribute(name) && !name.includes(HOLE)) return locateHoles(value, "text");
   const beginning = value?.match(/^[\s\0]*/)?.[0];
-  return [...holesIn(beginning, "url"), ...holesIn(value?.slice(beginning?.length), "text")];
+  return [
+    ...locateHoles(beginning, "url"),
+    ...locateHoles(value?.slice(beginning?.length), "text"),
+  ];
 }

@@ -1,8 +1,11 @@
 import { isPromise } from "../store/maybe-promise.ts";
 import type { Place } from "./html-places.ts";
-import { placesIn } from "./html-places.ts";
+import { findPlaces } from "./html-places.ts";
 
-/** Text that is HTML already. Only `html` and JSX make it, so that nothing unescaped passes for it. */
+/**
+ * Text that is already HTML. Only `html` and JSX create it, so that unescaped text cannot pass for
+ * it.
+ */
 export class Html {
   readonly #text: string;
 
@@ -15,31 +18,34 @@ export class Html {
   }
 }
 
-/** What some browsers and all of their versions take for `javascript:`, as React looks for it. */
+/**
+ * `javascript:` URLs in every spelling that some version of a browser accepts, as React detects
+ * them.
+ */
 const SCRIPT_URL =
   // oxlint-disable-next-line no-control-regex
   /^[\0-\x20]*j[\r\n\t]*a[\r\n\t]*v[\r\n\t]*a[\r\n\t]*s[\r\n\t]*c[\r\n\t]*r[\r\n\t]*i[\r\n\t]*p[\r\n\t]*t[\r\n\t]*:/i;
 
-/** What stands in place of a `javascript:` URL. */
+/** Replaces a `javascript:` URL. */
 const NO_URL = "about:blank#blocked";
 
-/** What may be added to the name of a tag or an attribute, or stand in place of an attribute. */
+/** What a value may add to the name of a tag or an attribute, or be in place of an attribute. */
 const NAME = /^(?!on)[\w:.-]*$/i;
 
 /**
- * A page, or a piece of one. Every value is escaped, except pieces that `html` itself or JSX has made.
- * Arrays are joined; `null`, `undefined` and booleans show nothing. A `javascript:` URL in an attribute
- * such as `href` becomes `about:blank#blocked`.
+ * A page, or a piece of one. Every value is escaped, except pieces made by `html` itself or by JSX.
+ * Arrays are joined; `null`, `undefined` and booleans show nothing. A `javascript:` URL in an
+ * attribute such as `href` becomes `about:blank#blocked`.
  *
  * ```ts
  * html`<ul>${items.map((item) => html`<li>${item.name}</li>`)}</ul>`;
  * ```
  *
- * @throws TypeError for a promise, and for a value where escaping does not help: in an attribute without
- *   quotes, in an attribute such as `onclick`, in `<script>` and `<style>`.
+ * @throws TypeError for a promise, and for a value where escaping is not enough: in an attribute
+ *   without quotes, in an attribute such as `onclick`, in `<script>` and `<style>`.
  */
 export function html(strings: TemplateStringsArray, ...values: readonly unknown[]): Html {
-  const places = placesIn(strings);
+  const places = findPlaces(strings);
   let text = strings[0] ?? "";
   for (const [index, value] of values.entries()) {
     const place = places[index] ?? "text";
@@ -50,7 +56,7 @@ export function html(strings: TemplateStringsArray, ...values: readonly unknown[
 }
 
 /**
- * A value between tags or in a quoted attribute.
+ * Escapes a value between tags or in a quoted attribute.
  *
  * @throws TypeError for a promise.
  */
@@ -60,19 +66,19 @@ export function toMarkup(value: unknown): string {
   if (value === null || value === undefined || typeof value === "boolean") return "";
   if (isPromise(value)) {
     throw new TypeError(
-      "A page cannot show a promise. Await it first: ${await value}, or of a list ${await Promise.all(list)}.",
+      "A page cannot show a promise. Await it first: ${await value}, or for a list ${await Promise.all(list)}.",
     );
   }
   return Bun.escapeHTML(String(value));
 }
 
-/** A URL in a quoted attribute. One that would run as a script is replaced. */
+/** Escapes a URL in a quoted attribute. One that would run as a script is replaced. */
 export function toUrlMarkup(value: unknown): string {
   const markup = toMarkup(value);
   return SCRIPT_URL.test(markup) ? NO_URL : markup;
 }
 
-/** A value in a place where escaping alone does not help. Numbers harm nowhere. */
+/** Escapes a value in a place where escaping alone is not enough. Numbers are safe everywhere. */
 function toMarkupAt(place: Exclude<Place, "text">, value: unknown, before = ""): string {
   if (place === "url") return toUrlMarkup(value);
   const markup = toMarkup(value);
@@ -92,11 +98,11 @@ const REFUSALS = {
   ],
   unquoted: ["in an attribute without quotes", 'Write quotes around it: name="${value}".'],
   code: [
-    "in an attribute that runs or parses what it holds",
-    'Put it into an attribute such as data-item="${value}", and read that in a script.',
+    "in an attribute that the browser runs or parses",
+    'Put it into an attribute such as data-item="${value}", and read that attribute in a script.',
   ],
   raw: [
     "in <script> or <style>",
-    'Put it into an attribute such as data-items="${JSON.stringify(items)}", and read that in the script.',
+    'Put it into an attribute such as data-items="${JSON.stringify(items)}", and read that attribute in the script.',
   ],
 } as const;

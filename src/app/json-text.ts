@@ -1,7 +1,7 @@
 /**
  * A page's value as JSON. `what` begins the message of an error.
  *
- * @throws TypeError for what JSON would lose or refuse, with the remedy.
+ * @throws TypeError for a value that JSON would lose or cannot hold, with the remedy.
  */
 export function toJsonText(value: unknown, what = "A page returned"): string {
   const fault = findFault(value);
@@ -10,15 +10,15 @@ export function toJsonText(value: unknown, what = "A page returned"): string {
   try {
     text = JSON.stringify(value) as string | undefined;
   } catch (cause) {
-    throw new TypeError(`${what} what JSON cannot hold: ${messageOf(cause)}`, { cause });
+    throw new TypeError(`${what} a value that JSON cannot hold: ${readMessage(cause)}`, { cause });
   }
   if (text !== undefined) return text;
   throw new TypeError(
-    `${what} a ${typeof value}, which cannot be sent. Return text, html\`…\`, a Response or what JSON can hold.`,
+    `${what} a ${typeof value}, which cannot be sent. Return text, html\`…\`, a Response or a value that JSON can hold.`,
   );
 }
 
-/** What is wrong with a value, in words that end in the remedy. Looks one level deep. */
+/** Describes what is wrong with a value, ending in the remedy. Looks one level deep. */
 function findFault(value: unknown): string | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   if (Array.isArray(value)) return isStatusTuple(value) ? STATUS_TUPLE : undefined;
@@ -36,7 +36,7 @@ function findFault(value: unknown): string | undefined {
 const STATUS_TUPLE =
   "a list that begins with a status. Return status(code, body, headers) for a response with a status.";
 
-/** `[404, "Not here"]`: how other frameworks spell a response with a status. */
+/** `[404, "Not here"]`: how other frameworks write a response with a status. */
 function isStatusTuple(list: readonly unknown[]): boolean {
   const [first, second] = list;
   const isStatus = typeof first === "number" && Number.isInteger(first);
@@ -50,7 +50,7 @@ function isStatusTuple(list: readonly unknown[]): boolean {
   );
 }
 
-/** What JSON would turn into `{}` without a word. */
+/** Describes a value that JSON would silently turn into `{}`. */
 function findLoss(value: object): string | undefined {
   if (Array.isArray(value)) return undefined;
   if (value instanceof Map) return "a Map, which JSON would lose. Return Object.fromEntries(map).";
@@ -64,6 +64,6 @@ function findLoss(value: object): string | undefined {
   return undefined;
 }
 
-function messageOf(error: unknown): string {
+function readMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

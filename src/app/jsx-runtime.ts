@@ -7,50 +7,51 @@ export type { Attributes, Children };
 type Props = Readonly<Record<string, unknown>>;
 
 const ELEMENT_NAME = /^[a-z][\w:.-]*$/i;
-/** Alpine's and Vue's names may begin with `@` and `:`. */
+/** Attribute names of Alpine and Vue may begin with `@` and `:`. */
 const ATTRIBUTE_NAME = /^[a-z_:@][\w:.@-]*$/i;
 const WITHOUT_CONTENT =
   /^(?:area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr)$/i;
 const WITHOUT_ESCAPES = /^(?:script|style)$/i;
 
 /**
- * Makes an element, or calls a component: what JSX is compiled to. `<html>` begins with its doctype.
+ * Creates an element or calls a component: JSX compiles to calls of this function. `<html>` is
+ * preceded by its doctype.
  *
- * @throws TypeError for a name that is none, a promise, text in `<script>` or `<style>`, content of an
- *   element that has none, and for an attribute's value that is a function or an object.
+ * @throws TypeError for an invalid name, a promise, text in `<script>` or `<style>`, content of an
+ *   element that cannot have any, and an attribute value that is a function, a symbol or an object.
  */
 export function jsx(type: string | ((props: Props) => unknown), props: Props): Html {
   if (typeof type === "function") return new Html(toMarkup(type(props)));
   if (!ELEMENT_NAME.test(type))
-    throw new TypeError(`No element is called ${JSON.stringify(type)}.`);
+    throw new TypeError(`${JSON.stringify(type)} is not an element's name.`);
   const { children, ...attributes } = props;
   let tag = type === "html" ? "<!doctype html><html" : `<${type}`;
   for (const [name, value] of Object.entries(attributes)) tag += toAttribute(name, value);
   const content = toMarkup(children);
   if (WITHOUT_CONTENT.test(type)) {
     if (content === "") return new Html(`${tag}>`);
-    throw new TypeError(`<${type}> has no content. Put it behind the element.`);
+    throw new TypeError(`<${type}> cannot have content. Put the content after the element.`);
   }
   if (WITHOUT_ESCAPES.test(type) && hasText(children)) {
     throw new TypeError(
-      `Text in <${type}> cannot be escaped. Write it with html: <${type}>{html\`…\`}</${type}>, and what varies into a data- attribute.`,
+      `Text in <${type}> cannot be escaped. Write it with html: <${type}>{html\`…\`}</${type}>, and put values that vary into a data- attribute.`,
     );
   }
   return new Html(`${tag}>${content}</${type}>`);
 }
 
-/** As {@link jsx}, for an element with several children. */
+/** Like {@link jsx}, for an element with several children. */
 export const jsxs = jsx;
 
-/** As {@link jsx}, in development. */
+/** Like {@link jsx}, in development. */
 export const jsxDEV = jsx;
 
-/** `<>…</>`: several elements side by side. */
+/** `<>…</>`: several elements without a common parent. */
 export function Fragment({ children }: { readonly children?: Children }): Html {
   return new Html(toMarkup(children));
 }
 
-/** What TypeScript reads of JSX. */
+/** The types by which TypeScript checks JSX. */
 export declare namespace JSX {
   type Element = Html;
   type ElementType = string | ((props: never) => Children);
@@ -67,7 +68,7 @@ export declare namespace JSX {
 
 function toAttribute(name: string, value: unknown): string {
   if (!ATTRIBUTE_NAME.test(name)) {
-    throw new TypeError(`No attribute is called ${JSON.stringify(name)}.`);
+    throw new TypeError(`${JSON.stringify(name)} is not an attribute's name.`);
   }
   if (value === null || value === undefined) return "";
   if (typeof value === "boolean") {
@@ -76,7 +77,7 @@ function toAttribute(name: string, value: unknown): string {
   }
   if (typeof value === "object" || typeof value === "function" || typeof value === "symbol") {
     throw new TypeError(
-      `The attribute ${name} is ${typeof value === "object" ? "an object" : `a ${typeof value}`}, which HTML cannot hold. Give it a string.`,
+      `The attribute ${name} is ${typeof value === "object" ? "an object" : `a ${typeof value}`}, which HTML cannot hold. Pass a string.`,
     );
   }
   return ` ${name}="${isUrlAttribute(name) ? toUrlMarkup(value) : toMarkup(value)}"`;

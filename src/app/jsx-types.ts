@@ -1,18 +1,19 @@
 import type { Html } from "./html.ts";
 
-/** What an element may hold. Text is escaped; `null`, `undefined` and booleans show nothing. */
+/** What an element may contain. Text is escaped; `null`, `undefined` and booleans show nothing. */
 export type Children =
   Html | string | number | bigint | boolean | null | undefined | readonly Children[];
 
 /**
  * The attributes of every element, under their names in HTML and SVG: `class`, `for`, `tabindex`.
- * `true` is an attribute without a value, in `aria-` and `data-` the word; `false`, `null` and
- * `undefined` leave it out. Names with a hyphen, such as `data-id`, need not be in the list.
+ * `true` is an attribute without a value, and `false`, `null` and `undefined` omit it; in `aria-`
+ * and `data-` attributes, `true` and `false` are written out. Names with a hyphen, such as
+ * `data-id`, need not be in the list.
  */
 export interface Attributes
   extends Readonly<Partial<Record<AttributeName, AttributeValue>>>, Handlers {
   readonly children?: Children;
-  /** Left out: it is there for editors and linters that ask for one. */
+  /** Ignored; accepted because editors and linters ask for one. */
   readonly key?: unknown;
 }
 

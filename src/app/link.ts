@@ -4,17 +4,17 @@ import type { Verb } from "./routes.ts";
 import { Routes } from "./routes.ts";
 import type { RouteTable } from "./table.ts";
 
-/** A value for each of a page's segments; numbers are written out. */
+/** A value for each of a page's segments: its type or a number. */
 export type LinkValues<Arguments extends readonly unknown[]> = {
   [Index in keyof Arguments]: Arguments[Index] | number;
 };
 
-/** What a link can lead to by itself: a method, or a field of functions by verb. */
+/** A page that a link needs no pattern for: a method, or a field of functions by verb. */
 export type LinkTarget<Arguments extends readonly unknown[]> =
   | ((...segments: Arguments) => unknown)
   | { [Each in Verb]: { readonly [Name in Each]: (...segments: Arguments) => unknown } }[Verb];
 
-/** What a link's arguments behind its target are, for the methods of `App`. */
+/** The arguments of `App.link` that follow a field made by `routes()`. */
 export type RouteLink<Pattern extends string> = [
   pattern: Pattern,
   ...values: LinkValues<Segments<Pattern>>,
@@ -23,7 +23,8 @@ export type RouteLink<Pattern extends string> = [
 /**
  * The path of a page, with values for its segments.
  *
- * @throws TypeError for what is no page of these apps, and for values that its segments cannot take.
+ * @throws TypeError if the target is not a page of these apps, and for values that its segments
+ *   cannot take.
  */
 export function toLink(
   table: RouteTable,
@@ -31,10 +32,10 @@ export function toLink(
   target: unknown,
   values: readonly unknown[],
 ): string {
-  const patterns = table.patternsOf(app, target);
+  const patterns = table.findPatterns(app, target);
   if (patterns.length === 0) {
     throw new TypeError(
-      'this.link() got something that is no page. Pass a page\'s method or field: this.link(this.greet, "Ann").',
+      'this.link() got something that is not a page. Pass a page\'s method or field: this.link(this.greet, "Ann").',
     );
   }
   if (target instanceof Routes) {
@@ -42,7 +43,9 @@ export function toLink(
     const index = Object.keys(target.table).indexOf(String(relative));
     const pattern = patterns[index];
     if (pattern !== undefined) return fillPattern(pattern, rest);
-    throw new TypeError(`this.link() got "${String(relative)}", which those routes() do not have.`);
+    throw new TypeError(
+      `this.link() got "${String(relative)}", which is not a pattern of those routes().`,
+    );
   }
   const fitting = patterns.find((pattern) => countParameters(pattern) === values.length);
   return fillPattern(fitting ?? (patterns[0] as string), values);

@@ -4,32 +4,37 @@ import type { MaybePromise } from "../store/maybe-promise.ts";
 import type { Host } from "./live.ts";
 import { hosts, onSessionEnd } from "./live.ts";
 
-/** What a body is made from: a generator that has not begun. */
+/** The source of a body: a generator that has not started. */
 export type Chunks<Chunk> =
   Iterator<Chunk, unknown, undefined> | AsyncIterator<Chunk, unknown, undefined>;
 
 /** How a generator becomes a response's body. */
 export interface BodyPlan<Chunk> {
-  /** @throws TypeError for what cannot be sent. */
+  /** @throws TypeError for a chunk that cannot be sent. */
   encode(chunk: Chunk): Uint8Array;
-  /** Sent first, so that the response's headers leave before the generator yields anything. */
+  /** Sent first, so that the headers are sent before the generator yields anything. */
   readonly greeting?: Uint8Array;
-  /** Sent whenever the generator has yielded nothing for so many seconds. */
+  /** Sent whenever the generator has yielded nothing for this many seconds. */
   readonly heartbeat?: { readonly seconds: number; readonly bytes: Uint8Array };
-  /** Ends with the session too, and by a regular end: whoever reads it comes back for more. */
+  /**
+   * Aborted when the body is stopped before the generator is done. A body with a controller also
+   * ends with its session; it ends regularly instead of breaking off, because its reader
+   * reconnects.
+   */
   readonly controller?: AbortController;
 }
 
 /**
- * A generator as a response's body. The reader decides when it goes on: nothing is fetched ahead, and
- * nothing at all before the response leaves. When the reader is gone, the generator's `finally` runs.
- * Meanwhile `this.request` and any other context of the page are there, as in the page.
+ * A generator as a response's body. The reader sets the pace: nothing is produced ahead, and
+ * nothing at all before the response is sent. When the reader disconnects, the generator's
+ * `finally` runs. In the generator, `this.request` and any other async context of the page are
+ * available.
  */
 export class LiveBody<Chunk> {
   readonly #chunks: Chunks<Chunk>;
   readonly #plan: BodyPlan<Chunk>;
   readonly #host: Host | undefined = hosts.getStore();
-  /** Bun pulls outside the page's context. */
+  /** Restores the page's context: Bun calls `pull` outside of it. */
   readonly #resume = AsyncLocalStorage.snapshot();
   #stream: ReadableStreamDefaultController<Uint8Array> | undefined;
   #hasEnded = false;
@@ -41,15 +46,15 @@ export class LiveBody<Chunk> {
     this.#plan = plan;
   }
 
-  /** The body. It is read once. */
+  /** The body, which can be read once. */
   toStream(): ReadableStream<Uint8Array> {
-    // Nothing is buffered here, so that the generator begins only when the body is read.
+    // No buffer, so that the generator starts only when the body is read.
     return new ReadableStream(this, { highWaterMark: 0 });
   }
 
   async pull(stream: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
     this.#begin(stream);
-    // A generator may be silent for as long as it likes; whoever reads it has to keep reading.
+    // The generator may be silent for any length of time, but the client has to keep reading.
     this.#allowSilence(0);
     try {
       const bytes = await this.#next();
@@ -67,7 +72,7 @@ export class LiveBody<Chunk> {
     }
   }
 
-  /** The reader is gone. */
+  /** Called when the reader has disconnected. */
   cancel(): void {
     this.#stop(new DOMException("The client has disconnected.", "AbortError"));
   }
@@ -89,7 +94,7 @@ export class LiveBody<Chunk> {
     }
     if (heartbeat === undefined) return;
     this.#timer = setInterval(() => {
-      // A reader that does not keep up is alive enough.
+      // A reader that still has bytes to read needs no heartbeat.
       if ((stream.desiredSize ?? -1) >= 0) stream.enqueue(heartbeat.bytes);
     }, heartbeat.seconds * 1000);
   }
@@ -113,20 +118,23 @@ export class LiveBody<Chunk> {
     this.#cut(error);
   }
 
-  /** What is waited for with the signal fails with its reason; in `node:events`, with an error that it caused. */
+  /**
+   * Whether an error is the result of our own abort. What waits with the signal fails with the
+   * signal's reason; in `node:events`, with an error whose cause is that reason.
+   */
   #isOwnEnd(error: unknown): boolean {
     const { signal } = this.#plan.controller ?? {};
     if (!this.#hasEnded || signal === undefined) return false;
     return error === signal.reason || (error instanceof Error && error.cause === signal.reason);
   }
 
-  /** Ends the connection in the middle, so that nobody takes what was sent for the whole. */
+  /** Breaks the connection off, so that no client takes a part for the whole. */
   #cut(reason: unknown): void {
-    // In development, Bun's server prints what a stream fails with.
+    // In development, Bun's server prints a stream's error.
     this.#stream?.error(this.#host?.server === undefined ? reason : undefined);
   }
 
-  /** Ends it from outside. */
+  /** Ends the body from outside: with the service or the session. */
   #end(message: string): void {
     const reason = new DOMException(message, "AbortError");
     this.#stop(reason);
@@ -134,7 +142,7 @@ export class LiveBody<Chunk> {
     else this.#stream?.close();
   }
 
-  /** Has the generator run its `finally`, which is not waited for. */
+  /** Makes the generator run its `finally`, without waiting for it. */
   #stop(reason: unknown): void {
     if (this.#hasEnded) return;
     this.#finish();

@@ -4,7 +4,7 @@ import type { SomeOpenSession } from "../session/open-session.ts";
 import type { SessionEnd } from "../session/watchlist.ts";
 import type { ServerLike } from "./server-like.ts";
 
-/** A request's visit, as far as what outlives its response needs it: a stream, an event stream, a socket. */
+/** The part of a visit that outlives its response: for a stream, an event stream or a socket. */
 export interface Host {
   /** The request as Bun's server knows it. */
   readonly arrived: Request;
@@ -12,24 +12,30 @@ export interface Host {
   readonly open: SomeOpenSession | undefined;
   readonly site: {
     readonly live: LiveSet;
-    /** For how many seconds a connection may be silent. */
+    /** How long a connection may be silent, in seconds. */
     readonly idleTimeout: number;
     onSessionEnd(open: SomeOpenSession, listener: (reason: SessionEnd) => void): () => void;
   };
   report(error: unknown): void;
-  /** Reports what was written to the session and the cookies when the headers had left, and stored nowhere. Never throws. */
+  /**
+   * Reports changes of the session and the cookies that were made after the headers were sent, and
+   * are stored nowhere. Never throws.
+   */
   reportLost(): void;
 }
 
-/** The visit that is going on. One for all apps: each call answers one request at a time. */
+/** The current visit. Shared by all apps: an async context handles one request at a time. */
 export const hosts = new AsyncLocalStorage<Host>();
 
-/** What outlives its response, and is told to end when the service does. */
+/** The streams and sockets that outlive their responses, to be ended when the service ends. */
 export class LiveSet {
   readonly #members = new Set<() => void>();
   #isEnding = false;
 
-  /** Calls `end` once, when the service ends: at once if it is ending. Returns what prevents that. */
+  /**
+   * Calls `end` once: when the service ends, or right away if it is ending. Returns a function that
+   * prevents the call.
+   */
   add(end: () => void): () => void {
     if (this.#isEnding) {
       queueMicrotask(end);
@@ -47,7 +53,7 @@ export class LiveSet {
   }
 }
 
-/** Calls `listener` when the visit's session ends. Returns what prevents that. */
+/** Calls `listener` when the visit's session ends. Returns a function that prevents the call. */
 export function onSessionEnd(host: Host, listener: (reason: SessionEnd) => void): () => void {
   const { open, site } = host;
   return open === undefined ? noop : site.onSessionEnd(open, listener);

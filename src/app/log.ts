@@ -5,41 +5,44 @@ import { isPromise } from "../store/maybe-promise.ts";
 import type { SessionRecord } from "../store/record.ts";
 import { toPath } from "./request.ts";
 
-/** A request that has its response, for the app's own log. Has neither cookies nor the path, which may hold secrets. */
+/**
+ * An answered request, for the app's own log. Contains neither cookies nor the path, which may hold
+ * secrets.
+ */
 export interface LogEntry {
-  /** `this.request.id`, which the response has as `X-Request-Id`. */
+  /** `this.request.id`, which is also sent as the response's `X-Request-Id`. */
   readonly id: string;
   readonly method: string;
-  /** The pattern of the page that answered, such as `/users/:id`; `null` where none did. */
+  /** The pattern of the page that answered, such as `/users/:id`; `null` if none did. */
   readonly page: string | null;
   readonly status: number;
-  /** How long the response took, in milliseconds. Of a stream, until it began. */
+  /** The time until the response was ready, in milliseconds; for a stream, until it began. */
   readonly ms: number;
-  /** Who is logged in; `null` for nobody. */
+  /** The user who is logged in; `null` if nobody is. */
   readonly userId: string | null;
 }
 
-/** A visit, as far as it is logged. */
+/** The part of a visit that is logged. */
 interface LoggedVisit {
   readonly raw: Request;
   readonly match: { readonly page: string | null } | undefined;
   readonly open: SomeOpenSession | undefined;
   readonly id: string;
-  /** When it began, by `performance.now()`. */
+  /** When the visit began, by `performance.now()`. */
   readonly begunAt: number;
 }
 
-/** Where each request goes that has its response. */
+/** Where answered requests are logged. */
 export interface Log {
-  /** Whether it writes the request's id, which the response has to have then. */
+  /** Whether it writes the request's id, so that the response has to carry the id too. */
   readonly needsId: boolean;
   write(visit: LoggedVisit, status: number, ms: number): unknown;
 }
 
 /**
- * The log that an app's `log` asks for.
+ * Turns App's `log` option into a log.
  *
- * @throws TypeError for what is neither a function nor `false`.
+ * @throws TypeError if the option is neither a function nor `false`.
  */
 export function toLog(option: unknown): Log | undefined {
   if (option === undefined || option === false) return undefined;
@@ -59,7 +62,7 @@ export function toLog(option: unknown): Log | undefined {
   };
 }
 
-/** A line on the console: `POST /cart 303 2 ms · stored cart, 143 bytes`. */
+/** Writes a line on the console: `POST /cart 303 2 ms · stored cart, 143 bytes`. */
 export const LINES: Log = {
   needsId: false,
   write({ raw, open }, status, ms) {
@@ -69,7 +72,7 @@ export const LINES: Log = {
   },
 };
 
-/** Logs a visit. Never throws: the response is made. */
+/** Logs a visit. Never throws, because the response has already been made. */
 export function writeLog(log: Log, visit: LoggedVisit, status: number): void {
   try {
     const written = log.write(visit, status, performance.now() - visit.begunAt);
@@ -83,7 +86,7 @@ function complain(error: unknown): void {
   console.error("The app's log failed:", escapeError(error));
 }
 
-/** What became of the visitor's session in the store. Says nothing of what it holds but the names. */
+/** What happened to the visitor's session in the store. Of its data, reveals only the keys. */
 function describeSession({ arrived, hasEnded, life, meta }: SomeOpenSession): string[] {
   const { place } = life;
   const notes = hasEnded && arrived.at === "store" ? ["destroyed"] : [];
@@ -101,7 +104,7 @@ function describeSession({ arrived, hasEnded, life, meta }: SomeOpenSession): st
   return notes;
 }
 
-/** The keys whose values differ, and `flash` for the messages. */
+/** The keys whose values differ, and `flash` if the messages do. */
 function findChanges(former: SessionRecord | undefined, record: SessionRecord): readonly string[] {
   const before = decode(former?.data ?? "{}") ?? {};
   const after = decode(record.data) ?? {};

@@ -5,20 +5,21 @@ import { toResponse } from "./answers.ts";
 import type { AppRequest } from "./request.ts";
 
 /**
- * What goes around a page. `next()` calls what is inside, the page at last, and returns its response: a
- * promise only if something inside returns one. It throws, or rejects, what the page throws, before `onError` has
- * made a response of that: the status of every response, failures included, is known to App's `log`. A request
- * that no page answers passes as well: `request.page` is `null` then, and `next()` returns the response to
- * the error.
+ * A function around a page. `next()` calls what is inside, at last the page, and returns its
+ * response, as a promise only if something inside is asynchronous. If the page fails, `next()`
+ * throws or rejects with the page's error, because `onError` runs later; App's `log` sees the
+ * status of every response, failures included. A request that no page answers passes through
+ * middleware as well: `request.page` is then `null`, and `next()` returns the error's response.
  *
- * Whatever it returns is the response, as of a page; nothing, the one that `next()` returned.
+ * If the function returns nothing, the response of `next()` is sent; otherwise, its return value is
+ * sent like that of a page.
  */
 export type Middleware<Request = AppRequest<AnySession>> = (
   request: Request,
   next: () => MaybePromise<Response>,
 ) => unknown;
 
-/** One walk through a chain of middleware to the page inside. */
+/** One pass through a chain of middleware to the page inside. */
 export interface Walk {
   readonly chain: readonly Middleware[];
   readonly request: AppRequest<AnySession>;
@@ -26,16 +27,16 @@ export interface Walk {
   readonly inside: () => MaybePromise<Response>;
 }
 
-/** Calls the middleware from a place in the chain on, and at the end the page. */
+/** Calls the middleware from index `at` on, and finally the page. */
 export function walk(through: Walk, at: number): MaybePromise<Response> {
   const middleware = through.chain[at];
   if (middleware === undefined) return through.inside();
   let inner: MaybePromise<Response> | undefined;
   const next = (): MaybePromise<Response> => {
     if (inner !== undefined)
-      throw new Error("A middleware called next() twice. Keep its response.");
+      throw new Error("A middleware called next() twice. Call it once and keep its response.");
     inner = walk(through, at + 1);
-    // Whoever does not wait for it need not be told that it failed; the process must not end over it.
+    // A middleware may ignore the promise, whose rejection must not end the process.
     if (isPromise(inner)) inner.catch(() => {});
     return inner;
   };

@@ -6,31 +6,31 @@ import { joinPatterns, parsePattern } from "./patterns.ts";
 import type { AppRequest } from "./request.ts";
 import { Routes, VERBS } from "./routes.ts";
 
-/** A function that answers. Gets the path's segments as arguments, percent-decoded. */
+/** A function that answers requests. Its arguments are the path's segments, percent-decoded. */
 export type Handler = (...segments: string[]) => unknown;
 
-/** A function that answers a handshake. Gets the socket first. */
+/** A function that answers WebSocket handshakes. Its first argument is the socket. */
 export type SocketHandler = (socket: unknown, ...segments: string[]) => unknown;
 
 /** A page as its app declares it. */
 export interface DeclaredPage {
-  /** Relative to the app: `/greet/:1`. The parameters of a method have numbers. */
+  /** Relative to the app: `/greet/:1`. The parameters of methods are numbered. */
   readonly pattern: string;
   /** By verb. */
   readonly handlers: ReadonlyMap<string, Handler>;
-  /** The page of a socket; it has no other handlers then. */
+  /** The function of a socket page, which has no other handlers. */
   readonly socket?: SocketHandler;
-  /** The folder, if the page is one that is for everybody. */
+  /** The folder, if the page is a public one. */
   readonly files?: Files;
   /** The HTML import, if the page is one. */
   readonly html?: Bun.HTMLBundle;
-  /** What links know it by: the method, or the field's value. */
+  /** What links identify the page by: the method, or the field's value. */
   readonly source: unknown;
 }
 
 /**
- * Names that Bun reads from a default export to set up its server. A page of such a name would be
- * taken for that setting, without a word.
+ * Names that Bun reads from a default export to set up its server. Bun would silently take a page
+ * of such a name for that setting.
  */
 export const READ_BY_BUN = new Set(
   (
@@ -42,21 +42,21 @@ export const READ_BY_BUN = new Set(
   ).split(" "),
 );
 
-/** How the names of sockets' pages begin. */
+/** The prefix of the names of socket pages. */
 const SOCKET = "ws_";
 
-const NO_PAGE = 'for a helper that is no page, begin its name with "_" or "#"';
+const NO_PAGE = 'for a helper that is not a page, begin its name with "_" or "#"';
 
 /**
- * The pages of an app: the methods of its own classes, and its fields. `base` is the class that all apps
- * extend: its names are not pages.
+ * The pages of an app: the methods of its own classes, and its fields. `base` is the class that all
+ * apps extend: its members are not pages.
  *
- * @throws TypeError for what looks like a page and cannot be one, with the remedy.
+ * @throws TypeError for what looks like a page but cannot be one, with the remedy.
  */
 export function collectPages(app: object, base: object): readonly DeclaredPage[] {
   const pages = new Map<string, readonly DeclaredPage[]>();
-  for (const [name, found] of [...methodsOf(app, base), ...fieldsOf(app)]) {
-    // A field that holds no page covers a method of that name, as it does for whoever calls it.
+  for (const [name, found] of [...findMethods(app, base), ...findFields(app)]) {
+    // A field hides a method of its name, even if the field is not a page.
     if (found === undefined) pages.delete(name);
     else {
       checkName(name, base);
@@ -68,8 +68,8 @@ export function collectPages(app: object, base: object): readonly DeclaredPage[]
 
 type Found = [name: string, pages: readonly DeclaredPage[] | undefined];
 
-function* methodsOf(app: object, base: object): Generator<Found> {
-  for (const prototype of classesOf(app, base)) {
+function* findMethods(app: object, base: object): Generator<Found> {
+  for (const prototype of listPrototypes(app, base)) {
     for (const [name, property] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
       if (!isPublic(name) || (name in base && isHook(name))) continue;
       if (typeof property.value !== "function") {
@@ -77,51 +77,51 @@ function* methodsOf(app: object, base: object): Generator<Found> {
           `"${name}" is a getter or setter, which cannot be a page. Make it a method; ${NO_PAGE}.`,
         );
       }
-      yield [name, [methodPage(name, property.value as Handler & SocketHandler)]];
+      yield [name, [declareMethod(name, property.value as Handler & SocketHandler)]];
     }
   }
 }
 
-/** From the base's own child down to the app's class. */
-function classesOf(app: object, base: object): readonly object[] {
-  const classes: object[] = [];
+/** The prototypes of the app's classes, from the direct child of `base` down. */
+function listPrototypes(app: object, base: object): readonly object[] {
+  const prototypes: object[] = [];
   let prototype: unknown = Object.getPrototypeOf(app);
   while (typeof prototype === "object" && prototype !== null && prototype !== base) {
-    classes.unshift(prototype);
+    prototypes.unshift(prototype);
     prototype = Object.getPrototypeOf(prototype);
   }
-  return classes;
+  return prototypes;
 }
 
-function methodPage(name: string, method: Handler & SocketHandler): DeclaredPage {
-  if (isSocketName(name)) return socketPage(name, method);
-  const pattern = withParameters(name, method.length);
-  return { pattern, handlers: everyday(method), source: method };
+function declareMethod(name: string, method: Handler & SocketHandler): DeclaredPage {
+  if (isSocketName(name)) return declareSocket(name, method);
+  const pattern = appendParameters(name, method.length);
+  return { pattern, handlers: toHandlers(method), source: method };
 }
 
-/** `ws_chat(socket, room)` is the page of sockets at `/chat/:1`. */
-function socketPage(name: string, socket: SocketHandler): DeclaredPage {
+/** `ws_chat(socket, room)` is the socket page at `/chat/:1`. */
+function declareSocket(name: string, socket: SocketHandler): DeclaredPage {
   if (socket.length === 0) {
     throw new TypeError(
-      `"${name}" is the page of a socket, and has no parameter for it. Write ${name}(socket: Socket, …).`,
+      `"${name}" is a socket page without a parameter for the socket. Write ${name}(socket: Socket, …).`,
     );
   }
-  const pattern = withParameters(name.slice(SOCKET.length), socket.length - 1);
+  const pattern = appendParameters(name.slice(SOCKET.length), socket.length - 1);
   return { pattern, handlers: new Map(), socket, source: socket };
 }
 
-function socketPages(name: string, value: unknown): readonly DeclaredPage[] {
-  if (typeof value === "function") return [socketPage(name, value as SocketHandler)];
+function declareSockets(name: string, value: unknown): readonly DeclaredPage[] {
+  if (typeof value === "function") return [declareSocket(name, value as SocketHandler)];
   if (value instanceof Routes) {
     return Object.entries(value.table as Record<string, unknown>).map(([pattern, socket]) => {
       parsePattern(pattern);
       if (typeof socket !== "function") {
         throw new TypeError(
-          `${name}'s "${pattern}" is the page of a socket, and has to be a function: (socket, …) => ….`,
+          `${name}'s "${pattern}" is a socket page, and has to be a function: (socket, …) => ….`,
         );
       }
       return {
-        pattern: joinPatterns(nameToPrefix(name.slice(SOCKET.length)), pattern),
+        pattern: joinPatterns(toPrefix(name.slice(SOCKET.length)), pattern),
         handlers: new Map(),
         socket: socket as SocketHandler,
         source: value,
@@ -129,65 +129,65 @@ function socketPages(name: string, value: unknown): readonly DeclaredPage[] {
     });
   }
   throw new TypeError(
-    `"${name}" is the page of a socket, and has to be a method, a function or routes({ … }); ${NO_PAGE}.`,
+    `"${name}" is a socket page, and has to be a method, a function or routes({ … }); ${NO_PAGE}.`,
   );
 }
 
 /** `/greet/:1`: a page takes exactly as many segments as its function has parameters. */
-function withParameters(name: string, arity: number): string {
+function appendParameters(name: string, arity: number): string {
   const parameters = Array.from({ length: arity }, (_, index) => `/:${index + 1}`);
-  return joinPatterns(nameToPrefix(name), parameters.join("") || "/");
+  return joinPatterns(toPrefix(name), parameters.join("") || "/");
 }
 
-function* fieldsOf(app: object): Generator<Found> {
+function* findFields(app: object): Generator<Found> {
   for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(app))) {
     if (!isPublic(name)) continue;
-    yield [name, isSocketName(name) ? socketPages(name, value) : fieldPages(name, value)];
+    yield [name, isSocketName(name) ? declareSockets(name, value) : declareField(name, value)];
   }
 }
 
-function fieldPages(name: string, value: unknown): readonly DeclaredPage[] | undefined {
+function declareField(name: string, value: unknown): readonly DeclaredPage[] | undefined {
   if (typeof value === "function") {
     throw new TypeError(
       `"${name}" is a field that holds a function. Make it a method, or put it under its verb, { GET: … }; ${NO_PAGE}.`,
     );
   }
-  if (isHtmlImport(value)) return [htmlPage(nameToPrefix(name), value, value)];
+  if (isHtmlImport(value)) return [declareHtml(toPrefix(name), value, value)];
   if (value instanceof Files) {
-    return [filesPage(joinPatterns(nameToPrefix(name), "/*"), value, value)];
+    return [declareFiles(joinPatterns(toPrefix(name), "/*"), value, value)];
   }
   if (value instanceof Routes) {
     return Object.entries(value.table).map(([relative, entry]) => {
       const segments = parsePattern(relative);
-      const pattern = joinPatterns(nameToPrefix(name), relative);
+      const pattern = joinPatterns(toPrefix(name), relative);
       const where = `${name}'s "${relative}"`;
       if (entry instanceof Files) {
         checkFilesPattern(where, segments);
-        return filesPage(pattern, entry, value);
+        return declareFiles(pattern, entry, value);
       }
       if (isHtmlImport(entry)) {
         checkHtmlPattern(where, segments);
-        return htmlPage(pattern, entry, value);
+        return declareHtml(pattern, entry, value);
       }
-      return { pattern, handlers: routeHandlers(where, entry), source: value };
+      return { pattern, handlers: readRoute(where, entry), source: value };
     });
   }
-  const handlers = handlersOf(name, value);
+  const handlers = findHandlers(name, value);
   if (handlers === undefined) return undefined;
   const byArity = Map.groupBy(handlers, ([, handler]) => handler.length);
   return [...byArity].map(([arity, entries]) => ({
-    pattern: withParameters(name, arity),
+    pattern: appendParameters(name, arity),
     handlers: new Map(entries),
     source: value,
   }));
 }
 
-/** What `this` is where a page is called, as far as a folder needs it. */
+/** The part of a page's `this` that a folder needs. */
 interface Answering {
   readonly request: AppRequest<AnySession>;
 }
 
-function filesPage(pattern: string, files: Files, source: unknown): DeclaredPage {
+function declareFiles(pattern: string, files: Files, source: unknown): DeclaredPage {
   const answer = function (this: Answering, ...segments: string[]): Promise<Response> {
     return files.answer(this.request, segments);
   };
@@ -203,11 +203,11 @@ function checkFilesPattern(where: string, segments: readonly PatternSegment[]): 
   );
 }
 
-function htmlPage(pattern: string, html: Bun.HTMLBundle, source: unknown): DeclaredPage {
+function declareHtml(pattern: string, html: Bun.HTMLBundle, source: unknown): DeclaredPage {
   return { pattern, handlers: new Map([["GET", refuseUnbundled]]), html, source };
 }
 
-/** Bun looks at its own routes first: one with a parameter would hide pages of the app. */
+/** Bun matches its own routes first: one with a parameter would hide pages of the app. */
 function checkHtmlPattern(where: string, segments: readonly PatternSegment[]): void {
   if (segments.every(({ kind }) => kind === "literal")) return;
   throw new TypeError(
@@ -215,25 +215,28 @@ function checkHtmlPattern(where: string, segments: readonly PatternSegment[]): v
   );
 }
 
-function routeHandlers(where: string, entry: unknown): ReadonlyMap<string, Handler> {
-  if (typeof entry === "function") return everyday(entry as Handler);
-  const handlers = handlersOf(where, entry);
+function readRoute(where: string, entry: unknown): ReadonlyMap<string, Handler> {
+  if (typeof entry === "function") return toHandlers(entry as Handler);
+  const handlers = findHandlers(where, entry);
   if (handlers !== undefined) return handlers;
   throw new TypeError(
     `${where} has to be a function, or functions by verb: { GET: () => …, POST: () => … }.`,
   );
 }
 
-/** The verbs that a function answers which says nothing of verbs. */
-function everyday(handler: Handler): ReadonlyMap<string, Handler> {
+/** The handlers of a function that lists no verbs. */
+function toHandlers(handler: Handler): ReadonlyMap<string, Handler> {
   return new Map([
     ["GET", handler],
     ["POST", handler],
   ]);
 }
 
-/** The handlers in an object such as `{ GET: () => …, POST: () => … }`; `undefined` for any other. */
-function handlersOf(where: string, value: unknown): ReadonlyMap<string, Handler> | undefined {
+/**
+ * The handlers in an object such as `{ GET: () => …, POST: () => … }`; `undefined` for anything
+ * else.
+ */
+function findHandlers(where: string, value: unknown): ReadonlyMap<string, Handler> | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   const entries = Object.entries(Object.getOwnPropertyDescriptors(value)).map(
     ([key, { value: held }]) => [key, held as unknown] as const,
@@ -278,20 +281,20 @@ function isSocketName(name: string): boolean {
   return name.startsWith(SOCKET);
 }
 
-/** Members of App that an app may override. */
+/** Whether a name is that of an App member that an app may override. */
 function isHook(name: string): boolean {
   return /^on[A-Z]/.test(name);
 }
 
-function nameToPrefix(name: string): string {
+function toPrefix(name: string): string {
   return name === "index" ? "/" : `/${name}`;
 }
 
 function checkName(name: string, base: object): void {
-  const elsewhere = `For a page of that URL, use routes({ "/${name}": … }) on \`index\``;
+  const elsewhere = `For a page at that URL, use routes({ "/${name}": … }) on \`index\``;
   if (name in base) {
     throw new TypeError(
-      `The page "${name}" has the name of a member of App. Rename it; ${NO_PAGE}. ${elsewhere}.`,
+      `"${name}" is a reserved App member and cannot be a page. Rename it; ${NO_PAGE}. ${elsewhere}.`,
     );
   }
   if (READ_BY_BUN.has(name)) {

@@ -6,31 +6,31 @@ interface Leaf {
   readonly pattern: string;
 }
 
-/** The patterns that begin alike, up to one segment. */
+/** The patterns that share the segments down to this node. */
 class Node<Page> {
   readonly literals = new Map<string, Node<Page>>();
   parameter: Node<Page> | undefined;
   optional: Node<Page> | undefined;
   page: Page | undefined;
-  /** A page whose optional segment is missing here. */
+  /** A page that also answers without its optional segments, which would be below. */
   shortened: Page | undefined;
   rest: Page | undefined;
 }
 
-/** A page, with the segments that its pattern leaves open. */
+/** A page and the values of its parameters. */
 export interface Found<Page> {
   readonly page: Page;
   readonly params: readonly string[];
 }
 
-/** Which pattern matches a path. */
+/** Finds the page whose pattern matches a path. */
 export class PatternTree<Page extends Leaf> {
   readonly #root = new Node<Page>();
-  /** The pages by path, for patterns without parameters: most requests', and they need no splitting. */
+  /** Pages without parameters, by path: most requests are for these, and need no splitting. */
   readonly #paths = new Map<string, Page>();
   readonly #pages: Page[] = [];
 
-  /** All pages, in their order. */
+  /** All pages, in the order in which they were added. */
   get pages(): readonly Page[] {
     return this.#pages;
   }
@@ -50,7 +50,7 @@ export class PatternTree<Page extends Leaf> {
     }
     if (isRest) node.rest = page;
     else node.page = page;
-    // An optional segment may be missing: then the path ends at the node above.
+    // A path without the optional segment ends at the node above.
     let length = segments.length;
     while (segments[length - 1]?.kind === "optional") {
       length -= 1;
@@ -66,9 +66,9 @@ export class PatternTree<Page extends Leaf> {
   }
 
   /**
-   * The page of a path, taken apart by {@link splitPath}; `undefined` if there is none.
+   * The page of a path that {@link splitPath} has split; `undefined` if there is none.
    *
-   * @throws HttpError 400 for a segment that is none.
+   * @throws HttpError 400 for an unsafe segment.
    */
   find(segments: readonly string[]): Found<Page> | undefined {
     const params: string[] = [];
@@ -78,7 +78,7 @@ export class PatternTree<Page extends Leaf> {
     throw new HttpError(400, 'A segment of the path is ".", "..", or contains "/", "\\" or NUL.');
   }
 
-  /** The node of a pattern, made where it is missing. `*` has none of its own. */
+  /** The node of a pattern, created if it is missing. `*` has no node of its own. */
   #descend(pattern: string): Node<Page> {
     let node = this.#root;
     for (const segment of parsePattern(pattern)) {
@@ -95,8 +95,8 @@ export class PatternTree<Page extends Leaf> {
 }
 
 /**
- * Exact before parameter, parameter before optional, optional before rest; what leads nowhere is left. Adds what the
- * pattern leaves open to `params`.
+ * Tries the exact segment, then a parameter, an optional one and `*`, and backs out of dead ends.
+ * Adds the values of the parameters to `params`.
  */
 function find<Page>(
   node: Node<Page>,
@@ -119,7 +119,7 @@ function find<Page>(
   return rest;
 }
 
-/** Below a segment that the pattern leaves open. */
+/** Continues the search below a parameter, and adds its value to `params`. */
 function findOpen<Page>(
   node: Node<Page> | undefined,
   segments: readonly string[],
@@ -134,9 +134,9 @@ function findOpen<Page>(
 }
 
 /**
- * The segments of a path, decoded. One slash at the end is no segment.
+ * The decoded segments of a path. A slash at the end does not begin another segment.
  *
- * @throws HttpError 400 if it cannot be decoded.
+ * @throws HttpError 400 if the path is not valid percent-encoded UTF-8.
  */
 export function splitPath(path: string): readonly string[] {
   const segments: string[] = [];

@@ -1,5 +1,5 @@
 /**
- * The segments of a pattern that reach a page as arguments: `/users/:id/posts/:post?` is
+ * The arguments that a page gets for a pattern: `/users/:id/posts/:post?` is
  * `[id: string, post?: string]`, and `*` any number of strings.
  */
 export type Segments<Pattern extends string> = Pattern extends `/${infer Rest}`
@@ -28,9 +28,9 @@ export type PatternSegment =
 const PARAMETER = /^:\w+(\??)$/;
 
 /**
- * Takes a pattern such as `/users/:id` apart.
+ * Parses a pattern such as `/users/:id`.
  *
- * @throws TypeError for one that no path could match as meant, with the remedy.
+ * @throws TypeError for a malformed pattern, with the remedy.
  */
 export function parsePattern(pattern: string): readonly PatternSegment[] {
   if (!pattern.startsWith("/")) {
@@ -44,13 +44,13 @@ export function parsePattern(pattern: string): readonly PatternSegment[] {
   for (const [index, { kind }] of segments.entries()) {
     if (kind === "rest" && index < segments.length - 1) {
       throw new TypeError(
-        `The pattern "${pattern}" goes on after "*", which takes all that follows.`,
+        `The pattern "${pattern}" has segments after "*", which takes the rest of the path. End it with "*".`,
       );
     }
     const next = segments[index + 1];
     if (kind === "optional" && next !== undefined && next.kind !== "optional") {
       throw new TypeError(
-        `The pattern "${pattern}" has a segment behind an optional one. Write two patterns, with and without it.`,
+        `The pattern "${pattern}" has a segment after an optional one. Write two patterns, with and without the optional one.`,
       );
     }
   }
@@ -69,22 +69,28 @@ function parseSegment(pattern: string, text: string): PatternSegment {
   return { kind: "literal", text };
 }
 
-/** @throws TypeError for what is no path that pages can lie below: `/api/v1`, of plain segments. */
+/**
+ * Checks that a path consists of plain segments, such as `/api/v1`, so that pages can be below it.
+ *
+ * @throws TypeError if it does not.
+ */
 export function checkPrefix(prefix: string): void {
   const segments = parsePattern(prefix);
   if (segments.length > 0 && segments.every(({ kind }) => kind === "literal")) return;
-  throw new TypeError(`"${prefix}" is no path to mount an app at. One looks like "/api/v1".`);
+  throw new TypeError(
+    `An app cannot be mounted at "${prefix}". Use a path of plain segments, such as "/api/v1".`,
+  );
 }
 
-/** A prefix and a pattern, joined: `/users` and `/` are `/users`. */
+/** Joins a prefix and a pattern: `/users` and `/` make `/users`. */
 export function joinPatterns(prefix: string, pattern: string): string {
   if (pattern === "/") return prefix === "" ? "/" : prefix;
   return prefix === "/" ? pattern : `${prefix}${pattern}`;
 }
 
 /**
- * The path that a pattern makes with these values, percent-encoded. `:name` takes the next value, `*` all
- * that are left.
+ * Makes a pattern into a path with these values, percent-encoded. `:name` takes the next value, `*`
+ * all that are left.
  *
  * @throws TypeError for a value that is missing, is left over, or cannot be a segment.
  */
@@ -108,13 +114,16 @@ function encodeSegment(pattern: string, value: unknown): string {
   const text = typeof value === "string" || typeof value === "number" ? String(value) : "";
   if (text === "" || isUnsafeSegment(text)) {
     throw new TypeError(
-      `A link to "${pattern}" got ${JSON.stringify(value)} for a segment. A segment is a number or a text, not empty, without "/", "\\" and NUL, and neither "." nor "..".`,
+      `A link to "${pattern}" got ${JSON.stringify(value)} for a segment. A segment is a number or a non-empty string without "/", "\\" and NUL, other than "." and "..".`,
     );
   }
   return encodeURIComponent(text.toWellFormed());
 }
 
-/** Whether a decoded segment could lead somewhere else, if it became part of a file's path or another URL. */
+/**
+ * Whether a decoded segment could lead elsewhere as part of a file path or another URL (path
+ * traversal).
+ */
 export function isUnsafeSegment(text: string): boolean {
   return text === "." || text === ".." || /[/\\\0]/.test(text);
 }

@@ -12,7 +12,7 @@ import { refuseMissing } from "./table.ts";
 import type { Visit } from "./visit.ts";
 import { visits } from "./visit.ts";
 
-/** The steps of a request's way through its app, in their order. */
+/** The steps of handling a request, in order. */
 const RECEIVE = 0;
 const FILE = 1;
 const ENTER = 2;
@@ -23,38 +23,38 @@ const DONE = 6;
 
 const NO_LINES: readonly string[] = [];
 
-/** What a step asks, which may take time. Where nothing does, nothing makes a promise. */
+/** Starts a step and returns its result, as a promise only if the step is asynchronous. */
 function ask(visit: Visit, step: number): unknown {
   const { site, raw } = visit;
   switch (step) {
-    case RECEIVE: // The app's own onRequest goes before everything.
+    case RECEIVE: // The app's own onRequest runs first.
       return site.onRequest?.(raw, visit.server?.requestIP(raw)?.address ?? null);
-    case FILE: // Files for everybody need no session.
+    case FILE: // Public files need no session.
       return visit.match?.files?.respond(raw, visit.match.params);
-    case ENTER: // Refuses what another site's page caused, and opens the session.
+    case ENTER: // Refuses cross-origin requests (CSRF) and opens the session.
       return site.sessions.enter(raw);
     case PAGE: // Middleware and the page.
       return visits.run(visit, callPageOfVisit);
-    case SHOW_FAILURE: // Only if something was thrown: the response to that.
+    case SHOW_FAILURE: // Only after an error: makes its response.
       return visits.run(visit, showFailure, visit, visit.failure?.error);
-    default: // The session is stored before the response leaves.
+    default: // Stores the session before the response is sent.
       return settle(visit);
   }
 }
 
-/** Without arguments: to have them passed on takes longer than to look the visit up. */
+/** Takes no arguments: passing them on takes longer than looking up the visit. */
 function callPageOfVisit(): MaybePromise<Response> {
   return callPage(visits.getStore() as Visit);
 }
 
-/** What a step does with the answer. */
+/** Applies the result of a step to the visit. */
 function take(visit: Visit, step: number, answer: unknown): void {
   switch (step) {
     case RECEIVE:
       return receive(visit, answer as Response | Request | undefined);
     case FILE:
       visit.response = answer as Response | undefined;
-      // Without such a file the request goes on, as one for any page that is not there.
+      // If there is no such file, the request continues as one that matches no page.
       if (answer === undefined && visit.match?.files !== undefined)
         visit.match = refuseMissing(visit.match);
       return;
@@ -79,14 +79,17 @@ function receive(visit: Visit, answer: Response | Request | undefined): void {
   route(visit);
 }
 
-/** A failure stores nothing, except a `destroy()`; if that fails in turn, so does the request. */
+/**
+ * Stores the session; after a failure, only a `destroy()`. If storing fails too, the visitor sees
+ * that second failure.
+ */
 function settle({ site, open, failure, response }: Visit): MaybePromise<string | undefined> {
   if (open === undefined || response === undefined) return undefined;
   if (failure?.isSecond === true) return site.sessions.settleFailure(open);
   return site.sessions.settle(open, failure === undefined ? response.status : 500);
 }
 
-/** Takes a request through its app. Never throws or rejects. */
+/** Handles a request. Never throws or rejects. */
 export function serveVisit(visit: Visit): MaybePromise<Response> {
   const { site } = visit;
   site.underWay += 1;
@@ -95,8 +98,9 @@ export function serveVisit(visit: Visit): MaybePromise<Response> {
 }
 
 /**
- * The steps of the most frequent request, written out: nothing takes time, and it is for a page. The loop, in
- * which whatever is different goes on, takes 0.05 µs longer: a tenth of a page without a session.
+ * The steps of the most frequent request, written out: synchronous, and for a page. The loop in
+ * {@link run}, which takes over in any other case, takes 0.05 µs longer: a tenth of a page without a
+ * session.
  */
 function runAtOnce(visit: Visit): MaybePromise<Response> {
   try {
@@ -160,7 +164,10 @@ function next({ response }: Visit, at: number): number {
   return at < SETTLE && response !== undefined ? SETTLE : at + 1;
 }
 
-/** Happens three times at most: showing a failure does not fail, and neither does settling the second. */
+/**
+ * Runs three times at most: showing a failure does not fail, and neither does storing after a
+ * second failure.
+ */
 function fail(visit: Visit, error: unknown): number {
   visit.failure = { error, isSecond: visit.failure !== undefined };
   visit.response = undefined;
@@ -172,7 +179,7 @@ function route(visit: Visit): void {
   visit.response = site.sessions.answerPreflight(raw);
   const { table } = site;
   const path = toPath(locate(visit));
-  // The header is looked for only where it matters: that takes longer than to find the page.
+  // The header is read only where sockets exist: reading it takes longer than finding the page.
   visit.match =
     table.hasSockets && raw.method === "GET" && isHandshake(raw)
       ? table.matchHandshake(path)
@@ -198,7 +205,7 @@ function addHeaders(visit: Visit, made: Response, setCookie: string | undefined)
   return response;
 }
 
-/** What the page, and what goes around it, asked for by itself. */
+/** Adds the headers and cookies that the page, its middleware and the log have asked for. */
 function addAskedHeaders(visit: Visit, made: Response): Response {
   const { askedDraft, askedId, askedRequest, failure } = visit;
   const lines = (failure === undefined ? askedRequest?._setCookies : undefined) ?? NO_LINES;

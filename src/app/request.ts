@@ -13,7 +13,7 @@ import { InvalidInput, toRecord, validate } from "./validate.ts";
 
 const NO_LINES: readonly string[] = [];
 
-/** A request's visit to an app, as far as its pages may know of it. */
+/** The part of a visit that pages have access to. */
 export interface VisitFacts {
   readonly raw: Request;
   /** The request as Bun's server knows it. */
@@ -36,14 +36,15 @@ export class AppRequest<Data extends SessionShape<Data>> {
     this.#visit = visit;
   }
 
-  /** The request as the web platform has it. */
+  /** The web-standard `Request`. */
   get raw(): Request {
     return this.#visit.raw;
   }
 
   /**
-   * Names the request in logs: the `X-Request-Id` that it brought, if that is up to 64 letters, digits, `.`, `_` and
-   * `-`; else a new UUID. Once asked for, it goes out with the response as `X-Request-Id`.
+   * Identifies the request in logs: its `X-Request-Id`, if that has 1 to 64 letters, digits, `.`,
+   * `_` and `-`; otherwise a new UUID. Once read, the id is also sent as the response's
+   * `X-Request-Id`.
    */
   get id(): string {
     return this.#visit.id;
@@ -54,12 +55,12 @@ export class AppRequest<Data extends SessionShape<Data>> {
     return toPath(locate(this.#visit));
   }
 
-  /** The pattern of the page that answers, such as `/users/:id`; `null` where none does. */
+  /** The pattern of the page that answers, such as `/users/:id`; `null` if none does. */
   get page(): string | null {
     return this.#visit.match?.page ?? null;
   }
 
-  /** The path's segments that the pattern leaves open, decoded: what the page gets as arguments. */
+  /** The values of the pattern's parameters, decoded: the arguments of the page. */
   get params(): readonly string[] {
     return this.#visit.match?.params ?? NO_LINES;
   }
@@ -69,10 +70,13 @@ export class AppRequest<Data extends SessionShape<Data>> {
     return this.raw.method;
   }
 
-  /** The id of the last event that the browser received, where it connects to an event stream again. */
+  /**
+   * The id of the last event that the browser received, if it reconnects to an event stream;
+   * otherwise `null`.
+   */
   get lastEventId(): string | null {
     const id = this.raw.headers.get("last-event-id");
-    // Browsers send it as UTF-8, which Bun reads byte by byte.
+    // Browsers send UTF-8, which Bun decodes as Latin-1.
     return id === null ? null : Buffer.from(id, "latin1").toString("utf8");
   }
 
@@ -88,31 +92,34 @@ export class AppRequest<Data extends SessionShape<Data>> {
   /**
    * The visitor's session. See {@link Session}.
    *
-   * @throws Error in `onError`, where the request failed before its session was opened.
+   * @throws Error in `onError`, if the request failed before its session was opened.
    */
   get session(): Session<Data> {
     const { open } = this.#visit;
     if (open !== undefined) return open.session as Session<Data>;
     throw new Error(
-      "This request has no session: it failed before its session was opened. In onError, look at the error's status first.",
+      "This request has no session: it failed before its session was opened. In onError, check the error's status first.",
     );
   }
 
   /**
-   * The request's cookies. What is set or deleted here goes out with the response. The session's own
-   * cookie is not yours to set: the session does that.
+   * The request's cookies. What you set or delete here is sent with the response. Do not set the
+   * session's own cookie: the session does that.
    */
   get cookies(): Bun.CookieMap {
     this.#cookies ??= new Bun.CookieMap(this.raw.headers.get("cookie") ?? "");
     return this.#cookies;
   }
 
-  /** The `Set-Cookie` lines that the handler has asked for. */
+  /** The `Set-Cookie` lines of the cookies that the handler has set or deleted. */
   get _setCookies(): readonly string[] {
     return this.#cookies?.toSetCookieHeaders() ?? NO_LINES;
   }
 
-  /** The address that the request came from; `null` when it came by no socket. Behind a proxy: the proxy's. */
+  /**
+   * The client's address; behind a proxy, the proxy's; `null` if the request did not arrive on a
+   * socket.
+   */
   get ip(): string | null {
     const { arrived, server } = this.#visit;
     return server?.requestIP(arrived)?.address ?? null;
@@ -124,28 +131,28 @@ export class AppRequest<Data extends SessionShape<Data>> {
   query(name: string): string | undefined;
   query(name: string, fallback: string): string;
   /**
-   * What a Standard Schema makes of the query, whose names and values become an object as those of a
-   * form do: see {@link form}.
+   * The query, converted by a Standard Schema, which gets its names and values as an object, as
+   * those of a form: see {@link form}.
    *
-   * @throws InvalidInput (422) if the schema refuses it.
+   * @throws InvalidInput (422) if the schema refuses the query.
    */
   query<Schema extends StandardSchemaV1>(schema: Schema): Promise<OutputOf<Schema>>;
   query(
     what?: string | StandardSchemaV1,
     fallback?: string,
   ): URLSearchParams | string | undefined | Promise<unknown> {
-    this.#query ??= new URLSearchParams(queryOf(locate(this.#visit)));
+    this.#query ??= new URLSearchParams(readQuery(locate(this.#visit)));
     if (what === undefined) return new URLSearchParams(this.#query);
     if (typeof what === "string") return this.#query.get(what) ?? fallback;
     return validate(what, toRecord(this.#query));
   }
 
   /**
-   * The body as JSON; with a Standard Schema (of zod, valibot, arktype and others), what that makes
-   * of it.
+   * The body as JSON; with a Standard Schema (of zod, valibot, arktype and others), as converted by
+   * the schema.
    *
-   * @throws HttpError 400 if it is none or broke off, 413 if it is larger than `maxBodyBytes`, 415 if
-   *   it is compressed; InvalidInput (422) if the schema refuses it.
+   * @throws HttpError 400 if the body is incomplete or not JSON, 413 if it is larger than
+   *   `maxBodyBytes`, 415 if it is compressed; InvalidInput (422) if the schema refuses it.
    */
   json<Value = unknown>(): Promise<Value>;
   json<Schema extends StandardSchemaV1>(schema: Schema): Promise<OutputOf<Schema>>;
@@ -155,23 +162,24 @@ export class AppRequest<Data extends SessionShape<Data>> {
   }
 
   /**
-   * The body's fields, from a form as browsers send it: `application/x-www-form-urlencoded` or
-   * `multipart/form-data`. Without a body it has none. Files are left out. While {@link parts} reads
-   * the files, and after it or {@link files} has, these are the fields that have arrived.
+   * The body's fields, from a form that browsers send as `application/x-www-form-urlencoded` or
+   * `multipart/form-data`. A request without a body has none. Files are left out. While
+   * {@link parts} reads the files, and after it or {@link files} has, these are the fields that
+   * have arrived.
    *
-   * With a Standard Schema, what that makes of them. It gets an object: a field that occurs once is a
-   * string, one that occurs several times an array of strings. A field whose name ends in `[]` is
-   * always an array, under the name without the brackets.
+   * With a Standard Schema, the fields as converted by the schema. The schema gets an object: a
+   * field that occurs once is a string, one that occurs several times an array of strings. A field
+   * whose name ends in `[]` is always an array, under the name without the brackets.
    *
-   * @throws HttpError 400 if the body is malformed or broke off, 413 if it is larger than
+   * @throws HttpError 400 if the body is malformed or incomplete, 413 if it is larger than
    *   `maxBodyBytes` or has more than 1,000 fields, files included, 415 if it is of another type or
    *   compressed; InvalidInput (422) if the schema refuses the fields.
    */
   form(): Promise<URLSearchParams>;
   form<Schema extends StandardSchemaV1>(schema: Schema): Promise<OutputOf<Schema>>;
   /**
-   * As above, but where the schema refuses the fields, what `showAgain` returns is the answer, with
-   * the status 422: the form once more, with its problems and the fields as they were sent.
+   * The same, but if the schema refuses the fields, the result of `showAgain` is sent with status
+   * 422: the form again, with its problems and the fields as they were sent.
    */
   form<Schema extends StandardSchemaV1>(
     schema: Schema,
@@ -192,21 +200,21 @@ export class AppRequest<Data extends SessionShape<Data>> {
   }
 
   /**
-   * The files of a form in parts, in memory, each with its `field`. Its text fields are then in
-   * {@link form}. Inputs that were left empty are left out.
+   * The files of a `multipart/form-data` form, in memory, each with its `field`. The text fields
+   * are then in {@link form}. Empty file inputs are left out.
    *
-   * @throws HttpError 400 if the body is malformed or broke off, 413 if it is larger than
-   *   `maxUploadBytes` or exceeds one of the limits, or has more than 1,000 parts, 415 if it is not
-   *   `multipart/form-data` or compressed.
+   * @throws HttpError 400 if the body is malformed or incomplete, 413 if it is larger than
+   *   `maxUploadBytes`, exceeds one of the limits or has more than 1,000 parts, 415 if it is not
+   *   `multipart/form-data` or is compressed.
    */
   files(limits: FilesOptions = {}): Promise<UploadedFile[]> {
     return this.#body().files(limits);
   }
 
   /**
-   * The files of a form in parts, one after the other, while they arrive: for those that are too large
-   * for memory. Text fields that came before a file are in {@link form}, all of them after the loop.
-   * Inputs that were left empty are left out.
+   * The files of a `multipart/form-data` form, one after the other, while they arrive: for files
+   * that are too large for memory. In the loop, {@link form} has the text fields that came before
+   * the file, and after the loop all of them. Empty file inputs are left out.
    *
    * ```ts
    * for await (const part of this.request.parts({ maxFileBytes: 200 * 1024 * 1024 })) {
@@ -223,8 +231,8 @@ export class AppRequest<Data extends SessionShape<Data>> {
   /**
    * The body as text, in UTF-8.
    *
-   * @throws HttpError 400 if it broke off, 413 if it is larger than `maxBodyBytes`, 415 if it is
-   *   compressed.
+   * @throws HttpError 400 if the body is incomplete, 413 if it is larger than `maxBodyBytes`, 415
+   *   if it is compressed.
    */
   text(): Promise<string> {
     return this.#body().text();
@@ -233,7 +241,7 @@ export class AppRequest<Data extends SessionShape<Data>> {
   /**
    * The body as it was sent.
    *
-   * @throws HttpError 400 if it broke off, 413 if it is larger than `maxBodyBytes`.
+   * @throws HttpError 400 if the body is incomplete, 413 if it is larger than `maxBodyBytes`.
    */
   async bytes(): Promise<Uint8Array<ArrayBuffer>> {
     return new Uint8Array(await this.#body().bytes());
@@ -247,14 +255,15 @@ export class AppRequest<Data extends SessionShape<Data>> {
   }
 }
 
-function queryOf(url: string): string {
+function readQuery(url: string): string {
   const mark = url.indexOf("?");
   return mark === -1 ? "" : url.slice(mark + 1);
 }
 
 /**
- * A visit's URL without a fragment, which only a request made in this process can have. Over a connection "#" is a
- * character of the path (RFC 9112, 3.2): to cut there would show a proxy one path and the app another.
+ * A visit's URL without its fragment, which only a request made in this process can have. In a
+ * request from a connection, "#" is a character of the path (RFC 9112, 3.2): if it were cut off, a
+ * proxy would see one path and the app another.
  */
 export function locate({ raw, server }: Pick<VisitFacts, "raw" | "server">): string {
   const { url } = raw;
@@ -262,7 +271,7 @@ export function locate({ raw, server }: Pick<VisitFacts, "raw" | "server">): str
   return mark === -1 ? url : url.slice(0, mark);
 }
 
-/** The path of a URL, as it stands there. Parsing it takes five times as long. */
+/** The path of a URL, as it is written there. Parsing the URL takes five times as long. */
 export function toPath(url: string): string {
   const start = startOfPath(url);
   if (start === -1) return "/";
@@ -271,8 +280,8 @@ export function toPath(url: string): string {
 }
 
 /**
- * The path and query of a URL, as they stand there. Where the Host header is missing, or makes no URL, Bun
- * gives these alone.
+ * The path and query of a URL, as they are written there. If the Host header is missing or
+ * malformed, Bun's URL consists of these alone.
  */
 export function toTarget(url: string): string {
   const start = startOfPath(url);

@@ -1,31 +1,31 @@
 import type { MaybePromise } from "../store/maybe-promise.ts";
 
-/** What an app owns, and what it has left to do beside its requests. */
+/** The resources that an app owns, and its work that outlives responses. */
 export class Resources {
   readonly #owned: (() => unknown)[] = [];
   readonly #underWay = new Set<Promise<unknown>>();
 
-  /** Takes over a resource, to be closed by {@link close}. */
+  /** Takes ownership of a resource, which {@link close} closes with this function. */
   own<Resource>(resource: Resource, close: (resource: Resource) => unknown): Resource {
     this.#owned.push(() => close(resource));
     return resource;
   }
 
-  /** Work that goes on after the response. `report` is told if it fails. */
+  /** Tracks work that continues after the response. `report` is called if it fails. */
   waitUntil(work: Promise<unknown>, report: (error: unknown) => void): void {
     const done = work.then(undefined, report).finally(() => this.#underWay.delete(done));
     this.#underWay.add(done);
   }
 
-  /** Waits for the work that is under way, that which it begins meanwhile too. */
+  /** Waits for the work in progress, including work that begins meanwhile. */
   async finish(): Promise<void> {
     while (this.#underWay.size > 0) await Promise.all(this.#underWay);
   }
 
   /**
-   * Closes what is owned, the last first, even if closing another fails.
+   * Closes the resources, the last one owned first, even if closing another fails.
    *
-   * @throws AggregateError of what failed.
+   * @throws AggregateError of the failures.
    */
   async close(): Promise<void> {
     const errors: unknown[] = [];
@@ -36,11 +36,12 @@ export class Resources {
         errors.push(error);
       }
     }
-    if (errors.length > 0) throw new AggregateError(errors, "Closing what the app owns failed.");
+    if (errors.length > 0)
+      throw new AggregateError(errors, "Some of the app's resources failed to close.");
   }
 }
 
-/** How a resource is closed unless its owner says otherwise. */
+/** A resource with a method to close it. */
 export interface Closable {
   close(): MaybePromise<unknown>;
 }

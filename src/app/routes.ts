@@ -2,7 +2,10 @@ import type { Files } from "./files.ts";
 import type { Segments } from "./patterns.ts";
 import type { Socket } from "./socket.ts";
 
-/** What answers a path's verbs: one function for `GET`, `HEAD` and `POST`, functions by verb, a folder or an HTML import. */
+/**
+ * What answers a pattern: one function for `GET`, `HEAD` and `POST`, functions by verb, a folder or
+ * an HTML import.
+ */
 export type RouteHandlers<Pattern extends string> =
   | RouteHandler<Pattern>
   | (Pattern extends `${string}/*` ? Files : never)
@@ -16,7 +19,7 @@ type SocketHandler<Pattern extends string> = (
   ...segments: Segments<Pattern>
 ) => unknown;
 
-/** What the compiler says of a function that fits no pattern. */
+/** Appears in the compiler's error for a function that fits no pattern. */
 type Forms =
   "A page gets its segments as strings: (id: string) => …. In a field ws_…, the socket first: (socket: Socket, id: string) => …";
 
@@ -35,10 +38,10 @@ export class Routes<Pattern extends string = string> {
 }
 
 /**
- * Pages by pattern, as a field of an app. Patterns are relative to the field's name, those of `index` to
- * the app itself. `:id` is a segment, `:id?` one that may be missing, and `*` all that follow; they reach
- * the function as arguments, percent-decoded. An exact segment goes before a parameter, a parameter
- * before an optional one, and that before `*`.
+ * Pages by pattern, as a field of an app. Patterns are relative to the field's name, those of
+ * `index` to the app itself. `:id` is a segment, `:id?` an optional one, and `*` the rest of the
+ * path; their values are the function's arguments, percent-decoded. An exact segment is tried
+ * first, then a parameter, then an optional parameter, and last `*`.
  *
  * ```ts
  * users = routes({
@@ -48,8 +51,9 @@ export class Routes<Pattern extends string = string> {
  * });
  * ```
  *
- * In a field whose name begins with `ws_` they are pages of sockets, each a function that gets the socket first.
- * Write the types of its parameters there: `"/:room": async (socket: Socket, room: string) => …`.
+ * In a field whose name begins with `ws_`, they are socket pages: each function gets the socket
+ * first. Write out the types of its parameters:
+ * `"/:room": async (socket: Socket, room: string) => …`.
  */
 export function routes<const Pattern extends `/${string}`>(table: {
   readonly [Each in Pattern]: RouteHandlers<Each>;
@@ -57,7 +61,7 @@ export function routes<const Pattern extends `/${string}`>(table: {
 export function routes<const Pattern extends `/${string}`>(table: {
   readonly [Each in Pattern]: SocketHandler<Each>;
 }): Routes<Pattern>;
-// Takes nothing: of several signatures, the compiler explains the last.
+// Never matches: if no overload does, the compiler's error explains the last one.
 export function routes<const Pattern extends `/${string}`>(table: {
   readonly [Each in Pattern]: RouteHandlers<Each> & Forms;
 }): Routes<Pattern>;

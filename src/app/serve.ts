@@ -1,7 +1,7 @@
 /**
- * `Bun.serve`, with an error that says what to do where the port is in use.
+ * Calls `Bun.serve`; if the port is in use, its error says what to do.
  *
- * @throws Error
+ * @throws Error if the server cannot listen.
  */
 export function serve(options: Bun.Serve.Options<unknown>): Bun.Server<unknown> {
   try {
@@ -13,9 +13,9 @@ export function serve(options: Bun.Serve.Options<unknown>): Bun.Server<unknown> 
       `Port ${port ?? 3000} is in use. Stop the program that listens there, or choose another port: PORT=${Number(port ?? 3000) + 1} bun run …`,
       { cause },
     );
-    // What matters is in the message; where listen() was called is in the cause.
+    // The message says everything; the call of listen() is in the cause's stack.
     error.stack = `Error: ${error.message}`;
-    // Under --hot an error that nobody catches would leave a process that serves nothing.
+    // Under --hot, an uncaught error would leave a process that serves nothing.
     if (!process.execArgv.includes("--hot")) throw error;
     console.error(error.message);
     process.exit(1);

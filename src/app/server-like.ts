@@ -1,4 +1,4 @@
-/** Bun's server, as far as an app asks it something. Others that serve an app may have less. */
+/** The part of Bun's server that an app uses. Other servers may lack the optional methods. */
 export interface ServerLike {
   requestIP(request: Request): { readonly address: string } | null;
   timeout?(request: Request, seconds: number): void;

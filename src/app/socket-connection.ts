@@ -2,10 +2,10 @@ import { HttpError } from "./errors.ts";
 import type { Host } from "./live.ts";
 import { hosts, onSessionEnd } from "./live.ts";
 
-/** A message as it arrives: text, or bytes. */
+/** A message as received: text or bytes. */
 export type RawMessage = string | Uint8Array<ArrayBuffer>;
 
-/** Bun's socket, as far as it is used here. */
+/** The part of Bun's socket that is used here. */
 export interface Wire {
   binaryType?: "nodebuffer" | "arraybuffer" | "uint8array" | "blob";
   send(data: RawMessage): number;
@@ -17,7 +17,7 @@ export interface Wire {
   resume(): void;
 }
 
-/** The socket is closed. Ends the page whose socket it is, and nobody is told. */
+/** Ends the page of a closed socket; it is not reported. */
 class SocketClosed extends Error {
   override readonly name = "SocketClosed";
 
@@ -29,21 +29,21 @@ class SocketClosed extends Error {
   }
 }
 
-/** How much may have arrived that the page has not read. */
+/** How many messages, and bytes, may wait for the page to read them. */
 const MAX_MESSAGES = 64;
 const MAX_SIZE = 256 * 1024;
 
-/** The members of a header field that is a list (RFC 9110, 5.6.1). */
+/** Parses a header field that is a list (RFC 9110, 5.6.1). */
 function parseList(field: string | null): readonly string[] {
   const members = (field ?? "").split(",").map((member) => member.trim());
   return members.filter((member) => member !== "");
 }
 
-/** A WebSocket from the handshake to its end, between Bun, which knows of events, and a page, which waits. */
+/** A WebSocket from its handshake to its end. Turns Bun's events into promises for the page. */
 export class SocketConnection {
-  /** What the client offers. */
+  /** The subprotocols that the client offers. */
   readonly protocols: readonly string[];
-  /** The subprotocol that is agreed on; `""` for none. */
+  /** The subprotocol in use; `""` for none. */
   protocol: string;
   readonly #host: Host;
   readonly #asked = Promise.withResolvers<void>();
@@ -64,14 +64,14 @@ export class SocketConnection {
   constructor(host: Host) {
     this.#host = host;
     this.protocols = parseList(host.arrived.headers.get("sec-websocket-protocol"));
-    // As Bun does by itself: a browser disconnects where none of those that it offers is chosen.
+    // Bun's own default: browsers disconnect if none of the subprotocols that they offer is chosen.
     this.protocol = this.protocols[0] ?? "";
     this.#opened.promise.catch(() => undefined);
   }
 
   // For the page.
 
-  /** Settles when the page wants the handshake to be answered. */
+  /** Resolves when the page accepts the handshake. */
   get asked(): Promise<void> {
     return this.#asked.promise;
   }
@@ -82,32 +82,41 @@ export class SocketConnection {
   }
 
   /**
-   * Agrees on the first of these subprotocols that the client offers; on none, if it offers none at all.
+   * Chooses the first of these subprotocols that the client offers; none, if the client offers
+   * none.
    *
-   * @throws HttpError 400 if it offers others; Error if it is too late.
+   * @throws HttpError 400 if the client offers only others; Error if the socket is already
+   *   accepted.
    */
   choose(spoken: readonly string[]): void {
     if (this.#isAsked) {
       throw new Error(
-        "The socket is accepted already, and its subprotocol chosen. Call `accept({ protocols })` first, before anything reads messages.",
+        "The socket is already accepted, and its subprotocol chosen. Call `accept({ protocols })` first, before anything reads messages.",
       );
     }
     const chosen = spoken.find((protocol) => this.protocols.includes(protocol));
     if (chosen === undefined && this.protocols.length > 0) {
       const list = spoken.join(", ");
-      throw new HttpError(400, `This page speaks none of the subprotocols offered, but ${list}.`);
+      throw new HttpError(
+        400,
+        `None of the offered subprotocols is supported. This page supports ${list}.`,
+      );
     }
     this.protocol = chosen ?? "";
   }
 
-  /** @throws SocketClosed if the handshake is refused after all. */
+  /**
+   * Accepts the handshake. Resolves with the subprotocol when the socket is open.
+   *
+   * @throws SocketClosed if the handshake is refused after all.
+   */
   accept(): Promise<string> {
     this.#isAsked = true;
     this.#asked.resolve();
     return this.#opened.promise;
   }
 
-  /** The next message; `undefined` once the socket is closed and what had arrived is read. */
+  /** The next message; `undefined` once the socket is closed and every received message is read. */
   async next(): Promise<RawMessage | undefined> {
     this.#isRead = true;
     for (;;) {
@@ -126,16 +135,16 @@ export class SocketConnection {
   }
 
   /**
-   * Sends, and waits until the client has read so much that there is room for more.
+   * Sends a message, and waits until the client has read enough that there is room for more.
    *
-   * @throws SocketClosed in the page of this socket, if it is closed; elsewhere that is `false`.
+   * @throws SocketClosed in the page of this socket, if it is closed; elsewhere, returns `false`.
    */
   async send(data: RawMessage): Promise<boolean> {
     const wire = this.#accepted();
     if (this.#isClosed) return this.#refuseSending();
     const sent = wire.send(data);
     if (sent > 0 || data.length === 0) return true;
-    // Beyond the limit Bun drops the message, and closes the socket.
+    // Beyond the limit, Bun drops the message and closes the socket.
     if (sent < 0) await new Promise<void>((resolve) => this.#senders.push(resolve));
     return sent < 0 && !this.#isClosed ? true : this.#refuseSending();
   }
@@ -154,7 +163,7 @@ export class SocketConnection {
     else wire.publish(topic, data);
   }
 
-  /** What arrives from now on, and what was not read yet, is dropped. */
+  /** Closes the socket. Messages that are unread or arrive later are dropped. */
   close(code: number, reason: string): void {
     const wire = this.#accepted();
     if (this.#isClosed) return;
@@ -163,22 +172,25 @@ export class SocketConnection {
     wire.close(code, reason);
   }
 
-  // For what calls the page.
+  // For the caller of the page.
 
-  /** The page has returned. */
+  /** Closes the socket, because the page has returned. */
   finish(): void {
     if (this.isOpen) this.#host.reportLost();
     this.#closeWhenOpen(1000, "");
   }
 
-  /** The page has failed. Before it asked for the handshake's answer, that failure is the answer. */
+  /**
+   * Reports the page's error and closes the socket. Does nothing if the page has not accepted: the
+   * error is then the handshake's response.
+   */
   fail(error: unknown): void {
     if (!this.#isAsked || (error instanceof SocketClosed && error.connection === this)) return;
     this.#host.report(error);
     this.#closeWhenOpen(1011, "Something went wrong on this server.");
   }
 
-  /** The handshake was answered otherwise. */
+  /** Ends the connection, because the handshake got another response. */
   refuse(): void {
     this.#isClosed = true;
     this.#controller.abort();
@@ -208,10 +220,10 @@ export class SocketConnection {
     this.#readers.shift()?.();
     if (!this.#holds(1) || this.#isPaused) return;
     if (this.#isRead) {
-      // The client waits until the page has read what there is.
+      // The client has to wait until the page has read the waiting messages.
       this.#isPaused = true;
       this.#wire?.pause();
-    } else this.close(1013, "Nobody reads these messages.");
+    } else this.close(1013, "The page does not read messages.");
   }
 
   drain(): void {
@@ -220,12 +232,15 @@ export class SocketConnection {
     for (const resolve of senders) resolve();
   }
 
-  /** The client has closed it, or is gone. What it sent before is still read. */
+  /**
+   * Called when the client has closed the socket or disconnected. Received messages can still be
+   * read.
+   */
   closed(): void {
     this.#end();
   }
 
-  /** Whether this part of what may wait for the page does so. */
+  /** Whether at least this part of the messages that may wait does so. */
   #holds(part: number): boolean {
     return this.#messages.length >= part * MAX_MESSAGES || this.#size >= part * MAX_SIZE;
   }

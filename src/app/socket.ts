@@ -8,7 +8,7 @@ import type { OutputOf } from "./validate.ts";
 import { InvalidInput, validate } from "./validate.ts";
 
 /**
- * A WebSocket, as its page has it.
+ * A WebSocket, as seen by its page.
  *
  * ```ts
  * async ws_chat(socket: Socket, room: string) {
@@ -19,31 +19,32 @@ import { InvalidInput, validate } from "./validate.ts";
  * }
  * ```
  *
- * Until {@link Socket.accept} the page answers an HTTP request: what it throws or returns is the response.
+ * Until {@link Socket.accept} the page answers an HTTP request: what it throws or returns is the
+ * response.
  *
- * Its messages are read by `for await`, which ends when the socket is closed, by whichever side. A client that
- * sends faster than the page reads has to wait; where the page reads nothing at all, the socket is closed with
- * 1013 after 64 messages or 256 KiB.
+ * Read messages with `for await`, which ends when either side closes the socket. A client that
+ * sends faster than the page reads has to wait. If the page does not read at all, the socket is
+ * closed with 1013 after 64 messages or 256 KiB.
  */
 export interface Socket<Message = string | Uint8Array<ArrayBuffer>> extends AsyncIterable<Message> {
-  /** Aborted when the socket is closed, for what the page waits for meanwhile. */
+  /** Aborted when the socket is closed. Pass it to whatever the page waits for. */
   readonly signal: AbortSignal;
 
   /** The subprotocols that the client offers, as in `new WebSocket(url, ["v2", "v1"])`. */
   readonly protocols: readonly string[];
 
   /**
-   * The subprotocol that was agreed on; `""` for none. Unless {@link accept} chooses, it is the first that the client
-   * offers.
+   * The subprotocol in use; `""` for none. Unless {@link accept} chooses one, it is the first that
+   * the client offers.
    */
   readonly protocol: string;
 
   /**
-   * Answers the handshake: stores the session, and sends its cookie with the answer. From here on there is a
-   * socket, and the session can get no new id. Reading messages does this by itself.
+   * Completes the handshake: stores the session and sends its cookie with the response. From then
+   * on the session cannot get a new id. Reading messages accepts the socket automatically.
    *
-   * With `protocols`, it chooses the first of these subprotocols that the client offers, and returns it; `""` for a client that
-   * offers none at all. A client that offers others gets 400.
+   * With `protocols`, chooses the first of these subprotocols that the client offers, and returns
+   * it; returns `""` if the client offers none. A client that offers only others gets 400.
    *
    * ```ts
    * const protocol = await socket.accept({ protocols: ["chat.v2", "chat.v1"] });
@@ -53,31 +54,35 @@ export interface Socket<Message = string | Uint8Array<ArrayBuffer>> extends Asyn
   accept<const Protocol extends string>(options: AcceptOptions<Protocol>): Promise<Protocol | "">;
 
   /**
-   * The same socket, with messages that are JSON and fit a schema: of zod, valibot, arktype or any other that
-   * follows Standard Schema. A message that does not fit closes the socket with 1007.
+   * The same socket with JSON messages that are checked by a schema of zod, valibot, arktype or any
+   * other library that implements Standard Schema. A message that does not match closes the socket
+   * with 1007.
    */
   as<Schema extends StandardSchemaV1>(schema: Schema): Socket<OutputOf<Schema>>;
 
   /**
-   * Sends text, `` html`…` `` and bytes as they are, anything else as JSON, and waits until the client has read enough that
-   * there is room for more. Returns `true`; or `false` for another page's socket that is closed. In the page
-   * of a closed socket it throws, which ends the page and counts as no failure.
+   * Sends text, `` html`…` `` and bytes as they are, anything else as JSON, and waits until the
+   * client has read enough that there is room for more. Returns `true`, or `false` if the socket is
+   * another page's and closed. In the page of a closed socket it throws, which ends the page
+   * without counting as a failure.
    *
-   * A client for which more than 1 MiB waits is disconnected.
+   * A client is disconnected when more than 1 MiB waits for it.
    *
-   * @throws TypeError for what JSON would lose.
+   * @throws TypeError for a value that JSON would lose.
    */
   send(value: unknown): Promise<boolean>;
 
-  /** Has the socket receive what is published under a topic, in this process. */
+  /** Starts receiving what is published to a topic, in this process. */
   subscribe(topic: string): void;
 
+  /** Stops receiving what is published to a topic. */
   unsubscribe(topic: string): void;
 
   /**
-   * Sends to all sockets that have subscribed to the topic: to this one too, unless `self` is `false`.
+   * Sends to all sockets that have subscribed to the topic in this process; including this one,
+   * unless `self` is `false`.
    *
-   * @throws TypeError for what JSON would lose.
+   * @throws TypeError for a value that JSON would lose.
    */
   publish(topic: string, value: unknown, options?: { readonly self?: boolean }): void;
 
@@ -87,11 +92,11 @@ export interface Socket<Message = string | Uint8Array<ArrayBuffer>> extends Asyn
 
 /** How a handshake is answered. */
 export interface AcceptOptions<Protocol extends string = string> {
-  /** The subprotocols that the page speaks, the best first. */
+  /** The subprotocols that the page supports, the preferred one first. */
   readonly protocols?: readonly Protocol[];
 }
 
-/** A {@link Socket} on its connection. */
+/** The {@link Socket} of a connection. */
 export class PageSocket<Message> implements Socket<Message> {
   readonly #connection: SocketConnection;
   readonly #read: (message: RawMessage) => MaybePromise<Message>;
@@ -144,7 +149,7 @@ export class PageSocket<Message> implements Socket<Message> {
 
   send(value: unknown): Promise<boolean> {
     const sent = this.#connection.send(toMessage(value));
-    // Whoever does not wait for it need not be told; the process must not end over it.
+    // A page may ignore the promise, whose rejection must not end the process.
     sent.catch(() => undefined);
     return sent;
   }
@@ -168,7 +173,7 @@ export class PageSocket<Message> implements Socket<Message> {
 
 const decoder = new TextDecoder();
 
-/** @throws InvalidInput for a message that is no JSON, or does not fit. */
+/** @throws InvalidInput for a message that is not JSON or does not match the schema. */
 async function readJson<Schema extends StandardSchemaV1>(
   schema: Schema,
   message: RawMessage,
@@ -184,7 +189,9 @@ function parse(message: RawMessage): unknown {
   }
 }
 
-/** The first problem: a socket is closed with 123 bytes of text at most. */
+/**
+ * Only the first problem: the reason for closing a socket has at most 123 bytes (RFC 6455, 5.5).
+ */
 function describe({ problems }: InvalidInput): string {
   const { path, message } = problems[0] ?? { path: "", message: "" };
   return path === "" ? message : `${path}: ${message}`;

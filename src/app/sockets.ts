@@ -8,13 +8,13 @@ import { PageSocket } from "./socket.ts";
 import type { Match } from "./table.ts";
 import type { Visit } from "./visit.ts";
 
-/** For how much, in bytes, a client may be behind before it is disconnected. */
+/** How many bytes may wait for a slow client before it is disconnected. */
 const MAX_BEHIND = 1024 * 1024;
 
-/** What `Bun.serve` wants as `websocket`. */
+/** The type of `Bun.serve`'s `websocket`. */
 export type WebSocketHandlers = Bun.WebSocketHandler<unknown>;
 
-/** `Bun.serve`'s `websocket`: hands Bun's events on to the sockets of the pages. */
+/** `Bun.serve`'s `websocket`: passes Bun's events on to the sockets of the pages. */
 export function makeHandlers(maxMessageBytes: number): WebSocketHandlers {
   return {
     maxPayloadLength: maxMessageBytes,
@@ -27,27 +27,29 @@ export function makeHandlers(maxMessageBytes: number): WebSocketHandlers {
   };
 }
 
-/** Behind another server than the app's own there may be other sockets. */
+/**
+ * The connection of a socket; `undefined` for a socket that the server has beside those of the app.
+ */
 function find({ data }: { readonly data: unknown }): SocketConnection | undefined {
   return data instanceof SocketConnection ? data : undefined;
 }
 
 const NO_SERVER =
-  "This server has no WebSockets. Serve the app with app.listen() or as the default export; or pass app.websocket to Bun.serve, and the request that came, with the server, to app.fetch(request, server).";
+  "This server has no WebSockets. Serve the app with app.listen() or as the default export; or pass app.websocket to Bun.serve, and the original request with the server to app.fetch(request, server).";
 
 /** Whether a request is a handshake: `Upgrade` counts only where `Connection` names it (RFC 9110, 7.8). */
 export function isHandshake(request: Request): boolean {
   return asksForSocket(request) && /\bupgrade\b/i.test(request.headers.get("connection") ?? "");
 }
 
-/** The key of a handshake: 16 bytes, in base64 (RFC 6455, 4.2.1). */
+/** The key of a handshake: 16 bytes in base64 (RFC 6455, 4.2.1). */
 const KEY = /^[\w+/]{22}==$/;
 
 /**
- * Calls a socket's page, and returns what answers the handshake: a response with the status 101 as soon as
- * the page accepts, or whatever it returns before.
+ * Calls a socket page and returns the response to the handshake: 101 as soon as the page accepts,
+ * or what the page returns without accepting.
  *
- * @throws what the page throws before; HttpError 501 where there is no server that has sockets.
+ * @throws what the page throws before it accepts; HttpError 501 if the server has no WebSockets.
  */
 export function callSocket(
   visit: Visit,
@@ -66,13 +68,16 @@ export function callSocket(
   const refused = end.then((value) => {
     if (value !== undefined) return value;
     throw new TypeError(
-      `The socket page ${page} returned before it had accepted the socket. Call \`await socket.accept()\`, or read its messages; to refuse it, throw an error or return a response.`,
+      `The socket page ${page} returned without accepting the socket. Call \`await socket.accept()\`, or read its messages; to refuse it, throw an error or return a response.`,
     );
   });
   return Promise.race([accepted, refused]);
 }
 
-/** Makes a socket of a request whose handshake was accepted. Returns the response, which Bun drops then. */
+/**
+ * Upgrades a request whose handshake was accepted. Returns the response, which Bun ignores after an
+ * upgrade.
+ */
 export function finishHandshake(
   visit: Visit,
   connection: SocketConnection,
@@ -93,7 +98,7 @@ export function finishHandshake(
     return new Response(NO_SERVER, { status: 501, headers });
   }
   connection.refuse();
-  // The server does not know the request, which was made from another; or the client has gone.
+  // The server does not know the request, which is a copy; or the client has disconnected.
   if (KEY.test(visit.arrived.headers.get("sec-websocket-key") ?? ""))
     return new Response(NO_SERVER, { status: 501, headers });
   return new Response("The WebSocket handshake is malformed.", { status: 400, headers });

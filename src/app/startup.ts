@@ -4,37 +4,37 @@ import { isPromise } from "../store/maybe-promise.ts";
 import { within } from "./lifecycle.ts";
 import type { Resources } from "./resources.ts";
 
-/** An app among those that are mounted in each other, as far as it starts and ends with them. */
+/** An app in a tree of mounted apps: what starts and ends it. */
 export interface Member {
   readonly resources: Resources;
   onStart(): MaybePromise<void>;
   onStop(): MaybePromise<void>;
 }
 
-/** Starts an app with all that are mounted in it, and ends them. */
+/** Starts and ends an app together with all apps mounted in it. */
 export class Startup {
   readonly #members: () => readonly Member[];
   #state: "not begun" | "begun" | "done" | "ended" = "not begun";
   #result: MaybePromise<void> = undefined;
 
-  /** `members` are the apps, the outer ones first. */
+  /** `members` are the apps, outer before inner. */
   constructor(members: () => readonly Member[]) {
     this.#members = members;
   }
 
-  /** Whether it is too late for requests. */
+  /** Whether the app has ended and answers no more requests. */
   get hasEnded(): boolean {
     return this.#state === "ended";
   }
 
-  /** Whether requests need not wait. */
+  /** Whether the app has started, so that requests need not wait. */
   get isDone(): boolean {
     return this.#state === "done";
   }
 
   /**
-   * Calls every `onStart`, the outer first, the first time that it is called itself. Rejects with what one of
-   * them throws, which is logged.
+   * Calls every `onStart`, outer before inner; only the first call does. Rejects with the first
+   * error, which is logged.
    */
   begin(): MaybePromise<void> {
     if (this.#state !== "not begun") return this.#result;
@@ -52,7 +52,7 @@ export class Startup {
     return this.#result;
   }
 
-  /** The same for a request: says whether the app has started. */
+  /** Like {@link begin}, for a request: returns whether the app has started. */
   tryBegin(): MaybePromise<boolean> {
     const started = this.begin();
     if (!isPromise(started)) return true;
@@ -62,17 +62,21 @@ export class Startup {
     );
   }
 
-  /** The same for an app that is served: one that cannot start ends the process with 1, for its supervisor to see. */
+  /**
+   * Like {@link begin}, for a served app: if it cannot start, exits the process with code 1, for
+   * its supervisor to see.
+   */
   beginOrExit(): void {
     const started = this.begin();
     if (isPromise(started)) started.catch(() => process.exit(1));
   }
 
   /**
-   * Waits up to this, in milliseconds, for what was left to do beside requests; then calls every `onStop`, closes
-   * what the apps own, the inner before the outer, and at last the sessions. Goes on where something fails.
+   * Waits up to `timeout` milliseconds for work that outlives responses; then calls every `onStop`,
+   * closes the resources of all apps, both inner before outer, and finally the sessions. Continues
+   * after a failure.
    *
-   * @throws what failed; an AggregateError if that was more than one thing.
+   * @throws the failure; an AggregateError if there were several.
    */
   async end(timeout: number, closeSessions: () => Promise<void>): Promise<void> {
     const members = this.#members().toReversed();
@@ -95,7 +99,7 @@ export class Startup {
         errors.push(error);
       }
     }
-    if (errors.length > 1) throw new AggregateError(errors, "The app did not end well.");
+    if (errors.length > 1) throw new AggregateError(errors, "The app failed to shut down cleanly.");
     if (errors.length === 1) throw errors[0];
   }
 

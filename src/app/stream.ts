@@ -10,7 +10,7 @@ export function isGenerator(value: object): value is Chunks<unknown> {
   return tag === "Generator" || tag === "AsyncGenerator";
 }
 
-/** A generator's texts and bytes as a body: each that it yields is sent before it goes on. */
+/** A generator's text and bytes as a body: each piece is sent before the generator continues. */
 export function toTextStream(chunks: Chunks<unknown>): ReadableStream<Uint8Array> {
   return new LiveBody(chunks, { encode }).toStream();
 }

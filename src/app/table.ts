@@ -6,33 +6,36 @@ import { PatternTree, splitPath } from "./pattern-tree.ts";
 import { joinPatterns } from "./patterns.ts";
 import { VERBS } from "./routes.ts";
 
-/** An app among those that are mounted in each other, as far as its pages need it. */
+/** An app in a tree of mounted apps: what its pages need. */
 export interface Branch {
   /** `this` of its methods. */
   readonly app: object;
   /** Where it is mounted; `""` for the outermost. */
   readonly prefix: string;
-  /** What goes around its pages, the outermost app's first. */
+  /** The middleware around its pages, the outermost app's first. */
   readonly chain: readonly Middleware[];
   readonly pages: readonly DeclaredPage[];
   onError(error: HttpError): unknown;
   onReport(error: unknown, request: Request): void;
 }
 
-/** Where a request leads: to a page's handler, or to an error that says why there is none. */
+/** Where a request leads: to a page's handler, or to an error if no page answers. */
 export interface Match {
   readonly branch: Branch;
-  /** The page's pattern; `null` where no page answers. */
+  /** The page's pattern; `null` if no page answers. */
   readonly page: string | null;
   readonly handler: Handler;
-  /** Whether the page is a socket's, so that its handler gets the socket first. */
+  /** Whether the page is a socket page, whose handler gets the socket first. */
   readonly isSocket: boolean;
-  /** The folder, where the page is one that is for everybody: no session is opened for its files. */
+  /** The folder, if the page is a public one: no session is opened for its files. */
   readonly files: Files | undefined;
   readonly params: readonly string[];
-  /** Why no page answers. */
+  /** The error, if no page answers. */
   readonly refusal: HttpError | undefined;
-  /** The answer to `OPTIONS` where the page has none of its own, as `Allow`: no page is called. */
+  /**
+   * The `Allow` header of the response to `OPTIONS`, if the page has no handler for `OPTIONS`: no
+   * page is called.
+   */
   readonly allow: string | undefined;
 }
 
@@ -40,20 +43,20 @@ export interface Match {
 interface Page {
   readonly pattern: string;
   readonly branch: Branch;
-  /** What it answers: its verbs, or WebSockets. */
+  /** What the page answers: its verbs, or WebSockets. */
   readonly allow: string;
-  /** By verb: the match of a path without parameters, the same each time. */
+  /** By verb: the match of a path without parameters, shared by all requests. */
   readonly matches: ReadonlyMap<string, Match>;
 }
 
 const NO_SEGMENTS: readonly string[] = [];
 
-/** Stands for a verb where a handshake leads to a socket's page. */
+/** Stands for the verb of a handshake to a socket page. */
 const SOCKET = "WebSocket";
 
 /**
- * Which path leads to which handler, for an app and all that are mounted in it. Built once; a name from
- * the wire is only ever looked up here, never on an app.
+ * Maps paths to handlers, for an app and all apps mounted in it. Built once; a name from a request
+ * is looked up only here, never on an app.
  */
 export class RouteTable {
   readonly #branches: readonly Branch[];
@@ -75,7 +78,10 @@ export class RouteTable {
     }
   }
 
-  /** Where a request leads. Its match has a `handler` that throws HttpError 400, 404, 405 or 426 if to no page. */
+  /**
+   * The match of a request. If no page answers, its `handler` throws HttpError 400, 404, 405 or
+   * 426.
+   */
   match(method: string, path: string): Match {
     const exact = this.#pages.findExact(path);
     return exact === undefined
@@ -93,8 +99,8 @@ export class RouteTable {
   }
 
   /**
-   * Where a handshake leads. Where no socket has its page, it is a request like any other: servers may ignore `Upgrade`
-   * (RFC 9110, 7.8).
+   * The match of a handshake. If the path has no socket page, the handshake is a request like any
+   * other: servers may ignore `Upgrade` (RFC 9110, 7.8).
    */
   matchHandshake(path: string): Match {
     const match = this.#search(path, (segments) => {
@@ -104,13 +110,13 @@ export class RouteTable {
     return match.isSocket ? match : this.match("GET", path);
   }
 
-  /** Whether any page is a socket's. */
+  /** Whether there is any socket page. */
   get hasSockets(): boolean {
     return this.#sockets.pages.length > 0;
   }
 
   /** The HTML imports, by the paths of their pages. */
-  htmlImports(): Record<string, Bun.HTMLBundle> {
+  listHtmlImports(): Record<string, Bun.HTMLBundle> {
     const pages = this.#branches.flatMap(({ prefix, pages: declared }) =>
       declared.flatMap(({ pattern, html }) =>
         html === undefined ? [] : [[joinPatterns(prefix, pattern), html] as const],
@@ -125,21 +131,21 @@ export class RouteTable {
   }
 
   /** The patterns of all pages. */
-  patterns(): readonly string[] {
+  listPatterns(): readonly string[] {
     return this.#all.map(({ pattern }) => pattern);
   }
 
   /** A line for each page, for the start-up message. */
-  lines(): string[] {
+  listLines(): string[] {
     const width = Math.max(0, ...this.#all.map(({ pattern }) => pattern.length));
     return this.#all.map(({ pattern, allow }) => `  ${pattern.padEnd(width)}  ${allow}`);
   }
 
   /**
-   * The whole patterns of a page, by the method or field that declares it: one, or several for
-   * `routes()`. The asking app's own first; the same class may be mounted twice.
+   * The full patterns of the page that a method or field declares: one, or several for `routes()`.
+   * If the same class is mounted twice, those of the asking app.
    */
-  patternsOf(app: object, source: unknown): readonly string[] {
+  findPatterns(app: object, source: unknown): readonly string[] {
     const declare = (branch: Branch): string[] =>
       branch.pages
         .filter((page) => page.source === source)
@@ -158,12 +164,12 @@ export class RouteTable {
       segments = splitPath(path);
       return find(segments) ?? this.#refuse(notFound(), segments);
     } catch (error) {
-      // Nothing else is thrown there.
+      // `splitPath` and `find` throw nothing else.
       return this.#refuse(error as HttpError, segments);
     }
   }
 
-  /** The match of a path that leads nowhere, with the app whose business that is. */
+  /** The match of a path that leads to no page, in the innermost app that the path is below. */
   #refuse(error: HttpError, segments: readonly string[]): Match {
     const path = `/${segments.join("/")}/`;
     const around = this.#branches.filter(({ prefix }) => path.startsWith(`${prefix}/`));
@@ -202,7 +208,7 @@ function toPage(pattern: string, branch: Branch, declared: DeclaredPage): Page {
 
 function matchPage(page: Page, method: string, params: readonly string[]): Match {
   const match = page.matches.get(method);
-  if (match !== undefined) return params.length === 0 ? match : withParams(match, params);
+  if (match !== undefined) return params.length === 0 ? match : addParams(match, params);
   const error = new HttpError(405, `${method} is not allowed here.`, {
     headers: { allow: page.allow },
   });
@@ -210,13 +216,13 @@ function matchPage(page: Page, method: string, params: readonly string[]): Match
   return method === "OPTIONS" ? { ...refused, allow: page.allow } : refused;
 }
 
-/** Spelled out: to spread the match takes 0.1 µs longer. */
-function withParams(match: Match, params: readonly string[]): Match {
+/** Spelled out, because spreading the match takes 0.1 µs longer. */
+function addParams(match: Match, params: readonly string[]): Match {
   const { branch, page, handler, isSocket, files, refusal, allow } = match;
   return { branch, page, handler, isSocket, files, params, refusal, allow };
 }
 
-/** What becomes of a match where its folder has no such file. */
+/** The match of a request for a file that its folder does not have. */
 export function refuseMissing({ branch }: Match): Match {
   return refuse(branch, notFound());
 }
@@ -237,7 +243,7 @@ function refuse(branch: Branch, refusal: HttpError): Match {
   };
 }
 
-/** For a plain request to a socket's page (RFC 9110, 15.5.22). */
+/** The error of an ordinary request to a socket page (RFC 9110, 15.5.22). */
 function onlyForSockets(): HttpError {
   return new HttpError(426, "This page is only for WebSockets.", {
     headers: { upgrade: "websocket" },

@@ -4,29 +4,29 @@ import { dirname, join } from "node:path";
 
 import { toSafeFilename } from "./filename.ts";
 
-/** How {@link UploadPart.save} saves. */
+/** The options of {@link UploadPart.save}. */
 export interface SaveOptions {
-  /** Called after each piece that was written, with the number of bytes so far. */
+  /** Called after each piece has been written, with the number of bytes so far. */
   readonly onProgress?: (bytes: number) => void;
 }
 
-/** What a file holds, piece by piece. */
+/** The content of a file, piece by piece. */
 export type Content = AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined>;
 
 /**
- * A file on its way in. Its content can be read once, before the loop asks for the next one: by
- * `save`, `bytes`, `text`, `stream` or `for await`. What is left unread is skipped.
+ * A file that is being uploaded. Its content can be read once, before the loop asks for the next
+ * file: by `save`, `bytes`, `text`, `stream` or `for await`. A file that is not read is skipped.
  */
 export class UploadPart implements AsyncIterable<Uint8Array<ArrayBuffer>> {
   /** The name of the form's field. */
   readonly field: string;
   /**
-   * The file's name, as the client says, but safe to append to a folder's path: without folders,
-   * control and invisible characters, leading dots and what Windows forbids, at most 200 bytes, never
-   * empty. Different files may have the same name.
+   * The file's name, as claimed by the client, but safe to append to a folder's path: without
+   * folders, control and invisible characters, leading dots and what Windows forbids; at most 200
+   * bytes, never empty. Several files may have the same name.
    */
   readonly filename: string;
-  /** The media type, as the client says. */
+  /** The media type, as claimed by the client. */
   readonly type: string;
   readonly #content: Content;
   readonly #finished = Promise.withResolvers<void>();
@@ -50,7 +50,7 @@ export class UploadPart implements AsyncIterable<Uint8Array<ArrayBuffer>> {
     this.#isTaken = true;
     const content = this.#content;
     const finish = this.#finished.resolve;
-    // A generator would not notice that it is ended before it has begun.
+    // A generator that is ended before it has started would not notice.
     const iterator = {
       next: async () => {
         try {
@@ -98,11 +98,12 @@ export class UploadPart implements AsyncIterable<Uint8Array<ArrayBuffer>> {
 
   /**
    * Writes the content to a file, piece by piece, and returns its size in bytes. The file appears
-   * under its name once it is complete, and replaces what is there. Until then it is called
-   * `.upload-…`, in the same folder. If the upload breaks off or exceeds a limit, nothing stays.
+   * under its name once it is complete, and replaces an existing file. Until then it is called
+   * `.upload-…`, in the same folder. If the upload is incomplete or exceeds a limit, that file is
+   * removed.
    *
-   * @throws HttpError 400 if the upload broke off, 413 if it exceeds a limit; the file system's error
-   *   if the file cannot be written.
+   * @throws HttpError 400 if the upload is incomplete, 413 if it exceeds a limit; the file system's
+   *   error if the file cannot be written.
    */
   async save(path: string, { onProgress }: SaveOptions = {}): Promise<number> {
     const content = this[Symbol.asyncIterator]();
@@ -119,7 +120,7 @@ export class UploadPart implements AsyncIterable<Uint8Array<ArrayBuffer>> {
     }
   }
 
-  /** Waits for whoever reads the content. From here on nobody else can. */
+  /** Waits for the reader of the content, if there is one, and prevents any other. */
   async _finish(): Promise<void> {
     if (this.#isTaken) await this.#finished.promise;
     this.#isTaken = true;
@@ -127,7 +128,7 @@ export class UploadPart implements AsyncIterable<Uint8Array<ArrayBuffer>> {
 }
 
 /**
- * Writes to a new file, and returns its size. Not by `writeFile`: given pieces of different sizes, Bun
+ * Writes a new file and returns its size. Not by `writeFile`: given pieces of different sizes, Bun
  * 1.4.5 writes some bytes twice.
  */
 async function writeContent(
@@ -151,7 +152,7 @@ async function writeContent(
   }
 }
 
-/** All pieces as one. */
+/** Joins all pieces. */
 export async function collect(
   content: AsyncIterable<Uint8Array<ArrayBuffer>>,
 ): Promise<Uint8Array<ArrayBuffer>> {

@@ -1,4 +1,4 @@
-/** A file that was uploaded, in memory: a web-standard `File` that knows its form's field. */
+/** An uploaded file in memory: a web-standard `File` with the name of its form field. */
 export class UploadedFile extends File {
   /** The name of the form's field. */
   readonly field: string;

@@ -8,17 +8,17 @@ import { HttpError } from "./errors.ts";
 import type { Content } from "./upload-part.ts";
 import { collect, UploadPart } from "./upload-part.ts";
 
-/** What an upload may hold. A larger one is a 413. */
+/** The limits of an upload. A larger one gets 413. */
 export interface UploadLimits {
-  /** How many parts, text fields and files together. */
+  /** The number of parts, text fields and files together. */
   readonly maxParts: number;
-  /** How many files. */
+  /** The number of files. */
   readonly maxFiles: number;
-  /** The largest file, in bytes. */
+  /** The size of each file, in bytes. */
   readonly maxFileBytes: number;
-  /** All files together, in bytes. */
+  /** The total size of all files, in bytes. */
   readonly maxBytes: number;
-  /** The values of all text fields together, in bytes. */
+  /** The total size of all text fields' values, in bytes. */
   readonly maxFieldBytes: number;
 }
 
@@ -33,15 +33,15 @@ type Arrival = [
   type: string,
 ];
 
-/** The header of a part. What is beyond it is ignored. */
+/** The largest header of a part; the rest of it is ignored. */
 const MAX_HEADER_BYTES = 16 * 1024;
 
-/** A whole piece is taken apart before a limit can stop it: 1 MiB may hold 15,000 parts. */
+/** The parser parses a whole piece before a limit can stop it: 1 MiB may hold 15,000 parts. */
 const MAX_PIECE_BYTES = 64 * 1024;
 
 /**
- * The files of a form in parts, one after the other, while they arrive. The values of text fields are
- * added to `fields`. The body is read no faster than the files are.
+ * The files of a `multipart/form-data` form, one after the other, while they arrive. The values of
+ * text fields are added to `fields`. The body is read no faster than the files are.
  *
  * @throws HttpError 400 if the form is malformed, 413 beyond a limit; what reading `chunks` throws.
  */
@@ -63,7 +63,7 @@ export async function* readParts(
   const fail = (cause: unknown): void => end(malformed(cause));
   async function* read(stream: Readable, ...rooms: readonly Room[]): Content {
     try {
-      // Destroyed, a part would stop the parser, which could not skip the rest of it.
+      // Destroying the part would stop the parser, which could not skip the rest of it.
       for await (const chunk of stream.iterator({ destroyOnReturn: false })) {
         for (const take of rooms) take(chunk.byteLength);
         yield chunk;
@@ -73,7 +73,7 @@ export async function* readParts(
       throw failure;
     }
   }
-  // An error that nobody listens for would end the process.
+  // An `error` event without a listener ends the process.
   parser.on("error", fail);
   parser.on("file", (_: unknown, stream: Readable) => stream.on("error", fail));
   parser.on("partsLimit", () => end(tooLarge(`has more than ${limits.maxParts} fields`)));
@@ -100,7 +100,7 @@ export async function* readParts(
   } catch (error) {
     end(error);
   } finally {
-    // A loop may be left by `return part.save(path)`, which is then still at work.
+    // `return part.save(path)` leaves the loop while `save` is still running.
     void (part?._finish() ?? Promise.resolve()).then(() => end());
   }
   if (failure !== undefined) throw failure;
@@ -110,7 +110,8 @@ function makeParser(type: string, maxParts: number): BusboyInstance {
   try {
     return new Busboy({
       headers: { "content-type": type },
-      // By default the parser decodes fields by a charset that the client chooses. Browsers do not.
+      // All parts are parsed as files: the parser would decode fields in a charset that the client
+      // names, which browsers never do.
       isPartAFile: () => true,
       preservePath: true,
       limits: { parts: maxParts, headerSize: MAX_HEADER_BYTES },
@@ -120,7 +121,7 @@ function makeParser(type: string, maxParts: number): BusboyInstance {
   }
 }
 
-/** Hands one piece after the other to the parser, each when it has room for it. */
+/** Passes the pieces to the parser one by one, each when the parser has room for it. */
 async function feed(
   parser: BusboyInstance,
   chunks: AsyncIterable<Uint8Array>,
@@ -136,7 +137,7 @@ async function feed(
   parser.end();
 }
 
-/** Takes so many bytes in all, and throws a 413 beyond them. */
+/** Counts bytes, and throws a 413 beyond the limit. */
 function makeRoom(limit: number, excess: string): Room {
   let left = limit;
   return (bytes) => {

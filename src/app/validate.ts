@@ -2,23 +2,23 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 
 import { HttpError } from "./errors.ts";
 
-/** What a schema makes of a value that it accepts. */
+/** The type of a schema's output. */
 export type OutputOf<Schema extends StandardSchemaV1> = StandardSchemaV1.InferOutput<Schema>;
 
-/** One thing that is wrong with what was sent. */
+/** One thing that is wrong with the input. */
 export interface Problem {
-  /** Where, such as `address.street` or `items.0`; the empty string for the whole. */
+  /** Where, such as `address.street` or `items.0`; the empty string for the whole input. */
   readonly path: string;
-  /** What the schema says of it. */
+  /** The schema's message. */
   readonly message: string;
 }
 
-/** More of them help nobody, and a small body may have a million. */
+/** More would help nobody, and a small body can have a million. */
 const MAX_PROBLEMS = 100;
 
 const SUMMARY = "The request's input is invalid.";
 
-/** What was sent does not fit the schema: a 422, whose `problems` say what is wrong where. */
+/** Input that does not match the schema: a 422 whose `problems` say what is wrong where. */
 export class InvalidInput extends HttpError {
   /** At most 100, in the schema's order. */
   readonly problems: readonly Problem[];
@@ -35,9 +35,9 @@ export class InvalidInput extends HttpError {
 }
 
 /**
- * What the schema makes of a value.
+ * Returns the schema's output for a value.
  *
- * @throws InvalidInput if the schema refuses it.
+ * @throws InvalidInput if the schema refuses the value.
  */
 export async function validate(schema: StandardSchemaV1, value: unknown): Promise<unknown> {
   const result = await schema["~standard"].validate(value);
@@ -46,9 +46,9 @@ export async function validate(schema: StandardSchemaV1, value: unknown): Promis
 }
 
 /**
- * The fields as a schema wants them: a field that occurs once is a string, one that occurs several
- * times an array of them. A name that ends in `[]` is always an array, under the name without the
- * brackets. `__proto__` is left out.
+ * The fields as an object for a schema: a field that occurs once is a string, one that occurs
+ * several times an array of strings. A name that ends in `[]` is always an array, under the name
+ * without the brackets. `__proto__` is left out.
  */
 export function toRecord(fields: URLSearchParams): Record<string, string | string[]> {
   const lists = new Map<string, string[]>();
@@ -71,7 +71,7 @@ export function toRecord(fields: URLSearchParams): Record<string, string | strin
 }
 
 function toProblem({ path = [], message }: StandardSchemaV1.Issue): Problem {
-  // arktype's path is an array of a class of its own, whose map() returns something else.
+  // arktype's path is a subclass of Array whose map() returns something else.
   const keys = Array.from(path, (part) => String(typeof part === "object" ? part.key : part));
   return { path: keys.join("."), message };
 }

@@ -17,21 +17,21 @@ import type { ServerLike } from "./server-like.ts";
 import type { SocketConnection } from "./socket-connection.ts";
 import type { Branch, Match, RouteTable } from "./table.ts";
 
-/** The outermost app, as far as a request's way through it needs it. */
+/** The outermost app: what handling a request needs of it. */
 export interface Site extends BodyLimits {
   readonly sessions: Sessions<AnySession>;
   readonly table: RouteTable;
-  /** For how many seconds a connection may be silent. */
+  /** How long a connection may be silent, in seconds. */
   idleTimeout: number;
-  /** The streams and sockets that are open. */
+  /** The open streams and sockets. */
   readonly live: LiveSet;
-  /** Whether the service is shutting down: connections then end with their next response. */
+  /** Whether the service is shutting down: every response then closes its connection. */
   isEnding: boolean;
-  /** How many responses have said so. */
+  /** How many responses have closed their connection for that reason. */
   farewells: number;
-  /** How many requests are under way. */
+  /** How many requests are in progress. */
   underWay: number;
-  /** Told when none is any more, if somebody waits for that. */
+  /** Called when no request is in progress any more, if something waits for that. */
   onIdle: (() => void) | undefined;
   /** Where requests are logged, if anywhere. */
   log: Log | undefined;
@@ -42,35 +42,35 @@ export interface Site extends BodyLimits {
 
 type OnRequest = (request: Request, ip: string | null) => MaybePromise<Response | Request | void>;
 
-/** What a page, or what goes around it, wants on the response, whichever that will be: `this.response`. */
+/** What a page or its middleware adds to the response, whatever that will be: `this.response`. */
 export class ResponseDraft {
-  /** Go out with the response, an error's too, in the place of any of the same name. */
+  /** Sent with the response, an error's too, replacing headers of the same name. */
   readonly headers = new Headers();
 }
 
-/** One request on its way through an app: what the steps of the pipeline found out, and made. */
+/** One request on its way through an app: what the steps of the pipeline have found and made. */
 export class Visit implements VisitFacts, Host {
   readonly site: Site;
   /** The request as Bun's server knows it. */
   readonly arrived: Request;
   readonly server: ServerLike | undefined;
-  /** The request; `onRequest` may have put another in the place of the one that came. */
+  /** The request; `onRequest` may have replaced the one that arrived. */
   raw: Request;
   match: Match | undefined;
   open: SomeOpenSession | undefined;
-  /** The socket that a handshake asks for. */
+  /** The socket of a handshake. */
   connection: SocketConnection | undefined;
   response: Response | undefined;
-  /** What was thrown. The response is one to that error then, and the session is not stored. */
+  /** What was thrown. The response is then the error's, and the session is not stored. */
   failure: Failure | undefined;
-  /** The response that a page's value was made into: its headers are complete already. */
+  /** The response made from a page's value: its headers are already complete. */
   made: Response | undefined;
-  /** The `Set-Cookie` lines of `this.request.cookies` that went out with the response. */
+  /** The `Set-Cookie` lines of `this.request.cookies` that were sent with the response. */
   sentCookies: readonly string[] = [];
-  /** When it began, by `performance.now()`, if it is logged. */
+  /** When the visit began, by `performance.now()`; set only if it is logged. */
   begunAt = 0;
   #id: string | undefined;
-  /** Whether the response is on its way: its body may still be made. */
+  /** Whether the response has been handed to the server; its body may still be in the making. */
   hasLeft = false;
   #request: AppRequest<AnySession> | undefined;
   #draft: ResponseDraft | undefined;
@@ -82,12 +82,12 @@ export class Visit implements VisitFacts, Host {
     this.server = server;
   }
 
-  /** The app whose page was asked for; of a request whose page was not looked up, the outermost. */
+  /** The app whose page was requested; the outermost app if no page was looked up. */
   get branch(): Branch {
     return this.match?.branch ?? this.site.table.branch;
   }
 
-  /** Tells the app of an error that happened when the response had left. Never throws. */
+  /** Reports an error that happened after the response was sent. Never throws. */
   report(error: unknown): void {
     try {
       visits.run(this, () => this.branch.onReport(error, this.raw));
@@ -113,46 +113,50 @@ export class Visit implements VisitFacts, Host {
     return this.#request;
   }
 
-  /** @throws Error once the response has left: what is set then would be lost. */
+  /** @throws Error once the response has been sent: headers set later would be lost. */
   get draft(): ResponseDraft {
     if (this.hasLeft) {
       throw new Error(
-        "this.response was accessed after the headers had left. Set headers before the page returns; those of a generator by status(200, generator, headers).",
+        "this.response was accessed after the headers had been sent. Set headers before the page returns; for a generator, return status(200, generator, headers).",
       );
     }
     this.#draft ??= new ResponseDraft();
     return this.#draft;
   }
 
-  /** The request's id, made when it is first asked for. */
+  /** The request's id, created when it is first read. */
   get id(): string {
     this.#id ??= toRequestId(this.raw);
     return this.#id;
   }
 
-  /** The request's id, if anybody has asked for it, or the log will. */
+  /** The request's id, if anything has read it or the log needs it. */
   get askedId(): string | undefined {
     return this.site.log?.needsId === true ? this.id : this.#id;
   }
 
-  /** The request, if anybody has asked for it. */
+  /** The request object, if anything has accessed it. */
   get askedRequest(): AppRequest<AnySession> | undefined {
     return this.#request;
   }
 
-  /** The draft, if anybody has asked for it. */
+  /** The draft, if anything has accessed it. */
   get askedDraft(): ResponseDraft | undefined {
     return this.#draft;
   }
 }
 
 const LOST_SESSION =
-  "The session was changed when the response's headers had left, and not stored. In a stream or a socket, call `await session.save()`, or change it by `await session.update(…)`.";
+  "The session was changed after the response's headers had been sent, and the change was not stored. In a stream or a socket, call `await session.save()`, or change the session with `await session.update(…)`.";
 
 const LOST_COOKIES =
-  "Cookies were set when the response's headers had left, and are lost. Set them before the page returns its stream, or before it accepts the socket.";
+  "Cookies were set after the response's headers had been sent, and are lost. Set cookies before the page returns its stream or accepts the socket.";
 
-/** @throws SessionDataError for a change that could not be saved any more either. */
+/**
+ * Whether the session has changes that are not stored.
+ *
+ * @throws SessionDataError for a change that cannot be stored at all.
+ */
 function isUnsaved(open: SomeOpenSession): boolean {
   if (open.destroyed.length > 0) return true;
   const { kind } = open.attempt({ at: open.openedAt, restarts: "never" }, true);
@@ -162,9 +166,9 @@ function isUnsaved(open: SomeOpenSession): boolean {
 /** Boxed, because anything can be thrown, `undefined` too. */
 export interface Failure {
   readonly error: unknown;
-  /** Whether it came when the response to another was on its way. */
+  /** Whether it happened while the response to another failure was being made or stored. */
   readonly isSecond: boolean;
 }
 
-/** The visit that is going on. One for all apps: each call answers one request at a time. */
+/** The current visit. Shared by all apps: an async context handles one request at a time. */
 export const visits = hosts as AsyncLocalStorage<unknown> as AsyncLocalStorage<Visit>;

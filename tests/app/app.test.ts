@@ -180,7 +180,7 @@ describe("this.request", () => {
     await new TestClient(app).send("/");
     expect(() => app.request).toThrow(
       new Error(
-        "this.request exists only while a request is being handled: in a page, or in what a page calls. Bun reads a ReadableStream later: read this.request before, or return a generator, where it works.",
+        "this.request is available only while a request is being handled: in a page, or in a function that a page calls. Bun reads a ReadableStream later: read this.request before, or return a generator, in which it works.",
       ),
     );
   });

@@ -117,8 +117,8 @@ describe("a bug, in development, in a browser", () => {
 
   test.each([
     ["/several", "#error-cause", "the first of several"],
-    ["/text", "#error-message", "is no Error: a text that was thrown"],
-    ["/object", "#error-message", "is no Error: an object"],
+    ["/text", "#error-message", "is not an Error: a text that was thrown"],
+    ["/object", "#error-message", "is not an Error: an object"],
   ])("is shown whatever was thrown at %s", async (path, place, wanted) => {
     const { text, document } = await show(path);
     expect(document.querySelector(place)?.textContent).toContain(wanted);

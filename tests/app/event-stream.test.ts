@@ -154,9 +154,9 @@ describe("eventStream", () => {
     ["a time before now", { retry: -1 }, "The `retry` of an event is -1"],
     ["an unknown field", { dada: 1 }, "An event has no option `dada`. Did you mean `data`?"],
     ["what JSON would lose", { data: new Map() }, "An event stream yielded a Map"],
-    ["text alone", "text", "An event stream yielded no event."],
-    ["nothing", null, "An event stream yielded no event."],
-    ["a list", [1], "An event stream yielded no event."],
+    ["text alone", "text", "An event stream yielded something that is not an event."],
+    ["nothing", null, "An event stream yielded something that is not an event."],
+    ["a list", [1], "An event stream yielded something that is not an event."],
   ])("ends at %s, and reports it", async (_, event, message) => {
     await expect(sent(event)).rejects.toThrow(message);
     expect(site.reports).toHaveLength(1);

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { html } from "bunpie";
 import * as fc from "fast-check";
 
-import { placesIn } from "../../src/app/html-places.ts";
+import { findPlaces } from "../../src/app/html-places.ts";
 
 describe("html", () => {
   test.each([
@@ -143,7 +143,7 @@ describe("a value in html`…`", () => {
     const text = fc.array(pieces, { maxLength: 12 }).map((all) => all.join(""));
     fc.assert(
       fc.property(fc.array(text, { minLength: 1, maxLength: 6 }), (strings) => {
-        expect(placesIn(strings)).toHaveLength(strings.length - 1);
+        expect(findPlaces(strings)).toHaveLength(strings.length - 1);
       }),
       { numRuns: 300 },
     );

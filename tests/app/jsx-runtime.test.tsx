@@ -136,7 +136,7 @@ describe("JSX", () => {
   test.each([
     ["a promise", () => <p>{Later() as unknown as Html}</p>, "Await it first"],
     ["a component that returns a promise", () => jsx(Later, {}), "Await it first"],
-    ["content of an element that has none", () => <br>a</br>, "<br> has no content."],
+    ["content of an element that has none", () => <br>a</br>, "<br> cannot have content."],
     ["text in a script", () => <script>{"a"}</script>, "<script>{html`…`}</script>"],
     ["text in a style sheet", () => <style>{html``}a</style>, "<style>{html`…`}</style>"],
     [
@@ -147,12 +147,20 @@ describe("JSX", () => {
     ["an object", attributes("style", { color: "red" }), "The attribute style is an object"],
     ["what html has made, in an attribute", attributes("title", html``), "is an object"],
     ["a symbol", attributes("title", Symbol("a")), "is a symbol"],
-    ["an attribute's name that ends the tag", attributes("a><script", 1), "No attribute is called"],
-    ["an attribute's name that is two", attributes("a onclick", "x"), "No attribute is called"],
-    ["an attribute's name that is a value too", attributes("a=b", "x"), "No attribute is called"],
-    ["an attribute without a name", attributes("", "x"), "No attribute is called"],
-    ["an element's name that is more", () => jsx("p onclick=a", {}), "No element is called"],
-    ["an element's name that is markup", () => jsx("p><script", {}), "No element is called"],
+    [
+      "an attribute's name that ends the tag",
+      attributes("a><script", 1),
+      "is not an attribute's name",
+    ],
+    ["an attribute's name that is two", attributes("a onclick", "x"), "is not an attribute's name"],
+    [
+      "an attribute's name that is a value too",
+      attributes("a=b", "x"),
+      "is not an attribute's name",
+    ],
+    ["an attribute without a name", attributes("", "x"), "is not an attribute's name"],
+    ["an element's name that is more", () => jsx("p onclick=a", {}), "is not an element's name"],
+    ["an element's name that is markup", () => jsx("p><script", {}), "is not an element's name"],
   ])("refuses %s", (_, make, message) => {
     expect(make).toThrow(message);
   });

@@ -135,8 +135,8 @@ describe.each(WAYS)("a process of %s", (file, greeting) => {
   });
 
   test.each([
-    [1, "Waiting up to 10 s for a request. Ctrl-C ends it at once."],
-    [2, "Waiting up to 10 s for 2 requests. Ctrl-C ends it at once."],
+    [1, "Waiting up to 10 s for a request. Press Ctrl-C again to exit at once."],
+    [2, "Waiting up to 10 s for 2 requests. Press Ctrl-C again to exit at once."],
   ])("says at a terminal what its end waits for: %p under way", async (count, line) => {
     let output = "";
     let news = Promise.withResolvers<void>();
@@ -333,9 +333,9 @@ describe("listen", () => {
     app.listen(0);
     void exported.maxRequestBodySize;
     for (const each of [app, exported]) {
-      expect(() => each.listen(0)).toThrow("This app is being served already.");
+      expect(() => each.listen(0)).toThrow("This app is already being served.");
     }
-    expect(() => app.maxRequestBodySize).toThrow("This app is being served already.");
+    expect(() => app.maxRequestBodySize).toThrow("This app is already being served.");
     await app.close();
     await exported.close();
   });
@@ -488,7 +488,7 @@ describe("close", () => {
     info.mock.calls.map((call) => format(...call)).filter((line) => line.startsWith("Waiting"));
 
   test.each([
-    [true, ["Waiting up to 10 s for a request. Ctrl-C ends it at once."]],
+    [true, ["Waiting up to 10 s for a request. Press Ctrl-C again to exit at once."]],
     [undefined, []],
   ])("says what it waits for where standard output is a terminal: %p", async (isTTY, lines) => {
     const { stdout } = process;

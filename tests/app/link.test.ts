@@ -41,8 +41,8 @@ describe("this.link", () => {
     );
   });
 
-  test("refuses what is no page", () => {
-    expect(() => site.link(() => "")).toThrow("this.link() got something that is no page.");
+  test("refuses what is not a page", () => {
+    expect(() => site.link(() => "")).toThrow("this.link() got something that is not a page.");
   });
 
   test("refuses a value too many, one too few, and a pattern that is not there", () => {
@@ -55,7 +55,7 @@ describe("this.link", () => {
     // @ts-expect-error Another page's pattern.
     expect(() => site.link(site.files, "/shop/:kind?")).toThrow('this.link() got "/shop/:kind?"');
     // @ts-expect-error No page at all.
-    expect(() => site.link("greet")).toThrow("this.link() got something that is no page.");
+    expect(() => site.link("greet")).toThrow("this.link() got something that is not a page.");
     // @ts-expect-error The second value is missing.
     expect(() => site.link(site.range, 1)).toThrow('A link to "/range/:1/:2" got');
     // @ts-expect-error A date is no segment.

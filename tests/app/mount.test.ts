@@ -122,7 +122,7 @@ describe("mount", () => {
     const child = new App({ sessionBackend: new InMemorySessionBackend() });
     expect(() => new App().mount("/api", child)).toThrow(
       new TypeError(
-        'The app for "/api" was made with `sessionBackend`. A mounted app has the options of the outermost one: set it there.',
+        'The app for "/api" was made with `sessionBackend`. A mounted app uses the options of the outermost app: set it there.',
       ),
     );
   });

@@ -24,7 +24,7 @@ describe("a page's name", () => {
       for (const app of [asMethod(name), asField(name)]) {
         expect(() => collectPages(app, App.prototype)).toThrow(
           new TypeError(
-            `The page "${name}" has the name of a member of App. Rename it; for a helper that is no page, begin its name with "_" or "#". For a page of that URL, use routes({ "/${name}": … }) on \`index\`.`,
+            `"${name}" is a reserved App member and cannot be a page. Rename it; for a helper that is not a page, begin its name with "_" or "#". For a page at that URL, use routes({ "/${name}": … }) on \`index\`.`,
           ),
         );
       }
@@ -35,7 +35,7 @@ describe("a page's name", () => {
     for (const app of [asMethod(name), asField(name)]) {
       expect(() => app.fetch).toThrow(
         new TypeError(
-          `A page cannot be called "${name}": Bun reads app.${name} as a setting of its server. Rename it; for a helper that is no page, begin its name with "_" or "#". For a page of that URL, use routes({ "/${name}": … }) on \`index\`.`,
+          `A page cannot be called "${name}": Bun reads app.${name} as a setting of its server. Rename it; for a helper that is not a page, begin its name with "_" or "#". For a page at that URL, use routes({ "/${name}": … }) on \`index\`.`,
         ),
       );
     }
@@ -99,7 +99,7 @@ describe("what looks like a page and cannot be one", () => {
     ],
   ])("%s is refused, with the remedy", (_, Faulty, message) => {
     expect(() => new Faulty().fetch).toThrow(
-      new TypeError(`${message}; for a helper that is no page, begin its name with "_" or "#".`),
+      new TypeError(`${message}; for a helper that is not a page, begin its name with "_" or "#".`),
     );
   });
 

@@ -498,7 +498,7 @@ describe("a body over a socket", () => {
     socket.destroy();
     expect(await failed.promise).toMatchObject({
       status: 400,
-      message: "The request's body broke off.",
+      message: "The request's body is incomplete.",
     });
     expect(error.mock.calls).toEqual([]);
   });

@@ -69,10 +69,13 @@ describe("routes", () => {
 
   test.each([
     ["users", 'The pattern "users" has to begin with "/".'],
-    ["/*/more", 'The pattern "/*/more" goes on after "*", which takes all that follows.'],
+    [
+      "/*/more",
+      'The pattern "/*/more" has segments after "*", which takes the rest of the path. End it with "*".',
+    ],
     [
       "/:id?/more",
-      'The pattern "/:id?/more" has a segment behind an optional one. Write two patterns, with and without it.',
+      'The pattern "/:id?/more" has a segment after an optional one. Write two patterns, with and without the optional one.',
     ],
     [
       "/a//b",

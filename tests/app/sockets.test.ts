@@ -394,7 +394,7 @@ describe("a handshake", () => {
   test("is refused where the page returns without a word, which is reported", async () => {
     expect((await client.socket("/silent")).response.status).toBe(500);
     expect(String(site.reports)).toContain(
-      "The socket page /silent returned before it had accepted the socket. Call `await socket.accept()`",
+      "The socket page /silent returned without accepting the socket. Call `await socket.accept()`",
     );
   });
 
@@ -431,7 +431,7 @@ describe("a handshake", () => {
     const { response } = await client.socket("/protocols", { protocols: ["v0"] });
     expect([response.status, await response.text()]).toEqual([
       400,
-      "This page speaks none of the subprotocols offered, but v2, v1.",
+      "None of the offered subprotocols is supported. This page supports v2, v1.",
     ]);
   });
 
@@ -448,7 +448,7 @@ describe("a handshake", () => {
   test("is too late for a subprotocol once it is accepted, which is reported", async () => {
     await using socket = await client.socket("/lateChoice");
     expect((await socket.closed).code).toBe(1011);
-    expect(String(site.reports)).toContain("The socket is accepted already");
+    expect(String(site.reports)).toContain("The socket is already accepted");
   });
 
   test.each([
@@ -618,9 +618,9 @@ describe("the session of a socket", () => {
     [
       "an unsaved change",
       "/scratch",
-      "The session was changed when the response's headers had left",
+      "The session was changed after the response's headers had been sent",
     ],
-    ["a late cookie", "/late", "Cookies were set when the response's headers had left"],
+    ["a late cookie", "/late", "Cookies were set after the response's headers had been sent"],
   ])("reports %s when the page has ended, once", async (_, path, message) => {
     const socket = await client.socket(path);
     socket.send("a");
@@ -821,7 +821,7 @@ describe("what a socket receives", () => {
   test("X8: is bounded where the page does not read", async () => {
     const socket = await client.socket("/unread");
     for (let count = 0; count < 100; count++) socket.send("x");
-    expect(await socket.closed).toEqual({ code: 1013, reason: "Nobody reads these messages." });
+    expect(await socket.closed).toEqual({ code: 1013, reason: "The page does not read messages." });
     site.gate.resolve();
     await site.ended.promise;
     expect(site.log).toEqual([]);
@@ -911,13 +911,13 @@ test("a page's name says that it is a socket's", () => {
     ws_bare() {}
   }
   expect(() => new Bare().fetch).toThrow(
-    '"ws_bare" is the page of a socket, and has no parameter for it. Write ws_bare(socket: Socket, …).',
+    '"ws_bare" is a socket page without a parameter for the socket. Write ws_bare(socket: Socket, …).',
   );
   expect(() => withField("ws_a", { GET: () => "" }).fetch).toThrow(
-    '"ws_a" is the page of a socket, and has to be a method, a function or routes({ … })',
+    '"ws_a" is a socket page, and has to be a method, a function or routes({ … })',
   );
   expect(() => withField("ws_a", routes({ "/": { GET: () => "" } })).fetch).toThrow(
-    'ws_a\'s "/" is the page of a socket, and has to be a function: (socket, …) => ….',
+    'ws_a\'s "/" is a socket page, and has to be a function: (socket, …) => ….',
   );
 });
 

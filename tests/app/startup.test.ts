@@ -182,7 +182,7 @@ describe("close", () => {
       throw new Error("a is stuck");
     });
     await new TestClient(site).send("/");
-    await expect(site.close()).rejects.toThrow("The app did not end well.");
+    await expect(site.close()).rejects.toThrow("The app failed to shut down cleanly.");
   });
 
   test("is the end: a request that comes later gets 503 and starts nothing", async () => {

@@ -172,7 +172,9 @@ describe("a generator", () => {
     const late = new Late();
     expect(await new TestClient(late).text(`/?what=${what}`)).toBe("a");
     expect(String(await late.reported.promise)).toMatch(
-      what === "session" ? "await session.save()" : "Set them before the page returns its stream",
+      what === "session"
+        ? "await session.save()"
+        : "Set cookies before the page returns its stream",
     );
     await late.close();
   });
@@ -232,7 +234,7 @@ describe("a generator", () => {
     connection.send(head("GET /late HTTP/1.1"));
     await connection.closed();
     expect(connection.received).not.toContain("never");
-    expect(String(site.reports[0])).toContain("after the headers had left");
+    expect(String(site.reports[0])).toContain("after the headers had been sent");
   });
 
   test("that fails rejects for whoever reads it without a server", async () => {
@@ -305,7 +307,7 @@ test.each([
   await using app = { site: new Late(), [Symbol.asyncDispose]: () => app.site.close() };
   const text = await (await fetch(app.site.listen(0).url)).text();
   expect(text).toEndWith(
-    "Bun reads a ReadableStream later: read this.request before, or return a generator, where it works.",
+    "Bun reads a ReadableStream later: read this.request before, or return a generator, in which it works.",
   );
 });
 

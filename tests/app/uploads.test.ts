@@ -269,7 +269,7 @@ describe.each([
       return next(body);
     };
     await expect(ask(twice, multipart(file("f")))).rejects.toThrow(
-      "Its text fields are in form().",
+      "Read its text fields with form().",
     );
   });
 });
@@ -621,7 +621,7 @@ describe("an upload over a socket", () => {
     socket.destroy();
     expect(await failed.promise).toMatchObject({
       status: 400,
-      message: "The request's body broke off.",
+      message: "The request's body is incomplete.",
     });
     expect(readdirSync(folder.path)).toEqual([]);
     await app.close();

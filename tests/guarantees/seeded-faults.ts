@@ -1702,7 +1702,7 @@ const SEEDED: readonly SeededFault[] = [
     rule: "G12",
     what: "A service that is told to end closes connections on which a request has arrived.",
     file: "src/app/lifecycle.ts",
-    find: `  await untilQuiet(service);
+    find: `  await waitUntilQuiet(service);
 `,
     replace: ``,
     in: "tests/app/lifecycle.test.ts",
@@ -1966,7 +1966,7 @@ const SEEDED: readonly SeededFault[] = [
   {
     what: "What nobody reads is kept.",
     file: "src/app/socket-connection.ts",
-    find: `    } else this.close(1013, "Nobody reads these messages.");`,
+    find: `    } else this.close(1013, "The page does not read messages.");`,
     replace: `    }`,
     in: "tests/app/sockets.test.ts",
     test: "X8: is bounded where the page does not read",
