@@ -5,6 +5,8 @@ import { sessions } from "bunpie/elysia";
 import { SqliteSessionBackend } from "bunpie/sqlite";
 import { Elysia, t } from "elysia";
 
+const MAX_ITEMS = 50;
+
 const manager = new Sessions<{ visits: number; cart: string[] }>({
   backend: new SqliteSessionBackend("sessions.db"),
 });
@@ -15,11 +17,14 @@ const cart = new Elysia({ prefix: "/cart" })
   .get("/", ({ session }) => session.cart ?? [])
   .post(
     "/",
-    ({ session, body, redirect }) => {
-      session.cart = [...(session.cart ?? []), body.item];
+    ({ session, body, redirect, status }) => {
+      const { cart: items = [] } = session;
+      // A session holds 32 KiB: so what visitors put into it needs limits.
+      if (items.length === MAX_ITEMS) return status(409, "The cart is full.");
+      session.cart = [...items, body.item];
       return redirect("/cart", 303);
     },
-    { body: t.Object({ item: t.String({ minLength: 1 }) }) },
+    { body: t.Object({ item: t.String({ minLength: 1, maxLength: 80 }) }) },
   );
 
 const app = new Elysia()

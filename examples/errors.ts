@@ -39,8 +39,8 @@ class Museum extends App {
   }
 
   /** Told of bugs only. In earnest, tell an error tracker. */
-  override onReport(error: unknown, request: Request) {
-    console.error(`${request.method} ${new URL(request.url).pathname}:`, error);
+  override onReport(error: unknown) {
+    console.error("%s %s:", this.request.method, this.request.path, error);
   }
 }
 

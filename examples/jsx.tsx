@@ -2,8 +2,12 @@
 // Run it: bun examples/jsx.tsx
 /** @jsxImportSource bunpie */
 
-import { App } from "bunpie";
+import { App, HttpError } from "bunpie";
 import type { Children } from "bunpie/jsx-runtime";
+
+// A session holds 32 KiB: so what visitors put into it needs limits.
+const MAX_TODOS = 50;
+const MAX_LENGTH = 80;
 
 interface Todo {
   title: string;
@@ -49,7 +53,7 @@ class Todos extends App<{ todos: Todo[] }> {
           </ul>
           <form method="post">
             <label>
-              New <input name="title" maxlength={80} required />
+              New <input name="title" maxlength={MAX_LENGTH} required />
             </label>{" "}
             <button>Add</button>
           </form>
@@ -59,7 +63,10 @@ class Todos extends App<{ todos: Todo[] }> {
     POST: async () => {
       const title = (await this.request.form()).get("title") ?? "";
       const { session } = this.request;
-      session.todos = [...(session.todos ?? []), { title, done: false }];
+      const { todos = [] } = session;
+      if (title.length > MAX_LENGTH) throw new HttpError(422, "That is too long.");
+      if (todos.length === MAX_TODOS) throw new HttpError(409, "The list is full.");
+      session.todos = [...todos, { title, done: false }];
       return this.redirect("/", 303);
     },
   };

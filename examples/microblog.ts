@@ -7,7 +7,9 @@ import type { Html } from "bunpie";
 import { App, html } from "bunpie";
 import { z } from "zod";
 
-const Member = z.object({ name: z.string().min(1).max(20), password: z.string().min(8) });
+// The name is the session's user id, and stands in the log: letters and digits only.
+const Member = z.object({ name: z.string().regex(/^\w{1,20}$/), password: z.string().min(8) });
+const RULES = "Name: letters, digits and _, up to 20. Password: 8 characters or more.";
 const Post = z.object({ text: z.string().trim().min(1).max(280) });
 
 class Microblog extends App {
@@ -41,7 +43,7 @@ class Microblog extends App {
   login = {
     GET: () => this.#page(this.#loginForm()),
     POST: async () => {
-      const again = () => this.#page(this.#loginForm("Password: 8 characters or more."));
+      const again = () => this.#page(this.#loginForm(RULES));
       const { name, password } = await this.request.form(Member, again);
       // A new name signs up. In earnest, limit how often an address may try.
       const hash = await Bun.password.hash(password);

@@ -27,7 +27,8 @@ class Bank extends App {
       } finally {
         const time = (performance.now() - start).toFixed(1);
         this.response.headers.set("server-timing", `app;dur=${time}`);
-        console.info(method, page ?? path, code, `${time} ms`);
+        // A path may hold "%d": the console takes strings for formats, unless they come by "%s".
+        console.info("%s %s %d %s ms", method, page ?? path, code, time);
       }
     });
 
@@ -47,13 +48,18 @@ class Bank extends App {
       if (!/^[1-9]\d{0,8}$/.test(cents)) throw new HttpError(422, "Transfer a number of cents.");
       const add = this.#db.query("UPDATE accounts SET cents = cents + ? WHERE name = ?");
       if (add.run(Number(cents), to).changes === 0) throw new HttpError(404, `No account "${to}".`);
-      try {
-        add.run(-Number(cents), from);
-      } catch (cause) {
-        throw new HttpError(409, `${from} has too little money.`, { cause });
-      }
+      if (this.#take(from, Number(cents)) === 0) throw new HttpError(404, `No account "${from}".`);
     },
   };
+
+  #take(name: string, cents: number): number {
+    try {
+      return this.#db.run("UPDATE accounts SET cents = cents - ? WHERE name = ?", [cents, name])
+        .changes;
+    } catch (cause) {
+      throw new HttpError(409, `${name} has too little money.`, { cause });
+    }
+  }
 }
 
 export default new Bank();

@@ -5,6 +5,7 @@ import type { Socket } from "bunpie";
 import { App, html, HttpError } from "bunpie";
 import { z } from "zod";
 
+const Visitor = z.object({ name: z.string().trim().min(1).max(20) });
 const Line = z.object({ text: z.string().trim().min(1).max(200) });
 
 class Chat extends App<{ name: string }> {
@@ -17,7 +18,7 @@ class Chat extends App<{ name: string }> {
         </form>`,
       ),
     POST: async () => {
-      this.request.session.name = (await this.request.form()).get("name") ?? "";
+      this.request.session.name = (await this.request.form(Visitor)).name;
       return this.redirect(this.link(this.room, "lobby"), 303);
     },
   };

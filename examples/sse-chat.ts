@@ -49,7 +49,8 @@ class Chat extends App {
   lines() {
     const [lines, news] = [this.#lines, this.#news];
     // A browser that comes back says which event was its last, and misses none.
-    const first = Number(this.request.lastEventId ?? -1) + 1;
+    const last = Number.parseInt(this.request.lastEventId ?? "", 10);
+    const first = last >= 0 ? last + 1 : 0;
     return eventStream(async function* (signal) {
       for (let id = first; ; id++) {
         while (id >= lines.length) await once(news, "line", { signal });

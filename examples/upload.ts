@@ -48,12 +48,15 @@ class Uploads extends App {
     "/:id": {
       POST: async (id) => {
         const saved: string[] = [];
-        for await (const part of this.request.parts({ maxFiles: 1 })) {
-          const onProgress = (bytes: number) => void this.#written.set(id, bytes);
-          const size = await part.save(`uploads/${id}-${part.filename}`, { onProgress });
-          saved.push(`${part.filename}: ${size} bytes`);
+        const onProgress = (bytes: number) => void this.#written.set(id, bytes);
+        try {
+          for await (const part of this.request.parts({ maxFiles: 1 })) {
+            const size = await part.save(`uploads/${id}-${part.filename}`, { onProgress });
+            saved.push(`${part.filename}: ${size} bytes`);
+          }
+        } finally {
+          this.#written.delete(id);
         }
-        this.#written.delete(id);
         return saved.join("\n");
       },
     },

@@ -80,9 +80,13 @@ export class AppRequest<Data extends SessionShape<Data>> {
     return id === null ? null : Buffer.from(id, "latin1").toString("utf8");
   }
 
-  /** The whole URL, as text. */
+  /**
+   * The whole URL, as text. Always one that `new URL()` takes: where the Host header is missing or makes no URL, it
+   * begins with `http://localhost`.
+   */
   get url(): string {
-    return this.raw.url;
+    const { url } = this.raw;
+    return URL.canParse(url) ? url : `http://localhost${toTarget(url)}`;
   }
 
   get headers(): Headers {

@@ -100,6 +100,19 @@ describe("AppRequest", () => {
     await app.close();
   });
 
+  test.each([
+    ["a Host that makes no URL", head("GET /page?a=b HTTP/1.1", { host: "a b" })],
+    ["a Host with a port that is none", head("GET /page?a=b HTTP/1.1", { host: "a:99999" })],
+    ["an empty Host", head("GET /page?a=b HTTP/1.1", { host: "" })],
+    ["no Host", "GET /page?a=b HTTP/1.0\r\n\r\n"],
+  ])("has a URL that can be parsed for a request with %s", async (_, request) => {
+    using _info = quiet("info");
+    const app = new Probe(({ url }) => new URL("?c", url).href + new URL(url).search);
+    const server = app.listen({ port: 0, hostname: "127.0.0.1" });
+    expect(await exchange(server.port ?? 0, request)).toEndWith("\nhttp://localhost/page?c?a=b");
+    await app.close();
+  });
+
   test("has no address for a request that came by no socket", async () => {
     expect(await answer(({ ip }) => String(ip))).toEqual([200, "null"]);
   });

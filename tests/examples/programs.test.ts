@@ -6,6 +6,7 @@ import { join } from "node:path";
 
 import { TestClient } from "../../src/testing/client.ts";
 import { ServedApp } from "../support/processes/served-app.ts";
+import { exchange, head, statusesOf } from "../support/raw.ts";
 
 const EXAMPLES = join(import.meta.dir, "../../examples");
 const folder = mkdtempSync(join(tmpdir(), "examples-"));
@@ -66,8 +67,13 @@ describe("examples/elysia.ts", () => {
     const client = new TestClient(server);
     const added = await client.post("/cart", { item: "tea" });
     expect([added.status, added.headers.get("location")]).toEqual([303, "/cart"]);
-    expect((await client.post("/cart", { item: "" })).status).toBe(422);
+    for (const item of ["", "a".repeat(40_000)])
+      expect((await client.post("/cart", { item })).status).toBe(422);
     expect(await (await client.send("/cart")).json()).toEqual(["tea"]);
+    const statuses: number[] = [];
+    for (let item = 2; item <= 51; item++)
+      statuses.push((await client.post("/cart", { item: `${item}` })).status);
+    expect(statuses).toEqual([...Array<number>(49).fill(303), 409]);
     expect(await client.text("/health")).toBe("fine");
   });
 });
@@ -159,6 +165,15 @@ describe("examples/microblog.ts", () => {
     expect((await client.post("/login", { name: "ben", password: "short" })).status).toBe(422);
     expect((await client.post("/login", ann)).status).toBe(303);
   });
+
+  test.each(["", "a\0b", "a\nb", "\u202eann", "a".repeat(21)])(
+    "refuses the name %j, which cannot be shown or stored",
+    async (name) => {
+      await using server = await start("microblog.ts");
+      const refused = await (await visit(server)).post("/login", { ...ann, name });
+      expect(refused.status).toBe(422);
+    },
+  );
 });
 
 describe("examples/sse-chat.ts", () => {
@@ -177,6 +192,18 @@ describe("examples/sse-chat.ts", () => {
     expect((await missed.next()).value).toMatchObject({ id: "1", data: "two" });
     await missed.return();
   });
+
+  test.each(["x", "-1000000000", ""])(
+    "begins with the first line for %j, which is no id of an event",
+    async (id) => {
+      await using server = await start("sse-chat.ts");
+      const client = await visit(server);
+      await client.post("/say", { text: "one" });
+      const lines = client.events("/lines", { headers: { "last-event-id": id } });
+      expect((await lines.next()).value).toMatchObject({ id: "0", data: "one" });
+      await lines.return();
+    },
+  );
 });
 
 describe("examples/socket-chat.ts", () => {
@@ -201,6 +228,8 @@ describe("examples/socket-chat.ts", () => {
     await using server = await start("socket-chat.ts");
     expect((await (await visit(server)).socket("/room/tea")).response.status).toBe(403);
     expect((await (await visit(server)).send("/room/tea")).headers.get("location")).toBe("/");
+    for (const name of ["", " ", "a".repeat(40_000)])
+      expect((await (await visit(server)).post("/", { name })).status).toBe(422);
   });
 });
 
@@ -216,6 +245,17 @@ describe("examples/upload.ts", () => {
     );
     expect(Bun.file(join(folder, "uploads", `${id}-film.mp4`)).size).toBe(3_000_000);
     const progress = client.events(`/progress/${id}`);
+    expect((await progress.next()).value).toMatchObject({ data: "0" });
+    await progress.return();
+  });
+
+  test("forgets how far an upload was that it refused", async () => {
+    await using server = await start("upload.ts");
+    const client = await visit(server);
+    const body = new FormData();
+    for (const name of ["one", "two"]) body.append("file", new File(["pie"], name));
+    expect((await client.send("/upload/two", { method: "POST", body })).status).toBe(413);
+    const progress = client.events("/progress/two");
     expect((await progress.next()).value).toMatchObject({ data: "0" });
     await progress.return();
   });
@@ -262,7 +302,11 @@ describe("examples/middleware.ts", () => {
     ]);
     const failed = await client.post("/transfer/ann/ben/800");
     expect([failed.status, failed.headers.has("server-timing")]).toEqual([409, true]);
-    expect((await client.post("/transfer/ann/zoe/1")).status).toBe(404);
+    for (const [from, to] of [
+      ["ann", "zoe"],
+      ["zoe", "ann"],
+    ])
+      expect((await client.post(`/transfer/${from}/${to}/1`)).status).toBe(404);
     expect(await client.json("/")).toEqual([
       { name: "ann", cents: 700 },
       { name: "ben", cents: 300 },
@@ -279,6 +323,15 @@ describe("examples/jsx.tsx", () => {
     expect(page).toStartWith("<!doctype html><html");
     expect(page).toContain("<s>Buy &lt;tea&gt;</s>");
     expect(await ben.text("/")).not.toContain("tea");
+  });
+
+  test("keeps lists that fit into a session", async () => {
+    await using server = await start("jsx.tsx");
+    const client = await visit(server);
+    const statuses: number[] = [(await client.post("/", { title: "a".repeat(81) })).status];
+    for (let todo = 1; todo <= 51; todo++)
+      statuses.push((await client.post("/", { title: "\x01".repeat(80) })).status);
+    expect(statuses).toEqual([422, ...Array<number>(50).fill(303), 409]);
   });
 });
 
@@ -346,6 +399,16 @@ describe("examples/errors.ts", () => {
     expect(page).not.toContain("vase");
     const problem = await client.json("/room/9", { headers: { accept: "application/json" } });
     expect(problem).toEqual({ title: "There is no room 9.", status: 404 });
+  });
+
+  test("reports a bug to whoever sends a Host that makes no URL", async () => {
+    await using server = await start("errors.ts");
+    const port = Number((await server.url()).port);
+    const request = head("GET /broken HTTP/1.1", { host: "a b" });
+    expect(statusesOf(await exchange(port, request))).toEqual([500]);
+    await server.stop();
+    expect(server.errors).toContain("error: The vase is broken.");
+    expect(server.errors).not.toContain("Invalid URL");
   });
 });
 

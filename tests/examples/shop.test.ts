@@ -20,6 +20,7 @@ import { InMemorySessionBackend } from "../../src/index.ts";
 import { TestClient } from "../../src/testing/client.ts";
 import { FakeClock } from "../support/clock.ts";
 import { quiet } from "../support/quiet.ts";
+import { exchange, head, statusesOf } from "../support/raw.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -137,6 +138,16 @@ describe("Shop", () => {
       expect(await response.text()).not.toMatch(/<script>|<style|\sstyle=|\son\w+=/);
     },
   );
+
+  test("answers a request whose Host makes no URL", async () => {
+    using _info = quiet("info");
+    const { shop } = openShop();
+    const { port = 0 } = shop.listen({ port: 0, hostname: "127.0.0.1" });
+    expect(statusesOf(await exchange(port, head("GET / HTTP/1.1", { host: "a b" })))).toEqual([
+      200,
+    ]);
+    await shop.close();
+  });
 
   test.each([
     ["style sheet", /rel="stylesheet" href="([^"]+)"/, "text/css;charset=utf-8"],
@@ -519,6 +530,14 @@ describe("the account", () => {
     expect(page).toMatch(/Logged in\s*<time[^>]*>3 minutes ago/);
     expect(page.match(/This browser/g)).toHaveLength(1);
     expect(await readHandles(client)).toHaveLength(1);
+  });
+
+  test("goes back to the list from a form whose Referer makes no URL", async () => {
+    const client = await logIn(openShop().visit());
+    const headers = { referer: "http://[" };
+    const body = new URLSearchParams({ handle: "unknown" });
+    const response = await client.send("/account/end", { method: "POST", body, headers });
+    expect([response.status, response.headers.get("location")]).toEqual([303, "/account"]);
   });
 
   test("L7: signs out one browser", async () => {

@@ -90,10 +90,7 @@ export class Account extends Site {
 
   /** The first page has such a button, too. */
   #wayBack(): string {
-    const { pathname } = new URL(
-      this.request.headers.get("referer") ?? "/account",
-      this.request.url,
-    );
-    return pathname === "/" ? "/#elsewhere" : "/account";
+    const referer = URL.parse(this.request.headers.get("referer") ?? "");
+    return referer?.pathname === "/" ? "/#elsewhere" : "/account";
   }
 }
