@@ -1658,8 +1658,8 @@ const SEEDED: readonly SeededFault[] = [
     file: "src/backends/sqlite/database.ts",
     find: `    client.run("PRAGMA busy_timeout = 0");`,
     replace: ``,
-    in: "tests/backends/sqlite/faults.test.ts",
-    test: "never stops the event loop while another process holds the lock",
+    in: "tests/backends/sqlite/database.test.ts",
+    test: "never lets SQLite itself wait for a lock once it is open",
   },
   {
     rule: "G11",
@@ -1751,7 +1751,7 @@ const SEEDED: readonly SeededFault[] = [
     file: "src/backends/sqlite/repair.ts",
     find: `    client.run("PRAGMA shrink_memory");`,
     replace: ``,
-    in: "tests/backends/sqlite/faults.test.ts",
+    in: "tests/backends/sqlite/backend.test.ts",
     test: "S7: a page that was damaged is read anew, and no longer from memory, once it is restored",
   },
   {

@@ -23,16 +23,7 @@ class Site extends App {
     PATCH: this.#answer,
     DELETE: this.#answer,
   };
-
-  users = routes({
-    "/:id": {
-      GET: this.#answer,
-      POST: this.#answer,
-      PUT: this.#answer,
-      PATCH: this.#answer,
-      DELETE: this.#answer,
-    },
-  });
+  users = routes({ "/:id": this.verbs });
 
   method() {
     return this.#answer();

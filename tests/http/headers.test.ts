@@ -40,13 +40,6 @@ describe("addPrivacy", () => {
 });
 
 describe("withCookie", () => {
-  test("K1: sets the cookie, and keeps the response out of caches", () => {
-    const response = withCookie(new Response("body"), LINE, "session_id");
-    expect(response.headers.getSetCookie()).toEqual([LINE]);
-    expect(response.headers.get("cache-control")).toBe("no-store");
-    expect(warn).not.toHaveBeenCalled();
-  });
-
   test.each(["public, max-age=60", "max-age=60, PUBLIC"])(
     "K1: overrides %p, with a warning",
     (asked) => {
@@ -82,16 +75,6 @@ describe("withCookie", () => {
       "session_id2=3",
       LINE,
     ]);
-  });
-
-  test("leaves no cookie behind on a response without a body that the app keeps and sends again", () => {
-    const constant = new Response(null, { status: 302, headers: { location: "/" } });
-    const sent = withCookie(constant, LINE, "session_id");
-    expect(sent.headers.getSetCookie()).toEqual([LINE]);
-    expect(sent.status).toBe(302);
-    expect(sent.headers.get("location")).toBe("/");
-    expect(constant.headers.getSetCookie()).toEqual([]);
-    expect(constant.headers.has("cache-control")).toBe(false);
   });
 
   test("keeps status, type and body of a response with a body", async () => {

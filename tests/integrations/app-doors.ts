@@ -7,7 +7,7 @@ import type { AnySession, Session } from "../../src/session/session.ts";
 import { TestSocket } from "../../src/testing/test-socket.ts";
 import { multipart } from "../support/probe.ts";
 import type { Answer, Integration, Listener, Page, Service } from "./integrations.ts";
-import { ask } from "./integrations.ts";
+import { ask, chunks } from "./integrations.ts";
 
 /** A place in an app where a session can be asked for, beside an ordinary page. */
 export interface AppDoor extends Integration {
@@ -22,6 +22,7 @@ const POST_ONLY = "An upload is a POST.";
 const FOREIGN = "What comes from another site's page is refused.";
 
 export const APP_DOORS: readonly AppDoor[] = [
+  { name: "App", ...like, create: plain, cannot: {} },
   { name: "App, behind middleware", ...like, create: behindMiddleware, cannot: {} },
   { name: "App, mounted", ...like, create: mounted, cannot: {} },
   { name: "App, a generator", ...like, create: inGenerator, cannot: {} },
@@ -96,7 +97,7 @@ abstract class Pages extends App {
     if (typeof answer === "string" || answer instanceof Response) return answer;
     if ("redirect" in answer) return this.redirect(answer.redirect, 303);
     if ("status" in answer) return status(answer.status, "status");
-    if ("stream" in answer) return yieldAll(answer.stream);
+    if ("stream" in answer) return new Response(chunks(answer.stream)).body;
     for (const name of answer.cookies) this.request.cookies.set(name, name);
     return "cookies";
   }
@@ -106,6 +107,10 @@ class Plain extends Pages {
   async index(page: string): Promise<unknown> {
     return this._toValue(await this._ask(page));
   }
+}
+
+function plain(options: SessionsOptions, pages: readonly Page[]): Service {
+  return toService(new Plain(pages, options));
 }
 
 function behindMiddleware(options: SessionsOptions, pages: readonly Page[]): Service {
@@ -142,8 +147,9 @@ function mounted(options: SessionsOptions, pages: readonly Page[]): Service {
 class Generators extends Pages {
   async index(page: string): Promise<unknown> {
     const answer = await this._ask(page);
-    if (typeof answer === "string") return yieldAll(answer);
-    if ("status" in answer && answer.status === 404) return status(404, yieldAll("status"));
+    if (typeof answer === "string") return chunks(answer);
+    if ("stream" in answer) return chunks(answer.stream);
+    if ("status" in answer && answer.status === 404) return status(404, chunks("status"));
     return this._toValue(answer);
   }
 }
@@ -158,7 +164,9 @@ class Sockets extends Pages {
     const answer = await this._ask(page);
     if (typeof answer !== "string" && !("stream" in answer)) return this._toValue(answer);
     await socket.accept();
-    await socket.send(typeof answer === "string" ? answer : answer.stream.join(""));
+    await socket.send(
+      typeof answer === "string" ? answer : (await Array.fromAsync(answer.stream)).join(""),
+    );
     return undefined;
   }
 }
@@ -245,8 +253,4 @@ function between(send: (request: Request) => Promise<Response>, behind: Listener
 function toAppOptions({ backend, trustedOrigins = [], crossOrigin, ...session }: SessionsOptions) {
   const guard = crossOrigin === undefined ? {} : { crossOrigin };
   return { sessionBackend: backend, session, trustedOrigins, ...guard };
-}
-
-async function* yieldAll(parts: Iterable<string>): AsyncGenerator<string> {
-  yield* parts;
 }

@@ -370,17 +370,6 @@ describe("the app's own hooks and cookies", () => {
     expect(await (await client.send("/parsed", init)).json()).toEqual({ line: 1 });
   });
 
-  test("Elysia's own `cookie` reads and writes beside the plugin, which reads the header for itself", async () => {
-    const app = counter(setUp().manager).get("/theme", ({ cookie: { theme }, session }) => {
-      const before = String(theme?.value);
-      theme?.set({ value: "dark" });
-      return `${before} ${session.visits}`;
-    });
-    const client = await visited(app);
-    expect(await client.text("/theme")).toBe("undefined 1");
-    expect(await client.text("/theme")).toBe("dark 1");
-  });
-
   test("`@elysiajs/cookie` can be used by the app as well", async () => {
     const app = new Elysia()
       .use(cookie().as("scoped"))

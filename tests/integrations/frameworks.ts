@@ -64,7 +64,7 @@ export async function checkMounted(
 }
 
 /** The cookie of a visitor who has counted one visit. */
-export async function beginAt(url: URL): Promise<string> {
+async function beginAt(url: URL): Promise<string> {
   const [line = ""] = (await fetch(url)).headers.getSetCookie();
   return line.split(";", 1).join();
 }

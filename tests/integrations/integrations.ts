@@ -1,5 +1,5 @@
 import type { SessionsOptions } from "bunpie";
-import { App, HttpError, Sessions } from "bunpie";
+import { Sessions } from "bunpie";
 import { sessions as elysiaSessions } from "bunpie/elysia";
 import { sessions as honoSessions } from "bunpie/hono";
 import { Elysia, status } from "elysia";
@@ -11,13 +11,16 @@ import { stream } from "hono/streaming";
 import type { Session } from "../../src/session/session.ts";
 import type { MaybePromise } from "../../src/store/maybe-promise.ts";
 
+/** Parts that are there, or that come while they are being sent. */
+export type Stream = Iterable<string> | AsyncIterable<string>;
+
 /** What a page answers with. Each integration says it in its own way. */
 export type Answer =
   | string
   | Response
   | { readonly redirect: string }
   | { readonly status: 404 | 500 }
-  | { readonly stream: readonly string[] }
+  | { readonly stream: Stream }
   | { readonly cookies: readonly string[] };
 
 /** What a page does with its session, and what it answers: an empty text, if it does not say. */
@@ -53,36 +56,11 @@ export interface Integration {
 }
 
 export const INTEGRATIONS: readonly Integration[] = [
-  { name: "App", create: onApp, refuses: true, clearsAfterError: true },
   { name: "wrap in fetch", create: inFetch, refuses: false, clearsAfterError: false },
   { name: "wrap in routes", create: inRoutes, refuses: false, clearsAfterError: true },
   { name: "Elysia", create: onElysia, refuses: true, clearsAfterError: true },
   { name: "Hono", create: onHono, refuses: true, clearsAfterError: true },
 ];
-
-function onApp(
-  { backend, trustedOrigins = [], crossOrigin = "refuse", ...session }: SessionsOptions,
-  pages: readonly Page[],
-): Service {
-  class Pages extends App {
-    async index(page: string): Promise<unknown> {
-      const answer = await ask(
-        pages,
-        page,
-        this.request.session,
-        () => new HttpError(409, "Refused."),
-      );
-      if (typeof answer === "string" || answer instanceof Response) return answer;
-      if ("redirect" in answer) return this.redirect(answer.redirect, 303);
-      if ("status" in answer) return new Response("status", answer);
-      if ("stream" in answer) return new Response(chunks(answer.stream)).body;
-      for (const name of answer.cookies) this.request.cookies.set(name, name);
-      return "cookies";
-    }
-  }
-  const app = new Pages({ sessionBackend: backend, session, trustedOrigins, crossOrigin });
-  return { fetch: app.fetch, listen: () => app.listen(0) };
-}
 
 const ERROR = { development: false, error: () => new Response("error", { status: 500 }) };
 
@@ -158,7 +136,7 @@ function onHono(options: SessionsOptions, pages: readonly Page[]): Service {
     if ("status" in answer) return c.text("status", answer.status);
     if ("stream" in answer) {
       return stream(c, async (writer) => {
-        for (const chunk of answer.stream) await writer.write(chunk);
+        for await (const chunk of answer.stream) await writer.write(chunk);
       });
     }
     for (const name of answer.cookies) setCookie(c, name, name);
@@ -181,6 +159,6 @@ export async function ask(
   }
 }
 
-async function* chunks(parts: readonly string[]): AsyncGenerator<string> {
+export async function* chunks(parts: Stream): AsyncGenerator<string> {
   yield* parts;
 }

@@ -75,7 +75,11 @@ describe("encode", () => {
       "session.a[1] is undefined, which JSON turns into null. Store null instead.",
     ],
     ["a cycle", { ring: cycle() }, "session.ring.inner.back contains itself"],
-    ["a Date", { at: new Date(0) }, "session.at is a Date, which does not survive JSON. Store a"],
+    [
+      "a Date",
+      { at: new Date(0) },
+      "session.at is a Date, which does not survive JSON. Store a plain value instead, such as date.getTime()",
+    ],
     ["a Map", { carts: new Map() }, "session.carts is a Map, which does not survive JSON."],
     [
       "an instance of a class",
@@ -118,10 +122,6 @@ describe("encode", () => {
     };
     const value = { ...fine, inner: { ...fine, list: [...fine.list, fine, 1n] } };
     expect(messageOf(value)).toStartWith("session.inner.list[4] is a bigint");
-  });
-
-  test("S4: says what to store in place of a Date", () => {
-    expect(messageOf({ at: new Date(0) })).toContain("date.getTime()");
   });
 
   test("S4: takes what is nested deep, and not too deep", () => {

@@ -1,10 +1,8 @@
 import { afterEach, describe, expect, test } from "bun:test";
 
 import { hashId } from "../../src/session/id.ts";
-import { SessionStore } from "../../src/store/session-store.ts";
-import { AsyncMapBackend, BACKENDS, STORES } from "../support/stores/backends.ts";
-import { begin, closeSites, Gate, overlap, setUpTapped, Site } from "../support/stores/site.ts";
-import { watch } from "../support/stores/watched-backend.ts";
+import { AsyncMapBackend, BACKENDS } from "../support/stores/backends.ts";
+import { begin, closeSites, overlap, setUpTapped, Site } from "../support/stores/site.ts";
 import type { Page } from "../support/visitor.ts";
 import { sessionCookies } from "../support/visitor.ts";
 
@@ -70,20 +68,6 @@ const OVERLAPS: Record<string, Overlap> = {
     during: destroy,
     after: NOTHING,
     stats: { dropped: 1, created: 1, destroyed: 1 },
-  },
-  "L6: save() returns false once the session was destroyed": {
-    first: logIn,
-    slow: (session) => ((session["a"] = 1), session.save()),
-    during: destroy,
-    answer: false,
-    after: NOTHING,
-  },
-  "L6: so does update()": {
-    first: logIn,
-    slow: (session) => ((session["a"] = 1), session.update(() => undefined)),
-    during: destroy,
-    answer: false,
-    after: NOTHING,
   },
   "a request that ends after a login does not take the new cookie away": {
     first: write,
@@ -176,43 +160,7 @@ describe.each(BACKENDS)("requests that overlap, on %s", (_, create) => {
     const all = Object.fromEntries(keys.map((key) => [key, 1]));
     expect(await visitor.look()).toEqual({ count: 50, ...all });
   });
-
-  test("L6: destroy() while the store is slow about a write: the session stays destroyed", async () => {
-    const watched = watch(create(Date.now));
-    const visitor = new Site(() => watched.backend, { now: Date.now }).visitor();
-    await visitor.visit(logIn);
-    const [tab, gate] = [visitor.clone(), new Gate()];
-    watched.before = (method) => {
-      if (method !== "replace" && method !== "save") return undefined;
-      watched.before = () => undefined;
-      return gate.pass();
-    };
-    const writing = visitor.visit(write);
-    await gate.reached;
-    const destroying = tab.visit(destroy);
-    // A backend of two methods does one thing after the other.
-    if (watched.backend instanceof SessionStore) await destroying;
-    gate.open();
-    await Promise.all([writing, destroying]);
-    expect(await visitor.ask(facts)).toEqual(NOTHING);
-    expect((await watched.backend.load(hashId(visitor.id))) ?? {}).toEqual({});
-  });
 });
-
-test.each(STORES)(
-  "L7: a write that ends after revokeAll() does not bring the session back: %s",
-  async (_, create) => {
-    const site = new Site(create);
-    const [{ sessions }, visitor] = [site, site.visitor()];
-    await visitor.visit(logIn);
-    await visitor.visit(async (session) => {
-      session["a"] = 1;
-      await sessions.revokeAll("ann");
-    });
-    expect(await visitor.look()).toEqual({});
-    expect(await sessions.list("ann")).toEqual([]);
-  },
-);
 
 async function setUpCounter() {
   const { store, visitor } = setUpTapped();

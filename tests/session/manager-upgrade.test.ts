@@ -12,6 +12,7 @@ import type { Page } from "../support/visitor.ts";
 
 const change: Page = (session) => (session["a"] = 2);
 const take: Page = (session) => (session["seat"] = 7);
+const destroy: Page = (session) => session.destroy();
 const logIn: Page = (session) => session.login("ann");
 const begin: Page = (session) => (session["a"] = 1);
 const beginAndSave: Page = (session) => ((session["a"] = 1), session.save());
@@ -36,17 +37,25 @@ function serve(sessions: Sessions, page: Page, { headed = true } = {}): Bun.Serv
   });
 }
 
+const CLEARED = "session_id=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax";
+
 describe.each(["/", "/route"])("a request that becomes a WebSocket, at %s", (path) => {
+  /** What a handshake is answered with, by a visitor whose session is known, or by one without. */
+  async function shake(page: Page, { isKnown = true, headed = true } = {}) {
+    const { sessions, visitor } = await setUpVisited();
+    await using server = serve(sessions, page, { headed });
+    const cookie = isKnown ? `session_id=${visitor.id}` : undefined;
+    const answer = await exchange(Number(server.url.port), handshake(path, cookie));
+    expect(answer).toStartWith("HTTP/1.1 101 ");
+    return { visitor, lines: setCookiesIn(answer) };
+  }
+
   test.each([
     ["X5: hands out a new session's cookie with the 101, and stores it by then", false, take],
     ["X5: hands out the new id of a login, and the old one is dead", true, logIn],
   ] as [string, boolean, Page][])("%s", async (_, isKnown, page) => {
-    const { sessions, visitor } = await setUpVisited();
-    await using server = serve(sessions, page);
-    const cookie = isKnown ? `session_id=${visitor.id}` : undefined;
-    const answer = await exchange(Number(server.url.port), handshake(path, cookie));
-    expect(answer).toStartWith("HTTP/1.1 101 ");
-    const [line = "", ...others] = setCookiesIn(answer);
+    const { visitor, lines } = await shake(page, { isKnown });
+    const [line = "", ...others] = lines;
     expect(others).toEqual([]);
     const { name, value, httpOnly } = Bun.Cookie.parse(line);
     expect([name, httpOnly]).toEqual(["session_id", true]);
@@ -55,26 +64,14 @@ describe.each(["/", "/route"])("a request that becomes a WebSocket, at %s", (pat
     expect(await visitor.look()).toEqual(isKnown ? { a: 1 } : { seat: 7 });
   });
 
-  const CLEARED = "session_id=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax";
-
   test.each([
-    [
-      "X5: clears the cookie of a session that it ends",
-      true,
-      (session) => session.destroy(),
-      [CLEARED],
-      {},
-    ],
+    ["X5: clears the cookie of a session that it ends", true, destroy, [CLEARED], {}],
     ["C15: sets no cookie where none has changed, and stores what has", true, change, [], { a: 2 }],
     ["C15: the same without the headers", false, change, [], { a: 2 }],
   ] as [string, boolean, Page, string[], object][])("%s", async (_, headed, page, lines, after) => {
-    const { sessions, visitor } = await setUpVisited();
-    await using server = serve(sessions, page, { headed });
-    const cookie = `session_id=${visitor.id}`;
-    const answer = await exchange(Number(server.url.port), handshake(path, cookie));
-    expect(answer).toStartWith("HTTP/1.1 101 ");
-    expect(setCookiesIn(answer)).toEqual(lines);
-    expect(await visitor.look()).toEqual(after);
+    const shaken = await shake(page, { headed });
+    expect(shaken.lines).toEqual(lines);
+    expect(await shaken.visitor.look()).toEqual(after);
   });
 
   test("S7: does not become one while the store is down: 503, and no cookie", async () => {

@@ -7,7 +7,6 @@ import type { Page } from "../support/visitor.ts";
 
 const NAMES = ["regenerate", "login", "destroy", "flash", "update", "save", "meta"] as const;
 
-const identity: Page = ({ meta }) => [meta.userId, meta.authenticatedAt];
 const readMeta: Page = (session) => session.meta;
 const takeNote: Page = (session) => session.flash("note");
 
@@ -84,15 +83,6 @@ describe("the dictionary", () => {
 });
 
 describe("login", () => {
-  test("records whose session it is, and since when, at once and for good", async () => {
-    const { visitor, clock } = setUpTapped();
-    const at = clock.now();
-    const page: Page = (session) => (session.login("ann"), identity(session));
-    expect(await visitor.ask(page)).toEqual(["ann", at]);
-    clock.advance(60_000);
-    expect(await visitor.ask(identity)).toEqual(["ann", at]);
-  });
-
   test.each(["", 7, null, undefined, {}])("refuses %p as a user's id", async (userId) => {
     const { session } = await openNew();
     expect(() => session.login(userId as string)).toThrow(TypeError);
@@ -119,18 +109,6 @@ describe("destroy", () => {
       return [{ ...session }, session.meta.isNew, session.flash("note") ?? null];
     });
     expect(seen).toEqual([{}, true, null]);
-  });
-
-  test("ends a session that save() has just begun", async () => {
-    const { visitor, store } = setUpTapped();
-    await visitor.visit(async (session) => {
-      session["a"] = 1;
-      await session.save();
-      session.destroy();
-    });
-    expect(store.calls).toEqual(["create", "delete"]);
-    expect(store.inner.size).toBe(0);
-    expect(visitor.hasCookie).toBe(false);
   });
 });
 

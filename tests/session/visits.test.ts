@@ -86,11 +86,6 @@ describe.each(EVERY_BACKEND)("a cookie that opens nothing, on %s", (_, create) =
     expect(sessionCookies(response)).toEqual([expect.stringContaining("Max-Age=0")]);
   });
 
-  test("B6: without a cookie there is nothing to clear", async () => {
-    const response = await new Site(create).visitor().visit((session) => session.destroy());
-    expect(sessionCookies(response)).toEqual([]);
-  });
-
   test("B6: meta.lapsed tells one that is over from none at all", async () => {
     const site = new Site(create);
     const visitor = site.visitor();

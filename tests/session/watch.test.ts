@@ -7,7 +7,7 @@ import { becomesTrue } from "../../src/testing/until.ts";
 import { quiet } from "../support/quiet.ts";
 import { closeSites, EVERY_BACKEND, EVERY_STORE, Site } from "../support/stores/every-store.ts";
 import { TappedStore } from "../support/stores/tapped-store.ts";
-import type { Visitor } from "../support/visitor.ts";
+import type { Page, Visitor } from "../support/visitor.ts";
 
 afterEach(closeSites);
 
@@ -15,6 +15,12 @@ const MINUTE = 60_000;
 /** In milliseconds; far more than it ever takes. */
 const PATIENCE = 20_000;
 setDefaultTimeout(PATIENCE + 10_000);
+
+const logIn: Page = (session) => session.login("Ann");
+const logInBen: Page = (session) => session.login("Ben");
+const write: Page = (session) => (session["n"] = 1);
+const regenerate: Page = (session) => session.regenerate();
+const destroy: Page = (session) => session.destroy();
 
 /** A visitor with a session that something of theirs, such as a socket, has open. */
 interface Left {
@@ -28,24 +34,38 @@ interface Left {
 
 type Create = (typeof EVERY_BACKEND)[number][1];
 
+/** Notes what a new listener of the session is told. */
+function listen({ site }: { readonly site: Site }, session: Session): SessionEnd[] {
+  const told: SessionEnd[] = [];
+  site.sessions.onEnd(session, (reason) => told.push(reason));
+  return told;
+}
+
 async function leave(
   create: Create,
   options: ConstructorParameters<typeof Site>[1] = {},
+  first: Page = logIn,
+  page: Page = () => undefined,
 ): Promise<Left> {
   const site = new Site(create, { timeout: 30 * 60, watchInterval: 0.05, ...options });
   const visitor = site.visitor();
-  await visitor.visit((session) => session.login("Ann"));
+  await visitor.visit(first);
   const told: SessionEnd[] = [];
   let left: Session | undefined;
   let stop = doNothing;
-  await visitor.visit((session) => {
+  await visitor.visit(async (session) => {
     left = session;
     stop = site.sessions.onEnd(session, (reason) => told.push(reason));
+    await page(session);
   });
   return { site, visitor, session: left as Session, told, stop };
 }
 
 function doNothing(): void {}
+
+function handleOf({ meta }: Session): string {
+  return String(meta.handle);
+}
 
 /** Waits for something to come to be so. */
 async function until(isSo: () => boolean): Promise<void> {
@@ -59,41 +79,17 @@ async function expectEnd({ told }: Left, reason: SessionEnd): Promise<void> {
 
 describe.each(EVERY_BACKEND)("sessions.onEnd, on %s", (_, create) => {
   test.each([
-    [
-      "destroyed",
-      "another request destroys it",
-      ({ visitor }) => visitor.visit((other) => other.destroy()),
-    ],
-    [
-      "destroyed",
-      "its own request destroys it",
-      async ({ session }) => (session.destroy(), session.save()),
-    ],
-    [
-      "destroyed",
-      "it is revoked",
-      ({ site, session }) => site.sessions.revoke(String(session.meta.handle)),
-    ],
-    [
-      "superseded",
-      "another request gives it a new id",
-      ({ visitor }) => visitor.visit((other) => other.regenerate()),
-    ],
-    [
-      "superseded",
-      "its user logs in again",
-      ({ visitor }) => visitor.visit((other) => other.login("Ann")),
-    ],
-    [
-      "destroyed",
-      "another user logs in",
-      ({ visitor }) => visitor.visit((other) => other.login("Ben")),
-    ],
+    ["destroyed", "another request destroys it", ({ visitor }) => visitor.visit(destroy)],
+    ["destroyed", "its own does", async ({ session }) => (session.destroy(), session.save())],
+    ["destroyed", "it is revoked", ({ site, session }) => site.sessions.revoke(handleOf(session))],
+    ["superseded", "another gives it a new id", ({ visitor }) => visitor.visit(regenerate)],
+    ["superseded", "its user logs in again", ({ visitor }) => visitor.visit(logIn)],
+    ["destroyed", "another user logs in", ({ visitor }) => visitor.visit(logInBen)],
     ["expired", "it expires", async ({ site }) => site.clock.advance(30 * MINUTE)],
     [
       "destroyed",
       "a manager of the same backend destroys it",
-      ({ site, visitor }) => visitor.clone(site.another()).visit((other) => other.destroy()),
+      ({ site, visitor }) => visitor.clone(site.another()).visit(destroy),
     ],
   ] as [SessionEnd, string, (left: Left) => Promise<unknown>][])(
     "X6: calls the listener with %p once when %s",
@@ -101,7 +97,7 @@ describe.each(EVERY_BACKEND)("sessions.onEnd, on %s", (_, create) => {
       const left = await leave(create);
       await end(left);
       await expectEnd(left, reason);
-      await left.visitor.visit((other) => other.destroy());
+      await left.visitor.visit(destroy);
       expect(left.told).toEqual([reason]);
     },
   );
@@ -115,61 +111,38 @@ describe.each(EVERY_BACKEND)("sessions.onEnd, on %s", (_, create) => {
     // Its expiry as this request knew it is past. What comes after is only seen if it goes on.
     await left.visitor.visit((other) => (other["n"] = 3));
     expect(left.told).toEqual([]);
-    await left.visitor.visit((other) => other.destroy());
+    await left.visitor.visit(destroy);
     await expectEnd(left, "destroyed");
   });
 
   test("X6: goes on with a session to which its own handler gives a new id", async () => {
-    const site = new Site(create, { watchInterval: 0.05 });
-    const visitor = site.visitor();
-    const told: SessionEnd[] = [];
-    await visitor.visit((session) => (session["n"] = 1));
-    await visitor.visit(async (session) => {
-      site.sessions.onEnd(session, (reason) => told.push(reason));
+    const left = await leave(create, {}, write, async (session) => {
       session.login("Ann");
       await session.save();
       session.regenerate();
     });
-    expect(await visitor.look()).toEqual({ n: 1 });
-    expect(told).toEqual([]);
-    await visitor.visit((other) => other.regenerate());
-    await until(() => told.length > 0);
-    expect(told).toEqual(["superseded"]);
+    expect(await left.visitor.look()).toEqual({ n: 1 });
+    expect(left.told).toEqual([]);
+    await left.visitor.visit(regenerate);
+    await expectEnd(left, "superseded");
   });
 
   test("watches a new session from when it is stored", async () => {
-    const site = new Site(create, { watchInterval: 0.05 });
-    const visitor = site.visitor();
-    const told: SessionEnd[] = [];
-    await visitor.visit((session) => {
-      site.sessions.onEnd(session, (reason) => told.push(reason));
-      session["n"] = 1;
-    });
-    expect(told).toEqual([]);
-    await visitor.visit((other) => other.destroy());
-    await until(() => told.length > 0);
-    expect(told).toEqual(["destroyed"]);
+    const left = await leave(create, {}, doNothing, write);
+    expect(left.told).toEqual([]);
+    await left.visitor.visit(destroy);
+    await expectEnd(left, "destroyed");
   });
 
   test("calls the listener of a session that its handler has emptied", async () => {
-    const site = new Site(create, { watchInterval: 0.05 });
-    const visitor = site.visitor();
-    const told: SessionEnd[] = [];
-    await visitor.visit((session) => (session["n"] = 1));
-    await visitor.visit((session) => {
-      site.sessions.onEnd(session, (reason) => told.push(reason));
-      delete session["n"];
-    });
-    await until(() => told.length > 0);
-    expect(told).toEqual(["destroyed"]);
+    await expectEnd(await leave(create, {}, write, (session) => delete session["n"]), "destroyed");
   });
 
   test("calls nobody after it was stopped", async () => {
     const left = await leave(create);
-    const later: SessionEnd[] = [];
-    left.site.sessions.onEnd(left.session, (reason) => later.push(reason));
+    const later = listen(left, left.session);
     left.stop();
-    await left.visitor.visit((other) => other.destroy());
+    await left.visitor.visit(destroy);
     await until(() => later.length > 0);
     expect(left.told).toEqual([]);
   });
@@ -179,12 +152,12 @@ describe.each(EVERY_STORE)("sessions.onEnd, on %s", (_, create) => {
   test("calls all listeners when all of a user's sessions are revoked, but for one", async () => {
     const one = await leave(create);
     const other = one.site.visitor();
-    await other.visit((session) => session.login("Ann"));
-    const told: SessionEnd[] = [];
+    await other.visit(logIn);
+    let told: SessionEnd[] = [];
     let handle = "";
     await other.visit((session) => {
-      handle = String(session.meta.handle);
-      one.site.sessions.onEnd(session, (reason) => told.push(reason));
+      handle = handleOf(session);
+      told = listen(one, session);
     });
     await one.site.sessions.revokeAll("Ann", { except: handle });
     await expectEnd(one, "destroyed");
@@ -194,7 +167,7 @@ describe.each(EVERY_STORE)("sessions.onEnd, on %s", (_, create) => {
   test("calls the listener when a login beyond `maxPerUser` ends the session", async () => {
     const left = await leave(create, { maxPerUser: 1 });
     left.site.clock.advance(1_000);
-    await left.site.visitor().visit((session) => session.login("Ann"));
+    await left.site.visitor().visit(logIn);
     await expectEnd(left, "destroyed");
   });
 
@@ -211,17 +184,21 @@ describe.each(EVERY_STORE)("sessions.onEnd, on %s", (_, create) => {
   });
 });
 
-/** A store that gives no notice of its own, and what its watcher reports. */
-async function leaveTapped(watchInterval = 0.05): Promise<Left & { readonly store: TappedStore }> {
-  let store: TappedStore | undefined;
-  const left = await leave((now) => (store = new TappedStore(now)), { watchInterval });
-  return { ...left, store: store as TappedStore };
+/** The same on a store in memory, which gives no notice of its own unless these methods do. */
+async function leaveTapped(
+  watchInterval = 0.05,
+  methods: Partial<TappedStore> = {},
+): Promise<Left & { readonly store: TappedStore }> {
+  const left = await leave((now) => Object.assign(new TappedStore(now), methods), {
+    watchInterval,
+  });
+  return { ...left, store: left.site.backend as TappedStore };
 }
 
 describe("sessions.onEnd", () => {
   test("reads the store again every `watchInterval`, where it gives no notice", async () => {
     const left = await leaveTapped();
-    left.store.inner.delete(String(left.session.meta.handle));
+    left.store.inner.delete(handleOf(left.session));
     await expectEnd(left, "destroyed");
   });
 
@@ -240,10 +217,9 @@ describe("sessions.onEnd", () => {
 
   test("calls the listener of a session that has ended already", async () => {
     const left = await leaveTapped(60);
-    await left.visitor.clone(left.site.another()).visit((other) => other.destroy());
+    await left.visitor.clone(left.site.another()).visit(destroy);
     await left.session.save();
-    const told: SessionEnd[] = [];
-    left.site.sessions.onEnd(left.session, (reason) => told.push(reason));
+    const told = listen(left, left.session);
     await until(() => told.length > 0);
     expect(told).toEqual(["destroyed"]);
   });
@@ -251,7 +227,7 @@ describe("sessions.onEnd", () => {
   test("X6: ends nothing while the store fails, and finds out afterwards", async () => {
     const left = await leaveTapped();
     left.store.break("read");
-    left.store.inner.delete(String(left.session.meta.handle));
+    left.store.inner.delete(handleOf(left.session));
     left.site.clock.advance(30 * MINUTE);
     await until(() => left.site.of("failed").length >= 2);
     expect(left.site.of("failed")[0]).toMatchObject({ operation: "watch" });
@@ -275,8 +251,8 @@ describe("sessions.onEnd", () => {
 
   test("X6: goes on with a session whose own rotation shows in the store before it is answered", async () => {
     const left = await leaveTapped();
-    const { store, site, visitor } = left;
-    const told: SessionEnd[] = [];
+    const { store, visitor } = left;
+    let told: SessionEnd[] = [];
     const answered = Promise.withResolvers<void>();
     const rotate = store.inner.rotate.bind(store.inner);
     store.inner.rotate = ((...args: Parameters<typeof rotate>) => {
@@ -284,7 +260,7 @@ describe("sessions.onEnd", () => {
       return answered.promise.then(() => isDone);
     }) as unknown as typeof rotate;
     const visit = visitor.visit((session) => {
-      site.sessions.onEnd(session, (reason) => told.push(reason));
+      told = listen(left, session);
       session.regenerate();
     });
     // The other one that has it open is told by the store's own notes: the id has been superseded.
@@ -295,32 +271,30 @@ describe("sessions.onEnd", () => {
     await visit;
     await expectEnd(left, "superseded");
     expect(told).toEqual([]);
-    await visitor.visit((other) => other.destroy());
+    await visitor.visit(destroy);
     await until(() => told.length > 0);
     expect(told).toEqual(["destroyed"]);
   });
 
   test("has the store give notice while something is watched, and no longer", async () => {
     const listeners = new Set<EndListener>();
-    class Telling extends TappedStore {
-      override watchEnds(listener: EndListener): () => void {
+    const left = await leaveTapped(0.05, {
+      watchEnds: (listener) => {
         listeners.add(listener);
         return () => void listeners.delete(listener);
-      }
-    }
-    let store: Telling | undefined;
-    const left = await leave((now) => (store = new Telling(now)));
+      },
+    });
+    const { store } = left;
     await until(() => listeners.size === 1);
     left.stop();
     await until(() => listeners.size === 0);
-    const calls = store?.calls.length;
+    const calls = store.calls.length;
     let session: Session | undefined;
     await left.visitor.visit((again) => void (session = again));
-    const told: SessionEnd[] = [];
-    left.site.sessions.onEnd(session as Session, (reason) => told.push(reason));
+    const told = listen(left, session as Session);
     await until(() => listeners.size === 1);
-    expect(store?.calls.length).toBe(Number(calls) + 1);
-    store?.inner.delete(String(session?.meta.handle));
+    expect(store.calls.length).toBe(Number(calls) + 1);
+    store.inner.delete(handleOf(session as Session));
     for (const listener of listeners) listener();
     await until(() => told.length > 0);
     await left.site.sessions.close();
@@ -329,14 +303,13 @@ describe("sessions.onEnd", () => {
 
   test("asks a store again that could not give notice at first", async () => {
     let attempts = 0;
-    class Refusing extends TappedStore {
-      override watchEnds(): undefined {
+    const left = await leaveTapped(0.05, {
+      watchEnds: () => {
         attempts++;
         if (attempts === 1) throw new Error("There is no connection.");
         return undefined;
-      }
-    }
-    const left = await leave((now) => new Refusing(now));
+      },
+    });
     await until(() => attempts === 2);
     expect(left.site.of("failed")).toMatchObject([
       { operation: "watch", error: { message: "There is no connection." } },
@@ -345,18 +318,17 @@ describe("sessions.onEnd", () => {
 
   test("has a store that failed give notice anew once it answers again", async () => {
     let [attempts, stopped] = [0, 0];
-    class Telling extends TappedStore {
-      override watchEnds(): () => void {
+    const left = await leaveTapped(0.05, {
+      watchEnds: () => {
         attempts++;
         return () => void stopped++;
-      }
-    }
-    let store: Telling | undefined;
-    const left = await leave((now) => (store = new Telling(now)));
-    store?.break("read");
+      },
+    });
+    const { store } = left;
+    store.break("read");
     await until(() => stopped === 1);
     expect(attempts).toBe(1);
-    store?.mend();
+    store.mend();
     await until(() => attempts === 2);
     expect(stopped).toBe(1);
     await left.site.sessions.close();
@@ -367,27 +339,25 @@ describe("sessions.onEnd", () => {
 
   test("reports a store that cannot stop giving notice", async () => {
     const failure = new Error("The connection is gone.");
-    class Clinging extends TappedStore {
-      override watchEnds(): () => Promise<void> {
+    const left = await leaveTapped(0.05, {
+      watchEnds: () => {
         return () => Promise.reject(failure);
-      }
-    }
-    const left = await leave((now) => new Clinging(now));
+      },
+    });
     await left.site.sessions.close();
     await until(() => left.site.of("failed").length > 0);
     expect(left.site.of("failed")).toMatchObject([{ operation: "watch", error: failure }]);
   });
 
   test("reads many sessions in steps, and finds those that have ended in each", async () => {
-    let store: TappedStore | undefined;
-    const site = new Site((now) => (store = new TappedStore(now)), { watchInterval: 0.05 });
+    const site = new Site((now) => new TappedStore(now), { watchInterval: 0.05 });
     const told: string[] = [];
     const handles = await Promise.all(
       Array.from({ length: 250 }, async () => {
         const visitor = site.visitor();
         await visitor.visit((session) => (session["n"] = 1));
         const response = await visitor.visit((session) => {
-          const handle = String(session.meta.handle);
+          const handle = handleOf(session);
           site.sessions.onEnd(session, () => told.push(handle));
           return handle;
         });
@@ -395,27 +365,26 @@ describe("sessions.onEnd", () => {
       }),
     );
     const ended = handles.filter((_, index) => index % 60 === 0);
-    for (const handle of ended) store?.inner.delete(handle);
+    for (const handle of ended) site.backend.inner.delete(handle);
     await until(() => told.length >= ended.length);
     expect(told.toSorted()).toEqual(ended.toSorted());
   });
 
   test("reads nothing again while the store says that nobody else has written", async () => {
     let [writes, asked] = [1, 0];
-    class Counting extends TappedStore {
-      override foreignWrites(): number {
+    const left = await leaveTapped(0.05, {
+      foreignWrites: () => {
         asked++;
         if (asked % 7 === 0) throw new Error("The disk is gone.");
         return writes;
-      }
-    }
-    let store: Counting | undefined;
-    const left = await leave((now) => (store = new Counting(now)));
-    const reads = (): number => store?.calls.filter((call) => call === "read").length ?? 0;
+      },
+    });
+    const { store } = left;
+    const reads = (): number => store.calls.filter((call) => call === "read").length;
     const before = reads();
     await until(() => asked >= 6);
     expect(reads()).toBe(before);
-    store?.inner.delete(String(left.session.meta.handle));
+    store.inner.delete(handleOf(left.session));
     writes++;
     await expectEnd(left, "destroyed");
   });
@@ -428,9 +397,8 @@ describe("sessions.onEnd", () => {
       throw failure;
     });
     left.site.sessions.onEnd(left.session, (() => Promise.reject(failure)) as () => void);
-    const told: SessionEnd[] = [];
-    left.site.sessions.onEnd(left.session, (reason) => told.push(reason));
-    await left.visitor.visit((other) => other.destroy());
+    const told = listen(left, left.session);
+    await left.visitor.visit(destroy);
     await until(() => told.length > 0 && error.mock.calls.length === 2);
     expect(error.mock.calls).toEqual([
       ["A listener of sessions.onEnd() threw:", failure],

@@ -13,6 +13,7 @@ import { makeExpiredRecord, makeRecord, randomId } from "../../../src/testing/re
 import { testSessionBackend } from "../../../src/testing/session-backend.ts";
 import { PATIENT, patient, postgres, Schema } from "../../support/servers/postgres.ts";
 import { expectApart, expectContentsAlone, expectLeftOut, tellFailures } from "../checks.ts";
+import { closeAfterEach } from "../opened.ts";
 
 type Step = (store: PostgresSessionBackend) => Promise<unknown>;
 const remove: Step = (store) => store.delete("old");
@@ -106,15 +107,11 @@ const NO_SOURCE = new TypeError(
 
 describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
   let schema: Schema;
-  const backends: PostgresSessionBackend[] = [];
+  const closing = closeAfterEach(() => schema.clear());
 
   beforeAll(async () => {
     schema = await Schema.create();
     await open().ready();
-  });
-  afterEach(async () => {
-    await Promise.all(backends.splice(0).map((backend) => backend.close()));
-    await schema.clear();
   });
   afterAll(() => schema.drop());
 
@@ -122,9 +119,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
     source: ConstructorParameters<typeof PostgresSessionBackend>[0] = schema.url,
     options?: PostgresSessionBackendOptions,
   ): PostgresSessionBackend {
-    const backend = new PostgresSessionBackend(source, { ...patient(source), ...options });
-    backends.push(backend);
-    return backend;
+    return closing(new PostgresSessionBackend(source, { ...patient(source), ...options }));
   }
 
   async function alter(statement: string): Promise<void> {
@@ -173,20 +168,10 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
   });
 
   describe("with a table of one's own", () => {
-    afterEach(async () => {
-      await schema.sql`DROP TABLE IF EXISTS shop, shop_migrations`;
+    test("shares nothing with a backend that has one of that name in another schema", async () => {
+      await using elsewhere = await Schema.create();
+      await expectApart(open(schema.url, { schema: elsewhere.name }), open());
     });
-
-    test.each([
-      ["another name", () => ({ table: "shop" })],
-      ["the same name in another schema", (name: string) => ({ schema: name })],
-    ])(
-      "shares nothing with a backend that has another in the same database: %s",
-      async (_, place) => {
-        await using elsewhere = await Schema.create();
-        await expectApart(open(schema.url, place(elsewhere.name)), open());
-      },
-    );
 
     test("is given to an app by sessionsTable()", async () => {
       await using elsewhere = await Schema.create();
@@ -311,6 +296,12 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
           [true, "new"],
           ["new 2"],
         ],
+        "replace does not bring back a session that is just being deleted": [
+          remove,
+          logInAsBob,
+          [undefined, false],
+          [],
+        ],
         "rotate does not bring back a session that is just being deleted": [
           remove,
           rotate,
@@ -369,17 +360,6 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
       const rows = (await schema.rows()).map(({ id, version }) => `${id} ${version}`);
       expect(rows.toSorted()).toEqual([...left]);
     });
-
-    test("replace does not bring back a session that is just being deleted", async () => {
-      const backend = open();
-      await backend.create("id", makeRecord());
-      await using rival = await schema.begin("DELETE FROM bunpie_sessions WHERE id = 'id'");
-      const replacing = backend.replace("id", makeRecord({ version: 2 }), makeRecord());
-      await schema.waiting(1);
-      await rival.commit();
-      expect(await replacing).toBe(false);
-      expect(await schema.rows()).toEqual([]);
-    });
   });
 
   test.each([
@@ -410,27 +390,17 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
     expect(told).toContain("small");
   });
 
-  describe("close", () => {
-    test("finishes what was begun before anything else, its connection and table included", async () => {
-      const backend = open();
-      const writes = ["a", "b", "c"].map((id) => backend.create(id, makeRecord()));
-      await backend.close();
-      expect(await Promise.all(writes)).toEqual([true, true, true]);
-      expect(await schema.rows()).toHaveLength(3);
-    });
-
-    test("closes the connections that were opened from a URL", async () => {
-      const url = new URL(schema.url);
-      url.searchParams.set("application_name", `${schema.name}_closed`);
-      const count = (): Promise<unknown[]> =>
-        schema.sql`SELECT pid FROM pg_stat_activity WHERE starts_with(application_name, ${`${schema.name}_closed`})`;
-      const backend = open(url.href);
-      await backend.ready();
-      expect((await count()).length).toBeGreaterThan(0);
-      await backend.close();
-      while ((await count()).length > 0) await Bun.sleep(1);
-      expect(await backend.ready().then(String, String)).toContain("is closed");
-    });
+  test("close() closes the connections that were opened from a URL", async () => {
+    const url = new URL(schema.url);
+    url.searchParams.set("application_name", `${schema.name}_closed`);
+    const count = (): Promise<unknown[]> =>
+      schema.sql`SELECT pid FROM pg_stat_activity WHERE starts_with(application_name, ${`${schema.name}_closed`})`;
+    const backend = open(url.href);
+    await backend.ready();
+    expect((await count()).length).toBeGreaterThan(0);
+    await backend.close();
+    while ((await count()).length > 0) await Bun.sleep(1);
+    expect(await backend.ready().then(String, String)).toContain("is closed");
   });
 });
 

@@ -1,7 +1,8 @@
-import { afterEach, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 
 import { Connections, createName } from "../../../src/backends/postgres/connections.ts";
 import { postgres } from "../../support/servers/postgres.ts";
+import { closeAfterEach } from "../opened.ts";
 
 describe("the name of connections", () => {
   test.each([
@@ -17,22 +18,20 @@ describe("the name of connections", () => {
 });
 
 describe.skipIf(!postgres.isThere)("connections that were replaced", () => {
-  const clients: Bun.SQL[] = [];
-  afterEach(async () => {
-    await Promise.all(clients.splice(0).map((client) => client.close()));
-  });
+  const closing = closeAfterEach();
 
   /** Opens connections that the server knows by `name`, and that are said to be called `called`. */
   async function open(name: string, called = name): Promise<Connections> {
-    const client = new Bun.SQL(postgres.url, { max: 1, connection: { application_name: name } });
-    clients.push(client);
+    const connection = { application_name: name };
+    const client = closing(new Bun.SQL(postgres.url, { max: 1, connection }));
     await client`SELECT 1`;
     return new Connections(client, called);
   }
 
+  const openNamed = (): Promise<Connections> => open(createName(postgres.url));
+
   test("are gone once the server has none of them", async () => {
-    const former = await open(createName(postgres.url));
-    const successors = await open(createName(postgres.url));
+    const [former, successors] = [await openNamed(), await openNamed()];
     expect(await former.areGone(successors)).toBe(false);
     await former.client.close();
     while (!(await former.areGone(successors)));
@@ -45,16 +44,14 @@ describe.skipIf(!postgres.isThere)("connections that were replaced", () => {
   });
 
   test("are not known to be gone if the server cannot be asked", async () => {
-    const former = await open(createName(postgres.url));
-    const successors = await open(createName(postgres.url));
+    const [former, successors] = [await openNamed(), await openNamed()];
     await former.client.close();
     await successors.client.close();
     expect(await former.areGone(successors)).toBe(false);
   });
 
   test("are asked about once, by all who ask at the same time", async () => {
-    const former = await open(createName(postgres.url));
-    const successors = await open(createName(postgres.url));
+    const [former, successors] = [await openNamed(), await openNamed()];
     const asked = former.areGone(successors);
     expect(former.areGone(successors)).toBe(asked);
     await asked;

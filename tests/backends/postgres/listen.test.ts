@@ -1,32 +1,27 @@
-import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 
 import { PostgresSessionBackend } from "../../../src/backends/postgres/backend.ts";
 import { makeRecord, randomId } from "../../../src/testing/records.ts";
 import { becomesTrue } from "../../../src/testing/until.ts";
 import { freePort } from "../../support/processes/free-port.ts";
 import { patient, postgres, Schema } from "../../support/servers/postgres.ts";
+import { closeAfterEach } from "../opened.ts";
 
 const PATIENCE = 60_000;
 setDefaultTimeout(PATIENCE + 10_000);
 
 describe.skipIf(!postgres.isThere)("PostgresSessionBackend.watchEnds", () => {
   let schema: Schema;
-  const backends: PostgresSessionBackend[] = [];
+  const closing = closeAfterEach(() => schema.drop());
 
   beforeEach(async () => {
     schema = await Schema.create();
-  });
-  afterEach(async () => {
-    await Promise.all(backends.splice(0).map((backend) => backend.close()));
-    await schema.drop();
   });
 
   function open(
     ...[source, options]: ConstructorParameters<typeof PostgresSessionBackend>
   ): PostgresSessionBackend {
-    const backend = new PostgresSessionBackend(source, { ...patient(source), ...options });
-    backends.push(backend);
-    return backend;
+    return closing(new PostgresSessionBackend(source, { ...patient(source), ...options }));
   }
 
   /** How many connections listen, of those that were opened by the schema's URL. */

@@ -9,6 +9,7 @@ import { adoptPool, openPool } from "../../../src/backends/postgres/pool.ts";
 import { portOf, postgres, Schema } from "../../support/servers/postgres.ts";
 import { TcpProxy } from "../../support/servers/tcp-proxy.ts";
 import { describeLong } from "../../support/trials.ts";
+import { closeAfterEach } from "../opened.ts";
 
 /** Long enough for a busy machine, and short enough to wait for. */
 const TIMEOUT = 1_000;
@@ -34,23 +35,17 @@ async function askOnce(transaction: Bun.TransactionSQL): Promise<void> {
 
 describe.skipIf(!postgres.isThere)("PostgresPool", () => {
   let schema: Schema;
-  const pools: PostgresPool[] = [];
+  const closing = closeAfterEach(() => schema.sql`UPDATE counters SET count = 0`);
 
   beforeAll(async () => {
     schema = await Schema.create();
     await schema.sql`CREATE TABLE counters (name text PRIMARY KEY, count integer)`;
     await schema.sql`INSERT INTO counters VALUES ('a', 0), ('b', 0)`;
   });
-  afterEach(async () => {
-    await Promise.all(pools.splice(0).map((pool) => pool.close()));
-    await schema.sql`UPDATE counters SET count = 0`;
-  });
   afterAll(() => schema.drop());
 
   function open(options: Partial<PoolOptions> = {}, url = schema.url): PostgresPool {
-    const pool = openPool(url, { ...OPTIONS, ...options });
-    pools.push(pool);
-    return pool;
+    return closing(openPool(url, { ...OPTIONS, ...options }));
   }
 
   async function counted(name: string): Promise<number> {
@@ -72,21 +67,12 @@ describe.skipIf(!postgres.isThere)("PostgresPool", () => {
   });
 
   describe("a statement that waits for somebody else's lock", () => {
-    const appsOwn: Bun.SQL[] = [];
-    afterEach(async () => {
-      await Promise.all(appsOwn.splice(0).map((sql) => sql.close()));
-    });
-
     test.each<[string, () => PostgresPool]>([
       ["directly", () => open()],
       ["through a pooler", () => open({ pooler: true })],
       [
         "with a pool of the app's",
-        () => {
-          const sql = new Bun.SQL(schema.url, { max: 2 });
-          appsOwn.push(sql);
-          return adoptPool(sql, TIMEOUT);
-        },
+        () => adoptPool(closing(new Bun.SQL(schema.url, { max: 2 })), TIMEOUT),
       ],
     ])(
       "S7: fails in time, is given up by the server too, and keeps no other: %s",

@@ -13,6 +13,7 @@ import { makeRecord } from "../../../src/testing/records.ts";
 import { portOf, postgres, Schema } from "../../support/servers/postgres.ts";
 import { TcpProxy } from "../../support/servers/tcp-proxy.ts";
 import { describeLong } from "../../support/trials.ts";
+import { closeAfterEach } from "../opened.ts";
 
 /** How long an operation may take, in milliseconds. */
 const TIMEOUT = 1_000;
@@ -187,25 +188,23 @@ describe.skipIf(!postgres.isThere)("a write to PostgreSQL", () => {
 describeLong(postgres.isThere, "a write that is held back", () => {
   let schema: Schema;
   let proxy: TcpProxy;
-  const backends: PostgresSessionBackend[] = [];
+  const closing = closeAfterEach(async () => {
+    await Promise.all(appsOwn.splice(0).map((sql) => sql.close({ timeout: 1 })));
+    await proxy[Symbol.asyncDispose]();
+    await schema.drop();
+  });
   const appsOwn: Bun.SQL[] = [];
 
   beforeEach(async () => {
     schema = await Schema.create();
     proxy = await TcpProxy.to(portOf(postgres.url));
   });
-  afterEach(async () => {
-    await Promise.all(backends.splice(0).map((backend) => backend.close()));
-    await Promise.all(appsOwn.splice(0).map((sql) => sql.close({ timeout: 1 })));
-    await proxy[Symbol.asyncDispose]();
-    await schema.drop();
-  });
 
   async function open(
     ...args: ConstructorParameters<typeof PostgresSessionBackend>
   ): Promise<PostgresSessionBackend> {
-    const backend = new PostgresSessionBackend(args[0], { ...args[1], queryTimeout: TIMEOUT });
-    backends.push(backend);
+    const options = { ...args[1], queryTimeout: TIMEOUT };
+    const backend = closing(new PostgresSessionBackend(args[0], options));
     await backend.ready();
     return backend;
   }
@@ -301,8 +300,7 @@ describeLong(postgres.isThere, "a write that is held back", () => {
 
   test("while another process makes the table, is not carried out after that", async () => {
     await using rival = await schema.begin("SELECT pg_advisory_xact_lock(7120530925046)");
-    const backend = new PostgresSessionBackend(schema.url, { queryTimeout: TIMEOUT });
-    backends.push(backend);
+    const backend = closing(new PostgresSessionBackend(schema.url, { queryTimeout: TIMEOUT }));
     const creating = backend.create("id", makeRecord()).then(String, String);
     await schema.waiting(1);
     await Bun.sleep(TIMEOUT);

@@ -64,35 +64,36 @@ describe("what is found out about a server that cannot be reached", () => {
     expect(said).toContain("$7\r\ndefault\r\n$6\r\nsecret\r\n");
   });
 
-  test("it has words of its own", async () => {
-    expect(await explain("-ERR max number of clients reached\r\n")).toBe(
-      "it says: ERR max number of clients reached",
-    );
-    expect(said).toBe("*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n");
-    expect(await explain(`-DENIED ${"x".repeat(1_000)}\r\n`)).toHaveLength(
-      "it says: ".length + 120,
-    );
-  });
-
-  test("it closes the connection without a word", async () => {
-    expect(await explain(undefined)).toBe(
+  test.each([
+    ["has words of its own", "redis", "-ERR max clients\r\n", "it says: ERR max clients"],
+    ["has many of them", "redis", `-${"x".repeat(1_000)}\r\n`, `it says: ${"x".repeat(120)}`],
+    [
+      "closes the connection without a word",
+      "redis",
+      undefined,
       "it closes the connection at once. If it requires TLS, begin the URL with rediss://.",
-    );
-    expect(await explain(undefined, (port) => `rediss://localhost:${port}`)).toBe(
+    ],
+    [
+      "does that in a TLS handshake",
+      "rediss",
+      undefined,
       "it closes the connection at once. If it does not use TLS, begin the URL with redis://.",
-    );
-  });
-
-  test("it answers a TLS handshake with something else", async () => {
-    expect(await explain("-ERR what?\r\n", (port) => `rediss://localhost:${port}`)).toBe(
+    ],
+    [
+      "answers a TLS handshake with something else",
+      "rediss",
+      "-ERR what?\r\n",
       "it does not use TLS. Begin the URL with redis://.",
-    );
-  });
-
-  test("it is back already", async () => {
-    expect(await explain("%7\r\n$6\r\nserver\r\n")).toBe(
+    ],
+    [
+      "is back already",
+      "redis",
+      "%7\r\n$6\r\nserver\r\n",
       "the connection was closed. The next request tries again.",
-    );
+    ],
+  ])("it %s", async (_, scheme, words, found) => {
+    expect(await explain(words, (port) => `${scheme}://localhost:${port}`)).toBe(found);
+    if (scheme === "redis") expect(said).toBe("*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n");
   });
 
   test("it does not answer in time, or there is no time left", async () => {

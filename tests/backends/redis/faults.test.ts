@@ -1,40 +1,27 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, rmdirSync } from "node:fs";
 
-import { App } from "../../../src/app/app.ts";
 import { RedisSessionBackend } from "../../../src/backends/redis/backend.ts";
-import { TestClient } from "../../../src/testing/client.ts";
+import { Sessions } from "../../../src/http/sessions.ts";
 import { makeRecord, randomId } from "../../../src/testing/records.ts";
 import { testSessionBackend } from "../../../src/testing/session-backend.ts";
 import { quiet } from "../../support/quiet.ts";
 import { hasRedisServer, RedisServer } from "../../support/servers/redis-server.ts";
 import { PATIENT } from "../../support/servers/redis.ts";
+import type { Page } from "../../support/visitor.ts";
+import { Visitor } from "../../support/visitor.ts";
 import { tellFailures } from "../checks.ts";
 
 const REPLY_TIMEOUT = 1_000;
 /** What a visitor may wait for at most, in milliseconds: 50 times as long as on a quiet machine. */
 const DEADLINE = 50 * REPLY_TIMEOUT;
 
-class Site extends App<{ text: string }> {
-  write(text: string): string {
-    this.request.session.text = text.repeat(2000);
-    return "written";
-  }
-  read(): string {
-    return String(this.request.session.text?.[0] ?? "nobody");
-  }
-  login(): string {
-    this.request.session.text = "what";
-    this.request.session.login("Ann");
-    return "in";
-  }
-  end(): string {
-    this.request.session.destroy();
-    return "ended";
-  }
-  about(): string {
-    return "About us";
-  }
+const read: Page = (session) => String(session["text"]?.[0] ?? "nobody");
+const logIn: Page = (session) => ((session["text"] = "what"), session.login("Ann"), "in");
+const end: Page = (session) => (session.destroy(), "ended");
+
+function write(text: string): Page {
+  return (session) => ((session["text"] = text.repeat(2000)), "written");
 }
 
 /** What befalls a server. Gives what mends it. */
@@ -144,7 +131,7 @@ const NOBODY = { reads: "refused", ends: "refused" };
 const READERS = { ...NOBODY, reads: "fine" };
 const READERS_AND_LEAVERS = { ...READERS, ends: "fine" };
 
-describe.skipIf(!hasRedisServer)("RedisSessionBackend behind an App", () => {
+describe.skipIf(!hasRedisServer)("RedisSessionBackend behind a service", () => {
   test.each<[string, Fault, typeof NOBODY, RegExp]>([
     ["has no memory left", set("maxmemory", "1", "0"), READERS_AND_LEAVERS, /^OOM/],
     ["cannot write to its disk", diskFails, READERS, /^MISCONF/],
@@ -185,50 +172,48 @@ describe.skipIf(!hasRedisServer)("RedisSessionBackend behind an App", () => {
         "always",
       );
       const reasons: string[] = [];
-      const app = new Site({
-        sessionBackend: new RedisSessionBackend(server.url, { replyTimeout: REPLY_TIMEOUT }),
-        session: {
-          onEvent: (event) => {
-            if (event.type === "failed") reasons.push((event.error as Error).message);
-          },
+      const sessions = new Sessions({
+        backend: new RedisSessionBackend(server.url, { replyTimeout: REPLY_TIMEOUT }),
+        onEvent: (event) => {
+          if (event.type === "failed") reasons.push((event.error as Error).message);
         },
       });
-      const [visitor, leaver] = [new TestClient(app), new TestClient(app)];
-      for (const each of [visitor, leaver]) expect(await each.text("/write/a")).toBe("written");
+      const newcomer = (): Visitor => new Visitor(sessions);
+      const [visitor, leaver] = [newcomer(), newcomer()];
+      for (const each of [visitor, leaver]) expect(await each.ask(write("a"))).toBe("written");
 
       const mend = await fault(server);
       const begun = performance.now();
-      const refused = [visitor.send("/write/b"), new TestClient(app).send("/write/c")];
-      const read = visitor.clone().send("/read");
-      const end = leaver.clone().send("/end");
-      if (who.reads === "refused") refused.push(read);
-      else expect(await (await read).text()).toBe("a");
-      if (who.ends === "refused") refused.push(end);
-      else expect(await (await end).text()).toBe("ended");
+      const refused = [visitor.visit(write("b")), newcomer().visit(write("c"))];
+      const reading = visitor.clone().visit(read);
+      const ending = leaver.clone().visit(end);
+      if (who.reads === "refused") refused.push(reading);
+      else expect(await (await reading).json()).toBe("a");
+      if (who.ends === "refused") refused.push(ending);
+      else expect(await (await ending).json()).toBe("ended");
       for (const response of await Promise.all(refused)) {
         expect(response.status).toBe(503);
         expect(response.headers.getSetCookie()).toEqual([]);
         expect(await response.text()).toBe("Sessions are unavailable. Please try again.");
       }
       expect(performance.now() - begun).toBeLessThan(DEADLINE);
-      expect(await new TestClient(app).text("/about")).toBe("About us");
-      expect(await new TestClient(app).text("/read")).toBe("nobody");
+      expect(await newcomer().ask(read)).toBe("nobody");
       for (const each of reasons) expect(each).toMatch(reason);
       expect(reasons.length).toBeGreaterThanOrEqual(refused.length);
       await mend();
 
       const mended = performance.now();
-      while ((await visitor.send("/read")).status === 503) {
+      while ((await visitor.visit(read)).status === 503) {
         expect(performance.now() - mended).toBeLessThan(DEADLINE);
         await Bun.sleep(10);
       }
       // A server that stood still may have carried out what it was asked.
-      expect(await visitor.text("/read")).toBeOneOf(["a", "b"]);
-      expect(await visitor.text("/write/d")).toBe("written");
-      expect(await visitor.text("/read")).toBe("d");
-      expect(await leaver.text("/end")).toBe("ended");
-      expect(await leaver.text("/read")).toBe("nobody");
-      await app.sessions.close();
+      expect(await visitor.ask(read)).toBeOneOf(["a", "b"]);
+      expect(await visitor.ask(write("d"))).toBe("written");
+      expect(await visitor.ask(read)).toBe("d");
+      expect(await leaver.ask(end)).toBe("ended");
+      expect(await leaver.ask(read)).toBe("nobody");
+      await sessions.close();
     },
   );
 
@@ -248,23 +233,23 @@ describe.skipIf(!hasRedisServer)("RedisSessionBackend behind an App", () => {
 
   test("is of no consequence to anybody when the server forgets its scripts", async () => {
     await using server = await RedisServer.start();
-    const app = new Site({ sessionBackend: new RedisSessionBackend(server.url) });
-    const [visitor, other] = [new TestClient(app), new TestClient(app)];
+    const sessions = new Sessions({ backend: new RedisSessionBackend(server.url) });
+    const [visitor, other] = [new Visitor(sessions), new Visitor(sessions)];
     for (const [page, answer] of [
-      ["/write/a", "written"],
-      ["/write/b", "written"],
-      ["/login", "in"],
-      ["/read", "w"],
-      ["/end", "ended"],
+      [write("a"), "written"],
+      [write("b"), "written"],
+      [logIn, "in"],
+      [read, "w"],
+      [end, "ended"],
     ] as const) {
       await server.command("SCRIPT", "FLUSH");
-      expect(await Promise.all([visitor.text(page), other.text(page)])).toEqual([answer, answer]);
+      expect(await Promise.all([visitor.ask(page), other.ask(page)])).toEqual([answer, answer]);
     }
-    await other.send("/login");
+    await other.visit(logIn);
     await server.command("SCRIPT", "FLUSH");
-    expect(await app.sessions.revokeAll("Ann")).toBe(1);
+    expect(await sessions.revokeAll("Ann")).toBe(1);
     expect(await server.calls("eval")).toBeGreaterThanOrEqual(6);
-    await app.sessions.close();
+    await sessions.close();
   });
 });
 

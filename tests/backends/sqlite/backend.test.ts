@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite";
-import { afterAll, afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { afterAll, beforeEach, describe, expect, test } from "bun:test";
+import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
 
 import { drizzle } from "drizzle-orm/bun-sqlite";
 
@@ -8,12 +8,15 @@ import type { SqliteSessionBackendOptions } from "../../../src/backends/sqlite/b
 import { SqliteSessionBackend } from "../../../src/backends/sqlite/backend.ts";
 import { sessions, sessionsTable } from "../../../src/backends/sqlite/schema.ts";
 import { prepareStatements } from "../../../src/backends/sqlite/statements.ts";
-import { Sessions } from "../../../src/http/sessions.ts";
 import { NOTE_LIFETIME } from "../../../src/store/record.ts";
-import { makeExpiredRecord, makeRecord } from "../../../src/testing/records.ts";
+import { makeRecord } from "../../../src/testing/records.ts";
 import { testSessionBackend } from "../../../src/testing/session-backend.ts";
+import { seededRandom } from "../../support/arbitraries/random.ts";
+import { noise, overwritePage } from "../../support/disk.ts";
 import { Folder } from "../../support/folder.ts";
+import { Child } from "../../support/processes/child.ts";
 import { expectApart, expectContentsAlone, tellFailures } from "../checks.ts";
+import { closeAfterEach } from "../opened.ts";
 
 const contractFolder = new Folder();
 afterAll(() => contractFolder.remove());
@@ -24,21 +27,15 @@ testSessionBackend(
 
 let folder: Folder;
 let path: string;
-const backends: SqliteSessionBackend[] = [];
+const closing = closeAfterEach(() => folder.remove());
 
 beforeEach(() => {
   folder = new Folder();
   path = folder.file("sessions.db");
 });
-afterEach(async () => {
-  await Promise.all(backends.splice(0).map((backend) => backend.close()));
-  folder.remove();
-});
 
 function open(options?: SqliteSessionBackendOptions): SqliteSessionBackend {
-  const backend = new SqliteSessionBackend(path, options);
-  backends.push(backend);
-  return backend;
+  return closing(new SqliteSessionBackend(path, options));
 }
 
 /** What another process sees in the file. */
@@ -230,34 +227,6 @@ describe("SqliteSessionBackend", () => {
   });
 
   describe("expiry", () => {
-    test("removes what has expired in batches of 30, and serves in between", async () => {
-      const batches: number[] = [];
-      class Watched extends SqliteSessionBackend {
-        override async sweep(limit: number): Promise<number> {
-          const swept = await super.sweep(limit);
-          batches.push(swept);
-          expect(limit).toBe(30);
-          return swept;
-        }
-      }
-      const backend = new Watched(path);
-      backends.push(backend);
-      const live = makeRecord();
-      await Promise.all(
-        Array.from({ length: 80 }, (_, n) => backend.create(`expired ${n}`, makeExpiredRecord())),
-      );
-      await backend.create("live", live);
-      const manager = new Sessions({ backend });
-      let isServed = false;
-      const swept = manager.sweep();
-      setImmediate(() => (isServed = batches.length < 3));
-      expect(await swept).toBe(80);
-      expect(batches).toEqual([30, 30, 20]);
-      expect(isServed).toBe(true);
-      expect(rows()).toMatchObject([{ id: "live" }]);
-      expect(manager.stats()).toMatchObject({ swept: 80, failed: 0 });
-    });
-
     test("keeps the write-ahead log short, so that no commit has to move a long one", async () => {
       expect(await logOf(open())).toBeLessThan(1_300_000);
     });
@@ -276,24 +245,14 @@ describe("SqliteSessionBackend", () => {
       using client = new Database(path);
       client.run("PRAGMA journal_mode = WAL");
       client.run("PRAGMA wal_autocheckpoint = 0");
-      const backend = new SqliteSessionBackend(client);
-      backends.push(backend);
+      const backend = closing(new SqliteSessionBackend(client));
       expect(await logOf(backend)).toBeGreaterThan(5_000_000);
       await backend.close();
     });
   });
 
   describe("close", () => {
-    test("commits what is waiting, and moves the write-ahead log into the file", async () => {
-      const backend = open();
-      const written = backend.create("id", makeRecord());
-      await backend.close();
-      expect(await written).toBe(true);
-      expect(readdirSync(folder.path)).toEqual(["sessions.db"]);
-      expect(rows()).toMatchObject([{ id: "id" }]);
-    });
-
-    test("leaves the write-ahead log to the last process that closes", async () => {
+    test("leaves it to the last process that closes to move the write-ahead log into the file", async () => {
       const [one, other] = [open(), open()];
       await one.create("id", makeRecord());
       await one.close();
@@ -312,6 +271,55 @@ describe("SqliteSessionBackend", () => {
     });
   });
 
+  // What visitors get while a database cannot be used: tests/guarantees/outages.test.ts.
+  test("S7: a page that was damaged is read anew, and no longer from memory, once it is restored", async () => {
+    using client = new Database(path);
+    client.run("PRAGMA journal_mode = WAL");
+    const backend = closing(new SqliteSessionBackend(client));
+    await backend.create("id", makeRecord());
+    client.run("PRAGMA wal_checkpoint(TRUNCATE)");
+    const page = Number(
+      client
+        .query("SELECT rootpage - 1 FROM sqlite_schema WHERE name = 'bunpie_sessions'")
+        .values()[0],
+    );
+    for (const use of [
+      async () => backend.read("id"),
+      () => backend.replace("id", makeRecord({ version: 2 }), makeRecord()),
+    ]) {
+      const restore = overwritePage(path, page, noise(seededRandom(1)));
+      client.run("PRAGMA shrink_memory");
+      expect(await use().then(String, String)).toContain("database disk image is malformed");
+      restore();
+      expect(await use()).toBeTruthy();
+    }
+  });
+
+  test("a file that was deleted is told of at the next write, not at the next start", async () => {
+    const backend = open();
+    await backend.create("id", makeRecord());
+    rmSync(path);
+    const message = await backend.create("another", makeRecord()).then(String, String);
+    expect(message).toBe(
+      `Error: ${path} was moved, replaced or deleted while sessions were kept in it. ` +
+        "Put it back, or restart this process.",
+    );
+    await backend.close();
+    expect(await open().create("another", makeRecord())).toBe(true);
+  });
+
+  test("never stops the event loop while another process holds the lock", async () => {
+    const [hasty, patient] = [open({ busyTimeout: 1 }), open({ busyTimeout: 60_000 })];
+    await using lock = new Child("hold-lock", path);
+    await lock.next();
+    expect(await hasty.create("id", makeRecord()).catch(String)).toContain("database is locked");
+    const created = patient.create("id", makeRecord());
+    // Who stopped the event loop for the lock would never come to this.
+    for (let count = 0; count < 20; count++) await Bun.sleep(1);
+    lock.send("let go");
+    expect(await created).toBe(true);
+  });
+
   test("I7: neither the log nor the answer of a failed request tells an id or a session's data", async () => {
     using database = new Database(path);
     const told = await tellFailures(new SqliteSessionBackend(database), [
@@ -326,23 +334,16 @@ describe("SqliteSessionBackend", () => {
   });
 });
 
-describe("what ends in an SQLite file", () => {
-  test("shows in foreignWrites() if another process did it, and is told if this one did", async () => {
-    const [one, other] = [open(), open()];
-    const told: string[] = [];
-    const stop = one.watchEnds((ids = []) => told.push(...ids));
-    const old = makeRecord({ userId: "Ann" });
-    for (const id of ["a", "b", "c"]) await one.create(id, old);
-    const before = one.foreignWrites();
-    await one.delete("a");
-    await one.rotate("b", "d", { ...old, version: 2 }, old);
-    await one.rotate("b", "e", { ...old, version: 2 }, old);
-    expect(one.foreignWrites()).toBe(before);
-    await other.delete("c");
-    expect(one.foreignWrites()).not.toBe(before);
-    await one.deleteAll("Ann", undefined, 10);
-    await stop();
-    await one.delete("d");
-    expect(told).toEqual(["a", "b", "d"]);
-  });
+test("what ends by this process is told, and does not change foreignWrites()", async () => {
+  const backend = open();
+  const told: string[] = [];
+  await backend.watchEnds((ids = []) => told.push(...ids));
+  const old = makeRecord({ userId: "Ann" });
+  for (const id of ["a", "b"]) await backend.create(id, old);
+  const before = backend.foreignWrites();
+  await backend.delete("a");
+  for (const id of ["c", "d"]) await backend.rotate("b", id, { ...old, version: 2 }, old);
+  await backend.deleteAll("Ann", undefined, 10);
+  expect(told).toEqual(["a", "b", "c"]);
+  expect(backend.foreignWrites()).toBe(before);
 });

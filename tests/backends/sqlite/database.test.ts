@@ -15,6 +15,7 @@ import { sessions } from "../../../src/backends/sqlite/schema.ts";
 import { makeRecord, randomId } from "../../../src/testing/records.ts";
 import { Folder } from "../../support/folder.ts";
 import { Child } from "../../support/processes/child.ts";
+import { closeAfterEach } from "../opened.ts";
 
 const PRAGMAS = ["journal_mode", "synchronous", "busy_timeout", "foreign_keys", "cache_size"];
 
@@ -22,27 +23,19 @@ const ROOT = process.cwd();
 
 let folder: Folder;
 let path: string;
-const opened: Database[] = [];
+const closing = closeAfterEach(() => folder.remove());
 
 beforeEach(() => {
   folder = new Folder();
   path = folder.file("app.db");
 });
-afterEach(() => {
-  for (const database of opened.splice(0)) database.close();
-  folder.remove();
-});
 
 function connect(...options: ConstructorParameters<typeof Database>): Database {
-  const database = new Database(...options);
-  opened.push(database);
-  return database;
+  return closing(new Database(...options));
 }
 
 function open(synchronous: "normal" | "full" = "normal"): Database {
-  const database = openDatabase(path, synchronous);
-  opened.push(database);
-  return database;
+  return closing(openDatabase(path, synchronous));
 }
 
 function pragma(database: Database, name: string): unknown {
@@ -134,7 +127,7 @@ describe("openDatabase", () => {
     test("and none for a database in memory", () => {
       process.chdir(folder.path);
       try {
-        opened.push(openDatabase(":memory:", "normal"));
+        closing(openDatabase(":memory:", "normal"));
       } finally {
         process.chdir(ROOT);
       }
@@ -197,7 +190,7 @@ describe("openDatabase", () => {
       await spoil();
       const error = unprivileged(() => {
         try {
-          return opened.push(openDatabase(path, "normal"));
+          return closing(openDatabase(path, "normal"));
         } catch (caught) {
           return caught;
         }
@@ -231,14 +224,6 @@ describe("adoptDatabase", () => {
     }
     expect(queries).toEqual([]);
     expect(client.query("SELECT count(*) FROM bunpie_sessions").values()).toEqual([[2]]);
-  });
-
-  test("gives an app its sessions by the exported table", async () => {
-    const drizzled = drizzle(connect(path));
-    const backend = new SqliteSessionBackend(drizzled);
-    await backend.create("id", makeRecord({ userId: "Ann" }));
-    const rows = drizzled.select({ id: sessions.id, userId: sessions.userId }).from(sessions);
-    expect(rows.all()).toEqual([{ id: "id", userId: "Ann" }]);
   });
 
   test.each([

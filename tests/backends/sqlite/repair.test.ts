@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite";
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { beforeEach, describe, expect, test } from "bun:test";
 import { statSync } from "node:fs";
 
 import type { SqliteSessionBackendOptions } from "../../../src/backends/sqlite/backend.ts";
@@ -7,27 +7,22 @@ import { SqliteSessionBackend } from "../../../src/backends/sqlite/backend.ts";
 import { makeRecord } from "../../../src/testing/records.ts";
 import { Folder } from "../../support/folder.ts";
 import { Child } from "../../support/processes/child.ts";
+import { closeAfterEach } from "../opened.ts";
 
 let folder: Folder;
 let path: string;
-const backends: SqliteSessionBackend[] = [];
+const closing = closeAfterEach(() => folder.remove());
 
 beforeEach(() => {
   folder = new Folder();
   path = folder.file("sessions.db");
-});
-afterEach(async () => {
-  await Promise.all(backends.splice(0).map((backend) => backend.close()));
-  folder.remove();
 });
 
 function open(
   source: string | Database = path,
   options?: SqliteSessionBackendOptions,
 ): SqliteSessionBackend {
-  const backend = new SqliteSessionBackend(source, options);
-  backends.push(backend);
-  return backend;
+  return closing(new SqliteSessionBackend(source, options));
 }
 
 /** What another process does to the database. */

@@ -39,25 +39,28 @@ function forgetting(missed: string): Make {
 /** Stores with one fault in how the ends of sessions are noticed. */
 export const BROKEN_ENDS: readonly Broken[] = breakStores({
   "watchEnds() is not told of delete()": {
-    red: "TOLD: delete | UNTOLD",
+    red: "SessionStore.watchEnds > … delete",
     make: forgetting("delete"),
   },
   "watchEnds() is not told of deleteAll()": {
-    red: "TOLD: deleteAll",
+    red: "SessionStore.watchEnds > Calls listener … deleteAll",
     make: forgetting("deleteAll"),
   },
-  "watchEnds() is not told of rotate()": { red: "TOLD: rotate", make: forgetting("rotate") },
+  "watchEnds() is not told of rotate()": {
+    red: "SessionStore.watchEnds > Calls listener … rotate",
+    make: forgetting("rotate"),
+  },
   "watchEnds() tells the new id of a rotate()": {
-    red: "TOLD: rotate",
+    red: "SessionStore.watchEnds > Calls listener … rotate",
     make: telling((_, ids, newId) => (newId === undefined ? ids : [newId])),
   },
   "watchEnds() tells only of what the store ends itself": {
-    red: "TOLD",
+    red: "SessionStore.watchEnds > Calls listener …",
     isShared: true,
     make: (good) => telling((_, ids) => ids)(good),
   },
   "watchEnds() cannot be stopped": {
-    red: "UNTOLD",
+    red: "SessionStore.watchEnds > Returns a function …",
     make(good) {
       const right = telling((_, ids) => ids)(good);
       return {
@@ -67,51 +70,35 @@ export const BROKEN_ENDS: readonly Broken[] = breakStores({
     },
   },
   "watchEnds() stops all when one is stopped": {
-    red: "UNTOLD",
+    red: "SessionStore.watchEnds > Returns a function …",
     make(good) {
-      const ends = new Set<(ids: readonly string[]) => void>();
+      const right = telling((_, ids) => ids)(good);
+      const stops: unknown[] = [];
+      const stopAll = (): void => stops.forEach((stop) => (stop as () => void)());
       return {
-        delete(id) {
-          for (const listener of ends) listener([id]);
-          return good.delete(id);
-        },
-        deleteAll(...args) {
-          const ids = good.deleteAll(...args);
-          for (const listener of ends) listener(ids);
-          return ids;
-        },
-        rotate(oldId, newId, record, old) {
-          for (const listener of ends) listener([oldId]);
-          return good.rotate(oldId, newId, record, old);
-        },
-        watchEnds(listener) {
-          ends.add(listener);
-          return () => ends.clear();
-        },
+        ...right,
+        watchEnds: (listener) => (stops.push(right.watchEnds?.(listener)), stopAll),
       };
     },
   },
-  "foreignWrites() never changes": { red: "WRITTEN", isShared: true, foreignWrites: () => () => 0 },
+  "foreignWrites() never changes": {
+    red: "SessionStore.foreignWrites > …",
+    isShared: true,
+    foreignWrites: () => () => 0,
+  },
   "readTimes() leaves out the first": {
-    red: "TIMES",
+    red: "SessionStore.readTimes > The times of the live sessions among these, by their ids",
     readTimes: (good) => (ids) => good.readTimes(ids.slice(1)),
   },
   "readTimes() does not tell what a session is remembered for": {
-    red: "TIMES",
+    red: "SessionStore.readTimes > The times of the live sessions among these, by their ids",
     readTimes: (good) => async (ids) => {
       const times = await good.readTimes(ids);
       return new Map([...times].map(([id, facts]) => [id, { ...facts, remember: null }]));
     },
   },
   "readTimes() returns all sessions": {
-    red: "TIMES | NOT_LIVE",
+    red: "SessionStore.readTimes > … of none that is not live",
     readTimes: (good) => () => good.readTimes([...good.rows.keys()]),
-  },
-  "readTimes() returns what has expired": {
-    red: "NOT_LIVE",
-    readTimes: (good) => async (ids) => {
-      const found = ids.map((id) => [id, good.findRecord(id)] as const);
-      return new Map(found.flatMap(([id, record]) => (record === undefined ? [] : [[id, record]])));
-    },
   },
 });

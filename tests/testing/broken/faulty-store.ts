@@ -4,7 +4,6 @@ import type { SessionStore } from "../../../src/store/session-store.ts";
 import type { Row } from "../../support/stores/map-store.ts";
 import { MapStore } from "../../support/stores/map-store.ts";
 import type { Broken } from "./broken.ts";
-import { toNames } from "./broken.ts";
 
 type Methods = Pick<
   SessionStore,
@@ -17,8 +16,7 @@ type Replacements = { readonly [Name in keyof Methods]?: (good: MapStore) => Met
 
 /** One fault: single methods, what `make` returns for several, or one of the usual kinds. */
 export interface StoreFault extends Replacements {
-  /** The tests that fail, for `toNames`. */
-  readonly red: string;
+  readonly red: Broken["red"];
   readonly make?: (good: MapStore) => Partial<SessionStore>;
   /** All that are made share their records, as processes share a database. */
   readonly isShared?: true;
@@ -38,7 +36,7 @@ export interface StoreFault extends Replacements {
 export function breakStores(faults: Readonly<Record<string, StoreFault>>): Broken[] {
   return Object.entries(faults).map(([fault, { red, isShared, ...how }]) => {
     const rows = isShared && new Map<string, Row>();
-    return { fault, red: toNames(red), create: (now) => breakStore(new MapStore(now, rows), how) };
+    return { fault, red, create: (now) => breakStore(new MapStore(now, rows), how) };
   });
 }
 

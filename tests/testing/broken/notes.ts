@@ -8,49 +8,45 @@ import { breakStores, toData } from "./faulty-store.ts";
 /** Stores with one fault in what they do with forwarding notes. */
 export const BROKEN_NOTES: readonly Broken[] = breakStores({
   "rotate() leaves no note": {
-    red: `ONE_ROTATES | ForwardingNote > What rotate leaves under an old id | NOTE_NAMES | NOTE |
-      NOTE_ID | NOTE_EXPIRES | NOTE_READ | NOT_CREATED: a note |
-      NOT_ROTATED: the new id is a note's | NOTE_LEFT | NOTE_LEFT: and no longer | ONE_STEP |
-      NOTE_DELETED | NO_SUCCESSOR | NOT_MISSED | NOTE_SWEPT | SessionStore.sweep > and no others`,
+    red: "ForwardingNote > What rotate leaves under an old id | SessionStore.rotate > leaves a forwarding note there for 30 seconds",
     rotating: (good, oldId) => good.rows.delete(oldId),
   },
   "a note names the id that it is under": {
-    red: `ONE_ROTATES | NOTE_NAMES | NOTE_ID | NOTE_READ | NOTE_DELETED | NO_SUCCESSOR |
-      NOT_MISSED`,
+    red: "ForwardingNote.supersededBy > …",
     rotating: (good, oldId) => good.leaveNote(oldId, oldId),
   },
   "notes are brought up to date when a session is rotated again": {
-    red: "NOTE_NAMES",
+    red: "ForwardingNote > it names the session …",
     rotating: (good, oldId, newId) => {
       for (const [id, row] of good.rows)
         if (isNote(row) && row.supersededBy === oldId) good.leaveNote(id, newId);
     },
   },
   "a note expires after a minute": {
-    red: "NOTE_EXPIRES | NOTE_LEFT: and no longer",
+    red: "ForwardingNote.expiresAt > … | SessionStore.rotate > … and no longer",
     rotating: (good, oldId, newId) => leaveNote(good, oldId, newId, 60),
   },
   "a note expires after ten seconds": {
-    red: "NOTE_EXPIRES | NOTE_LEFT",
+    red: "ForwardingNote.expiresAt > …",
     rotating: (good, oldId, newId) => leaveNote(good, oldId, newId, 10),
   },
   "read() returns more of a note than where it leads, and until when": {
-    red: "NOTE_READ",
+    red: "SessionStore.read > the forwarding note …",
     read: (good) => (id) => {
       const row = good.read(id);
       return row !== undefined && isNote(row) ? { ...row, version: -1 } : row;
     },
   },
   "create() takes the place of a note": {
-    red: "NOT_CREATED: a note | NOTE_LEFT",
+    red: "SessionStore.create > false: … a note",
     create: (good) => (id, record) => good.findLive(id) === undefined && good.put(id, record),
   },
   "create() never takes the place of a note, expired or not": {
-    red: "NOTE_LEFT: and no longer",
+    red: "SessionStore.rotate > … and no longer",
     create: (good) => (id, record) => good.findNote(id) === undefined && good.create(id, record),
   },
   "rotate() takes the place of a note": {
-    red: "NOT_ROTATED: the new id is a note's",
+    red: "SessionStore.rotate > false: … the new id is a note's",
     rotate: (good) => (oldId, newId, record, old) => {
       if (good.findNote(newId) !== undefined) good.rows.delete(newId);
       return good.rotate(oldId, newId, record, old);
@@ -58,31 +54,29 @@ export const BROKEN_NOTES: readonly Broken[] = breakStores({
   },
 
   "load() follows a note": {
-    red: "NOTE: load returns nothing",
+    red: "ForwardingNote > A note opens nothing … load returns nothing",
     load: (good) => async (id) => {
-      const record = good.findLive(good.findNote(id)?.supersededBy ?? id);
+      const record = good.findLive(follow(good, id));
       return record === undefined ? {} : toData(record.data);
     },
   },
   "touch() follows a note": {
-    red: "NOTE: touch refuses it",
-    touch: (good) => (id, expiresAt) =>
-      good.touch(good.findNote(id)?.supersededBy ?? id, expiresAt),
+    red: "ForwardingNote > A note opens nothing … touch refuses it",
+    touch: (good) => (id, expiresAt) => good.touch(follow(good, id), expiresAt),
   },
   "touch() prolongs a note": {
-    red: "NOTE: touch refuses it",
+    red: "ForwardingNote > A note opens nothing … touch refuses it",
     touch: (good) => (id, expiresAt) => {
       const note = good.findNote(id);
       return note === undefined ? good.touch(id, expiresAt) : good.put(id, { ...note, expiresAt });
     },
   },
   "replace() follows a note": {
-    red: "NOTE: replace refuses it, whatever the version",
-    replace: (good) => (id, record, old) =>
-      good.replace(good.findNote(id)?.supersededBy ?? id, record, old),
+    red: "ForwardingNote > A note opens nothing … replace refuses it, whatever the version",
+    replace: (good) => (id, record, old) => good.replace(follow(good, id), record, old),
   },
   "replace() takes a note for what it was left for": {
-    red: "NOTE: replace refuses it, whatever the version",
+    red: "ForwardingNote > A note opens nothing … replace refuses it, whatever the version",
     make: (good) => {
       const rotated = new Map<string, number>();
       return {
@@ -99,12 +93,12 @@ export const BROKEN_NOTES: readonly Broken[] = breakStores({
     },
   },
   "rotate() follows a note": {
-    red: "NOTE: rotate refuses it, whatever the version",
+    red: "ForwardingNote > A note opens nothing … rotate refuses it, whatever the version",
     rotate: (good) => (oldId, newId, record, old) =>
-      good.rotate(good.findNote(oldId)?.supersededBy ?? oldId, newId, record, old),
+      good.rotate(follow(good, oldId), newId, record, old),
   },
   "list() takes a note for the session that it leads to": {
-    red: "LISTED: after a rotate | AFTER_WRITES | NOTE: list does not count it",
+    red: "ForwardingNote > A note opens nothing … list does not count it",
     list: (good) => (userId, limit) => {
       const infos = good.list(userId, Infinity);
       const withNotes = infos.concat(infos.flatMap((info) => findNotes(good, info)));
@@ -112,14 +106,14 @@ export const BROKEN_NOTES: readonly Broken[] = breakStores({
     },
   },
   "deleteAll() takes a note for the session that it leads to": {
-    red: "NOTE: deleteAll does not count it",
+    red: "ForwardingNote > A note opens nothing … deleteAll does not count it",
     deleteAll: (good) => (userId, exceptId, limit) => {
       const notes = good.list(userId, Infinity).flatMap((info) => findNotes(good, info));
       return [...good.deleteAll(userId, exceptId, limit), ...notes.map(({ handle }) => handle)];
     },
   },
   "deleteAll() removes notes too": {
-    red: "NOTE: deleteAll does not count it",
+    red: "ForwardingNote > A note opens nothing … deleteAll does not count it",
     deleteAll: (good) => (userId, exceptId, limit) => {
       const notes = good.list(userId, Infinity).flatMap((info) => findNotes(good, info));
       for (const { handle } of notes) good.rows.delete(handle);
@@ -128,7 +122,7 @@ export const BROKEN_NOTES: readonly Broken[] = breakStores({
   },
 
   "rotate() leaves the note a moment later": {
-    red: "ONE_STEP | NOT_MISSED",
+    red: "SessionStore.rotate > Atomically: …",
     rotate: (good) => async (oldId, newId, record, old) => {
       if (!good.rotate(oldId, newId, record, old)) return false;
       good.rows.delete(oldId);
@@ -137,7 +131,7 @@ export const BROKEN_NOTES: readonly Broken[] = breakStores({
     },
   },
   "rotate() leaves the note a moment too early": {
-    red: "ONE_STEP",
+    red: "SessionStore.rotate > Atomically: …",
     make: (good) => {
       const reserved = new Set<string>();
       return {
@@ -153,7 +147,7 @@ export const BROKEN_NOTES: readonly Broken[] = breakStores({
     },
   },
   "delete() looks first, and removes later": {
-    red: "NOT_MISSED",
+    red: "SessionStore.delete > It never misses …",
     delete: (good) => async (id) => {
       const successor = good.findNote(id)?.supersededBy;
       await turn();
@@ -162,23 +156,23 @@ export const BROKEN_NOTES: readonly Broken[] = breakStores({
     },
   },
   "delete() leaves a note": {
-    red: "NOTE_DELETED | NO_SUCCESSOR | NOT_MISSED | STORE_SAVES: it was rotated",
+    red: "SessionStore.delete > If a forwarding note is there, …",
     delete: (good) => (id) => good.findNote(id)?.supersededBy ?? good.delete(id),
   },
   "delete() does not say where a note leads": {
-    red: "NOTE_DELETED | NO_SUCCESSOR | NOT_MISSED",
+    red: "SessionStore.delete > If a forwarding note is there, …",
     delete: (good) => (id) => {
       good.delete(id);
       return undefined;
     },
   },
   "delete() returns the id of a record that it removes": {
-    red: "NO_SUCCESSOR | NOT_MISSED",
+    red: "SessionStore.delete > otherwise returns undefined",
     delete: (good) => (id) =>
       good.findLive(id) === undefined ? good.delete(id) : (good.delete(id) ?? id),
   },
   "delete() removes what a note leads to as well": {
-    red: "NOTE_DELETED | NOT_MISSED",
+    red: "SessionStore.delete > If a forwarding note is there, …",
     delete: (good) => (id) => {
       const successor = good.delete(id);
       if (successor !== undefined) good.delete(successor);
@@ -186,7 +180,7 @@ export const BROKEN_NOTES: readonly Broken[] = breakStores({
     },
   },
   "sweep() leaves notes for good": {
-    red: "NOTE_SWEPT",
+    red: "SessionStore.sweep > … a note like any record",
     sweep: (good) => (limit, before) => {
       const ids = good.findExpired(before).filter((id) => good.findNote(id) === undefined);
       for (const id of ids.slice(0, limit)) good.rows.delete(id);
@@ -203,13 +197,18 @@ export const BROKEN_NOTES: readonly Broken[] = breakStores({
     },
   },
   "save() takes a note for an error": {
-    red: "STORE_SAVES: it was rotated",
+    red: "SessionStore.save > … it was rotated",
     save: (good) => async (id, data, timeout) => {
       if (timeout > 0 && good.findNote(id) !== undefined) throw Error("It was rotated.");
       await good.save(id, data, timeout);
     },
   },
 });
+
+/** Where an id leads. */
+function follow(good: MapStore, id: string): string {
+  return good.findNote(id)?.supersededBy ?? id;
+}
 
 function leaveNote(good: MapStore, id: string, supersededBy: string, seconds: number): void {
   good.put(id, { supersededBy, expiresAt: good.clock() + seconds * 1_000 });

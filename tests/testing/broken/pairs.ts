@@ -1,51 +1,20 @@
 import type { SessionBackend, SessionData } from "../../../src/store/backend.ts";
 import { LiveObjectBackend, MapBackend } from "../../support/stores/backends.ts";
 import type { Broken } from "./broken.ts";
-import { latin1, toNames, turn } from "./broken.ts";
+import { latin1, turn } from "./broken.ts";
 import { replaced } from "./faulty-store.ts";
 
 export const BROKEN_PAIRS: readonly Broken[] = breakPairs({
   "MicroPie's own backend in memory": {
-    red: `SessionBackend > Data is passed by value | KEEPS | DELETES: a timeout of 0 |
-      DELETES: a timeout of 0, for one that was never there`,
+    red: "SessionBackend > Data is passed by value",
     create: (now) => new LiveObjectBackend(now),
   },
-  "save() keeps the very object that it was given": {
-    red: "SessionBackend > Data is passed by value: what was saved can be changed | KEEPS",
-    make: () => {
-      const objects = new Map<string, SessionData>();
-      return {
-        load: (id) => structuredClone(objects.get(id)),
-        save: (id, data, timeout) => objects.set(id, timeout === 0 ? {} : data),
-      };
-    },
-  },
-  "load() returns the very object that is kept": {
-    red: "SessionBackend > Data is passed by value: what was loaded can be changed",
-    make: (good) => {
-      const objects = new Map<string, SessionData>();
-      return {
-        load: (id) => good.load(id) && objects.get(id),
-        save(id, data, timeout) {
-          objects.set(id, structuredClone(data));
-          good.save(id, data, timeout);
-        },
-      };
-    },
-  },
   "load() makes a session where there is none": {
-    red: `IDS |
-      SessionBackend.load > {}, null and undefined all mean that there is no such session |
-      KEEPS | DELETES |
-      LoadSaveStore > Inside this process every guarantee holds: every fact of a session is kept |
-      LoadSaveStore > operations on one session run one after the other |
-      LoadSaveStore > what was destroyed stays destroyed |
-      LoadSaveStore > forwarding notes are kept in memory`,
+    red: "SessionBackend.load > {}, null and undefined …",
     load: (good) => (id) => good.load(id) ?? { isNew: true },
   },
   "load() takes the data away": {
-    red: `SessionBackend > Data is passed by value: what was loaded can be changed |
-      SessionBackend.load > The session's data`,
+    red: "SessionBackend.load > The session's data",
     load: (good) => (id) => {
       const data = good.load(id);
       good.save(id, {}, 0);
@@ -53,115 +22,93 @@ export const BROKEN_PAIRS: readonly Broken[] = breakPairs({
     },
   },
   "a timeout of 0 keeps the session for good": {
-    red: "DELETES: a timeout of 0 | DELETES: a timeout of 0, for one that was never there",
+    red: "SessionBackend.save > … a timeout of 0",
     save: (good) => (id, data, timeout) => good.save(id, data, timeout || Infinity),
   },
   "empty data is not stored": {
-    red: `DELETES: empty data | LoadSaveStore > what was destroyed stays destroyed |
-      LoadSaveStore > forwarding notes are kept in memory`,
+    red: "SessionBackend.save > … empty data | LoadSaveStore > what was destroyed stays destroyed",
     save: (good) => (id, data, timeout) => {
       if (Object.keys(data).length > 0) good.save(id, data, timeout);
     },
   },
   "the timeout is not looked at": {
-    red: "KEEPS",
+    red: "SessionBackend.save > Stores the data for timeout seconds",
     save: (good) => (id, data, timeout) => good.save(id, data, timeout && Infinity),
   },
   "the timeout is taken for milliseconds": {
-    red: "KEEPS",
+    red: "SessionBackend.save > Stores the data for timeout seconds",
     save: (good) => (id, data, timeout) => good.save(id, data, timeout / 1000),
   },
   "the timeout is taken for milliseconds, on a clock of its own": {
-    red: "KEEPS",
+    red: "SessionBackend.save > Stores the data for timeout seconds",
     create: () =>
       breakPair(new MapBackend(), {
         save: (good) => (id, data, timeout) => good.save(id, data, timeout / 1000),
       }),
-    isBrief: true,
-  },
-  "the first timeout holds for good": {
-    red: "KEEPS",
-    make: (good) => {
-      const timeouts = new Map<string, number>();
-      return {
-        save(id, data, timeout) {
-          const first = timeouts.get(id) ?? timeout;
-          timeouts.set(id, first);
-          good.save(id, data, timeout && first);
-        },
-      };
-    },
   },
   "save() merges": {
-    red: "IN_PLACE",
+    red: "SessionBackend.save > replacing what was stored before",
     save: (good) => (id, data, timeout) =>
       good.save(id, Object.keys(data).length === 0 ? {} : { ...good.load(id), ...data }, timeout),
   },
   "save() stores only the first time": {
-    red: `KEEPS | IN_PLACE |
-      LoadSaveStore > operations on one session run one after the other`,
+    red: "SessionBackend.save > replacing what was stored before",
     save: (good) => (id, data, timeout) => {
       if (timeout === 0 || Object.keys(data).length === 0 || good.load(id) === undefined)
         good.save(id, data, timeout);
     },
   },
   "texts are cut off after 4 KiB": {
-    red: "VALUES: 32 KiB, the most that is stored by default",
+    red: "SessionData > … 32 KiB, the most that is stored by default",
     texts: (text) => (text.length > 4096 ? "{}" : text),
   },
   "texts are stored as Latin-1": {
-    red: `VALUES: texts | VALUES: keys of any characters |
-      VALUES: 32 KiB, the most that is stored by default`,
+    red: "SessionData > … texts",
     texts: latin1,
   },
   "characters that do not print are left out": {
-    red: "VALUES: texts | VALUES: keys of any characters",
+    red: "SessionData > … texts",
     texts: (text) => text.replaceAll(/\\u00../g, ""),
   },
   "`null` is left out": {
-    red: `VALUES: null, true and false |
-      VALUES: the key $, in which the session's own facts travel`,
+    red: "SessionData > … null, true and false",
     texts: (text) => without(text, (value) => value === null),
   },
   "what is empty is left out": {
-    red: "VALUES: lists and dictionaries in each other, empty ones too",
+    red: "SessionData > … lists and dictionaries in each other, empty ones too",
     texts: (text) => without(text, isEmpty),
   },
   "numbers have seven digits": {
-    red: `VALUES: numbers |
-      LoadSaveStore > Inside this process every guarantee holds: every fact of a session is kept`,
+    red: "SessionData > … numbers | LoadSaveStore > … every fact of a session is kept",
     texts: (text) => changed(text, rounded),
   },
   "`__proto__` is a prototype": {
-    red: "VALUES: keys that every object has",
+    red: "SessionData > … keys that every object has",
     keys: (target, key, value) => Reflect.set(target, key, value),
   },
   "a dot in a key is a way into the data": {
-    red: "VALUES: keys of any characters | VALUES: keys that every object has",
+    red: "SessionData > … keys of any characters",
     keys: (target, key, value) => {
       const [first = "", ...rest] = key.split(".");
       target[first] = rest.length > 0 ? { [rest.join(".")]: value } : value;
     },
   },
   "keys that begin with `$` are refused": {
-    red: `VALUES: the key $, in which the session's own facts travel |
-      LoadSaveStore > Inside this process every guarantee holds: every fact of a session is kept |
-      LoadSaveStore > operations on one session run one after the other |
-      LoadSaveStore > forwarding notes are kept in memory`,
+    red: "SessionData > … in which the session's own facts travel | LoadSaveStore > operations on one session run one after the other | LoadSaveStore > forwarding notes are kept in memory",
     keys: (target, key, value) => {
       if (!key.startsWith("$"))
         Object.defineProperty(target, key, { value, enumerable: true, writable: true });
     },
   },
   "ids that differ in their case are one": {
-    red: "IDS",
+    red: "SessionBackend > sessionId is the SHA-256 …",
     make: (good) => ({
       load: (id) => good.load(id.toLowerCase()),
       save: (id, data, timeout) => good.save(id.toLowerCase(), data, timeout),
     }),
   },
   "sessions that are saved at once are mixed up": {
-    red: "SessionBackend > safe inside one process: many sessions at once are kept apart",
+    red: "SessionBackend > safe inside one process: …",
     make: (good) => {
       let current = "";
       return {
@@ -174,9 +121,7 @@ export const BROKEN_PAIRS: readonly Broken[] = breakPairs({
     },
   },
   "all sessions are one": {
-    red: `IDS | SessionBackend > safe inside one process: many sessions at once are kept apart |
-      SessionBackend.load > The session's data | DELETES |
-      LoadSaveStore > forwarding notes are kept in memory`,
+    red: "SessionBackend > safe inside one process: …",
     make: (good) => ({
       load: () => good.load("all"),
       save: (_, data, timeout) => good.save("all", data, timeout),
@@ -186,9 +131,7 @@ export const BROKEN_PAIRS: readonly Broken[] = breakPairs({
 
 /** One fault: single methods, what `make` returns for several, or one of the usual kinds. */
 interface PairFault {
-  /** The tests that fail, for `toNames`. */
-  readonly red: string;
-  readonly isBrief?: true;
+  readonly red: Broken["red"];
   /** Makes the whole backend. */
   readonly create?: (now: () => number) => SessionBackend;
   readonly make?: (good: MapBackend) => Partial<SessionBackend>;
@@ -202,10 +145,9 @@ interface PairFault {
 
 /** Good backends of two methods, each with one fault, by what is wrong. */
 function breakPairs(faults: Readonly<Record<string, PairFault>>): Broken[] {
-  return Object.entries(faults).map(([fault, { red, isBrief = false, create, ...how }]) => ({
+  return Object.entries(faults).map(([fault, { red, create, ...how }]) => ({
     fault,
-    red: toNames(red),
-    isBrief,
+    red,
     create: create ?? ((now) => breakPair(new MapBackend(now), how)),
   }));
 }
