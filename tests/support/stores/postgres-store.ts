@@ -8,7 +8,12 @@ type Method = (...args: unknown[]) => unknown;
 
 /** Schemas that no store uses at the moment. Their tables are there, and empty: making one takes long. */
 const unused: Schema[] = [];
-afterAll(() => Promise.all(unused.map((schema) => schema.drop())));
+/** Whether they are kept: until the end of the first test file that has this module, where a process runs several. */
+let isKeeping = true;
+afterAll(() => {
+  isKeeping = false;
+  return Promise.all(unused.splice(0).map((schema) => schema.drop()));
+});
 
 /** The PostgreSQL backend in a schema of its own, which the next may have once the store is closed. */
 function createStore(now: () => number): SessionStore {
@@ -23,11 +28,13 @@ function createStore(now: () => number): SessionStore {
   const close = async (): Promise<void> => {
     const { schema, backend } = await made;
     await backend.close();
-    await schema.clear().then(
-      () => unused.push(schema),
-      // A store that was never asked for anything has made no table.
-      () => schema.drop(),
+    // A store that was never asked for anything has made no table.
+    const isReusable = await schema.clear().then(
+      () => isKeeping,
+      () => false,
     );
+    if (isReusable) unused.push(schema);
+    else await schema.drop();
   };
   // Stands for the backend while its schema is being made: every method waits for that.
   return new Proxy(Object.create(PostgresSessionBackend.prototype) as SessionStore, {
