@@ -92,6 +92,7 @@ export function isRecord(record: SessionRecord): boolean {
     typeof data === "string" &&
     (flash === null || typeof flash === "string") &&
     Number.isSafeInteger(version) &&
+    version >= 0 &&
     Number.isFinite(createdAt) &&
     Number.isFinite(touchedAt) &&
     Number.isFinite(expiresAt) &&

@@ -168,6 +168,7 @@ describe("a session that something else than Bunpie has saved", () => {
     ["facts of which one is missing", { a: 1, $: { ...facts, expiresAt: undefined } }],
     ["facts of which one is null", { a: 1, $: { ...facts, expiresAt: null } }],
     ["facts of which one is damaged", { a: 1, $: { ...facts, version: "1" } }],
+    ["facts with a version below 0", { a: 1, $: { ...facts, version: -4 } }],
   ])("S2: is no session, and an event: %s", async (_, loaded) => {
     const load = (): SessionData => loaded as unknown as SessionData;
     const { site, visitor } = setUpForeign(() => ({ load, save: () => undefined }));

@@ -366,6 +366,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
     ["is no JSON", "data = '{\"visits\": 1'"],
     ["is a list", "data = '[1, 2]'"],
     ["has a version that no number holds", "version = 9223372036854775807"],
+    ["has a version below 0, where that of notes is", "version = -4"],
   ])("S2: a row that %s is no session, and an event, never an error", async (_, damage) => {
     await expectLeftOut(open(), () => schema.sql.unsafe(`UPDATE bunpie_sessions SET ${damage}`));
   });
