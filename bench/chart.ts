@@ -13,11 +13,11 @@ export interface Bar {
 }
 
 const ROW = 20;
-/** Above each group, for its name, and below the last, for the axis. */
+/** The space above each group, for its name, and below the last one, for the axis. */
 const HEADING = 24;
 const AXIS = 36;
 const LABELS = 250;
-/** So many times as long as the second is far longer, and so much of an axis is left beyond that. */
+/** A bar more than FAR times as long as the second is cut off; the axis then ends at ROOM times the second. */
 const FAR = 2;
 const ROOM = 1.1;
 
@@ -104,7 +104,7 @@ export function drawBars(bars: readonly Bar[]): string {
   );
 }
 
-/** Where the axis ends: one bar that is far longer than all others is cut off there. */
+/** Where the axis ends. One bar that is far longer than all others is cut off there. */
 function findEnd(values: readonly number[]): number {
   const [longest = 1, second = longest] = values.toSorted((one, other) => other - one);
   return longest > FAR * second ? second * ROOM : longest;
@@ -159,7 +159,7 @@ export function drawLines({ title, subtitle, x, y, lines, isLogarithmic }: LineC
       type: isLogarithmic === true ? "log" : "linear",
     },
     marks: [
-      // With texts of their own: those of a logarithmic scale leave out all that are no powers of ten.
+      // Explicit labels: a logarithmic scale labels only powers of ten.
       Plot.axisX(xs, {
         text: xs.map((value) => value.toLocaleString("en")),
         label: x,
@@ -232,7 +232,7 @@ function findOffsets(
     offsets[index] = place - wanted;
     free = place + NAME;
   }
-  // Where they would leave the chart, all move up.
+  // If names would leave the chart, all move up.
   const excess = Math.max(0, free - NAME - room);
   return offsets.map((offset) => (offset > 0 || excess > 0 ? offset - excess : 0));
 }

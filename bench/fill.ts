@@ -5,11 +5,11 @@ import type { ServerProcess } from "./server-process.ts";
 const BUSY_TIMEOUT = 20_000;
 
 const COLUMNS = "id, data, version, created_at, touched_at, expires_at";
-/** Sessions that nobody uses: each has an id as long as ours, and what a counter keeps. */
+/** Unused sessions, each with an id as long as Bunpie's and a counter's data. */
 const DATA = `'{"visits":1}'`;
 const LIFETIME = 8 * 60 * 60 * 1000;
 
-/** Stores so many sessions, and returns the cookies of some of them. */
+/** Stores `count` sessions, and returns the cookies of some of them. */
 export async function fillStore(
   server: ServerProcess,
   count: number,

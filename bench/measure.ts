@@ -10,9 +10,9 @@ export interface Entry {
   readonly subject: Subject;
   readonly workload: Workload;
   readonly connections?: number;
-  /** Measured in this many rounds alone; in all by default. */
+  /** Measured in only this many rounds; in all by default. */
   readonly rounds?: number;
-  /** Whether wrong sums are told as lost updates instead of as a fault: of peers, which do not promise more. */
+  /** Whether wrong sums are reported as lost updates, not as a fault: for peers, which promise no more. */
   readonly mayLose?: boolean;
 }
 
@@ -37,15 +37,15 @@ export interface Settings {
   readonly rounds: number;
   /** How long each load lasts. */
   readonly seconds: number;
-  /** How long each entry is loaded beforehand, so that what runs often is compiled. */
+  /** How long each entry is loaded beforehand, so that Bun compiles the hot code. */
   readonly warmUp: number;
   readonly progress: (line: string) => void;
 }
 
-/** For what is sent only once: so many requests of the warm-up, at most so many of a load. */
+/** For requests that are sent only once: the number in the warm-up, and the most in a load. */
 const ONCE = { warmUp: 1_000, most: 40_000 };
 
-/** An entry whose server runs. */
+/** An entry with a running server. */
 class Trial {
   readonly entry: Entry;
   readonly samples: Sample[] = [];
@@ -110,7 +110,7 @@ class Trial {
 }
 
 /**
- * The handler has run once for each answer that wrk counted, and for the requests that wrk had sent and no
+ * The handler has run once for each response that wrk counted, and for the requests that wrk had sent but no
  * longer waited for when the time was up: at most one on each connection.
  */
 export function checkHandled(
@@ -120,15 +120,15 @@ export function checkHandled(
   once = false,
 ): string[] {
   const cutOff = handled - run.requests;
-  // When a list is at its end, wrk goes on with a page that does not count.
+  // At the end of a list, wrk continues with a page that does not count.
   const least = once ? -connections : 0;
   if (cutOff >= least && cutOff <= connections) return [];
   return [`The handler ran ${handled} times, for ${run.requests} requests that wrk saw answered.`];
 }
 
 /**
- * Measures the entries in rounds, in another order each time. All servers run from beginning to end, so
- * that short loads suffice; those that are not under load do nothing.
+ * Measures the entries in rounds, in a different order each time. All servers run from beginning to end, so
+ * that short loads suffice; servers that are not under load are idle.
  */
 export async function measureGroup(
   entries: readonly Entry[],

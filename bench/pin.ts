@@ -1,11 +1,11 @@
-/** The server has one core to itself, the load another, where there are two to be had. */
+/** The cores: one for the server and another for the load, if there are two. */
 const CORES = { server: "0", load: "1" };
 
 const pinned =
   Bun.which("taskset") !== null &&
   Object.values(CORES).every((core) => Bun.spawnSync(["taskset", "-c", core, "true"]).success);
 
-/** The command, kept on its own core. */
+/** Returns the command pinned to its own core. */
 export function pin(role: keyof typeof CORES, command: readonly string[]): string[] {
   return pinned ? ["taskset", "-c", CORES[role], ...command] : [...command];
 }

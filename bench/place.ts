@@ -10,15 +10,15 @@ const BATCH = 1_000;
 
 let places = 0;
 
-/** Where a subject keeps its sessions, and how they are removed. */
+/** Where a subject stores its sessions, and how they are removed. */
 export interface Place {
   readonly target: string;
-  /** A prefix of keys, or a schema, that nobody else uses. */
+  /** A prefix of keys, or a schema, that nothing else uses. */
   readonly name: string;
   remove(): Promise<void>;
 }
 
-/** @throws Error if the server that it takes cannot be reached. */
+/** @throws Error if the store's server cannot be reached. */
 export async function makePlace(storage: Storage, folder: string): Promise<Place> {
   const number = ++places;
   if (storage === "redis") return makeKeys(`bunpie-bench-${process.pid}-${number}:`);

@@ -6,7 +6,7 @@ import type { SessionRecord } from "../src/store/record.ts";
 
 const SESSIONS = 2_000;
 const OPERATIONS = 40_000;
-/** How many operations are under way at once. */
+/** How many operations run concurrently. */
 const AT_ONCE = [1, 100];
 
 const [, , server = "postgres://postgres@127.0.0.1:5432/test"] = process.argv;
@@ -46,7 +46,7 @@ async function replace(backend: PostgresSessionBackend, id: string): Promise<voi
     versions.set(id, version + 1);
 }
 
-/** The best of three runs: whatever else the machine does only adds to it. */
+/** The best of three runs: other work on the machine only adds to a time. */
 async function measure(
   name: string,
   atOnce: number,

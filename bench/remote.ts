@@ -1,6 +1,6 @@
-// `bun bench/remote.ts redis|postgres [rounds]`: CPU time, of this process and of the server, for each visit to a
-// counter on `App`, beside a counter that is written by hand; both in turn, with one visit under way and with 100.
-// The server is one of its own, started and stopped here.
+// `bun bench/remote.ts redis|postgres [rounds]`: CPU time of this process and of the store's server for each visit
+// to a counter on `App`, beside a counter that is written by hand; both in turn, with 1 and 100 concurrent visits.
+// Starts and stops a server of its own.
 import { readdirSync, readFileSync } from "node:fs";
 
 import { App } from "../src/app/app.ts";
@@ -14,7 +14,7 @@ import { createId } from "./servers/by-hand.ts";
 const SESSIONS = 500;
 const EIGHT_HOURS = 8 * 60 * 60;
 const AT_ONCE = [1, 100];
-/** Visits in a round. Few enough for many rounds, and enough for a clock that counts in hundredths of a second. */
+/** Visits in a round: few enough for many rounds, and enough for a clock with a resolution of 10 ms. */
 const VISITS: Readonly<Record<number, number>> = { 1: 1_000, 100: 10_000 };
 
 type Visit = (request: Request) => Promise<Response>;
@@ -80,7 +80,7 @@ await app.sessions.close();
 interface Cost {
   readonly client: number;
   readonly server: number;
-  /** The client's and the server's. */
+  /** CPU time of the client and of the server. */
   readonly both: number;
   readonly elapsed: number;
 }
@@ -104,7 +104,7 @@ async function run(visit: Visit, ids: readonly string[], atOnce: number): Promis
   return { client, server, both: client + server, elapsed: elapsed / visits };
 }
 
-/** A counter with the least that a session layer does: the last one to write wins. */
+/** A counter with a minimal session layer: the last write wins. */
 function countByHand(
   load: (id: string) => Promise<string | undefined>,
   save: (id: string, data: string) => Promise<unknown>,

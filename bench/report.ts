@@ -10,7 +10,7 @@ export interface Section {
   readonly faults: readonly string[];
 }
 
-/** What the results depend on, as Markdown. */
+/** The machine and the versions that the results depend on, as Markdown. */
 export async function describeMachine(): Promise<string> {
   const model = cpus()[0]?.model ?? "unknown processor";
   const wrk = /wrk \S+/.exec(await readOutput(["wrk", "-v"]))?.[0] ?? "wrk";
@@ -29,7 +29,7 @@ async function readOutput(command: readonly string[]): Promise<string> {
   return stdout.text();
 }
 
-/** A number with as many digits as mean something. */
+/** A number with its significant digits. */
 export function formatNumber(value: number): string {
   if (!Number.isFinite(value)) return "–";
   if (value >= 100) return Math.round(value).toLocaleString("en");

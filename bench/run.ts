@@ -1,14 +1,14 @@
-// `bun run bench`: what a request costs on Bunpie, beside other libraries and beside what one would write by
-// hand, for each kind of page and store, and as the work grows.
+// `bun run bench`: the CPU time of a request on Bunpie, beside other libraries and hand-written code, for each
+// kind of page and store, and as the work grows.
 //
 // bun run bench [peers] [workloads] [growth]
 //
-//   --quick         short loads and small stores, to see that all works; writes nothing but with --out
-//   --rounds <n>    how often each is measured
-//   --seconds <n>   for how long each time
-//   --out <folder>  where results.md and plots/ go; this folder by default
+//   --quick         short loads and small stores, to check that everything works
+//   --rounds <n>    how often each entry is measured
+//   --seconds <n>   how long each measurement takes
+//   --out <folder>  where results.md and plots/ are written
 //
-// A run of all parts writes bench/results.md and bench/plots.
+// A run of all parts writes bench/results.md and bench/plots; any other run writes to a temporary folder.
 import { mkdir, mkdtemp } from "node:fs/promises";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,7 +23,7 @@ import { describeMachine } from "./report.ts";
 import { requireTools, stop } from "./requirements.ts";
 import { CONNECTIONS } from "./wrk.ts";
 
-/** The load average, over a minute, from which on results are not to be trusted. */
+/** The load average over a minute above which results cannot be trusted. */
 const BUSY = 0.5;
 
 const FULL = { rounds: 5, seconds: 0.4, warmUp: 0.5 };
@@ -60,10 +60,10 @@ await mkdir(plots, { recursive: true });
 const [busy = 0] = loadavg();
 if (busy > BUSY) {
   console.warn(
-    `This machine has been busy in the last minute (load average ${busy.toFixed(1)}). While it is, times are too high and ratios rough.`,
+    `This machine was busy in the last minute (load average ${busy.toFixed(1)}), so times are too high and ratios inaccurate.`,
   );
 }
-// Ends at the next line of progress, so that what is stored in Redis and PostgreSQL is removed.
+// Stops at the next line of progress, so that what is stored in Redis and PostgreSQL is removed.
 let isInterrupted = false;
 process.on("SIGINT", () => {
   isInterrupted = true;
@@ -90,12 +90,14 @@ const report = [
   `\`${["bun run bench", ...process.argv.slice(2)].join(" ")}\`, ${minutes} minutes`,
   [
     await describeMachine(),
-    ...(busy > BUSY ? [`- The machine was busy (load average ${busy.toFixed(1)}): rough.`] : []),
+    ...(busy > BUSY
+      ? [`- The machine was busy (load average ${busy.toFixed(1)}): these results are inaccurate.`]
+      : []),
   ].join("\n"),
   `CPU time of the server's process for each request that it handled, user and system, under ${CONNECTIONS} connections. Each load lasts ` +
-    `${seconds} s; all that stands in one table of one store was measured in ${rounds} rounds, in another order each time. ` +
-    "What else the machine does only adds to a time, so the lowest is nearest to the truth, and ratios are the median of those within a round. " +
-    "What Redis and PostgreSQL do in their own processes is not in it. After the loads counters have to add up to how often their handlers ran, and pages to be right.",
+    `${seconds} s. The entries of one table on one store were measured in the same ${rounds} rounds, in a different order each time. ` +
+    "Other work on the machine only adds to a time, so the lowest is the most accurate. Ratios are the median of the ratios within each round. " +
+    "The work of Redis and PostgreSQL in their own processes is not included. After each load, counters must equal the number of handler runs, and pages must be correct.",
   faults.length === 0
     ? "All answers were right."
     : `Wrong answers:\n\n${faults.map((fault) => `- ${fault}`).join("\n")}`,

@@ -7,25 +7,25 @@ import { makePlace } from "./place.ts";
 import type { Command, ServerReport } from "./servers/announce.ts";
 import type { Subject } from "./subjects.ts";
 
-// Beside the sources and not in the system's temporary folder, which is often in memory: there
+// Beside the sources, because the system's temporary folder is often in memory, where
 // `synchronous = FULL` would cost nothing.
 const DATA = join(import.meta.dir, "../node_modules/.cache/bench");
 
-/** How often, and with how many milliseconds in between, a server is asked whether it is done. */
+/** How often a server is asked whether it is done, and the pause in between, in milliseconds. */
 const POLLS = 250;
 const POLL = 20;
-/** How many times in a row it has to say so: what a handler has begun to store may be on its way. */
+/** How many times in a row it has to say so, because a handler's write may still be in progress. */
 const QUIET_POLLS = 4;
 
 /** In milliseconds. */
 const START_TIMEOUT = 20_000;
 
-/** What all processes of a server have used and done, taken together. */
+/** What all processes of a server together have used and done. */
 export type Usage = Pick<ServerReport, "handled" | "pending" | "cpu" | "rss"> & {
   readonly events: Readonly<Record<string, number>>;
 };
 
-/** One process of a server: questions go to it one at a time. */
+/** One process of a server, which is asked one question at a time. */
 class Process {
   readonly #child: Bun.Subprocess;
   #answer = Promise.withResolvers<unknown>();
@@ -70,13 +70,13 @@ class Process {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Some wait for open connections when they are asked to end.
+    // Some servers wait for open connections before they end.
     this.#child.kill("SIGKILL");
     await this.#child.exited;
   }
 }
 
-/** A subject's server, in processes of its own, with a folder of its own. */
+/** A subject's server, with its own processes and folder. */
 export class ServerProcess implements AsyncDisposable {
   readonly subject: Subject;
   readonly folder: string;
@@ -90,7 +90,7 @@ export class ServerProcess implements AsyncDisposable {
     this.place = place;
   }
 
-  /** @throws Error if the server does not start, with what it said. */
+  /** @throws Error if the server does not start, with its output. */
   static async start(subject: Subject): Promise<ServerProcess> {
     await mkdir(DATA, { recursive: true });
     const folder = await mkdtemp(join(DATA, "run-"));
@@ -134,7 +134,7 @@ export class ServerProcess implements AsyncDisposable {
     return this.#processes.map(({ pid }) => pid);
   }
 
-  /** Has the first process do something that this subject alone can do. */
+  /** Makes the first process do something that only this subject can do. */
   async ask(command: Command): Promise<unknown> {
     return this.#processes[0]?.ask(command);
   }
@@ -162,7 +162,7 @@ export class ServerProcess implements AsyncDisposable {
   }
 
   /**
-   * The report of a server that has ended the requests that wrk had sent and no longer waited for.
+   * The report of the server once it has finished the requests that wrk had sent but no longer waited for.
    *
    * @throws Error if that takes more than five seconds.
    */
@@ -171,7 +171,7 @@ export class ServerProcess implements AsyncDisposable {
     let quiet = 0;
     for (let poll = 0; poll < POLLS; poll++) {
       const usage = await this.report();
-      // Bun counts no request as pending whose connection is closed, although its handler goes on.
+      // Bun does not count a request as pending if its connection is closed, although its handler still runs.
       const now = JSON.stringify([usage.handled, usage.events]);
       quiet = usage.pending === 0 && now === last ? quiet + 1 : 0;
       if (quiet === QUIET_POLLS) return usage;

@@ -1,24 +1,24 @@
 /** A curve: what is measured, `y`, as the work, `x`, grows. */
 export type Curve = readonly { readonly x: number; readonly y: number }[];
 
-/** How a curve runs from end to end. `falling` and `rising` are by far less than in proportion. */
+/** The shape of a curve from end to end. `falling` and `rising` are far less than proportional. */
 export type Kind = "falling" | "flat" | "rising" | "proportional" | "steeper";
 
 export interface Shape {
   readonly kind: Kind;
-  /** How many times as much the last one is as the first. */
+  /** The last `y` divided by the first. */
   readonly factor: number;
-  /** How many times as much work it is. */
+  /** The last `x` divided by the first. */
   readonly growth: number;
-  /** The straight line that is nearest, for what grows by a fixed part and one for each unit. */
+  /** The best linear fit, for costs with a fixed part and a part per unit. */
   readonly fixed: number;
   readonly perUnit: number;
 }
 
-/** Within this factor, a curve counts as flat: rounds differ by as much. */
+/** Within this factor, a curve counts as flat, because rounds differ as much. */
 const NOISE = 1.25;
 
-/** The exponents from which on growth counts as proportional, and as steeper than that. */
+/** The exponents above which growth counts as proportional, and as steeper. */
 const PROPORTIONAL = 0.75;
 const STEEPER = 1.25;
 
@@ -45,7 +45,7 @@ function toKind(factor: number, exponent: number): Kind {
   return exponent <= STEEPER ? "proportional" : "steeper";
 }
 
-/** Least squares of the relative error: otherwise the largest point alone would decide. */
+/** Least squares of the relative error: otherwise the largest point would dominate. */
 function fit(curve: Curve): { fixed: number; perUnit: number } {
   let [w, wx, wxx, wy, wxy] = [0, 0, 0, 0, 0];
   for (const { x, y } of curve) {
@@ -60,10 +60,10 @@ function fit(curve: Curve): { fixed: number; perUnit: number } {
   return { perUnit, fixed: (wy - perUnit * wx) / w };
 }
 
-/** What each kind means for one measure: the reason that is known for it, or that there is none. */
+/** The known reason for each kind of curve of one measure. */
 export type Reasons = Readonly<Partial<Record<Kind, string>>>;
 
-/** The curve's shape in a sentence: what was measured, and why it runs like that where that is known. */
+/** The curve's shape in a sentence, with the reason if it is known. */
 export function describeShape(name: string, what: string, curve: Curve, reasons: Reasons): string {
   const { kind, factor, growth } = findShape(curve);
   const [first, last] = [curve[0], curve.at(-1)];

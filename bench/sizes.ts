@@ -10,7 +10,7 @@ import { CONNECTIONS, load } from "./wrk.ts";
 
 const SECONDS = 2;
 
-/** What a session takes where it is stored, and what a request adds to the log, as Markdown. */
+/** How much space a session takes in each store, and how much a request writes, as Markdown. */
 export async function measureSizes(
   isQuick: boolean,
   progress: (line: string) => void,
@@ -32,7 +32,7 @@ export async function measureSizes(
   }
   return [
     "### Size",
-    "What a session that holds `{ visits: 1 }` takes where it is stored, and what a counter's request writes to disk.",
+    "How much space a session with `{ visits: 1 }` takes in each store, and how much a counter's request writes to disk.",
     toTable(["", "bytes for each session", "bytes written for each request", "how"], rows),
   ].join("\n\n");
 }
@@ -112,7 +112,7 @@ async function loadCounter(server: ServerProcess): Promise<{ handled: number }> 
   return { handled: after.handled - before.handled };
 }
 
-/** What the server's process has had written to disks, in bytes; see `man 5 proc`. */
+/** How many bytes the server's processes have written to disk; see `man 5 proc`. */
 async function countWritten({ pids }: ServerProcess): Promise<number> {
   const texts = await Promise.all(pids.map((pid) => Bun.file(`/proc/${pid}/io`).text()));
   return texts.reduce((sum, text) => sum + Number(/^write_bytes: (\d+)$/m.exec(text)?.[1]), 0);

@@ -1,5 +1,5 @@
-// `bun bench/sqlite.ts`: what a request costs over SQLite, in process, beside a counter written by hand on raw
-// `bun:sqlite`. 200 requests at once, all contestants in turn; CPU time and, with FULL, elapsed time.
+// `bun bench/sqlite.ts`: the cost of a request on SQLite, in process, beside a counter written by hand on raw
+// `bun:sqlite`. 200 concurrent requests, all contestants in turn; CPU time and, with FULL, elapsed time.
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
@@ -8,13 +8,13 @@ import { SqliteSessionBackend } from "../src/backends/sqlite/backend.ts";
 import { createSqliteCounter } from "./servers/sqlite-counter-page.ts";
 
 const AT_ONCE = 200;
-/** How many times 200 requests make one measurement: enough that all of them move their logs. */
+/** How many batches of 200 requests make one measurement: enough that every contestant checkpoints its log. */
 const TURNS = Number(process.env["TURNS"] ?? 10);
 const ROUNDS = Number(process.env["ROUNDS"] ?? 40);
 
 type Fetch = (request: Request) => Response | Promise<Response>;
 
-/** One contestant: what it is asked, and its cheapest measurement, in microseconds a request. */
+/** One contestant: its requests, and its lowest measurement, in microseconds per request. */
 interface Contestant {
   readonly name: string;
   readonly fetch: Fetch;
@@ -62,7 +62,7 @@ async function measure({ fetch, requests, cpu, elapsed }: Contestant): Promise<v
   const [cpuBefore, begun] = [process.cpuUsage(), Bun.nanoseconds()];
   for (let turn = 0; turn < TURNS; turn++) {
     await Promise.all(requests.map((request) => fetch(request)));
-    // What HTTP brings next, it brings in another turn of the loop.
+    // A server gets its next requests in another turn of the event loop.
     await new Promise((resolve) => setImmediate(resolve));
   }
   const { user, system } = process.cpuUsage(cpuBefore);
@@ -87,7 +87,7 @@ const contestants = [
   await enter("counter, FULL", appFull, "/"),
 ].filter(({ name }) => only === undefined || name === only);
 
-// FULL is slow, and by the disk: a tenth of the rounds has to do.
+// FULL is slow because of the disk: a tenth of the rounds is enough.
 for (let round = 0; round < ROUNDS; round++) {
   for (const contestant of contestants) {
     if (round % 5 !== 0 && contestant.name.endsWith("FULL")) continue;

@@ -8,7 +8,7 @@ export function median(values: readonly number[]): number {
   return (low + high) / 2;
 }
 
-/** CPU time for each request, in microseconds. What else the machine does only ever adds to it. */
+/** CPU time for each request, in microseconds. Other work on the machine only adds to it. */
 export interface Figure {
   readonly lowest: number;
   readonly median: number;
@@ -19,14 +19,14 @@ export function toFigure(samples: readonly Sample[]): Figure {
   return { lowest: times.length === 0 ? NaN : Math.min(...times), median: median(times) };
 }
 
-/** How many times as much one takes as another: the median of the rounds, and the range that they are in. */
+/** How many times as much one takes as another: the median of the rounds, and their range. */
 export interface Ratio {
   readonly median: number;
   readonly lowest: number;
   readonly highest: number;
 }
 
-/** Taken within each round, in which both were measured within seconds: so that slow minutes cancel out. */
+/** Computed within each round, in which both were measured within seconds, so that slow periods cancel out. */
 export function ratioOf(one: readonly Sample[], other: readonly Sample[]): Ratio {
   const ratios = one.flatMap(({ microseconds }, round) => {
     const base = other[round];
@@ -36,7 +36,7 @@ export function ratioOf(one: readonly Sample[], other: readonly Sample[]): Ratio
   return { median: median(ratios), lowest: Math.min(...ratios), highest: Math.max(...ratios) };
 }
 
-/** The samples of the result that is meant; none if it was not measured. */
+/** The samples of the matching result; none if it was not measured. */
 export function samplesOf(
   results: readonly Result[],
   isMeant: (result: Result) => boolean,

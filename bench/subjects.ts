@@ -1,4 +1,4 @@
-/** Where a subject keeps its sessions. SQLite's `synchronous` is NORMAL or FULL. */
+/** Where a subject stores its sessions. SQLite's `synchronous` is NORMAL or FULL. */
 export type Storage = "memory" | "cookie" | "normal" | "full" | "redis" | "postgres";
 
 export const STORAGE_TITLES: Readonly<Record<Storage, string>> = {
@@ -23,9 +23,9 @@ export interface Subject {
   readonly isOurs?: boolean;
   /** How many processes share its port; one by default. */
   readonly processes?: number;
-  /** Keeps it off a core of its own. */
+  /** Whether it is not pinned to a core. */
   readonly isUnpinned?: boolean;
-  /** Sets apart two servers of the same program and name. */
+  /** Distinguishes two servers of the same program and name. */
   readonly variant?: string;
 }
 
@@ -40,7 +40,7 @@ export function bunpieOn(storage: Storage, more: Partial<Subject> = {}): Subject
   return { name: "Bunpie", program: "servers/bunpie.ts", storage, isOurs: true, ...more };
 }
 
-/** What tells two servers apart. */
+/** What distinguishes two servers. */
 export function keyOf({ program, runtime = "bun", storage, variant = "" }: Subject): string {
   return `${program} ${runtime} ${storage} ${variant}`;
 }

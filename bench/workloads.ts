@@ -2,33 +2,33 @@ import { fillStore } from "./fill.ts";
 import type { ServerProcess, Usage } from "./server-process.ts";
 import type { Load } from "./wrk.ts";
 
-/** So many sessions take turns for each connection, and at least so many: no two requests of one overlap. */
+/** How many sessions take turns: per connection, and at least. So no two requests of one session overlap. */
 const SESSIONS = { perConnection: 4, least: 400 };
 
-/** How many cookies are asked for at once. */
+/** How many cookies are requested concurrently. */
 const AT_ONCE = 50;
 
-/** What was found of the answers after the load: what is wrong, and what was lost where that is no fault of ours. */
+/** The result of checking the responses: what is wrong, and which part was lost if that is not a fault. */
 export interface Findings {
   readonly faults: readonly string[];
-  /** Which part of the visits the counters do not show. */
+  /** The share of visits that the counters lack. */
   readonly lost: number;
 }
 
-/** How often handlers have run, and what has happened to sessions. */
+/** How often handlers ran, and the events of sessions. */
 export type Happened = Pick<Usage, "handled" | "events">;
 
-/** Work that is asked of a server, prepared for one that runs. */
+/** A workload prepared for a running server. */
 export interface Preparation {
-  /** What is sent in the next load, of at most so many requests if each is sent only once. */
+  /** Returns the next load, of at most `most` requests if each is sent only once. */
   next(most: number): Load | Promise<Load>;
-  /** Whether the answers were right, after loads in which this has happened. */
+  /** Checks the responses, given what happened during the loads. */
   check(happened: Happened): Promise<Findings>;
 }
 
 export interface Workload {
   readonly name: string;
-  /** What it is, for the table. */
+  /** A description for the table. */
   readonly title: string;
   prepare(server: ServerProcess, connections: number): Promise<Preparation>;
 }
@@ -37,7 +37,7 @@ function countSessions(connections: number): number {
   return Math.max(SESSIONS.least, SESSIONS.perConnection * connections);
 }
 
-/** Repeats a page with a session for each turn. */
+/** Requests a page repeatedly, with the sessions in turn. */
 function prepareCounter(first: string, path = "/"): Workload["prepare"] {
   return async (server, connections) => {
     const cookies = await establish(server, first, countSessions(connections));
@@ -102,7 +102,7 @@ export const BARE: Workload = {
   prepare: preparePage("/bare", "hello"),
 };
 
-/** What a framework takes by itself: nobody asks for a session, and none is there. */
+/** The cost of the framework alone: the page does not access the session, and there is none. */
 export const FRAMEWORK: Workload = {
   name: "framework",
   title: "page without a session, no cookie",
@@ -112,10 +112,10 @@ export const FRAMEWORK: Workload = {
   }),
 };
 
-/** Two connections to one session, each with a key of its own to count with. */
+/** Two connections to one session, each with a counter under its own key. */
 export const TABS: Workload = {
   name: "tabs",
-  title: "two tabs at once, each with a counter of its own",
+  title: "two concurrent tabs, each with its own counter",
   prepare: async (server, connections) => {
     const cookies = await establish(server, "/", Math.ceil(countSessions(connections) / 2));
     return {
@@ -164,14 +164,14 @@ export const WORKLOADS: readonly Workload[] = [
   TABS,
 ];
 
-/** For several processes: one that stands still may be overtaken by any number of requests to the others. */
+/** For several processes: requests to the others may overtake any number of those to one that is blocked. */
 export const EXACT: Workload = {
   name: "exact",
   title: "counter by update()",
   prepare: prepareCounter("/", "/exact"),
 };
 
-/** A counter of so many bytes. */
+/** A counter in a session of `bytes` bytes. */
 export function counterOf(bytes: number): Workload {
   return {
     name: `${bytes} B`,
@@ -180,10 +180,10 @@ export function counterOf(bytes: number): Workload {
   };
 }
 
-/** How many of the stored sessions take part: too many for the processor's caches. */
+/** How many of the stored sessions are visited: too many for the processor's caches. */
 const VISITED = 4_000;
 
-/** A counter where so many sessions are stored, of which some are visited in turn. */
+/** A counter while `count` sessions are stored, of which some are visited in turn. */
 export function counterAmong(count: number): Workload {
   return {
     name: `${count} stored`,
@@ -198,7 +198,7 @@ export function counterAmong(count: number): Workload {
   };
 }
 
-/** The cookie holds the session, and each request brings the first one again: every answer is 2. */
+/** For data in the cookie: each request sends the first cookie again, so every response is 2. */
 async function prepareSealed(server: ServerProcess, connections: number): Promise<Preparation> {
   const cookies = await establish(server, "/", connections);
   return {
@@ -225,7 +225,7 @@ export async function establish(
   });
 }
 
-/** The pages that sessions are shown, with their status where that is not 200. */
+/** The pages that the sessions see, with the status if it is not 200. */
 function read(server: ServerProcess, path: string, cookies: readonly string[]): Promise<string[]> {
   return inBatches(cookies, async (cookie) => {
     const response = await fetch(server.url(path), cookie === "" ? {} : { headers: { cookie } });
@@ -263,7 +263,7 @@ async function checkSums(
   return compareSums(await read(server, path, cookies), expected);
 }
 
-/** The visits that sessions are shown have to add up to exactly how often the counter's handler has run. */
+/** The sum of all sessions' visits must equal the number of the counter's handler runs. */
 export function compareSums(answers: readonly string[], expected: number): Findings {
   const visits = answers.reduce((sum, answer) => sum + toVisits(answer), 0);
   return {
@@ -275,7 +275,7 @@ export function compareSums(answers: readonly string[], expected: number): Findi
   };
 }
 
-/** Every handler that has run has to have made exactly one such event. */
+/** Every handler run must have caused exactly one such event. */
 export function checkEvent({ handled, events }: Happened, event: string): Findings {
   const count = events[event] ?? 0;
   return {

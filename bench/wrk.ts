@@ -12,25 +12,25 @@ export interface LoadRequest {
 }
 
 export interface Load {
-  /** Sent in turn. */
+  /** The requests, sent in turn. */
   readonly requests: readonly LoadRequest[];
-  /** Whether each is sent only once; otherwise they begin anew when all have been. */
+  /** Whether each is sent only once; otherwise they start again after the last one. */
   readonly once?: boolean;
   readonly connections?: number;
   readonly isUnpinned?: boolean;
 }
 
-/** What wrk says about a run. */
+/** What wrk reports about a run. */
 export interface WrkResult {
-  /** Answers that arrived whole before the time was up. */
+  /** Responses that arrived completely before the time was up. */
   readonly requests: number;
   readonly perSecond: number;
-  /** What went wrong, in wrk's own words. Empty if every answer was 2xx or 3xx. */
+  /** What went wrong, in wrk's words. Empty if every response was 2xx or 3xx. */
   readonly faults: readonly string[];
 }
 
-// Requests are put together once, beforehand: wrk is to wait for the server, not the other way round. They
-// come from a file, because a script must not have more than 65,536 constants.
+// Requests are built once, beforehand, so that wrk waits for the server and not the other way round. They
+// are read from a file, because a script must not have more than 65,536 constants.
 const SCRIPT = `
   local requests, turn, once, idle = {}, 0, false, nil
 
@@ -69,10 +69,10 @@ const AGAIN = 500;
 /**
  * Loads a server for some seconds, one request at a time on each connection.
  *
- * wrk's scripts are not told which connection a request is for. Its one thread sends requests in the order
- * in which answers come in. So with several times as many sessions as connections, taken in turn, a
- * session's last request has been answered before its next one is sent, unless one answer is overtaken by
- * hundreds of others.
+ * wrk's scripts do not know which connection a request is for. Its one thread sends requests in the order
+ * in which responses arrive. So with several times as many sessions as connections, taken in turn, a
+ * session's last request has been answered before its next one is sent, unless hundreds of other responses
+ * overtake one.
  */
 export async function load(
   url: string,
@@ -90,13 +90,13 @@ export async function load(
     stdout: "pipe",
     stderr: "pipe",
   });
-  // Reading the list takes a while, in which an interruption would end wrk without a result.
+  // While wrk reads the list, an interruption would end it without a result.
   const said = child.stderr.getReader();
   const first = new TextDecoder().decode((await said.read()).value);
   if (first !== "started") throw new Error(`wrk did not start: ${first}`);
   await Bun.sleep(seconds * 1000);
   const output = child.stdout.text();
-  // One that comes just before wrk begins to wait would be lost.
+  // A signal that arrives just before wrk begins to wait would be lost.
   child.kill("SIGINT");
   const again = setInterval(() => child.kill("SIGINT"), AGAIN);
   await child.exited;
@@ -110,9 +110,9 @@ function toLine({ method = "GET", path, cookie = "" }: LoadRequest): string {
 }
 
 /**
- * What wrk prints.
+ * Parses the output of wrk.
  *
- * @throws Error if it did not get as far as counting.
+ * @throws Error if wrk ended before it counted.
  */
 export function resultIn(output: string): WrkResult {
   const requests = /^\s*(\d+) requests in /m.exec(output)?.[1];

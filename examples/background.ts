@@ -1,4 +1,4 @@
-// Work after the response: the visitor does not wait for the mail, but the end of the app does.
+// Background work: the visitor does not wait for the mail, but the app's shutdown does.
 // Run it: bun examples/background.ts
 
 import { Database } from "bun:sqlite";
@@ -18,7 +18,9 @@ class Newsletter extends App {
   index = {
     GET: () => this.#form(),
     POST: async () => {
-      const { email } = await this.request.form(Signup, () => this.#form("That is no address."));
+      const { email } = await this.request.form(Signup, () =>
+        this.#form("That is not an email address."),
+      );
       this.waitUntil(this.#sendMail(email));
       return this.#form("Thank you. A mail is on its way.");
     },
@@ -28,12 +30,12 @@ class Newsletter extends App {
     return this.#db.query("SELECT email FROM mails").all();
   }
 
-  /** Also told when work that was given to `waitUntil` fails. In earnest, tell an error tracker. */
+  /** Called for bugs, and when work passed to `waitUntil` fails. In production, notify an error tracker. */
   override onReport(error: unknown) {
-    console.error("Somebody has to look at this:", error);
+    console.error("Error in the newsletter:", error);
   }
 
-  /** Stands for an SMTP server that takes its time. */
+  /** Stands for a slow SMTP server. */
   async #sendMail(email: string): Promise<void> {
     await Bun.sleep(500);
     if (email.endsWith("@example.invalid")) throw new Error(`No mail reaches ${email}.`);

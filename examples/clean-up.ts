@@ -1,4 +1,4 @@
-// Scheduled work: tokens expire, and a job that runs as long as the app does removes them.
+// Scheduled work: tokens expire, and a job removes them for as long as the app runs.
 // Run it: bun examples/clean-up.ts
 
 import { Database } from "bun:sqlite";
@@ -10,7 +10,7 @@ const LIFETIME = 15 * 60_000;
 class Tokens extends App {
   readonly #db = this.own(new Database("tokens.db"));
 
-  /** Requests wait for this. What is owned is closed when the app ends, the last first: the job, then the database. */
+  /** Requests wait for this. At shutdown, the app closes what it owns in reverse order: the job, then the database. */
   override onStart() {
     this.#db.run("CREATE TABLE IF NOT EXISTS tokens (token TEXT PRIMARY KEY, expires_at INTEGER)");
     this.own(
@@ -38,7 +38,7 @@ class Tokens extends App {
   });
 
   override onStop() {
-    console.info("No more requests.");
+    console.info("All requests are finished.");
   }
 
   #removeExpired() {

@@ -1,5 +1,5 @@
-// Sessions in a document database, by a backend of two methods. Run it: bun examples/document-backend.ts
-// The collection is a stand-in on SQLite with three methods of MongoDB's driver: pass one of that instead.
+// Sessions in a document database: a backend with two methods. Run it: bun examples/document-backend.ts
+// The collection is a stand-in on SQLite, with three methods of MongoDB's driver: pass a real collection instead.
 
 import { Database } from "bun:sqlite";
 
@@ -9,7 +9,7 @@ import { App } from "bunpie";
 interface Document {
   readonly _id: string;
   readonly data: SessionData;
-  /** A date, so that a TTL index of MongoDB removes what has expired. */
+  /** A date, so that a TTL index in MongoDB removes expired documents. */
   readonly expiresAt: Date;
 }
 
@@ -32,7 +32,7 @@ class DocumentSessionBackend implements SessionBackend {
 
   async load(sessionId: string): Promise<SessionData> {
     const found = await this.#documents.findOne({ _id: sessionId });
-    // A TTL index removes documents once a minute: until then it is up to us.
+    // A TTL index removes documents only once a minute, so an expired one may still be there.
     return found !== null && found.expiresAt.getTime() > Date.now() ? found.data : {};
   }
 

@@ -1,4 +1,4 @@
-/** Sessions in an Elysia app: a plugin, and `session` is in the context, with its type. */
+/** Sessions in an Elysia app: a plugin adds `session` to the context, with its type. */
 
 import { Sessions } from "bunpie";
 import { sessions } from "bunpie/elysia";
@@ -11,7 +11,7 @@ const manager = new Sessions<{ visits: number; cart: string[] }>({
   backend: new SqliteSessionBackend("sessions.db"),
 });
 
-/** A part of the app. It uses the plugin too, for its types; each request has one session all the same. */
+/** A part of the app. It uses the plugin too, for its types; each request still has one session. */
 const cart = new Elysia({ prefix: "/cart" })
   .use(sessions(manager))
   .get("/", ({ session }) => session.cart ?? [])
@@ -19,7 +19,7 @@ const cart = new Elysia({ prefix: "/cart" })
     "/",
     ({ session, body, redirect, status }) => {
       const { cart: items = [] } = session;
-      // A session holds 32 KiB: so what visitors put into it needs limits.
+      // A session holds 32 KiB, so limit what visitors put into it.
       if (items.length === MAX_ITEMS) return status(409, "The cart is full.");
       session.cart = [...items, body.item];
       return redirect("/cart", 303);
@@ -28,7 +28,7 @@ const cart = new Elysia({ prefix: "/cart" })
   );
 
 const app = new Elysia()
-  // What comes before the plugin has no session, and costs what it did.
+  // Routes before the plugin have no session, and no additional cost.
   .get("/health", "fine")
   .use(sessions(manager))
   .get("/", ({ session }) => {

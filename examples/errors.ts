@@ -1,4 +1,4 @@
-// Errors: pages of your own for them, answers that are thrown, and a report of every bug.
+// Errors: your own error pages, thrown responses, and a report of every bug.
 // Run it: bun examples/errors.ts
 
 import { App, html, HttpError, status } from "bunpie";
@@ -19,16 +19,16 @@ class Museum extends App {
   }
 
   teapot() {
-    // An answer, not a failure: onError is not asked, and the session is stored.
+    // A response, not a failure: onError is not called, and the session is stored.
     throw status(418, page("Teapot", "No coffee here."));
   }
 
   broken() {
-    // A bug. Visitors are told nothing of it.
+    // A bug. Visitors do not see its message.
     throw new Error("The vase is broken.");
   }
 
-  /** What it returns gets the error's status. Programs get what they would have got without it. */
+  /** What it returns is sent with the error's status. Programs get the default response, browsers a page. */
   override onError(error: HttpError) {
     const wantsHtml = this.request.headers.get("accept")?.includes("text/html");
     if (wantsHtml !== true) return super.onError(error);
@@ -38,7 +38,7 @@ class Museum extends App {
     );
   }
 
-  /** Told of bugs only. In earnest, tell an error tracker. */
+  /** Called for bugs only. In production, notify an error tracker. */
   override onReport(error: unknown) {
     console.error("%s %s:", this.request.method, this.request.path, error);
   }

@@ -1,4 +1,4 @@
-/** Sessions in a Hono app: a middleware, and `c.var.session` is there, with its type. */
+/** Sessions in a Hono app: a middleware adds `c.var.session`, with its type. */
 
 import { Sessions } from "bunpie";
 import { sessions } from "bunpie/hono";
@@ -11,7 +11,7 @@ const manager = new Sessions<{ visits: number; progress: number }>({
 });
 
 const app = new Hono()
-  // What comes before the middleware has no session, and costs what it did.
+  // Routes before the middleware have no session, and no additional cost.
   .get("/health", (c) => c.text("fine"))
   .use(sessions(manager))
   .get("/", (c) => {
@@ -19,7 +19,7 @@ const app = new Hono()
     session.visits = (session.visits ?? 0) + 1;
     return c.text(`You have visited ${session.visits} times.`);
   })
-  // The session is stored before a response begins. What a stream changes later, it saves.
+  // The session is stored before a response begins. A stream saves later changes itself.
   .get("/import", (c) =>
     streamSSE(c, async (stream) => {
       const { session } = c.var;

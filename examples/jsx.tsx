@@ -5,7 +5,7 @@
 import { App, HttpError } from "bunpie";
 import type { Children } from "bunpie/jsx-runtime";
 
-// A session holds 32 KiB: so what visitors put into it needs limits.
+// A session holds 32 KiB, so limit what visitors put into it.
 const MAX_TODOS = 50;
 const MAX_LENGTH = 80;
 

@@ -7,7 +7,7 @@ import type { Html } from "bunpie";
 import { App, html } from "bunpie";
 import { z } from "zod";
 
-// The name is the session's user id, and stands in the log: letters and digits only.
+// The name is the session's user id and appears in the log, so allow only letters, digits and _.
 const Member = z.object({ name: z.string().regex(/^\w{1,20}$/), password: z.string().min(8) });
 const RULES = "Name: letters, digits and _, up to 20. Password: 8 characters or more.";
 const Post = z.object({ text: z.string().trim().min(1).max(280) });
@@ -45,14 +45,14 @@ class Microblog extends App {
     POST: async () => {
       const again = () => this.#page(this.#loginForm(RULES));
       const { name, password } = await this.request.form(Member, again);
-      // A new name signs up. In earnest, limit how often an address may try.
+      // A new name signs up. In production, limit the attempts per address.
       const hash = await Bun.password.hash(password);
       this.#db.run("INSERT OR IGNORE INTO members VALUES (?, ?)", [name, hash]);
       const member = this.#db
         .query<{ hash: string }, [string]>("SELECT hash FROM members WHERE name = ?")
         .get(name);
       if (!(await Bun.password.verify(password, member?.hash ?? hash)))
-        return this.#page(this.#loginForm("That is not the password."));
+        return this.#page(this.#loginForm("Wrong password."));
       const { session } = this.request;
       session.login(name);
       session.flash("notice", `Welcome, ${name}.`);

@@ -13,7 +13,7 @@ class Bank extends App {
     this.#db.run("CREATE TABLE accounts (name TEXT PRIMARY KEY, cents INTEGER CHECK (cents >= 0))");
     this.#db.run("INSERT INTO accounts VALUES ('ann', 1000), ('ben', 0)");
 
-    // The first is the outermost. Where the page throws, so does `next()`.
+    // The first middleware is the outermost. If the page throws, so does `next()`.
     this.use(async ({ method, page, path }, next) => {
       const start = performance.now();
       let code = 500;
@@ -27,13 +27,13 @@ class Bank extends App {
       } finally {
         const time = (performance.now() - start).toFixed(1);
         this.response.headers.set("server-timing", `app;dur=${time}`);
-        // A path may hold "%d": the console takes strings for formats, unless they come by "%s".
+        // A path may contain "%d", which the console would take for a format unless "%s" inserts it.
         console.info("%s %s %d %s ms", method, page ?? path, code, time);
       }
     });
 
-    // `transfer` is synchronous, and so is `next()`: no other request comes between. What it throws
-    // passes through here, and undoes the transaction.
+    // `transfer` is synchronous, and so is `next()`: no other request runs in between. An error that the
+    // page throws passes through here and rolls the transaction back.
     this.use((request, next) =>
       request.method === "POST" ? this.#db.transaction(() => next())() : next(),
     );

@@ -1,4 +1,4 @@
-/** A session backend of one's own: two methods, here on a table that an app might already have. */
+/** Your own session backend: two methods, here on a table that an app might already have. */
 
 import { Database } from "bun:sqlite";
 
@@ -16,7 +16,7 @@ class TableSessionBackend implements SessionBackend {
     database.run("DELETE FROM my_sessions WHERE expires_at <= ?", [Date.now()]);
   }
 
-  /** The data, or `{}` when there is none: an expired session is an absent one. */
+  /** Returns the data, or `{}` if there is none: an expired session is absent. */
   load(sessionId: string): SessionData {
     const row = this.#database
       .query<{ data: string }, [string, number]>(
@@ -26,7 +26,7 @@ class TableSessionBackend implements SessionBackend {
     return row === null ? {} : (JSON.parse(row.data) as SessionData);
   }
 
-  /** Keeps the data for so many seconds. Nothing to keep, or no time to keep it: it goes. */
+  /** Keeps the data for `timeout` seconds; deletes it if `timeout` is 0 or the data is empty. */
   save(sessionId: string, data: SessionData, timeout: number): void {
     if (timeout === 0 || Object.keys(data).length === 0) {
       this.#database.run("DELETE FROM my_sessions WHERE id = ?", [sessionId]);

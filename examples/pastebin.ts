@@ -1,4 +1,4 @@
-// A pastebin: a form, a table in SQLite, and a page and a raw text for each paste.
+// A pastebin: a form, a table in SQLite, and for each paste a page and its raw text.
 // Run it: bun examples/pastebin.ts
 
 import { Database } from "bun:sqlite";
@@ -40,7 +40,7 @@ class Pastebin extends App {
     );
   }
 
-  /** A string is sent as plain text: what was pasted can never become a page. */
+  /** A string is sent as plain text, so a paste can never run as HTML. */
   raw(id: string) {
     return this.#read(id);
   }

@@ -1,4 +1,4 @@
-/** Sessions in a server that is plain `Bun.serve`, without `App`. */
+/** Sessions in a plain `Bun.serve` server, without `App`. */
 
 import { Sessions } from "bunpie";
 import { SqliteSessionBackend } from "bunpie/sqlite";
@@ -14,19 +14,19 @@ const server = Bun.serve({
       return new Response(`You have visited ${session.visits} times.`);
     }),
 
-    // Bun's parameters and its server arrive as they do without a session.
+    // Route parameters work as they do without a session.
     "/greet/:name": sessions.wrap((request, session) =>
       Response.json({ hello: request.params.name, visits: session.visits ?? 0 }),
     ),
 
-    // A route that needs no session stays as it is, and costs what it did.
+    // A route that needs no session stays as it is, without additional cost.
     "/health": new Response("fine"),
   },
 });
 
 console.info(`Listening at ${server.url}`);
 
-// `App` does this by itself. Here it is up to you: finish requests, then what they wrote.
+// `App` does this automatically. Here it is up to you: finish requests, then pending writes.
 process.once("SIGTERM", async () => {
   await server.stop();
   await sessions.close();

@@ -1,4 +1,4 @@
-// A REST API: routes() by pattern and verb, bodies checked by a schema, problems as RFC 9457 describes.
+// A REST API: routes() by pattern and verb, bodies checked by a schema, errors as RFC 9457 problems.
 // Run it: bun examples/rest-api.ts   and then: curl -i localhost:3000/todos -d '{"title":"Buy tea"}'
 
 import { App, HttpError, routes, status } from "bunpie";
@@ -26,7 +26,7 @@ class Api extends App {
         const { page, size } = await this.request.query(Page);
         return [...this.#todos.values()].slice((page - 1) * size, page * size);
       },
-      // What links to itself says its type.
+      // A handler that links to its own field needs a return type.
       POST: async (): Promise<Response> => {
         const todo = { id: ++this.#lastId, ...(await this.request.json(Todo)) };
         this.#todos.set(String(todo.id), todo);

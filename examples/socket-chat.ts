@@ -1,4 +1,4 @@
-// A chat over WebSockets: one room per path, a name kept in the session, messages checked by a schema.
+// A chat over WebSockets: a room for each path, the name in the session, messages checked by a schema.
 // Run it: bun examples/socket-chat.ts
 
 import type { Socket } from "bunpie";

@@ -7,7 +7,7 @@ import { App, eventStream, html } from "bunpie";
 
 class Chat extends App {
   readonly #lines: string[] = [];
-  /** Emits "line" whenever there is another. In this process: for several, use Redis or Postgres. */
+  /** Emits "line" for each new line, in this process only: for several, use Redis or PostgreSQL. */
   readonly #news = new EventEmitter().setMaxListeners(0);
 
   index() {
@@ -48,7 +48,7 @@ class Chat extends App {
 
   lines() {
     const [lines, news] = [this.#lines, this.#news];
-    // A browser that comes back says which event was its last, and misses none.
+    // A browser that reconnects sends the id of its last event, so it misses none.
     const last = Number.parseInt(this.request.lastEventId ?? "", 10);
     const first = last >= 0 ? last + 1 : 0;
     return eventStream(async function* (signal) {

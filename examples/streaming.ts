@@ -1,4 +1,4 @@
-// Streaming: a table as CSV, row by row from the database, and a page that fills while the work goes on.
+// Streaming: a table as CSV, row by row from the database, and a page that is sent while its parts are computed.
 // Run it: bun examples/streaming.ts
 
 import { Database } from "bun:sqlite";
@@ -19,7 +19,7 @@ class Report extends App {
     );
   }
 
-  /** A generator is sent as plain text. `status` is the place for another type. */
+  /** A generator is sent as plain text, unless `status` sets another type. */
   index() {
     return status(200, this.#page(), { "content-type": "text/html;charset=utf-8" });
   }
@@ -41,12 +41,12 @@ class Report extends App {
           <h1>Sales</h1>
           <p><a href="${this.link(this.csv)}">All ${ROWS} sales as CSV</a></p>
           <ul>`;
-    // What is open stays open: pieces are sent as they are.
+    // Pieces are sent as they are, so an element may begin in one and end in another.
     for (let quarter = 1; quarter <= 4; quarter++) yield html`<li>${await this.#sum(quarter)}</li>`;
     yield html`</ul></main></html>`;
   }
 
-  /** Memory stays small however many rows there are: the next is read when the browser wants it. */
+  /** Uses little memory for any number of rows: the next row is read when the browser is ready for it. */
   *#rows() {
     yield "id,amount\n";
     const rows = this.#db.query<{ id: number; amount: number }, []>("SELECT * FROM sales");
@@ -54,7 +54,7 @@ class Report extends App {
   }
 
   async #sum(quarter: number): Promise<string> {
-    await Bun.sleep(300); // In earnest, a slow query.
+    await Bun.sleep(300); // Stands for a slow query.
     const { sum } = this.#db
       .query<{ sum: number }, [number]>("SELECT sum(amount) AS sum FROM sales WHERE id % 4 = ? - 1")
       .get(quarter) ?? { sum: 0 };

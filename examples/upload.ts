@@ -1,4 +1,4 @@
-// Large uploads: written to disk while they arrive, with the progress as an event stream.
+// Large uploads: files are written to disk while they arrive; an event stream shows the progress.
 // Run it: bun examples/upload.ts
 
 import { mkdirSync } from "node:fs";

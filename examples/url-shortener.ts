@@ -1,4 +1,4 @@
-// A URL shortener: a page, short links by routes(), and an API that is an app of its own, mounted.
+// A URL shortener: a page, short links with routes(), and an API as a separate, mounted app.
 // Run it: bun examples/url-shortener.ts
 
 import { App, html, HttpError, routes, status } from "bunpie";
@@ -6,7 +6,7 @@ import { z } from "zod";
 
 const Target = z.object({ url: z.url({ protocol: /^https?$/ }) });
 
-/** Both apps work on these. */
+/** The links, shared by both apps. */
 const targets = new Map<string, string>();
 
 class Api extends App {
@@ -35,7 +35,7 @@ class Shortener extends App {
     "/": {
       GET: () => this.#page(),
       POST: async () => {
-        const { url } = await this.request.form(Target, () => this.#page("That is no URL."));
+        const { url } = await this.request.form(Target, () => this.#page("That is not a URL."));
         return this.#page(`Short: ${new URL(`/${shorten(url)}`, this.request.url).href}`);
       },
     },

@@ -1,4 +1,4 @@
-// Validation: a schema for a form, which is shown again with its problems, and one for the query.
+// Validation: one schema for a form, which is shown again with its problems, and one for the query.
 // Run it: bun examples/validation.ts
 
 import type { Problem } from "bunpie";

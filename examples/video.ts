@@ -1,4 +1,4 @@
-// Videos that can be sought in: a folder of files, of which players ask for the part that they show (Range).
+// Videos that can be seeked: a folder of files, of which players request the part that they show (Range).
 // Run it: VIDEOS=~/Videos bun examples/video.ts
 
 import { readdirSync } from "node:fs";
@@ -8,7 +8,7 @@ import { App, files, html } from "bunpie";
 const { VIDEOS = "videos" } = process.env;
 
 class Cinema extends App {
-  /** ETag, 304 and 206 by themselves; a path that leads out of the folder is a 400. */
+  /** Handles ETag, 304 and 206; a path that leads out of the folder gets a 400. */
   videos = files(VIDEOS);
 
   index() {
@@ -29,7 +29,7 @@ class Cinema extends App {
     const path = this.link(this.videos, name);
     return html`<h2>${name}</h2>
       <video controls preload="metadata" src="${path}" style="width: 100%">
-        Your browser shows no videos: <a href="${path}">download it</a>.
+        Your browser does not show videos: <a href="${path}">download this one</a>.
       </video>`;
   }
 }

@@ -1,4 +1,4 @@
-/** `bun run build`: makes `dist`, which is what `exports` in package.json names. */
+/** `bun run build`: creates `dist`, to which `exports` in package.json points. */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 
@@ -18,7 +18,7 @@ rmSync(DIST, { recursive: true, force: true });
 await Promise.all([bundle(), declareTypes()]);
 await writeEntryForNode();
 
-/** One file for each entry, and what several share beside them: that loads in half the time of all the modules. */
+/** One file per entry, plus files for shared code, which load in half the time of separate modules. */
 async function bundle(): Promise<void> {
   const build = await rolldown({
     cwd: ROOT,
@@ -46,8 +46,8 @@ async function declareTypes(): Promise<void> {
 }
 
 /**
- * What Node.js imports for every entry: an error in one sentence, in place of one about a module that it does not
- * have. Node.js looks for the names first, so they are all there.
+ * Writes what Node.js imports for every entry: a clear error, instead of one about a missing `bun:` module. Node.js
+ * first checks that the imported names exist, so the file exports them all.
  */
 async function writeEntryForNode(): Promise<void> {
   const names = new Set<string>();

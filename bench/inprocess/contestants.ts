@@ -9,14 +9,14 @@ import type { MaybePromise } from "../../src/store/maybe-promise.ts";
 import { countAsAppDoes } from "../servers/app-by-hand.ts";
 import { countInText } from "../servers/text-counter-page.ts";
 
-/** What the others are multiples of. */
+/** The base of the other contestants' multiples. */
 export const BY_HAND = "by hand";
 
 /** A counter of visits in memory, or the bare framework below one. */
 export interface Contestant {
   readonly name: string;
   readonly fetch: (request: Request) => MaybePromise<Response>;
-  /** The most that it may take, as a multiple of the counter that is written by hand. */
+  /** The longest time that it may take, as a multiple of the hand-written counter's. */
   readonly target?: number;
 }
 

@@ -1,4 +1,4 @@
-/** How long a request takes, in microseconds: of many rounds. */
+/** How long a request takes, in microseconds, over many rounds. */
 export interface Figure {
   readonly lowest: number;
   readonly median: number;
@@ -7,8 +7,8 @@ export interface Figure {
 }
 
 /**
- * What else the machine does only ever adds to a time: so the lowest is nearest to what the work
- * takes, and the median says how quiet the machine was.
+ * Other work on the machine only adds to a time: so the lowest is the most accurate, and the median
+ * says how quiet the machine was.
  */
 export function toFigures(
   times: ReadonlyMap<string, readonly number[]>,

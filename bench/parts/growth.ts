@@ -15,7 +15,7 @@ import type { Storage } from "../subjects.ts";
 import { bunpieOn, STORAGE_TITLES } from "../subjects.ts";
 import { COUNTER, counterAmong, counterOf, EXACT } from "../workloads.ts";
 
-/** What grows, in multiples; and less of it for `--quick`. */
+/** What grows, in steps; fewer of them for `--quick`. */
 const STEPS = {
   stored: [1_000, 10_000, 100_000, 1_000_000],
   connections: [1, 8, 64, 512],
@@ -33,10 +33,10 @@ const QUICK: Readonly<Record<keyof typeof STEPS, readonly number[]>> = {
 
 const STORAGES: readonly Storage[] = ["memory", "normal", "redis", "postgres"];
 
-/** The app's process does the same for all sizes where the store is a server: nothing would be seen. */
+/** Stores in the app's process. Where the store is a server, the app's work does not depend on the size. */
 const IN_PROCESS: readonly Storage[] = ["memory", "normal"];
 
-/** How many users have so many sessions each: more of those that take little time. */
+/** How many users are measured per size: more of them where one takes little time. */
 const USERS_FOR = { sessions: 2_000, least: 2, most: 20 };
 
 const WARM_UPS = 20;
@@ -51,7 +51,7 @@ interface Study {
   readonly storages: readonly Storage[];
   readonly toEntry: (storage: Storage, step: number) => Entry;
   readonly reasons: Reasons;
-  /** Whether a straight line says more than a factor. */
+  /** Whether the text describes a straight line besides the factor. */
   readonly isLinear?: boolean;
 }
 
@@ -60,7 +60,7 @@ function toStudies(steps: Readonly<Record<keyof typeof STEPS, readonly number[]>
     {
       title: "Stored sessions",
       about:
-        "A counter while so many sessions are stored, of which 4,000 are visited in turn. On Redis and PostgreSQL the search happens in their own processes, so those are not in this chart.",
+        "A counter with a growing number of stored sessions, of which 4,000 are visited in turn. Redis and PostgreSQL search in their own processes, so they are not in this chart.",
       file: "growth.svg",
       axis: "stored sessions",
       steps: steps.stored,
@@ -77,7 +77,7 @@ function toStudies(steps: Readonly<Record<keyof typeof STEPS, readonly number[]>
     },
     {
       title: "Connections",
-      about: "A counter under so many connections at once.",
+      about: "A counter under a growing number of concurrent connections.",
       file: "growth-connections.svg",
       axis: "connections",
       steps: steps.connections,
@@ -97,7 +97,7 @@ function toStudies(steps: Readonly<Record<keyof typeof STEPS, readonly number[]>
     },
     {
       title: "Size of a session",
-      about: "A counter in a session that holds so many bytes besides.",
+      about: "A counter in a session with a growing number of further bytes.",
       file: "growth-data.svg",
       axis: "bytes in the session",
       steps: steps.bytes,
@@ -167,7 +167,7 @@ async function runStudy(study: Study, settings: Settings, plots: string): Promis
     if (points.length < 2) continue;
     lines.push({ name, points });
     const { fixed, perUnit } = findShape(points);
-    const fit = `; the line nearest to it is ${fixed.toFixed(1)} µs and ${(1000 * perUnit).toFixed(2)} µs for each 1,000 bytes.`;
+    const fit = `; the best linear fit is ${fixed.toFixed(1)} µs plus ${(1000 * perUnit).toFixed(2)} µs for each 1,000 bytes.`;
     const sentence = describeShape(name, axis, points, reasons);
     sentences.push(`- ${isLinear === true ? sentence.replace(/\.$/, fit) : sentence}`);
   }
@@ -202,7 +202,7 @@ function collect(results: readonly Result[], wrong: string[], notes: string[]): 
   }
 }
 
-/** Neither is kept on a core: with two of them there is none to spare. */
+/** Neither server nor wrk is pinned to a core: with two processes there is none to spare. */
 async function compareProcesses(steps: readonly number[], settings: Settings): Promise<Part> {
   const storages: readonly Storage[] = ["normal", "redis", "postgres"];
   const rows: string[][] = [];
@@ -249,7 +249,7 @@ async function compareProcesses(steps: readonly number[], settings: Settings): P
   return {
     text: [
       "### Processes",
-      "A counter by `session.update()` in processes that share a port (`reusePort`) and a store: CPU time of all of them for each request, and requests a second. On a machine with two cores wrk takes one of them, so what is to be seen here is what sharing costs, and that no update is lost.",
+      "A counter with `session.update()` in processes that share a port (`reusePort`) and a store: CPU time of all processes for each request, and requests per second. On a machine with two cores, wrk takes one of them, so the table shows the cost of sharing, and that no update is lost.",
       toTable(["", ...steps.map((step) => `${step} process${step === 1 ? "" : "es"}`)], rows),
       [...sentences, ...notes].join("\n"),
     ].join("\n\n"),
@@ -279,7 +279,7 @@ const USER_REASONS: Readonly<Record<Operation, Reasons>> = {
   },
 };
 
-/** What an operation on one user's sessions takes while there are more and more of them. */
+/** How long operations on one user's sessions take as their number grows. */
 async function measureUsers(
   steps: readonly number[],
   { progress }: Settings,
@@ -294,7 +294,7 @@ async function measureUsers(
     );
     try {
       await using server = await ServerProcess.start(bunpieOn(storage));
-      // Until Bun has compiled what runs often.
+      // Warm-up: Bun compiles the hot code.
       for (let run = 0; run < WARM_UPS; run++) await timeOperations(server, 10, `warm-up${run}-`);
       for (const count of steps) {
         const times = await timeOperations(server, count);
@@ -324,7 +324,7 @@ async function measureUsers(
     drawLines({
       title: "Signing a user out everywhere",
       subtitle:
-        "How long revokeAll takes for a user with so many sessions, lowest of several users; both axes are logarithmic.",
+        "How long revokeAll takes by the number of the user's sessions, lowest of several users; both axes are logarithmic.",
       x: "sessions of the user",
       y: "µs",
       lines,
@@ -339,7 +339,7 @@ async function measureUsers(
   );
   return [
     "### Sessions of one user",
-    "How long a login, `list` and `revokeAll` take in the server's process, in µs from call to result, for a user with so many sessions (`maxPerUser: Infinity`); the lowest of several users.",
+    "How long a login, `list` and `revokeAll` take in the server's process, in µs from call to result, by the number of the user's sessions (`maxPerUser: Infinity`); the lowest of several users.",
     `![Signing a user out everywhere](plots/${file})`,
     toTable(["sessions", ...steps.map((count) => count.toLocaleString("en"))], rows),
     sentences.join("\n"),

@@ -75,12 +75,12 @@ const GROUPS: readonly (readonly Subject[])[] = [
   ],
 ];
 
-/** The programs that count in two tabs. In a cookie, the last response would always win. */
+/** The programs that are tested with two tabs. With data in a cookie, the last response would always win. */
 function hasTabs({ program, storage }: Subject): boolean {
   return storage !== "cookie" && (program.startsWith("peers/") || program === "servers/bunpie.ts");
 }
 
-/** What others lose is told, and no fault of the benchmark: they do not promise more. */
+/** What other libraries lose is reported, not counted as a fault: they promise no more. */
 function toEntries(subject: Subject): Entry[] {
   const mayLose = subject.program.startsWith("peers/");
   const entries: Entry[] = [
@@ -88,7 +88,7 @@ function toEntries(subject: Subject): Entry[] {
     { subject, workload: READ, rounds: 3 },
     { subject, workload: FRAMEWORK, rounds: 2 },
   ];
-  // What counts is what is lost; one load shows it.
+  // One load is enough to show what is lost.
   if (hasTabs(subject)) entries.push({ subject, workload: TABS, rounds: 1, mayLose });
   return entries;
 }
@@ -110,7 +110,7 @@ async function install(progress: (line: string) => void): Promise<string | undef
   return said.trim().split("\n").at(-1) ?? "no reason given";
 }
 
-/** Bunpie beside what others offer, each as its documentation has it for production. */
+/** Bunpie beside other libraries, each configured as its documentation recommends for production. */
 export async function comparePeers(settings: Settings, plots: string): Promise<Section> {
   const failure = await install(settings.progress);
   const rows: string[][] = [];
@@ -157,7 +157,7 @@ export async function comparePeers(settings: Settings, plots: string): Promise<S
       if (entry.workload === COUNTER && findings.lost > 0) {
         const lost = `${(100 * findings.lost).toFixed(2)} %`;
         notes.push(
-          `${describe(entry)}: ${lost} of the updates were lost, with no two tabs. Loads end with requests in flight.`,
+          `${describe(entry)}: ${lost} of the updates were lost, without two tabs, because loads end with requests in flight.`,
         );
       }
     }
@@ -166,9 +166,9 @@ export async function comparePeers(settings: Settings, plots: string): Promise<S
   return {
     title: "Beside other libraries",
     text: [
-      "One counter page over each, as its documentation has it for production: `bench/peers` and `bench/servers`. " +
+      "One counter page on each library, configured as its documentation recommends for production: see `bench/peers` and `bench/servers`. " +
         "*Counter* reads and writes the session, *read* only reads it, *framework* is a page without a session for a visitor without a cookie. " +
-        "*Lost* is the part of updates that were gone when two tabs of one session counted at once, each under a key of its own. " +
+        "*Lost* is the share of updates that were lost when two tabs of one session counted concurrently, each under its own key. " +
         "A session in a cookie cannot be ended from the server, and holds 4 KB.",
       "![CPU time of a counter beside other libraries](plots/peers.svg)",
       toTable(
@@ -176,7 +176,7 @@ export async function comparePeers(settings: Settings, plots: string): Promise<S
         rows,
       ),
       ...(notes.length === 0 ? [] : [notes.map((note) => `- ${note}`).join("\n")]),
-      "What is aimed at, as ratios within each round:",
+      "Targets, as ratios within each round:",
       toTable(["", "at most", "measured", ""], toTargets(all)),
     ].join("\n\n"),
     faults,
@@ -195,7 +195,7 @@ function describeLoss(result: Result | undefined): string {
   return lost > 0 ? `${(100 * lost).toFixed(lost < 0.1 ? 1 : 0)} %` : "none";
 }
 
-/** A ratio that is aimed at. */
+/** The target for a ratio. */
 interface Target {
   readonly title: string;
   readonly most: number;

@@ -46,7 +46,7 @@ export async function measureWorkloads(settings: Settings): Promise<Section> {
   return {
     title: "Workloads",
     text: [
-      "Bunpie's `App` on each store: the lowest and the median of the rounds in µs, and in parentheses how many times as much as bare `Bun.serve` in the same round.",
+      "Bunpie's `App` on each store: the lowest and the median of the rounds in µs, and in parentheses the ratio to bare `Bun.serve` in the same round.",
       toTable(["", ...STORAGES.map((storage) => STORAGE_TITLES[storage])], rows),
       ...(notes.length === 0 ? [] : [notes.map((note) => `- ${note}`).join("\n")]),
     ].join("\n\n"),

@@ -1,12 +1,12 @@
-// What every peer shares. Plain JavaScript: Node runs some of these programs, and Bun the others.
+// What all peers share. Plain JavaScript, because Node runs some of these programs and Bun the others.
 
-/** Counters note here that they have handled a request, before they answer it. */
+/** Counters count here each request that they have handled, before they answer it. */
 export const tally = { handled: 0 };
 
 /** Where every peer listens: any free port, on this machine only. */
 export const ADDRESS = { port: 0, hostname: "127.0.0.1" };
 
-/** What is shown; the harness reads the number. */
+/** The text of a page; the harness reads the number. */
 export function show(visits) {
   return `You have visited ${visits ?? 0} times.`;
 }
@@ -14,14 +14,14 @@ export function show(visits) {
 /** At least 32 characters, as several libraries demand. */
 export const SECRET = "not a secret, and 32 characters or more";
 
-/** Which store, where it is, and a name that nobody else uses there. */
+/** Which store, where it is, and a name that nothing else uses there. */
 export const [, , storage = "memory", target = "", name = ""] = process.argv;
 
 /**
- * Sends the harness a report now, and one whenever it asks. Ends with the harness.
+ * Sends the harness a report now, and another whenever it asks. Ends when the harness does.
  *
  * @param {string | URL} url where the server listens
- * @param {() => number} pending how many requests are under way, where that can be known
+ * @param {() => number} pending how many requests are in progress, where this is known
  */
 export function announce(url, pending = () => 0) {
   const report = () => {

@@ -1,4 +1,4 @@
-// What one writes by hand on Elysia, which has no sessions: its own cookies and a Map. No expiry, no limit.
+// A hand-written counter on Elysia, which has no sessions: its own cookies and a Map. No expiry, no limit.
 import { Elysia } from "elysia";
 
 import { ADDRESS, announce, show, tally } from "./announce.js";

@@ -1,4 +1,4 @@
-// express-session, as its README has it for production.
+// express-session, as its README configures it for production.
 import express from "express";
 import session from "express-session";
 

@@ -1,4 +1,4 @@
-// @fastify/session, as its README has it, with its default store.
+// @fastify/session, as its README shows it, with its default store.
 import fastifyCookie from "@fastify/cookie";
 import fastifySession from "@fastify/session";
 import fastify from "fastify";

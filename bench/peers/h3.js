@@ -1,5 +1,5 @@
-// h3's useSession, as its guide has it: the session is a sealed cookie. By default each seal derives its keys
-// by 8,192 rounds of PBKDF2, against passwords that can be guessed.
+// h3's useSession, as its guide shows it: the session is a sealed cookie. By default, each seal derives its keys
+// with 8,192 rounds of PBKDF2, as a protection of weak passwords.
 import { H3, serve, useSession } from "h3";
 
 import { announce, SECRET, show, tally } from "./announce.js";

@@ -1,4 +1,4 @@
-// @hono/session, as its README has it: an encrypted cookie that names the session, and a storage of three functions.
+// @hono/session, as its README shows it: an encrypted cookie that names the session, and a storage of three functions.
 import { useSession, useSessionStorage } from "@hono/session";
 import { Hono } from "hono";
 

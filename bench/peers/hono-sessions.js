@@ -1,4 +1,4 @@
-// hono-sessions, as its README has it, over its stores for memory and for bun:sqlite.
+// hono-sessions, as its README shows it, over its stores for memory and for bun:sqlite.
 import { Hono } from "hono";
 import { MemoryStore, sessionMiddleware } from "hono-sessions";
 

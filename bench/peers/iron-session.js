@@ -1,4 +1,4 @@
-// iron-session, as its README has it: the session is an encrypted cookie.
+// iron-session, as its README shows it: the session is an encrypted cookie.
 import { getIronSession, webCookies } from "iron-session";
 
 import { ADDRESS, announce, SECRET, show, tally } from "./announce.js";

@@ -1,4 +1,4 @@
-// koa-session, as its README has it: signed cookies, or an external store of three methods.
+// koa-session, as its README shows it: signed cookies, or an external store of three methods.
 import Koa from "koa";
 import session from "koa-session";
 

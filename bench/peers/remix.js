@@ -1,4 +1,4 @@
-// @remix-run/session over its memory storage, with the signed cookie that its README asks for.
+// @remix-run/session over its memory storage, with the signed cookie that its README requires.
 import { createCookie } from "@remix-run/cookie";
 import { createMemorySessionStorage } from "@remix-run/session/memory-storage";
 

@@ -3,17 +3,17 @@ export interface ServerReport {
   readonly url: string;
   /** How often a handler has run since the server started. */
   readonly handled: number;
-  /** Requests under way. */
+  /** Requests in progress. */
   readonly pending: number;
   /** CPU time of the process since it started, user and system, in microseconds. */
   readonly cpu: number;
   /** Memory in use, in bytes. */
   readonly rss: number;
-  /** How often each event has happened to a session; only of servers on Bunpie. */
+  /** How often each session event has occurred; only for servers on Bunpie. */
   readonly events?: Readonly<Record<string, number>>;
 }
 
-/** A question of the harness: for a report, or for something that this server alone can do. */
+/** A question of the harness: for a report, or for something that only this server can do. */
 export interface Command {
   readonly name: string;
   readonly [argument: string]: unknown;
@@ -22,10 +22,10 @@ export interface Command {
 /** Where every subject listens: any free port, on this machine only. */
 export const ADDRESS = { port: 0, hostname: "127.0.0.1" } as const;
 
-/** Handlers note here that they have handled a request, before they answer it. */
+/** Handlers count here each request that they have handled, before they answer it. */
 export const tally = { handled: 0 };
 
-/** Sends the harness a report now, and an answer to each of its questions. Ends with the harness. */
+/** Sends the harness a report now, and an answer to each of its questions. Ends when the harness does. */
 export function announce(
   server: Pick<Bun.Server<unknown>, "url" | "pendingRequests"> | null,
   readStats?: () => object,

@@ -1,5 +1,5 @@
-// What App does for a counter's page, written out for that page alone: no layers, no other store, no login.
-// It shows how much of App's time its promises take, and how much its structure.
+// What App does for a counter's page, written for that page only: no layers, no other store, no login.
+// It shows how much of App's time its promises cost, and how much its structure costs.
 import { AsyncLocalStorage } from "node:async_hooks";
 
 import { isId } from "../../src/session/id.ts";
@@ -20,7 +20,7 @@ interface Visit {
 }
 
 const TIMEOUT = 8 * 60 * 60 * 1000;
-/** How old a session's last use has to be for the next to be stored. */
+/** How long after a session's last stored use the next use is stored. */
 const TOUCH_AFTER = TIMEOUT / 10;
 const NAME = "session_id=";
 const PRIVATE = {
@@ -61,7 +61,7 @@ export function countAsAppDoes(request: Request): Response {
   return new Response(text, PRIVATE);
 }
 
-/** Stores a changed dictionary, or restarts the idle timeout where that is due. */
+/** Stores a changed dictionary, or restarts the idle timeout when that is due. */
 function store(key: string, { stored, session }: Visit, now: number): void {
   const data = session === undefined ? stored.data : encode(session, "session");
   const isDue = now - stored.touchedAt >= TOUCH_AFTER;
@@ -93,7 +93,7 @@ function readPath(url: string): string {
   return url.slice(start, query === -1 ? url.length : query);
 }
 
-/** The value of the cookie of exactly that name, unless there are two. */
+/** The value of the cookie with this name, unless there are two. */
 function readId(header: string): string | undefined {
   const at = header.indexOf(NAME);
   if (at === -1 || (at > 0 && header[at - 1] !== " " && header[at - 1] !== ";")) return undefined;

@@ -1,4 +1,4 @@
-// The counter as the README has it, and a page for each of the other workloads.
+// The README's counter, and a page for each of the other workloads.
 //
 // bun bunpie.ts memory|normal|full|redis|postgres <target> <name>
 import { heapStats } from "bun:jsc";
@@ -8,7 +8,7 @@ import type { Command } from "./announce.ts";
 import { ADDRESS, announce, tally } from "./announce.ts";
 import { openBackend } from "./storage.ts";
 
-/** How many sessions are made at once. */
+/** How many sessions are created concurrently. */
 const AT_ONCE = 200;
 
 class Counter extends App<{ visits: number; filling: string; a: number; b: number }> {
@@ -19,7 +19,7 @@ class Counter extends App<{ visits: number; filling: string; a: number; b: numbe
     return `You have visited ${session.visits} times.`;
   }
 
-  /** Counts exactly even where requests of one session overlap. */
+  /** Counts exactly, even if requests of one session overlap. */
   async exact() {
     tally.handled++;
     await this.request.session.update((stored) => {
@@ -38,7 +38,7 @@ class Counter extends App<{ visits: number; filling: string; a: number; b: numbe
     return "hello";
   }
 
-  /** A first visit that leaves that much in the session. */
+  /** A first visit that stores a given number of bytes in the session. */
   fill(bytes: string) {
     const { session } = this.request;
     session.visits = 1;
@@ -112,11 +112,11 @@ interface Creation {
   /** The page that begins a session; its `*` is replaced by a number. */
   readonly path: string;
   readonly method: string;
-  /** How many cookies are wanted; all by default. */
+  /** How many cookies to return; all by default. */
   readonly keep?: number;
 }
 
-/** Makes sessions in this process, without the network, and returns their cookies. */
+/** Creates sessions in this process, without the network, and returns their cookies. */
 async function create({ count, path, method, keep = count }: Creation): Promise<string[]> {
   const cookies: string[] = [];
   const step = Math.max(1, Math.floor(count / keep));

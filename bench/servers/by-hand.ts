@@ -1,6 +1,6 @@
-// What the hand-written counters share: a cookie and a sentence.
+// What the hand-written counters share: the cookie and the text of the page.
 
-/** The id in the request's cookie, taken as it comes. */
+/** The id in the request's cookie, unchecked. */
 export function idOf(request: Request): string | undefined {
   const header = request.headers.get("cookie") ?? "";
   const start = header.indexOf("session_id=");

@@ -1,4 +1,4 @@
-// The counter on Elysia, as the README has it.
+// The README's counter on Elysia.
 import { Elysia } from "elysia";
 
 import { InMemorySessionBackend, Sessions } from "../../src/index.ts";

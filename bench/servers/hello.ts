@@ -1,4 +1,4 @@
-// What Bun takes for a request by itself. Everything else is measured by this.
+// The cost of a request in Bun alone: the base of all ratios.
 import { ADDRESS, announce, tally } from "./announce.ts";
 
 announce(

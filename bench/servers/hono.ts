@@ -1,4 +1,4 @@
-// The counter on Hono, as the README has it.
+// The README's counter on Hono.
 import { Hono } from "hono";
 
 import { InMemorySessionBackend, Sessions } from "../../src/index.ts";

@@ -1,5 +1,5 @@
-// Does nothing, and says how late its event loop is whenever it is asked over IPC: what of a busy server's
-// lag is the machine's.
+// Idles, and reports its event loop's lag whenever it is asked over IPC: the part of a busy server's lag that
+// the machine causes.
 import { Lag } from "../soak/lag.ts";
 
 const lag = new Lag();

@@ -1,4 +1,4 @@
-// The least that a counter in memory can be: a cookie and a Map, no expiry, no limit, no rules.
+// The minimal counter in memory: a cookie and a Map, without expiry, limits or rules.
 import { ADDRESS, announce, tally } from "./announce.ts";
 import { createId, idOf, isBare, isPage, pageOf } from "./by-hand.ts";
 

@@ -1,5 +1,5 @@
-// An app with some of everything, which says of itself what it uses whenever it is asked over IPC. Its
-// sessions expire after a minute, so that as many end as begin.
+// An app that uses many features, and reports what it uses whenever it is asked over IPC. Its sessions expire
+// after a minute, so that as many end as begin.
 //
 // bun soak.ts memory|sqlite|postgres|redis <file, URL or nothing>
 import { heapStats } from "bun:jsc";
@@ -15,7 +15,7 @@ import type { Reading } from "../soak/reading.ts";
 import { SESSION_TIMEOUT, SWEEP_INTERVAL } from "../soak/reading.ts";
 import { ADDRESS } from "./announce.ts";
 
-/** As /proc/net/tcp has it. */
+/** The state's code in /proc/net/tcp. */
 const ESTABLISHED = "01";
 
 class Site extends App<{ visits: number; updates: number }> {
@@ -73,10 +73,10 @@ process.on("message", () => process.send?.(read()));
 process.on("disconnect", () => process.exit());
 process.send?.(server.url.href);
 
-/** What was kept, and how late the loop was since the last reading; the reading itself is not counted. */
+/** What the process uses, and its lag since the last reading, without the reading itself. */
 function read(): Reading {
   const lateness = lag.take();
-  // Without it, the heap holds whatever has died since the last collection.
+  // Without a collection, the heap still holds garbage.
   Bun.gc(true);
   const { heapSize, objectTypeCounts } = heapStats();
   const reading = {
@@ -90,13 +90,13 @@ function read(): Reading {
   return reading;
 }
 
-/** But for the visitors' connections, of which there are as many as they happen to have open. */
+/** Counts open descriptors except for the visitors' connections, whose number varies. */
 function countDescriptors(): number {
   const visitors = findVisitors();
   return readdirSync("/proc/self/fd").filter((name) => !visitors.has(readDescriptor(name))).length;
 }
 
-/** What the descriptors of the visitors' connections point to. One that they have left is not among them. */
+/** What the descriptors of the visitors' open connections point to. Connections that they closed are not included. */
 function findVisitors(): ReadonlySet<string> {
   const port = Number(server?.port).toString(16).toUpperCase().padStart(4, "0");
   const rows = readFileSync("/proc/net/tcp", "utf8")
@@ -112,7 +112,7 @@ function readDescriptor(name: string): string {
   try {
     return readlinkSync(`/proc/self/fd/${name}`);
   } catch {
-    // The one that the folder was read by.
+    // The descriptor by which the folder was read.
     return "";
   }
 }

@@ -5,8 +5,8 @@ import { createId, idOf, pageOf } from "./by-hand.ts";
 const EIGHT_HOURS = 8 * 60 * 60 * 1000;
 
 /**
- * A counter as one writes it by hand on raw `bun:sqlite`: a row is read and upserted on every request, and each
- * upsert commits by itself. With `onlyReads`, the visit is not counted.
+ * A hand-written counter on raw `bun:sqlite`: every request reads and upserts a row, and each upsert is its own
+ * transaction. With `onlyReads`, the visit is not counted.
  */
 export function createSqliteCounter(
   file: string,

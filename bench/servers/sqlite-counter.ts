@@ -1,4 +1,4 @@
-// The counter by hand on raw `bun:sqlite`, served: bun sqlite-counter.ts normal|full <file>
+// The hand-written counter on raw `bun:sqlite`, served: bun sqlite-counter.ts normal|full <file>
 import { ADDRESS, announce, tally } from "./announce.ts";
 import { isBare, isPage } from "./by-hand.ts";
 import { createSqliteCounter } from "./sqlite-counter-page.ts";

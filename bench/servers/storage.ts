@@ -4,13 +4,13 @@ import { SqliteSessionBackend } from "../../src/backends/sqlite/backend.ts";
 import type { SessionBackend } from "../../src/index.ts";
 import { InMemorySessionBackend } from "../../src/index.ts";
 
-/** What the program was started with: which store, where it is, and a name that nobody else uses there. */
+/** The program's arguments: which store, where it is, and a name that nothing else uses there. */
 const [, , storage = "memory", target = "", name = ""] = process.argv;
 
-/** Never full: a store that makes room would be another piece of work. */
+/** Never full, because evicting sessions would be additional work. */
 const UNLIMITED = { maxSessions: Number.MAX_SAFE_INTEGER, maxBytes: Number.MAX_SAFE_INTEGER };
 
-/** The backend that the harness asks for, once it can be used. */
+/** The backend that the harness chose, once it is ready. */
 export async function openBackend(): Promise<SessionBackend> {
   switch (storage) {
     case "memory":

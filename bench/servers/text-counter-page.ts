@@ -14,9 +14,9 @@ const VARYING = {
 const sessions = new Map<string, Stored>();
 
 /**
- * The least that a counter in memory can be if it hashes its ids, keeps text instead of live objects,
- * looks at the clock, stores what has changed and tells caches that the page varies: what a session
- * has to do in any case, and nothing around it. With `onlyReads`, the visit is not counted.
+ * The minimal counter in memory that does what every session has to do: it hashes ids, stores text
+ * instead of live objects, checks expiry, stores changes and sends `Vary`. With `onlyReads`, the
+ * visit is not counted.
  */
 export function countInText(request: Request, onlyReads = false): Response {
   const id = idOf(request);

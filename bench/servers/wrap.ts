@@ -1,4 +1,4 @@
-// The counter on plain Bun.serve, as the README has it.
+// The README's counter on plain Bun.serve.
 import { InMemorySessionBackend, Sessions } from "../../src/index.ts";
 import { ADDRESS, announce, tally } from "./announce.ts";
 

@@ -2,7 +2,7 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 
 import type { Lateness } from "./reading.ts";
 
-/** In milliseconds: how often the event loop is asked whether it is on time. */
+/** How often the event loop is checked for lag, in milliseconds. */
 const RESOLUTION = 10;
 
 /** How late this process's event loop is. */
@@ -13,7 +13,7 @@ export class Lag {
     this.#histogram.enable();
   }
 
-  /** How late it was since the last {@link restart}. Until the next, nothing is counted. */
+  /** Returns the lag since the last {@link restart}. Nothing is counted until the next one. */
   take(): Lateness {
     this.#histogram.disable();
     const [p50 = 0, p99 = 0] = [50, 99].map((percent) => this.#histogram.percentile(percent) / 1e6);

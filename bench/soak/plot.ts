@@ -8,7 +8,7 @@ const HEIGHT = 190;
 const MARGIN = { left: 60, right: 120 };
 /** In milliseconds; the same for all plots, so that they can be compared. */
 const LAGS = [0.1, 1, 10, 100, 1_000];
-/** Between the names of lines. */
+/** The space between the names of lines. */
 const LINE = 15;
 
 interface Panel {
@@ -39,7 +39,7 @@ const PANELS: readonly Panel[] = [
   },
 ];
 
-/** What was read over time, one panel below the other, as the text of an SVG file. */
+/** The readings over time, in panels one below the other, as the text of an SVG file. */
 export function drawReadings(
   readings: readonly TimedReading[],
   title: string,
@@ -57,7 +57,7 @@ export function drawReadings(
   );
 }
 
-/** Things that are counted have no half. */
+/** Ticks of counts are whole numbers. */
 function formatWhole(value: number): string {
   return Number.isInteger(value) ? value.toLocaleString("en") : "";
 }

@@ -1,5 +1,5 @@
-// `bun run soak`: does a server that runs for long use more and more? Mixed traffic on one server process,
-// which is asked every few seconds what it uses; the slope of each measure is held against a limit.
+// `bun run soak`: does a server that runs for a long time use more and more? One server process gets mixed
+// traffic and reports every few seconds what it uses; the slope of each measure is compared with a limit.
 //
 //   --minutes <n>   how long; 15 by default
 //   --store <name>  memory, sqlite (the default), postgres or redis
@@ -20,12 +20,12 @@ import { findTrends } from "./trend.ts";
 const VISITORS = 50;
 /** In seconds. */
 const INTERVAL = 5;
-/** In minutes: until as many sessions expire as begin, and Bun has compiled what runs often. */
+/** In minutes: until as many sessions expire as begin, and Bun has compiled the hot code. */
 const WARM_UP = (2 * SESSION_TIMEOUT) / 60;
-/** In minutes: a slope over less says nothing. */
+/** In minutes: a slope over a shorter time is meaningless. */
 const SHORTEST = WARM_UP + 1;
 
-/** At most one in so many requests may get a 503, or no answer. */
+/** At most one in this many requests may get a 503, or no response. */
 const ANSWERED = 1_000;
 
 if (process.platform !== "linux") {
@@ -69,7 +69,7 @@ const trends = findTrends(
 const faults = [...traffic.faults].map(([fault, count]) => `${count} times ${fault}`);
 const { unanswered } = traffic;
 const missed = `${unanswered} times 503 or no answer (limit 1 in ${ANSWERED.toLocaleString("en")})`;
-// On a busy machine, that is the machine's doing.
+// On a busy machine, lag is caused by the machine.
 if (!isBusy && unanswered * ANSWERED > traffic.requests) faults.push(missed);
 const verdict =
   trends.every(({ isFlat }) => isFlat !== false) && faults.length === 0 ? "flat" : "NOT FLAT";

@@ -10,7 +10,7 @@ export type Store = (typeof STORES)[number];
 const POSTGRES = "postgres://postgres@127.0.0.1:5432/test";
 const REDIS = "redis://127.0.0.1:6379";
 
-/** A program of `servers/` that says of itself what it is asked. */
+/** A program of `servers/` that answers questions about itself. */
 class Subject implements AsyncDisposable {
   readonly #child: Bun.Subprocess;
   readonly #inbox = new Inbox();
@@ -26,7 +26,7 @@ class Subject implements AsyncDisposable {
     });
   }
 
-  /** What it says when it has started. */
+  /** Its first message, once it has started. */
   greeting(): Promise<unknown> {
     return this.#inbox.next();
   }
@@ -42,7 +42,7 @@ class Subject implements AsyncDisposable {
   }
 }
 
-/** The server under load, and beside it a process that does nothing. Its sessions are removed in the end. */
+/** The server under load, and an idle process beside it. The server's sessions are removed at the end. */
 export class SoakServer implements AsyncDisposable {
   readonly url: string;
   readonly #server: Subject;
@@ -76,7 +76,7 @@ export class SoakServer implements AsyncDisposable {
   }
 }
 
-/** The answer that is waited for: one at a time. */
+/** The pending answer: only one at a time. */
 class Inbox {
   #message = Promise.withResolvers<unknown>();
 
@@ -96,7 +96,7 @@ class Inbox {
   }
 }
 
-/** Where the sessions are kept, and how they are removed. */
+/** Where the sessions are stored, and how they are removed. */
 interface Place {
   readonly target: string;
   remove(): Promise<void>;

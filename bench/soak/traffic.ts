@@ -1,9 +1,9 @@
 import { TestClient } from "../../src/testing/client.ts";
 
-/** In milliseconds: a visitor waits up to so long between two requests. */
+/** The longest pause of a visitor between two requests, in milliseconds. */
 const PAUSE = 200;
 
-/** A cookie of the right form that opens nothing. */
+/** A well-formed cookie that opens no session. */
 const UNKNOWN_ID = "A".repeat(43);
 
 const USERS = 50;
@@ -21,20 +21,20 @@ const STEPS: readonly (readonly [
   [4, (client) => client.post("/renew")],
   [4, (client) => client.post("/logout")],
   [1, (client) => client.post("/everywhere")],
-  // A visitor who never comes back leaves a session behind, which expires.
+  // A visitor who never comes back: their session expires.
   [5, (client) => abandon(client).send("/visit")],
   [2, (client) => client.send("/read", { headers: { cookie: `session_id=${UNKNOWN_ID}` } })],
 ];
 
-/** Visitors of a server, with some of everything that sessions are for. */
+/** Visitors of a server, who use every feature of sessions to some extent. */
 export class Traffic {
   requests = 0;
   /**
-   * How often there was a 503, or none at all: the store may be late on a machine that others keep busy, and
-   * a connection be closed for want of use just when a request is sent.
+   * How many requests got a 503 or no response: on a busy machine the store may be late, and an idle
+   * connection may be closed just when a request is sent.
    */
   unanswered = 0;
-  /** Statuses of answers that should not have been, and how often each came. */
+  /** Unexpected statuses of responses, and how often each occurred. */
   readonly faults = new Map<string, number>();
   #isOver = false;
   readonly #visitors: readonly Promise<void>[];
@@ -43,7 +43,7 @@ export class Traffic {
     this.#visitors = Array.from({ length: visitors }, () => this.#visit(new TestClient(url)));
   }
 
-  /** Settles once the last answer is there. */
+  /** Settles once the last response has arrived. */
   async end(): Promise<void> {
     this.#isOver = true;
     await Promise.all(this.#visitors);

@@ -3,10 +3,10 @@ import type { TimedReading } from "./reading.ts";
 interface Measure {
   readonly name: string;
   readonly unit: string;
-  /** Growth an hour, in `unit`, that is put down to how measurements scatter. */
+  /** Growth per hour, in `unit`, that is attributed to the scatter of measurements. */
   readonly limit: number;
   readonly read: (reading: TimedReading) => number;
-  /** Whether it depends on what else the machine does: then it is not judged on a busy one. */
+  /** Whether other work on the machine affects the measure: then it is not judged on a busy machine. */
   readonly isMachines?: boolean;
 }
 
@@ -28,15 +28,15 @@ const MEASURES: readonly Measure[] = [
 /** The slope of one measure. */
 export interface Trend {
   readonly name: string;
-  /** Growth an hour, in `unit`. */
+  /** Growth per hour, in `unit`. */
   readonly slope: number;
   readonly limit: number;
   readonly unit: string;
-  /** `undefined`: not judged. */
+  /** `undefined` if the measure was not judged. */
   readonly isFlat: boolean | undefined;
 }
 
-/** The trend of each measure. `isBusy`: others have kept the machine busy. */
+/** The trend of each measure. `isBusy` says whether other work kept the machine busy. */
 export function findTrends(readings: readonly TimedReading[], isBusy: boolean): Trend[] {
   return MEASURES.map(({ name, unit, limit, read, isMachines = false }) => {
     const slope = 60 * findSlope(readings.map((reading) => [reading.minute, read(reading)]));
@@ -45,8 +45,8 @@ export function findTrends(readings: readonly TimedReading[], isBusy: boolean): 
 }
 
 /**
- * The median of the slopes between all pairs of points (Theil–Sen): a few outliers, as a busy machine makes
- * them, do not bend it.
+ * The median of the slopes between all pairs of points (Theil–Sen), which a few outliers, as on a busy
+ * machine, do not change.
  */
 export function findSlope(points: readonly (readonly [x: number, y: number])[]): number {
   const slopes = points.flatMap(([x, y], index) =>

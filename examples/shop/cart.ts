@@ -1,7 +1,7 @@
 import type { Product } from "./catalogue.ts";
 import { findProduct } from "./catalogue.ts";
 
-/** What the session keeps of a cart: ids and quantities, no prices. Those are looked up when shown. */
+/** A cart in the session: ids and quantities. Prices are looked up when the cart is shown. */
 export type Cart = CartLine[];
 
 interface CartLine {
@@ -39,7 +39,7 @@ export function setQuantity(cart: Cart, product: Product, quantity: number): voi
   if (quantity === 0) cart.splice(index, 1);
 }
 
-/** The cart with names and prices. A pie that is no longer sold drops out. */
+/** The cart with names and prices, without pies that are no longer sold. */
 export function priceLines(cart: Cart = []): PricedLine[] {
   return cart.flatMap(({ product: id, quantity }) => {
     const product = findProduct(id);

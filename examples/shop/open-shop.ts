@@ -19,7 +19,7 @@ export function openShop(): Shop {
       crash: chooseCrash(backendName, isProduction),
       now: Date.now,
     },
-    // In development a phone comes over plain http, where browsers refuse Secure cookies; in production keep
+    // In development, a phone uses plain HTTP, over which browsers refuse Secure cookies; in production, keep
     // the default. The cookie has its own name because all programs on localhost share a cookie jar.
     isProduction ? {} : { cookie: { name: "shop_session", secure: false } },
   );

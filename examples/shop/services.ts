@@ -19,7 +19,7 @@ export interface ShopFacts {
   readonly db: Database;
   /** The name of the session backend. */
   readonly backendName: string;
-  /** Makes the crash; or the reason why it cannot be made. */
+  /** Runs the crash trial, or says why it cannot run. */
   readonly crash: CrashTrial | string;
   /** The clock, in Unix milliseconds. */
   readonly now: () => number;
@@ -38,11 +38,11 @@ export class Services {
   readonly messages: Messages;
   readonly activity: Activity;
   readonly traces = new Traces();
-  /** The last form of each visitor, by handle: the next page shows what it stored. */
+  /** What the last form of each visitor stored, by handle, for the next page. */
   readonly forms: ExpiringMap<Trace>;
   /** User ids, by the secret of a link that logs in another browser. */
   readonly passes: ExpiringMap<string>;
-  /** Who ended a session, by its handle: its windows show that. */
+  /** Who ended a session, by its handle, for the windows of that session. */
   readonly signOuts: ExpiringMap<SignOut>;
 
   constructor(facts: ShopFacts) {

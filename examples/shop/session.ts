@@ -7,7 +7,7 @@ export interface ShopSession {
   cart: Cart;
   /** The last order, so that a second click on "Order" leads to the same receipt. */
   order: Order;
-  /** Whether the visitor was told that the session before this one has ended. */
+  /** Whether the visitor was told that their previous session has ended. */
   isTold: boolean;
   /** Results of the proofs on the first page. */
   race: RaceResult;

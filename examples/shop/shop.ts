@@ -32,7 +32,7 @@ import { renderPage } from "./views/layout.ts";
 
 /**
  * A shop for pies. Each method, and each field of handlers by verb, is a page: `cart` answers at
- * `/cart`. What begins with `#` or `_` is a helper and answers nothing.
+ * `/cart`. Members that begin with `#` or `_` are helpers, not pages.
  *
  * Every form is answered with a redirect, so that reloading a page never sends a form again.
  */
@@ -96,7 +96,7 @@ export class Shop extends LoginPages {
       await this.#changeCart((cart) =>
         setQuantity(cart, product, Math.min(findQuantity(cart, product) + 1, MAX_QUANTITY)),
       );
-      // Back to the same pie, and not to the top of the page.
+      // Return to the same pie, not to the top of the page.
       return this._goTo(`/#${product.id}`, done(`${product.name} is in your cart.`));
     },
   };
@@ -109,7 +109,7 @@ export class Shop extends LoginPages {
       return this._page("Thank you", receiptPage(order));
     },
 
-    /** Takes the cart and leaves the receipt in one step: the second of two clicks finds the receipt. */
+    /** Turns the cart into a receipt in one step, so the second of two clicks finds the receipt. */
     POST: async (): Promise<Response> => {
       this._requireUser();
       const { session } = this.request;
@@ -126,7 +126,7 @@ export class Shop extends LoginPages {
     },
   };
 
-  /** Who this is, for programs: the crash asks. */
+  /** Who the visitor is and which process answers, as JSON for the crash trial. */
   whoami() {
     const name = this._user()?.name ?? null;
     return { process: process.pid, name, pies: countPies(this.request.session.cart) };
@@ -139,7 +139,7 @@ export class Shop extends LoginPages {
     });
   }
 
-  /** Shows browsers errors in the shop's look; programs get JSON or text. */
+  /** Sends browsers an error page in the shop's look; programs get JSON or text. */
   override onError(error: HttpError): unknown {
     if (!(this.request.headers.get("accept") ?? "").includes("text/html"))
       return super.onError(error);

@@ -22,12 +22,12 @@ export abstract class Site extends App<ShopSession> {
     this._services = services;
   }
 
-  /** Whoever is logged in. */
+  /** The logged-in user. */
   protected _user(): User | undefined {
     return this._services.users.find(this.request.session.meta.userId);
   }
 
-  /** Returns the user; sends anyone else to the login page, and back from there. */
+  /** Returns the logged-in user; redirects anyone else to the login page, which leads back. */
   protected _requireUser(demand: { readonly fresh?: number } = {}): User {
     const user = this._services.users.find(this.requireLogin(demand));
     if (user !== undefined) return user;
@@ -36,7 +36,7 @@ export abstract class Site extends App<ShopSession> {
     throw redirect("/login", 303);
   }
 
-  /** What the user's other devices call this one. */
+  /** This device's name in the list on the user's other devices. */
   protected _device(): string {
     return describeDevice(this.request.headers.get("user-agent"));
   }
@@ -51,7 +51,7 @@ export abstract class Site extends App<ShopSession> {
   protected async _page(title: string, content: Html, status = 200): Promise<Response> {
     const { session } = this.request;
     const notice = session.flash<Notice>("notice") ?? this.#tellOfEnd();
-    // Stored now, so that the page can say what was stored.
+    // Save now, so that the page can show what was stored.
     await session.save();
     const visitor = this.#describeVisitor();
     return renderPage({ path: this.request.path, title, content, notice, visitor }, status);
@@ -75,7 +75,7 @@ export abstract class Site extends App<ShopSession> {
     if (!session.meta.lapsed || session.isTold === true) return undefined;
     // Begins a new session. In a late request with a superseded id, the write is dropped.
     session.isTold = true;
-    return info("You were signed out, or had not been here for too long.");
+    return info("You were signed out, or your session has expired.");
   }
 
   #describeVisitor(): Visitor {

@@ -35,7 +35,7 @@ export const DEMO_USERS: readonly DemoUser[] = [
   },
 ];
 
-/** Verified when nobody has the login, so that the response takes as long as for a wrong password. */
+/** Verified for an unknown name, so that the response takes as long as for a wrong password. */
 const NOBODYS_HASH =
   "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 

@@ -135,7 +135,7 @@ describe("examples/url-shortener.ts", () => {
     const page = await client.post("/", { url: "javascript:alert(1)" });
     expect([page.status, await page.text()]).toEqual([
       422,
-      expect.stringContaining("That is no URL."),
+      expect.stringContaining("That is not a URL."),
     ]);
     expect((await client.postJson("/api/v1/links", { url: "nowhere" })).status).toBe(422);
   });
@@ -160,7 +160,7 @@ describe("examples/microblog.ts", () => {
     await using server = await start("microblog.ts");
     const client = await visit(server);
     const wrong = await client.post("/login", { ...ann, password: "soggy pastry" });
-    expect(await wrong.text()).toContain("That is not the password.");
+    expect(await wrong.text()).toContain("Wrong password.");
     expect(await client.text("/login")).not.toContain("soggy");
     expect((await client.post("/login", { name: "ben", password: "short" })).status).toBe(422);
     expect((await client.post("/login", ann)).status).toBe(303);

@@ -401,7 +401,7 @@ describe("logging in", () => {
     const client = openShop().visit();
     const response = await client.post("/login", fields);
     expect(response.status).toBe(401);
-    expect(noticeIn(await response.text())).toBe("This name and password do not belong together.");
+    expect(noticeIn(await response.text())).toBe("Wrong name or password.");
     expect(await isLoggedIn(client)).toBe(false);
   });
 
@@ -467,7 +467,7 @@ describe("logging in", () => {
     const response = await client.send("/account");
     const login = response.headers.get("location") ?? "";
     expect(login).toBe("/login?returnTo=%2Faccount");
-    expect(await client.text(login)).toContain("Log in to go on");
+    expect(await client.text(login)).toContain("Log in to continue");
     expect((await submit(client.clone(), "/login", ANN)).path).toBe("/");
     expect((await submit(client, login, ANN)).path).toBe("/account");
   });
@@ -846,7 +846,7 @@ describe("the live page", () => {
     ],
     [
       { type: "overwritten", handle: "abc", keys: ["cart"] },
-      "Two requests changed cart of session abc at once. The later one holds.",
+      "Two requests changed cart of session abc at once. The later change was kept.",
     ],
     [
       { type: "dropped", handle: null },

@@ -174,7 +174,7 @@ describe("what is missing is named", () => {
     const { code: exitCode, output } = await run(project, node ?? "node", "on-node.mjs");
     expect(exitCode).toBe(1);
     const version = manifest.engines.bun.replace(">=", "");
-    expect(output).toContain(`Bunpie needs Bun ${version} or newer, and this is Node.js `);
+    expect(output).toContain(`Bunpie needs Bun ${version} or newer, but this is Node.js `);
     expect(output).not.toContain("    at ");
   });
 });

@@ -1,4 +1,4 @@
-// The site on each library, as its README has it for production, over the same store.
+// The site on each library, configured as its README recommends for production, over the same store.
 import fastifyCookie from "@fastify/cookie";
 import fastifySession from "@fastify/session";
 import express from "express";
@@ -15,7 +15,7 @@ import { PAGES } from "./site.js";
 
 const HOURS = 60 * 60 * 1000;
 
-/** What express-session and @fastify/session want of a store: callbacks. */
+/** A store with callbacks, for express-session and @fastify/session. */
 class CallbackStore extends expressSession.Store {
   constructor(store) {
     super();
@@ -32,7 +32,7 @@ class CallbackStore extends expressSession.Store {
   }
 }
 
-/** For libraries whose session is an object with callbacks. */
+/** For libraries whose session has methods with callbacks. */
 function callbackVisit(request) {
   const call = (name) =>
     new Promise((resolve, reject) => {
@@ -173,7 +173,7 @@ async function startKoa(store) {
   return listen(app.listen(0, "127.0.0.1"));
 }
 
-/** The two methods that Bunpie asks of anybody's store. */
+/** Bunpie's two-method interface. */
 const bunpieBackend = (store) => ({
   load: async (id) => (await store.read(id)) ?? {},
   save: (id, data, timeout) => (timeout === 0 ? store.delete(id) : store.write(id, data)),

@@ -1,5 +1,5 @@
-// `bun bench/peers/situations/run.js`: what session libraries do in situations that lose data, logouts or visitors, each
-// over the same store. Prints a table; `--write` puts it into docs/comparison.md. Needs `bun install` in bench/peers.
+// `bun bench/peers/situations/run.js`: what session libraries do in situations that may lose data, logouts or visitors,
+// all with the same store. Prints a table; `--write` puts it into docs/comparison.md. Needs `bun install` in bench/peers.
 import { join } from "node:path";
 
 import { LIBRARIES } from "./libraries.js";
@@ -8,7 +8,7 @@ import { SlowStore } from "./slow-store.js";
 const BEGIN = "<!-- situations: begin -->";
 const END = "<!-- situations: end -->";
 
-/** A browser, as far as cookies go. */
+/** A browser that only keeps cookies. */
 class Browser {
   cookies = new Map();
 
@@ -42,7 +42,7 @@ class Browser {
 const sameCookies = (one, other) =>
   JSON.stringify([...one.cookies]) === JSON.stringify([...other.cookies]);
 
-/** Logs out while a request for a path is in flight, then comes with the old cookie. */
+/** Logs out while a request for a path is in flight, then sends a request with the old cookie. */
 async function logOutDuring(url, path) {
   const ann = new Browser(url);
   await ann.get("/login?user=ann");
@@ -55,7 +55,7 @@ async function logOutDuring(url, path) {
   return { good: who !== "ann", text: who === "ann" ? "logged in again" : "stays logged out" };
 }
 
-/** Each situation, and what became of it in words. `good` says whether it is what one would wish. */
+/** The situations. Each returns its outcome in words, and in `good` whether the outcome is desirable. */
 const SITUATIONS = [
   {
     title: "A visitor without a cookie opens a page that ignores the session",
@@ -91,7 +91,7 @@ const SITUATIONS = [
     },
   },
   {
-    title: "Two requests at once set two different keys",
+    title: "Two concurrent requests set two different keys",
     async run({ url }) {
       const ann = new Browser(url);
       await ann.get("/login?user=ann");
@@ -105,11 +105,11 @@ const SITUATIONS = [
     },
   },
   {
-    title: "A logout while a writing request is in flight; then the old cookie again",
+    title: "A logout during a writing request; then a request with the old cookie",
     run: ({ url }) => logOutDuring(url, "/set?key=a&value=1&wait=60"),
   },
   {
-    title: "The same while a reading request is in flight",
+    title: "A logout during a reading request; then a request with the old cookie",
     run: ({ url }) => logOutDuring(url, "/slow-read?wait=60"),
   },
   {
@@ -172,7 +172,7 @@ const SITUATIONS = [
     },
   },
   {
-    title: "A request with the id from before the login comes after it, and writes",
+    title: "After a login, a late request with the old id writes to the session",
     async run({ url }) {
       const ann = new Browser(url);
       await ann.get("/set?key=cart&value=pie");
@@ -180,7 +180,7 @@ const SITUATIONS = [
       await ann.get("/login?user=ann");
       const before = late.clone();
       await late.get("/set?key=a&value=1");
-      // It is the same browser: the cookie of whichever response comes last is kept.
+      // Both are the same browser: it keeps the cookie of the last response.
       if (!sameCookies(before, late)) for (const cookie of late.cookies) ann.cookies.set(...cookie);
       const who = await ann.text("/who");
       return { good: who === "ann", text: who === "ann" ? "stays logged in" : "logged out" };

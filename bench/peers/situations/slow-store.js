@@ -1,10 +1,10 @@
 /**
- * The one store behind every library: a map that answers after a few milliseconds, as a database on the
- * network does, and that can be told to fail.
+ * The store behind every library: a map that answers after a few milliseconds, like a database on the
+ * network, and that can be made to fail.
  */
 export class SlowStore {
   #rows = new Map();
-  /** How often it was asked to do something, by name. */
+  /** How often each operation was called, by name. */
   counts = { read: 0, write: 0, delete: 0 };
   failsReads = false;
   failsWrites = false;
@@ -17,7 +17,7 @@ export class SlowStore {
     return text === undefined ? undefined : JSON.parse(text);
   }
 
-  /** Inserts or overwrites, which is what all these libraries ask of their stores. */
+  /** Inserts or overwrites, as all these libraries require of their stores. */
   async write(id, data) {
     this.counts.write++;
     const text = JSON.stringify(data);

@@ -1,10 +1,10 @@
 import type { SessionEvent } from "bunpie";
 
 const REJECTED = {
-  malformed: "A cookie was refused: its value never was a session id.",
+  malformed: "A cookie was refused: its value is not a session id.",
   unknown: "A cookie was refused: its session is not in the store.",
   superseded: "A late request came with an id that had been replaced. It opened nothing.",
-  ambiguous: "A request brought several live sessions. It opened none of them.",
+  ambiguous: "A request had cookies of several live sessions. It opened none of them.",
 };
 
 /** What happened to a session, in plain words. Of a handle, only the beginning is shown. */
@@ -33,7 +33,7 @@ export function describeEvent(
     case "merged":
       return `Two requests changed session ${shorten(event.handle)} at once. Their changes were merged.`;
     case "overwritten":
-      return `Two requests changed ${event.keys.join(", ")} of session ${shorten(event.handle)} at once. The later one holds.`;
+      return `Two requests changed ${event.keys.join(", ")} of session ${shorten(event.handle)} at once. The later change was kept.`;
     case "dropped":
       return "A change was dropped: its session had ended, or had a new id.";
     case "swept":

@@ -88,7 +88,7 @@ export class Account extends Site {
     );
   }
 
-  /** The first page has such a button, too. */
+  /** The page of the form: the first page has a button to end a session too. */
   #wayBack(): string {
     const referer = URL.parse(this.request.headers.get("referer") ?? "");
     return referer?.pathname === "/" ? "/#elsewhere" : "/account";

@@ -16,7 +16,7 @@ const Line = z.object({ text: z.string().trim().min(1).max(MAX_LENGTH) });
 
 /** A chat that everyone may read, and users may write in: by socket, or without scripts by form. */
 export class Chat extends Site {
-  /** Emits "message". In this process: for several, use Redis or Postgres. */
+  /** Emits "message", in this process only: for several, use Redis or PostgreSQL. */
   readonly #news = new EventEmitter<{ message: [Message] }>().setMaxListeners(0);
 
   index = {
@@ -34,10 +34,10 @@ export class Chat extends Site {
     },
   };
 
-  /** The session says who writes; its end closes the socket. */
+  /** The session says who writes. When it ends, the socket is closed. */
   async ws_index(socket: Socket): Promise<void> {
     const user = this._user();
-    // The last line on the page: none is lost between page and socket.
+    // The id of the last line on the page, so that no line is lost between page and socket.
     const after = Number(this.request.query("after")) || 0;
     await socket.accept();
     const listen = (message: Message): void => void socket.send(messageLine(message)).catch(ignore);
@@ -59,5 +59,5 @@ export class Chat extends Site {
   }
 }
 
-/** The socket is closed. */
+/** For sends to a closed socket. */
 function ignore(): void {}

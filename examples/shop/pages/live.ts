@@ -14,7 +14,7 @@ export class Live extends Site {
     return this._page("Live", livePage(this.#drawFigures(), this._services.activity.linesAfter(0)));
   }
 
-  /** The same as an event stream. A browser that reconnects names its last line, and misses none. */
+  /** The page's content as an event stream. A browser that reconnects sends its last line's id, and misses none. */
   stream(): Response {
     const { activity } = this._services;
     const drawFigures = (): ReturnType<typeof figures> => this.#drawFigures();

@@ -64,7 +64,7 @@ export abstract class LoginPages extends Site {
     },
   };
 
-  /** A link that logs in another browser, by its button only: link previews fetch pages, too. */
+  /** A link that logs in another browser, but only by its button, because link previews fetch pages too. */
   join = routes({
     "/:secret": {
       GET: (secret: string) => {
@@ -83,7 +83,7 @@ export abstract class LoginPages extends Site {
   async #logIn(user: User, isRemembered = false): Promise<Response> {
     const { session } = this.request;
     const isConfirmed = session.meta.userId === user.id;
-    // A visitor keeps their cart through the login. Another user's cart is left behind.
+    // An anonymous visitor's cart is kept; another user's is not.
     const label = this._device();
     session.login(user.id, isRemembered ? { remember: REMEMBER, label } : { label });
     const back = this.redirectBack(isConfirmed ? "/account" : "/").headers.get("location") ?? "/";

@@ -26,12 +26,12 @@ interface WhoAmI {
 
 const WORKER = join(import.meta.dir, "worker.ts");
 /** How long to wait for a response after the kill, in milliseconds. */
-const PATIENCE = 10_000;
+const TIMEOUT = 10_000;
 const PIES = 3;
 
 /**
  * Starts two processes of the shop on one port, over the same store. Ann logs in and puts pies into her
- * cart; then the process that answers her next gets SIGKILL, and she asks again who she is.
+ * cart. Then the process that answers her next gets SIGKILL, and she asks again who she is.
  */
 export async function runCrash(env: NodeJS.ProcessEnv): Promise<CrashResult> {
   await using first = await Worker.start(0, env);
@@ -46,7 +46,7 @@ export async function runCrash(env: NodeJS.ProcessEnv): Promise<CrashResult> {
   const killedAt = performance.now();
   const after = await askAnother(visitor, before.process);
   const down = performance.now() - killedAt;
-  // Until it is gone, the kernel may still route connections to it.
+  // Until the process has ended, the kernel may still route connections to it.
   await victim.ended;
   await visitor.delete("/proofs/pies");
   const { name, pies } = after;
@@ -59,7 +59,7 @@ async function ask(visitor: Visitor): Promise<WhoAmI> {
 
 /** The response of another process than the one being killed. */
 async function askAnother(visitor: Visitor, killed: number): Promise<WhoAmI> {
-  const deadline = performance.now() + PATIENCE;
+  const deadline = performance.now() + TIMEOUT;
   for (;;) {
     try {
       const answer = await ask(visitor);

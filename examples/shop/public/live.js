@@ -17,7 +17,7 @@ function follow(region) {
   addEventListener("pagehide", () => source.close());
 }
 
-/** Shows lines as they come; reconnects a second after the connection is lost. */
+/** Shows lines as they arrive; reconnects a second after the connection is lost. */
 function chat(list) {
   const state = document.querySelector("[data-chat-state]");
   const form = document.querySelector("[data-chat-form]");

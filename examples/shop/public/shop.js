@@ -1,4 +1,4 @@
-// Enhancements: every form and link works without scripts, too.
+// Enhancements: every form and link works without scripts too.
 
 /** Replaces the parts of this page that differ on another, such as the cart's count. */
 function takeParts(page, selector = "[data-part]") {
@@ -41,7 +41,7 @@ async function sendInPlace(form) {
   }
 }
 
-/** Shows the notice to those who have scrolled down; hides it after five seconds. */
+/** Shows the notice to visitors who have scrolled down; hides it after five seconds. */
 function showToast() {
   const status = document.querySelector(".status");
   status.classList.add("toast");
@@ -80,7 +80,7 @@ function watchSession(handle) {
     source.addEventListener("sessions", followSessions);
   };
   document.addEventListener("visibilitychange", update);
-  // Navigation ends the watch: a logout has its own response.
+  // Navigation ends the watch: the logout form has its own response.
   addEventListener("beforeunload", () => source?.close());
   update();
 }

@@ -11,7 +11,7 @@ import { proofsView } from "./proofs.ts";
 export function homePage(proofs: ProofsView): Html {
   return html`
     <h1>A pie shop that loses nothing</h1>
-    <p class="lead">Three promises of Bunpie's sessions. Each button makes a real trial.</p>
+    <p class="lead">Three promises of Bunpie's sessions. Each button runs a real trial.</p>
     ${proofsView(proofs)}
     <h2 class="section" id="pies">Pies</h2>
     <ul class="pies">

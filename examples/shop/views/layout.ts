@@ -23,7 +23,7 @@ export interface Page {
   readonly visitor: Visitor;
 }
 
-/** Nothing but our own style sheet, scripts, pictures and forms: an injected script would not run. */
+/** Allows only the shop's own style sheet, scripts, pictures and forms: an injected script does not run. */
 const POLICY = [
   "default-src 'none'",
   "style-src 'self'",
@@ -37,7 +37,7 @@ const POLICY = [
 
 const HEADERS = {
   "content-security-policy": POLICY,
-  // Every page shows whose it is. Neither the back button nor a cache may show it after a logout.
+  // Every page shows who is logged in. Neither the back button nor a cache may show it after a logout.
   "cache-control": "no-store",
   "referrer-policy": "same-origin",
 };

@@ -30,12 +30,12 @@ export function tryAs(action: string): Html {
  */
 export function loginPage({ failed, isSent = false }: LoginView): Html {
   return html`
-    ${isSent && html`<p class="lead">Log in to go on to the page that you asked for.</p>`}
+    ${isSent && html`<p class="lead">Log in to continue to the page that you asked for.</p>`}
     <div class="card narrow">
       ${tryAs("")}
       <p class="or">or with a password</p>
       <form class="fields" method="post">
-        ${failed && wrongPassword("This name and password do not belong together.")}
+        ${failed && wrongPassword("Wrong name or password.")}
         <label>
           Name
           <input
@@ -66,8 +66,8 @@ export function loginPage({ failed, isSent = false }: LoginView): Html {
 export function confirmPage(user: User, hasFailed = false): Html {
   return html`
     <p class="lead">
-      ${user.name}, your last login was more than five minutes ago. To sign out other browsers, show
-      that it is you.
+      ${user.name}, your last login was more than five minutes ago. To sign out other browsers,
+      confirm your password.
     </p>
     <div class="card narrow">
       <form class="fields" method="post">
@@ -89,8 +89,8 @@ export function joinPage(owner: User, present: User | undefined): Html {
       ${
         present === undefined
           ? html`This link logs this browser in as ${owner.name}.`
-          : html`This browser is logged in as ${present.name} already. For a second one, open the
-            link in a private window, or with a phone.`
+          : html`This browser is logged in as ${present.name} already. For a second session, open
+            the link in a private window, or on a phone.`
       }
     </p>
     <form method="post"><button>Log in as ${owner.name}</button></form>

@@ -17,7 +17,7 @@ export interface ProofsView {
   /** The code of the two ways. */
   readonly source: { readonly loadThenSave: string; readonly update: string };
   readonly crash: CrashResult | undefined;
-  /** Why the crash cannot be made here, if so. */
+  /** Why the crash trial cannot run here, if it cannot. */
   readonly crashRefusal: string | undefined;
   readonly user: User | undefined;
   /** Whether the user logged in recently enough to sign others out. */
@@ -114,8 +114,8 @@ function elsewhereCard(view: ProofsView): Html {
     <div class="what">
       <h2 id="elsewhere-title">Sign out there</h2>
       <p>
-        Log in with a second browser, and end its session from here. Within a second, its window
-        says so.
+        Log in with a second browser, and end its session from here. Within a second, that browser
+        shows it.
       </p>
       ${
         user === undefined

@@ -9,7 +9,7 @@ import { timeAgo } from "./time.ts";
 /** What the strip shows of the request behind a page. */
 export interface Strip {
   readonly backendName: string;
-  /** What names the session towards `sessions.revoke()`; `null` for a session that is not stored. */
+  /** Identifies the session for `sessions.revoke()`; `null` for a session that is not stored. */
   readonly handle: string | null;
   readonly expiresAt: number | null;
   readonly now: number;
