@@ -1,6 +1,7 @@
 import type { EndListener, StopWatching } from "../../store/session-store.ts";
 import { Connections, createName } from "./connections.ts";
 import { listenOn } from "./listen.ts";
+import { SilenceWatch } from "./silence.ts";
 
 /** The result of a statement. */
 export interface Rows extends ReadonlyArray<readonly unknown[]> {
@@ -43,7 +44,7 @@ const CLOSING_TIME = 1;
 /** Opens a pool of the backend's own. */
 export function openPool(url: string, options: PoolOptions): PostgresPool {
   const { connections, connectionTimeout, queryTimeout, pooler } = options;
-  const open = (): Connections => {
+  const open = (max = connections): Connections => {
     const name = pooler ? undefined : createName(url);
     // Bun sends a statement before the previous one on the connection is answered, which saves Bun
     // two thirds of its CPU time. But a statement that waits for a lock then blocks those behind
@@ -55,7 +56,7 @@ export function openPool(url: string, options: PoolOptions): PostgresPool {
         : { connection: { statement_timeout: Math.ceil(queryTimeout), application_name: name } };
     const client = new Bun.SQL(url, {
       ...mode,
-      max: connections,
+      max,
       connectionTimeout: connectionTimeout / 1000,
       idleTimeout: IDLE_TIMEOUT,
       maxLifetime: MAX_LIFETIME,
@@ -86,8 +87,8 @@ interface Settings {
   readonly canCancel: boolean;
   /** Whether notifications reach these connections. */
   readonly canListen: boolean;
-  /** Opens connections to replace unresponsive or lost ones. */
-  readonly open?: () => Connections;
+  /** Opens connections to replace unresponsive or lost ones; at most `max`. */
+  readonly open?: (max?: number) => Connections;
 }
 
 /**
@@ -97,6 +98,8 @@ interface Settings {
  */
 export class PostgresPool {
   #connections: Connections;
+  /** Asks the server about the connections when nothing arrives on them. */
+  #watch: SilenceWatch | undefined;
   readonly #settings: Settings;
   /** The connections on which a statement was lost, by its error. */
   readonly #lost = new WeakMap<object, Connections>();
@@ -106,6 +109,7 @@ export class PostgresPool {
   constructor(connections: Connections, settings: Settings) {
     this.#connections = connections;
     this.#settings = settings;
+    this.#watch = this.#watchFor(connections);
   }
 
   /** The database's address, without the password. */
@@ -182,20 +186,28 @@ export class PostgresPool {
 
   /** Closes the connections that this pool has opened. */
   async close(): Promise<void> {
-    if (this.#settings.open !== undefined)
-      await this.#connections.client.close({ timeout: CLOSING_TIME });
+    if (this.#settings.open === undefined) return;
+    const watch = this.#watch?.close();
+    await this.#connections.client.close({ timeout: CLOSING_TIME });
+    await watch;
   }
 
   async #attempt({ text, params }: BoundStatement, timeout: number): Promise<Rows> {
     const connections = this.#connections;
+    const watch = this.#watch;
     const before = this.#answers;
     const query = connections.client.unsafe<Rows>(text, params).values();
+    watch?.begin();
     try {
-      const rows = await within(timeout, query, () => this.#abandon(connections, query, before));
+      const rows = await within(timeout, query, () =>
+        this.#abandon(connections, watch, query, before),
+      );
       this.#answers++;
+      watch?.end(true);
       return rows;
     } catch (error) {
       if (isAnswer(error)) this.#answers++;
+      watch?.end(isAnswer(error));
       if (readBunCode(error) === CLOSED) {
         this.#lost.set(Object(error), connections);
         this.#replace(connections);
@@ -207,19 +219,28 @@ export class PostgresPool {
   }
 
   /**
-   * Abandons a late statement. Its connections are considered dead if no statement is answered in
-   * the grace period, or this one not within another timeout.
+   * Abandons a late statement. Its connections are considered dead if it is not answered within
+   * another timeout, or, unless the server can be asked about them, if no statement is answered in
+   * the grace period.
    */
-  #abandon(connections: Connections, query: Bun.SQL.Query<Rows>, before: number): void {
+  #abandon(
+    connections: Connections,
+    watch: SilenceWatch | undefined,
+    query: Bun.SQL.Query<Rows>,
+    before: number,
+  ): void {
     if (this.#settings.canCancel) query.cancel();
+    // To the server it is still pending.
+    watch?.begin();
     const replace = (): void => this.#replace(connections);
     const soon = setTimeout(() => {
-      if (this.#answers === before) replace();
+      if (watch === undefined && this.#answers === before) replace();
     }, GRACE);
     const later = setTimeout(replace, this.#settings.timeout);
     for (const timer of [soon, later]) timer.unref();
     const settle = (isAnswered: boolean): void => {
       if (isAnswered) this.#answers++;
+      watch?.end(isAnswered);
       clearTimeout(soon);
       clearTimeout(later);
     };
@@ -231,12 +252,24 @@ export class PostgresPool {
     );
   }
 
-  /** Replaces connections; statements on the former ones may still finish. */
-  #replace(former: Connections): void {
-    const { open, timeout } = this.#settings;
+  /**
+   * Replaces connections; statements on the former ones may still finish within `time`, in
+   * milliseconds.
+   */
+  #replace(former: Connections, time = this.#settings.timeout): void {
+    const { open } = this.#settings;
     if (open === undefined || this.#connections !== former) return;
+    void this.#watch?.close();
     this.#connections = open();
-    void former.client.close({ timeout: timeout / 1000 });
+    this.#watch = this.#watchFor(this.#connections);
+    void former.client.close({ timeout: time / 1000 });
+  }
+
+  #watchFor(connections: Connections): SilenceWatch | undefined {
+    const { open } = this.#settings;
+    if (open === undefined || !connections.isNamed) return undefined;
+    const ask = (): Connections => open(1);
+    return new SilenceWatch(connections, ask, () => this.#replace(connections, 0));
   }
 }
 

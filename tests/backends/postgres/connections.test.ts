@@ -17,7 +17,7 @@ describe("the name of connections", () => {
   });
 });
 
-describe.skipIf(!postgres.isThere)("connections that were replaced", () => {
+describe.skipIf(!postgres.isThere)("connections", () => {
   const closing = closeAfterEach();
 
   /** Opens connections that the server knows by `name`, and that are said to be called `called`. */
@@ -60,5 +60,26 @@ describe.skipIf(!postgres.isThere)("connections that were replaced", () => {
   test("cannot be found without a name", async () => {
     const { client } = await open("nameless");
     expect(new Connections(client).areGone(new Connections(client))).toBeUndefined();
+  });
+
+  test("are idle and ended only where the server does nothing on them", async () => {
+    const some = await openNamed();
+    const asker = await openNamed();
+    const working = some.client`SELECT pg_sleep(60)`.then(String, String);
+    while (await some.areIdle(asker)) await Bun.sleep(1);
+    expect(await some.endIdle(asker)).toBe(false);
+    await asker.client`
+      SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'`;
+    expect(await working).toContain("canceling statement due to user request");
+    while (!(await some.areIdle(asker))) await Bun.sleep(1);
+    expect(await some.endIdle(asker)).toBe(true);
+    while (!(await some.areGone(asker)));
+  });
+
+  test("are not known to be idle if names do not arrive as they were given", async () => {
+    const some = await openNamed();
+    const asker = await open("changed on the way", createName(postgres.url));
+    expect(await some.areIdle(asker)).toBe(false);
+    expect(await some.endIdle(asker)).toBe(false);
   });
 });

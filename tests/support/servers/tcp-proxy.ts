@@ -91,6 +91,11 @@ export class TcpProxy implements AsyncDisposable {
     this.#mode = "hold";
   }
 
+  /** Keeps back what is held, and what follows it, until all is well again; other connections pass. */
+  detain(): void {
+    this.#mode = "pass";
+  }
+
   /**
    * Resets connections towards the clients alone. What was kept back still arrives when all is well again, and
    * new connections pass.
@@ -153,7 +158,7 @@ class Line {
     const deliver = (): void => void this[to].write(bytes);
     if (mode === "swallow") this.isLost = true;
     if (this.isLost) return;
-    if (mode === "hold") this.#held.push(deliver);
+    if (mode === "hold" || this.held > 0) this.#held.push(deliver);
     else if (delay > 0) setTimeout(deliver, delay);
     else deliver();
   }

@@ -1,0 +1,156 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+
+import type {
+  BoundStatement,
+  PoolOptions,
+  PostgresPool,
+} from "../../../src/backends/postgres/pool.ts";
+import { openPool } from "../../../src/backends/postgres/pool.ts";
+import { portOf, postgres, Schema } from "../../support/servers/postgres.ts";
+import { TcpProxy } from "../../support/servers/tcp-proxy.ts";
+
+/** So long that whoever waited for it would be found out on any machine. */
+const A_MINUTE = 60_000;
+
+const OPTIONS: PoolOptions = {
+  connections: 1,
+  connectionTimeout: A_MINUTE,
+  queryTimeout: A_MINUTE,
+  pooler: false,
+};
+
+const COUNT: BoundStatement = {
+  text: "UPDATE counters SET count = count + 1 RETURNING count",
+  params: [],
+};
+
+const NAME: BoundStatement = {
+  text: "SELECT current_setting('application_name')",
+  params: [],
+};
+
+async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await Bun.sleep(1);
+}
+
+describe.skipIf(!postgres.isThere)("connections on which nothing arrives", () => {
+  let schema: Schema;
+  let proxy: TcpProxy;
+  let pool: PostgresPool;
+  let name: unknown;
+
+  beforeEach(async () => {
+    schema = await Schema.create();
+    proxy = await TcpProxy.to(portOf(postgres.url));
+    await schema.sql`CREATE TABLE counters (count integer)`;
+    await schema.sql`INSERT INTO counters VALUES (0)`;
+    await open(schema.urlAt(proxy.port));
+  });
+  afterEach(async () => {
+    await pool.close();
+    await proxy[Symbol.asyncDispose]();
+    await schema.drop();
+  });
+
+  async function open(url: string): Promise<void> {
+    pool = openPool(url, OPTIONS);
+    name = await ask(NAME);
+  }
+
+  async function ask(statement: BoundStatement): Promise<unknown> {
+    return (await pool.run(statement))[0]?.[0];
+  }
+
+  async function counted(): Promise<unknown> {
+    const [row] = await schema.sql`SELECT count FROM counters`;
+    return row.count;
+  }
+
+  test("are replaced as soon as the server says that it has nothing to do on them", async () => {
+    proxy.swallow();
+    const lost = pool.run(COUNT).then(String, String);
+    await until(() => proxy.lost > 0);
+    await proxy.pass();
+    const begun = performance.now();
+    expect(await lost).toContain("Connection closed");
+    expect(await ask(COUNT)).toBe(1);
+    expect(performance.now() - begun).toBeLessThan(A_MINUTE / 2);
+    expect(await ask(NAME)).not.toBe(name);
+  });
+
+  test("are asked about again where the question is lost too", async () => {
+    proxy.swallow();
+    const before = proxy.connections;
+    const lost = pool.run(COUNT).then(String, String);
+    await until(() => proxy.connections >= before + 2);
+    await proxy.pass();
+    expect(await lost).toContain("Connection closed");
+    expect(await ask(COUNT)).toBe(1);
+  });
+
+  test("are kept while the server works on them", async () => {
+    await using rival = await schema.begin("UPDATE counters SET count = 7");
+    const counting = ask(COUNT);
+    const questions = new Set<number>();
+    await until(async () => {
+      const rows = await schema.sql`
+        SELECT query_start FROM pg_stat_activity
+        WHERE starts_with(application_name, ${schema.name.slice(0, 54)})
+          AND application_name <> ${name} AND query LIKE '%pg_backend_pid%' AND state = 'idle'`;
+      for (const row of rows) questions.add(Number(row.query_start));
+      return questions.size >= 2;
+    });
+    await rival.commit();
+    expect(await counting).toBe(8);
+    expect(await ask(NAME)).toBe(name);
+  });
+
+  test("are kept if the server refuses another one", async () => {
+    const user = schema.name.slice(-40);
+    await pool.close();
+    await schema.sql.unsafe(`
+      CREATE ROLE ${user} LOGIN PASSWORD 'secret' CONNECTION LIMIT 1;
+      GRANT USAGE ON SCHEMA ${schema.name} TO ${user};
+      GRANT ALL ON counters TO ${user}`);
+    const url = new URL(schema.urlAt(proxy.port));
+    [url.username, url.password] = [user, "secret"];
+    await open(url.href);
+    const rival = await schema.begin("UPDATE counters SET count = 7");
+    const before = proxy.connections;
+    const counting = ask(COUNT);
+    await until(() => proxy.connections >= before + 2);
+    await rival.commit();
+    expect(await counting).toBe(8);
+    expect(await ask(NAME)).toBe(name);
+    await schema.sql.unsafe(`DROP OWNED BY ${user}; DROP ROLE ${user}`);
+  });
+
+  test("carry nothing out once their statements have failed", async () => {
+    proxy.hold();
+    const begun = performance.now();
+    const deadline = pool.deadline();
+    const counting = pool.run(COUNT, deadline).catch(async (error: unknown) => {
+      await pool.settle(error, deadline);
+      return String(error);
+    });
+    await until(() => proxy.held > 0);
+    proxy.detain();
+    expect(await counting).toContain("Connection closed");
+    expect(performance.now() - begun).toBeLessThan(A_MINUTE / 2);
+    expect(proxy.held).toBeGreaterThan(0);
+    // It reaches the server after all, on a connection that the server has ended.
+    await proxy.pass();
+    await until(() => proxy.open === 1);
+    expect(await counted()).toBe(0);
+  });
+
+  test("are no longer asked about when the pool closes", async () => {
+    proxy.swallow();
+    const before = proxy.connections;
+    const lost = pool.run(COUNT).then(String, String);
+    await until(() => proxy.connections > before);
+    await pool.close();
+    expect(await lost).toContain("Connection closed");
+    await until(() => proxy.open === 0);
+  });
+});
