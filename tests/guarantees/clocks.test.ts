@@ -197,15 +197,8 @@ function newsOf(response: Response): unknown[] {
 
 describe.each(BACKENDS)("sessions on a clock that is set back and forth, on %s", (name, create) => {
   guarantee(
-    {
-      id: "G16",
-      name: `sessions end when their idle timeout or absolute lifetime is over, and no sooner: ${name}`,
-      quick: 60,
-      on: name,
-      gate: 300,
-      full: 10_000,
-      of: "schedules",
-    },
+    `sessions end when their idle timeout or absolute lifetime is over, and no sooner: ${name}`,
+    { id: "G16", quick: 60, on: name, gate: 300, full: 10_000, of: "schedules" },
     async (trial) => {
       const clock = new FakeClock();
       const backend = create(clock.now);

@@ -15,7 +15,8 @@ describe.each([...STORES, ...POSTGRES_STORES])(
   "whatever is asked, one after the other, of %s",
   (name, create) => {
     guarantee(
-      { id: "G21", name: `a store answers as its contract says: ${name}`, on: name, ...SEQUENCES },
+      `a store answers as its contract says: ${name}`,
+      { id: "G21", on: name, ...SEQUENCES },
       async (trial) => {
         const clock = new FakeClock();
         const store = create(clock.now);
@@ -26,12 +27,8 @@ describe.each([...STORES, ...POSTGRES_STORES])(
     );
 
     guarantee(
-      {
-        id: "G21",
-        name: `a store answers so on the system's clock too: ${name}`,
-        on: name,
-        ...SEQUENCES,
-      },
+      `a store answers so on the system's clock too: ${name}`,
+      { id: "G21", on: name, ...SEQUENCES },
       async (trial) => {
         const store = create(Date.now);
         await checkStoreSequences({ store }, trial.runs);
@@ -44,12 +41,8 @@ describe.each([...STORES, ...POSTGRES_STORES])(
 
 describe.each(PAIRS)("whatever is asked of the store that is made of %s", (name, create) => {
   guarantee(
-    {
-      id: "G21",
-      name: `a store made of two methods answers alike: ${name}`,
-      on: name,
-      ...SEQUENCES,
-    },
+    `a store made of two methods answers alike: ${name}`,
+    { id: "G21", on: name, ...SEQUENCES },
     async (trial) => {
       const clock = new FakeClock();
       const store = new LoadSaveStore(create(clock.now), clock.now);
@@ -68,12 +61,8 @@ const KEEPING_THEIR_WORD = [
 
 describe.each(KEEPING_THEIR_WORD)("whatever is loaded and saved, by %s", (name, create) => {
   guarantee(
-    {
-      id: "G21",
-      name: `load gives what save was last told to keep: ${name}`,
-      on: name,
-      ...SEQUENCES,
-    },
+    `load gives what save was last told to keep: ${name}`,
+    { id: "G21", on: name, ...SEQUENCES },
     async (trial) => {
       const clock = new FakeClock();
       const backend = create(clock.now);

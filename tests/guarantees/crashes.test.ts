@@ -61,13 +61,8 @@ function changesOf(witnesses: readonly Witness[]): number {
 describe("a server that is killed in the middle of its work", () => {
   // Which writes a kill meets is up to the machine: the seed chooses what is asked, and when to kill.
   guarantee(
-    {
-      id: "G4",
-      name: "what was acknowledged is there after a SIGKILL, and what was ended stays ended",
-      gate: 10,
-      full: 200,
-      of: "kills",
-    },
+    "what was acknowledged is there after a SIGKILL, and what was ended stays ended",
+    { id: "G4", gate: 10, full: 200, of: "kills" },
     async (trial) => {
       using folder = new Folder();
       const path = folder.file("sessions.db");
@@ -169,46 +164,27 @@ describe("a loss of power, with `synchronous` as it is by default", () => {
     trial.never("copies without what was moved into the file before", losses.undone);
   }
 
-  /** A power loss that takes nothing, or that always takes something, would be a poor test. */
-  function noteLoss(trial: Trial, { whole }: Losses): void {
-    expect(whole).toBeWithin(1, trial.size);
-    trial.note(`${trial.size - whole} had lost the last commits`);
-  }
-
   const losing = { gate: 50, full: 500, of: "copies" };
 
-  guarantee(
-    {
-      id: "G5",
-      name: "a log that is cut at any byte leaves the sessions as of one commit",
-      ...losing,
-    },
-    async (trial) => {
-      const losses = await tryLosses(trial, (disk) => disk.cut(trial.random));
+  for (const [name, lose] of [
+    ["a log that is cut at any byte leaves the sessions as of one commit", "cut"],
+    [
+      "a log with blocks that never reached the disk leaves the sessions as of one commit",
+      "loseBlocks",
+    ],
+  ] as const) {
+    guarantee(name, { id: "G5", ...losing }, async (trial) => {
+      const losses = await tryLosses(trial, (disk) => disk[lose](trial.random));
       report(trial, losses);
-      noteLoss(trial, losses);
-    },
-  );
+      // A power loss that takes nothing, or that always takes something, would be a poor test.
+      expect(losses.whole).toBeWithin(1, trial.size);
+      trial.note(`${trial.size - losses.whole} had lost the last commits`);
+    });
+  }
 
   guarantee(
-    {
-      id: "G5",
-      name: "a log with blocks that never reached the disk leaves the sessions as of one commit",
-      ...losing,
-    },
-    async (trial) => {
-      const losses = await tryLosses(trial, (disk) => disk.loseBlocks(trial.random));
-      report(trial, losses);
-      noteLoss(trial, losses);
-    },
-  );
-
-  guarantee(
-    {
-      id: "G5",
-      name: "nothing is lost while the log is being moved into the file",
-      ...losing,
-    },
+    "nothing is lost while the log is being moved into the file",
+    { id: "G5", ...losing },
     async (trial) => {
       const losses = await tryLosses(trial, (disk, isMoved) =>
         isMoved ? disk.tear(trial.random) : undefined,

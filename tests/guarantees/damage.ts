@@ -2,7 +2,7 @@ import type { SQLQueryBindings } from "bun:sqlite";
 
 import * as fc from "fast-check";
 
-import { sessionData } from "../support/arbitraries/json-arbitraries.ts";
+import { sessionData } from "./json-arbitraries.ts";
 
 /** What has become of one column of a session's row. */
 export interface Damage {
@@ -14,16 +14,7 @@ const TIMES = ["created_at", "touched_at", "expires_at"];
 
 const wrongType = fc.oneof(
   fc.constantFrom<SQLQueryBindings>(Infinity, -Infinity, 0, -1, 1.5, 2 ** 53, 2n ** 63n - 1n),
-  fc.constantFrom<SQLQueryBindings>(
-    "",
-    "NaN",
-    "never",
-    "2030-01-01",
-    "\0",
-    "\ud800",
-    "1e999",
-    "{}",
-  ),
+  fc.constantFrom<SQLQueryBindings>("", ..."NaN never 2030-01-01 \0 \ud800 1e999 {}".split(" ")),
   fc.integer(),
   fc.string({ unit: "binary", maxLength: 5 }),
   fc.uint8Array({ maxLength: 5 }),
@@ -31,27 +22,8 @@ const wrongType = fc.oneof(
 
 const text = sessionData.map((data) => JSON.stringify(data));
 
-const insertions = fc.constantFrom(
-  "e999",
-  '"',
-  "{",
-  "}",
-  "[".repeat(250),
-  "\0",
-  "\ud800",
-  ",",
-  "9",
-);
-const wholes = fc.constantFrom(
-  "",
-  "null",
-  "[]",
-  "1",
-  '"{}"',
-  '{"$":{}}',
-  '{"save":1}',
-  '{"a":1e999}',
-);
+const insertions = fc.constantFrom(...'e999 " { } \0 \ud800 , 9'.split(" "), "[".repeat(250));
+const wholes = fc.constantFrom("", ...'null [] 1 "{}" {"$":{}} {"save":1} {"a":1e999}'.split(" "));
 
 /** A JSON text with something cut off, left out, put in or doubled. */
 const spoiltText = fc.oneof(

@@ -13,12 +13,12 @@ import type { OpenSession } from "../../src/session/open-session.ts";
 import type { SessionData } from "../../src/store/backend.ts";
 import type { MaybePromise } from "../../src/store/maybe-promise.ts";
 import { TestClient } from "../../src/testing/client.ts";
-import { flashName, jsonValue, sessionData } from "../support/arbitraries/json-arbitraries.ts";
 import { quiet } from "../support/quiet.ts";
 import { BACKENDS, MapBackend } from "../support/stores/backends.ts";
 import { damage, damagedData } from "./damage.ts";
 import type { Trial } from "./figure.ts";
 import { guarantee, number } from "./figure.ts";
+import { flashName, jsonValue, sessionData } from "./json-arbitraries.ts";
 
 type Dictionary = Record<string, unknown>;
 
@@ -120,14 +120,8 @@ async function tryAll<Inputs extends [unknown, ...unknown[]]>(
 
 describe("any data", () => {
   guarantee(
-    {
-      id: "G13",
-      name: "what a session holds comes back as it was, hostile keys and values included",
-      of: "sessions",
-      quick: 1_000,
-      gate: 5_000,
-      full: 1_000_000,
-    },
+    "what a session holds comes back as it was, hostile keys and values included",
+    { id: "G13", of: "sessions", quick: 1_000, gate: 5_000, full: 1_000_000 },
     async (trial) => {
       const sessions = new Sessions({ backend: new InMemorySessionBackend(), sweepInterval: 0 });
       let done = 0;
@@ -141,15 +135,8 @@ describe("any data", () => {
 
   for (const [name, create] of BACKENDS) {
     guarantee(
-      {
-        id: "G13",
-        name: `so do changes that two requests make at once, and messages, on ${name}`,
-        of: "sessions",
-        quick: 100,
-        on: name,
-        gate: 500,
-        full: 20_000,
-      },
+      `so do changes that two requests make at once, and messages, on ${name}`,
+      { id: "G13", of: "sessions", quick: 100, on: name, gate: 500, full: 20_000 },
       async (trial) => {
         const sessions = new Sessions({
           backend: create(Date.now),
@@ -270,14 +257,8 @@ describe("any damage", () => {
   }
 
   guarantee(
-    {
-      id: "G13",
-      name: "a damaged row is no session and an event, and no page fails because of it",
-      of: "rows",
-      quick: 200,
-      gate: 1_000,
-      full: 100_000,
-    },
+    "a damaged row is no session and an event, and no page fails because of it",
+    { id: "G13", of: "rows", quick: 200, gate: 1_000, full: 100_000 },
     async (trial) => {
       using log = quiet("error");
       using client = new Database(":memory:");
@@ -316,14 +297,8 @@ describe("any damage", () => {
   );
 
   guarantee(
-    {
-      id: "G13",
-      name: "whatever else a load() of one's own gives is no session, and fails no page either",
-      of: "rows",
-      quick: 200,
-      gate: 1_000,
-      full: 100_000,
-    },
+    "whatever else a load() of one's own gives is no session, and fails no page either",
+    { id: "G13", of: "rows", quick: 200, gate: 1_000, full: 100_000 },
     async (trial) => {
       using log = quiet("error");
       const backend = new DamagedBackend();

@@ -90,15 +90,8 @@ describe.each([
   ["two SQLite connections", onFile, undefined, 2, 3],
 ] as const)("every order of two requests' steps, on %s", (name, share, quick, gate, full) => {
   guarantee(
-    {
-      id: "G24",
-      name: `no order of two requests' steps brings anything back, loses a key or writes under a dead id: ${name}`,
-      quick,
-      on: name,
-      gate,
-      full,
-      of: "steps that the two programs have at most",
-    },
+    `no order of two requests' steps brings anything back, loses a key or writes under a dead id: ${name}`,
+    { id: "G24", quick, on: name, gate, full, of: "steps that the two programs have at most" },
     async (trial) => {
       const short = await shortPrograms(trial.size);
       const pairs = pairsOf(short, trial.size);
@@ -113,13 +106,8 @@ describe.each([
 
 describe("every order of three requests' steps", () => {
   guarantee(
-    {
-      id: "G24",
-      name: "no order of three requests' steps brings anything back, loses a key or writes under a dead id",
-      gate: 2,
-      full: TRIPLES.length,
-      of: "programs, of which any three are tried",
-    },
+    "no order of three requests' steps brings anything back, loses a key or writes under a dead id",
+    { id: "G24", gate: 2, full: TRIPLES.length, of: "programs, of which any three are tried" },
     async (trial) => {
       const triples = combinations(TRIPLES.slice(0, trial.size), 3);
       const { schedules, sets, faults } = await countSchedules(inMemory, triples, 3, (done) =>

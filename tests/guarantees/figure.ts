@@ -107,8 +107,13 @@ export class Trial {
   }
 }
 
-/** A test that shows a figure, at the size of this run, if it has one. */
-export function guarantee(figure: Figure, show: (trial: Trial) => Promise<void> | void): void {
+/** A test that shows a figure of this name, at the size of this run, if it has one. */
+export function guarantee(
+  name: string,
+  options: Omit<Figure, "name">,
+  show: (trial: Trial) => Promise<void> | void,
+): void {
+  const figure = { name, ...options };
   if (figure[TRIALS] === undefined) return;
   const begin = figure.waits === true && TRIALS === "full" ? test.concurrent : test;
   begin(

@@ -50,14 +50,8 @@ function heapInUse(): number {
 
 describe("a flood of visitors without a cookie", () => {
   guarantee(
-    {
-      id: "G8",
-      name: "pages that only read make no row, set no cookie and keep no memory",
-      quick: 5_000,
-      gate: 20_000,
-      full: 1_000_000,
-      of: "requests",
-    },
+    "pages that only read make no row, set no cookie and keep no memory",
+    { id: "G8", quick: 5_000, gate: 20_000, full: 1_000_000, of: "requests" },
     async (trial) => {
       const backend = new InMemorySessionBackend();
       const app = new Site({ sessionBackend: backend });
@@ -79,14 +73,8 @@ describe("a flood of visitors without a cookie", () => {
   );
 
   guarantee(
-    {
-      id: "G8",
-      name: "a handler that always writes fills the store in memory to its limit, and no further",
-      quick: 5_000,
-      gate: 20_000,
-      full: 1_000_000,
-      of: "requests",
-    },
+    "a handler that always writes fills the store in memory to its limit, and no further",
+    { id: "G8", quick: 5_000, gate: 20_000, full: 1_000_000, of: "requests" },
     async (trial) => {
       const maxSessions = trial.size / 10;
       const backend = new InMemorySessionBackend({ maxSessions });
@@ -109,14 +97,8 @@ describe("a flood of visitors without a cookie", () => {
   );
 
   guarantee(
-    {
-      id: "G8",
-      name: "a flood of visitors takes the place of anonymous sessions, and never of one that is signed in",
-      quick: 5_000,
-      gate: 20_000,
-      full: 1_000_000,
-      of: "requests",
-    },
+    "a flood of visitors takes the place of anonymous sessions, and never of one that is signed in",
+    { id: "G8", quick: 5_000, gate: 20_000, full: 1_000_000, of: "requests" },
     async (trial) => {
       const maxSessions = trial.size / 10;
       const backend = new InMemorySessionBackend({ maxSessions });
@@ -150,14 +132,8 @@ describe("a flood of visitors without a cookie", () => {
   );
 
   guarantee(
-    {
-      id: "G8",
-      name: "logging in and out for ever keeps no memory, in the store in memory or on two methods",
-      quick: 1_000,
-      gate: 5_000,
-      full: 400_000,
-      of: "visits of each",
-    },
+    "logging in and out for ever keeps no memory, in the store in memory or on two methods",
+    { id: "G8", quick: 1_000, gate: 5_000, full: 400_000, of: "visits of each" },
     async (trial) => {
       for (const sessionBackend of [new InMemorySessionBackend(), new MapBackend()]) {
         const app = new Site({ sessionBackend });

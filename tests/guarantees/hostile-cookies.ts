@@ -31,6 +31,11 @@ const SPACES = [
 
 type Spoil = (text: string, random: Random) => string;
 
+/** Texts in which `#` stands for what is spoilt. */
+function withIn(...texts: readonly string[]): Spoil[] {
+  return texts.map((each) => (text) => each.replaceAll("#", () => text));
+}
+
 const VALUES: readonly Spoil[] = [
   // A character more, fewer or other.
   (id, random) => id.slice(0, random(id.length)),
@@ -46,8 +51,7 @@ const VALUES: readonly Spoil[] = [
   (id) => id + id,
   // The same bytes, spelt another way.
   (id, random) => id.slice(0, -1) + (LETTERS[LETTERS.indexOf(id.slice(-1)) + 1 + random(3)] ?? ""),
-  (id) => `${id}=`,
-  (id) => `${id}==`,
+  ...withIn("#=", "#=="),
   (id) => id.replaceAll("-", "+").replaceAll("_", "/"),
   (id) => Buffer.from(id, "base64url").toHex(),
   (id) => percent(id),
@@ -60,13 +64,7 @@ const VALUES: readonly Spoil[] = [
   (id, random) => pick(SPACES, random) + id,
   (id, random) => id + pick(SPACES, random),
   (id, random) => `${pick(["\t", " ", "  "], random)}${id}${pick(["\t", " ", "\t "], random)}`,
-  (id) => `"${id}"`,
-  (id) => `'${id}'`,
-  (id) => `${id},${id}`,
-  (id) => `${id}\0`,
-  (id) => `${id}\r\nset-cookie: a=b`,
-  (id) => `../${id}`,
-  (id) => `bunpie:${id}`,
+  ...withIn('"#"', "'#'", "#,#", "#\0", "#\r\nset-cookie: a=b", "../#", "bunpie:#"),
   // How other libraries write theirs.
   (id) => `s:${id}.${id}`,
   (id) => `j:${JSON.stringify(id)}`,
@@ -74,19 +72,9 @@ const VALUES: readonly Spoil[] = [
   // What a thief of the store has.
   (id) => new Bun.CryptoHasher("sha256").update(id).digest("base64url"),
   // What means something elsewhere.
-  () => "",
-  () => "*",
-  () => "%",
-  () => `${"_".repeat(42)}A`,
-  () => "A".repeat(43),
-  () => "__proto__",
-  () => "constructor",
-  () => "undefined",
-  () => "[object Object]",
-  () => "../../etc/passwd",
-  () => "' OR 1=1 --",
-  () => "{$ne:null}",
-  () => "00000000-0000-4000-8000-000000000000",
+  ...withIn("", "*", "%", `${"_".repeat(42)}A`, "A".repeat(43), "__proto__", "constructor"),
+  ...withIn("undefined", "[object Object]", "../../etc/passwd", "' OR 1=1 --", "{$ne:null}"),
+  ...withIn("00000000-0000-4000-8000-000000000000"),
   // Guesses: well-formed, and never issued.
   (_, random) => idFrom(random),
 ];
@@ -94,9 +82,7 @@ const VALUES: readonly Spoil[] = [
 const NAMES: readonly Spoil[] = [
   (name) => name.toUpperCase(),
   (name) => name.charAt(0).toUpperCase() + name.slice(1),
-  (name) => `__Host-${name}`,
-  (name) => `__host-${name}`,
-  (name) => `__Secure-${name}`,
+  ...withIn("__Host-#", "__host-#", "__Secure-#"),
   (name) => name.replace("__Host-", ""),
   (name) => name.replace("__Host-", "__HOST-"),
   (name, random) => pick(SPACES, random) + name,
@@ -104,38 +90,21 @@ const NAMES: readonly Spoil[] = [
   (name, random) => replaceAt(name, random(name.length), character(random)),
   (name) => name.slice(1),
   (name) => name.slice(0, -1),
-  (name) => `x${name}`,
-  (name) => `${name}x`,
-  (name) => `$${name}`,
-  (name) => `a ${name}`,
-  (name) => `"${name}"`,
-  (name) => `${name}\0`,
-  (name) => `${name}[]`,
+  ...withIn("x#", "#x", "$#", "a #", '"#"', "#\0", "#[]"),
   (name) => name.replaceAll("_", "."),
   (name) => name.replaceAll("_", "%5F"),
   (name) => name.replaceAll("s", "ſ"),
   (name) => name.replaceAll("s", "ѕ"),
   (name) => name.replaceAll("_", "＿"),
   (name) => percent(name),
-  () => "",
-  () => "__proto__",
+  ...withIn("", "__proto__"),
 ];
 
 const JOINTS = ["", " = ", " =", "= ", "\t=", "==", ":", "%3D", "＝", "\u00a0=", "=\u00a0", "\0="];
 const SEPARATORS = [";", " ; ", ";\t", ";;", "; ;", ",", ", ", "&", " ", "\0", "\r\n", "\n", "；"];
 const COMPANIONS: readonly Spoil[] = [
-  () => "theme=dark",
-  () => "theme",
-  () => "=dark",
-  () => "",
-  () => "$Version=1",
-  () => "Path=/",
-  () => "__proto__=1",
-  () => 'quoted="a',
-  () => '"',
-  (pair) => `theme=${pair}`,
-  (pair) => `theme="${pair}"`,
-  (pair) => `=${pair}`,
+  ...withIn("theme=dark", "theme", "=dark", "", "$Version=1", "Path=/", "__proto__=1"),
+  ...withIn('quoted="a', '"', "theme=#", 'theme="#"', "=#"),
   (pair) => pair.replace("=", ""),
 ];
 

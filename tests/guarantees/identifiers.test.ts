@@ -82,14 +82,8 @@ class Doorman extends App {
 
 describe("a Cookie header", () => {
   guarantee(
-    {
-      id: "G1",
-      name: "a Cookie header that was tampered with opens the session that it names exactly, or none; a malformed id is not looked up",
-      quick: 20_000,
-      gate: 100_000,
-      full: 10_000_000,
-      of: "Cookie headers",
-    },
+    "a Cookie header that was tampered with opens the session that it names exactly, or none; a malformed id is not looked up",
+    { id: "G1", quick: 20_000, gate: 100_000, full: 10_000_000, of: "Cookie headers" },
     async (trial) => {
       const doors = await Promise.all(NAMES.map((name) => doorOf(name, trial.random)));
       const envelope = new Envelope();
@@ -128,14 +122,8 @@ describe("a Cookie header", () => {
   );
 
   guarantee(
-    {
-      id: "G1",
-      name: "a Cookie header in whatever bytes, sent over a socket, is answered with 200, 400 or 431",
-      quick: 200,
-      gate: 1_000,
-      full: 20_000,
-      of: "connections",
-    },
+    "a Cookie header in whatever bytes, sent over a socket, is answered with 200, 400 or 431",
+    { id: "G1", quick: 200, gate: 1_000, full: 20_000, of: "connections" },
     async (trial) => {
       using _info = quiet("info");
       const { random } = trial;
@@ -171,13 +159,8 @@ describe("a Cookie header", () => {
   );
 
   guarantee(
-    {
-      id: "G1",
-      name: "a Cookie header takes no more time than its length justifies",
-      gate: 20,
-      full: 1_000,
-      of: "measurements of each of 17 shapes",
-    },
+    "a Cookie header takes no more time than its length justifies",
+    { id: "G1", gate: 20, full: 1_000, of: "measurements of each of 17 shapes" },
     async (trial) => {
       const sessions = new Sessions({ backend: new InMemorySessionBackend() });
       /** In milliseconds. The shortest of many, which is the one that nothing came between. */
@@ -239,9 +222,9 @@ async function tryVariants(trial: Trial, backend: SessionStore, ids: readonly st
 
 describe("an id that was not issued", () => {
   guarantee(
+    "an id that was not issued opens nothing and leaves nothing behind",
     {
       id: "G2",
-      name: "an id that was not issued opens nothing and leaves nothing behind",
       quick: 5_000,
       gate: 20_000,
       full: 1_000_000,
@@ -271,9 +254,9 @@ describe("an id that was not issued", () => {
   const VARIANTS = 43 * 63;
 
   guarantee(
+    "an id that differs from a live one in one character opens nothing",
     {
       id: "G2",
-      name: "an id that differs from a live one in one character opens nothing",
       quick: VARIANTS,
       gate: 4 * VARIANTS,
       full: 1000 * VARIANTS,
@@ -288,13 +271,8 @@ describe("an id that was not issued", () => {
   );
 
   guarantee(
-    {
-      id: "G2",
-      name: "an id that differs from a live one in one character opens nothing in SQLite",
-      gate: VARIANTS,
-      full: 37 * VARIANTS,
-      of: "variants, among as many live ids",
-    },
+    "an id that differs from a live one in one character opens nothing in SQLite",
+    { id: "G2", gate: VARIANTS, full: 37 * VARIANTS, of: "variants, among as many live ids" },
     async (trial) => {
       using database = new Database(":memory:");
       const backend = new SqliteSessionBackend(database);

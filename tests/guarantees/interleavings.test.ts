@@ -5,12 +5,12 @@ import * as fc from "fast-check";
 import { InMemorySessionBackend } from "../../src/backends/memory/backend.ts";
 import { SqliteSessionBackend } from "../../src/backends/sqlite/backend.ts";
 import type { SessionBackend } from "../../src/store/backend.ts";
-import type { ForwardingNote, SessionRecord } from "../../src/store/record.ts";
-import { isNote } from "../../src/store/record.ts";
 import { SessionStore } from "../../src/store/session-store.ts";
 import { FakeClock } from "../support/clock.ts";
 import { Folder } from "../support/folder.ts";
 import { PAIRS } from "../support/stores/backends.ts";
+import type { Row } from "../support/stores/map-store.ts";
+import { breakStores } from "../testing/broken/faulty-store.ts";
 import { guarantee } from "./figure.ts";
 import { interleavings } from "./overlap/interleavings.ts";
 import type { Rule } from "./overlap/ledger.ts";
@@ -45,15 +45,8 @@ const PLACES: readonly Place[] = [
 
 describe.each(PLACES)("requests that overlap, on %s", (name, create) => {
   guarantee(
-    {
-      id: "G7",
-      name: `requests that overlap bring nothing back, see nothing stale and lose nothing: ${name}`,
-      quick: 60,
-      on: name,
-      gate: 300,
-      full: 10_000,
-      of: "interleavings",
-    },
+    `requests that overlap bring nothing back, see nothing stale and lose nothing: ${name}`,
+    { id: "G7", quick: 60, on: name, gate: 300, full: 10_000, of: "interleavings" },
     async (trial) => {
       const clock = new FakeClock();
       const backends = create(clock.now);
@@ -78,88 +71,57 @@ describe.each(PLACES)("requests that overlap, on %s", (name, create) => {
   );
 });
 
-/** Stores as somebody could write them, each with one mistake. The check has to find it. */
-const MISTAKEN = {
-  "writes, whatever version there is": [
-    "lost",
-    class extends InMemorySessionBackend {
-      override replace(id: string, record: SessionRecord): boolean {
-        const now = this.read(id);
-        return now !== undefined && !isNote(now) && super.replace(id, record, now);
-      }
+/** Stores as somebody could write them, each with one mistake. The check has to find the rule it breaks. */
+const MISTAKEN = breakStores({
+  "writes, whatever version there is": {
+    red: "lost",
+    replace: (good) => (id, record) => good.findLive(id) !== undefined && good.put(id, record),
+  },
+  "writes what is gone": {
+    red: "destroyed",
+    replace: (good) => (id, record, old) =>
+      good.replace(id, record, old) || good.create(id, record),
+  },
+  "deletes after it has said so": {
+    red: "destroyed",
+    delete: (good) => (id) => void setImmediate(() => good.delete(id)),
+  },
+  "forgets the last of a user's sessions": {
+    red: "destroyed",
+    deleteAll: (good) => (userId, exceptId, limit) =>
+      good.deleteAll(userId, exceptId ?? good.list(userId, limit).at(-1)?.handle, limit),
+  },
+  "leaves the old id alive": {
+    red: "left",
+    rotate: (good) => (oldId, newId, record, old) =>
+      good.rotate(oldId, newId, record, old) && good.put(oldId, old),
+  },
+  "stores what comes after a login under the old id as well": {
+    red: "after",
+    rotate: (good) => (oldId, newId, record, old) =>
+      good.rotate(oldId, newId, record, old) && good.put(oldId, record),
+  },
+  "reads from a copy that lags behind": {
+    red: "order",
+    make(good) {
+      const copies = new Map<string, Row | undefined>();
+      return {
+        read(id) {
+          const copy = copies.get(id);
+          copies.set(id, good.read(id));
+          return copy ?? good.read(id);
+        },
+      };
     },
-  ],
-  "writes what is gone": [
-    "destroyed",
-    class extends InMemorySessionBackend {
-      override replace(id: string, record: SessionRecord, old: SessionRecord): boolean {
-        return super.replace(id, record, old) || super.create(id, record);
-      }
-    },
-  ],
-  "deletes after it has said so": [
-    "destroyed",
-    class extends InMemorySessionBackend {
-      override delete(id: string): undefined {
-        setImmediate(() => super.delete(id));
-      }
-    },
-  ],
-  "forgets the last of a user's sessions": [
-    "destroyed",
-    class extends InMemorySessionBackend {
-      override deleteAll(userId: string, exceptId: string | undefined, limit: number): string[] {
-        const { length, [length - 1]: last } = this.list(userId, limit);
-        return super.deleteAll(userId, exceptId ?? last?.handle, limit);
-      }
-    },
-  ],
-  "leaves the old id alive": [
-    "left",
-    class extends InMemorySessionBackend {
-      override rotate(...[oldId, ...rest]: Parameters<InMemorySessionBackend["rotate"]>): boolean {
-        const old = this.read(oldId);
-        const isDone = super.rotate(oldId, ...rest);
-        if (!isDone || old === undefined || isNote(old)) return isDone;
-        super.delete(oldId);
-        return super.create(oldId, old);
-      }
-    },
-  ],
-  "stores what comes after a login under the old id as well": [
-    "after",
-    class extends InMemorySessionBackend {
-      override rotate(
-        oldId: string,
-        newId: string,
-        record: SessionRecord,
-        old: SessionRecord,
-      ): boolean {
-        if (!super.rotate(oldId, newId, record, old)) return false;
-        super.delete(oldId);
-        return super.create(oldId, record);
-      }
-    },
-  ],
-  "reads from a copy that lags behind": [
-    "order",
-    class extends InMemorySessionBackend {
-      readonly #copies = new Map<string, SessionRecord | ForwardingNote | undefined>();
-      override read(id: string): SessionRecord | ForwardingNote | undefined {
-        const copy = this.#copies.get(id);
-        this.#copies.set(id, super.read(id));
-        return copy ?? super.read(id);
-      }
-    },
-  ],
-} as const satisfies Record<string, readonly [Rule, typeof InMemorySessionBackend]>;
+  },
+});
 
 describe("the check of requests that overlap", () => {
-  test.each(Object.entries(MISTAKEN))(
-    "finds a store that %s",
-    async (_, [rule, Store]) => {
+  test.each(MISTAKEN)(
+    "finds a store that $fault",
+    async ({ create, red: rule }) => {
       const clock = new FakeClock();
-      const store = new Store({ now: clock.now });
+      const store = create(clock.now);
       const property = interleavings({ backends: [store, store], clock });
       const broken = new Set<string>();
       for (let seed = 1; seed <= 20 && !broken.has(rule); seed++) {

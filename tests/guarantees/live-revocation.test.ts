@@ -2,28 +2,16 @@ import { afterEach, describe, expect, test } from "bun:test";
 
 import { Sessions } from "../../src/http/sessions.ts";
 import { becomesTrue } from "../../src/testing/until.ts";
-import { Folder } from "../support/folder.ts";
 import { Child } from "../support/processes/child.ts";
 import { canStartPostgres, PostgresServer } from "../support/servers/postgres-server.ts";
-import { postgres, Schema } from "../support/servers/postgres.ts";
-import { hasRedisServer, RedisServer } from "../support/servers/redis-server.ts";
-import { Keyspace, redis } from "../support/servers/redis.ts";
+import { PLACES } from "../support/stores/places.ts";
 import type { Shared } from "../support/stores/shared-backends.ts";
 import { sharedBackend } from "../support/stores/shared-backends.ts";
 import { describeLong } from "../support/trials.ts";
 import { Visitor } from "../support/visitor.ts";
 
-/** In seconds; nothing that a test waits for comes of the re-reading then. */
-const NEVER = 100_000;
 /** In milliseconds; far more than it ever takes. */
 const PATIENCE = 60_000;
-
-/** A place that two processes share. */
-interface Place {
-  readonly target: string;
-  /** Removes a session in a way of which nobody is told. */
-  readonly remove: (handle: string) => Promise<unknown>;
-}
 
 const opened: AsyncDisposable[] = [];
 afterEach(async () => {
@@ -35,59 +23,20 @@ function open<T extends AsyncDisposable>(one: T): T {
   return one;
 }
 
-const PLACES: readonly (readonly [kind: Shared, isThere: boolean, make: () => Promise<Place>])[] = [
-  [
-    "SQLite",
-    true,
-    async () => {
-      const folder = new Folder();
-      opened.push({ [Symbol.asyncDispose]: async () => folder.remove() });
-      const target = folder.file("sessions.db");
-      const remove = async (handle: string): Promise<void> => {
-        const { Database } = await import("bun:sqlite");
-        using database = new Database(target);
-        database.run("PRAGMA busy_timeout = 5000");
-        database.run("DELETE FROM bunpie_sessions WHERE id = ?", [handle]);
-      };
-      return { target, remove };
-    },
-  ],
-  [
-    "PostgreSQL",
-    postgres.isThere,
-    async () => {
-      const schema = open(await Schema.create());
-      const remove = (handle: string): Promise<unknown> =>
-        schema.sql`DELETE FROM bunpie_sessions WHERE id = ${handle}`;
-      return { target: schema.url, remove };
-    },
-  ],
-  [
-    "Redis",
-    redis.isThere,
-    async () => {
-      const keyspace = open(new Keyspace());
-      const remove = (handle: string): Promise<unknown> =>
-        keyspace.send("DEL", `session:${handle}`);
-      return { target: keyspace.target, remove };
-    },
-  ],
-];
-
 /** A process that serves sockets, and this one beside it, on one store. */
-async function serve(kind: Shared, target: string, watchInterval: number) {
+async function serve(kind: Shared, target: string) {
   const sessions = new Sessions({ backend: sharedBackend(kind, target), sweepInterval: 0 });
   opened.push({ [Symbol.asyncDispose]: () => sessions.close() });
   // Makes the table, where there is one.
   await new Visitor(sessions).visit((session) => (session["n"] = 1));
-  const child = open(new Child("serve-sockets", kind, target, String(watchInterval)));
+  const child = open(new Child("serve-sockets", kind, target));
   const port = Number(await child.next());
 
   /** A visitor who is signed in here, and has a socket open there. */
   const connect = async () => {
     const visitor = new Visitor(sessions);
     await visitor.visit((session) => session.login("Ann"));
-    const handle = (await (await visitor.visit(({ meta }) => meta.handle)).json()) as string;
+    const handle = String(await visitor.ask(({ meta }) => meta.handle));
     const headers = { cookie: `session_id=${visitor.id}` };
     const socket = new WebSocket(`ws://127.0.0.1:${port}/`, { headers } as never);
     const isOpen = Promise.withResolvers<void>();
@@ -112,42 +61,28 @@ const ENDS: readonly (readonly [
   ["regenerate()", "superseded", (_, visitor) => visitor.visit((session) => session.regenerate())],
 ];
 
-for (const [kind, isThere, make] of PLACES) {
-  describe.skipIf(!isThere)(`a socket of another process, on ${kind}`, () => {
-    test(
-      "X6: is closed when its session ends here, by notice alone",
-      async () => {
-        const { target } = await make();
-        const { sessions, connect } = await serve(kind, target, NEVER);
-        for (const [name, reason, end] of ENDS) {
-          const { visitor, handle, closed } = await connect();
-          await end(sessions, visitor, handle);
-          expect([name, ...(await closed)]).toEqual([name, 4401, reason]);
-        }
-      },
-      PATIENCE,
-    );
-
-    test(
-      "X6: is closed within `watchInterval` when nobody was told that its session has ended",
-      async () => {
-        const { target, remove } = await make();
-        const { connect } = await serve(kind, target, 0.5);
-        const { handle, closed } = await connect();
-        await remove(handle);
-        expect(await closed).toEqual([4401, "destroyed"]);
-      },
-      PATIENCE,
-    );
-  });
-}
+describe.each(PLACES)("a socket of another process, on %s", (kind, make) => {
+  test(
+    "X6: is closed when its session ends here, by notice alone",
+    async () => {
+      const { target } = open(await make());
+      const { sessions, connect } = await serve(kind, target);
+      for (const [name, reason, end] of ENDS) {
+        const { visitor, handle, closed } = await connect();
+        await end(sessions, visitor, handle);
+        expect([name, ...(await closed)]).toEqual([name, 4401, reason]);
+      }
+    },
+    PATIENCE,
+  );
+});
 
 describeLong(canStartPostgres, "a listener whose connection was ended, on PostgreSQL", () => {
   test(
     "X6: learns of the ends that it has missed, and of those to come",
     async () => {
       const server = open(await PostgresServer.start());
-      const { connect } = await serve("PostgreSQL", server.url, NEVER);
+      const { connect } = await serve("PostgreSQL", server.url);
       const [one, other] = [await connect(), await connect()];
       const admin = new Bun.SQL(server.url, { max: 1 });
       opened.push({ [Symbol.asyncDispose]: () => admin.close() });
@@ -157,25 +92,6 @@ describeLong(canStartPostgres, "a listener whose connection was ended, on Postgr
         return ended.length === 1;
       };
       expect(await becomesTrue(PATIENCE, endListeners)).toBe(true);
-      await one.visitor.visit((session) => session.destroy());
-      expect(await one.closed).toEqual([4401, "destroyed"]);
-      await other.visitor.visit((session) => session.destroy());
-      expect(await other.closed).toEqual([4401, "destroyed"]);
-    },
-    PATIENCE,
-  );
-});
-
-describeLong(hasRedisServer, "a subscriber whose connection was ended, on Redis", () => {
-  test(
-    "X6: learns of the ends that it has missed, and of those to come",
-    async () => {
-      const server = open(await RedisServer.start());
-      const { connect } = await serve("Redis", `${server.url}#live:`, NEVER);
-      const [one, other] = [await connect(), await connect()];
-      const endSubscribers = async (): Promise<boolean> =>
-        (await server.command("CLIENT", "KILL", "TYPE", "pubsub")) === 1;
-      expect(await becomesTrue(PATIENCE, endSubscribers)).toBe(true);
       await one.visitor.visit((session) => session.destroy());
       expect(await one.closed).toEqual([4401, "destroyed"]);
       await other.visitor.visit((session) => session.destroy());

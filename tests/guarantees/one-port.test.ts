@@ -1,32 +1,14 @@
-import { afterAll, describe, expect } from "bun:test";
+import { describe, expect } from "bun:test";
 
 import { TestClient } from "../../src/testing/client.ts";
-import { Folder } from "../support/folder.ts";
 import { Child } from "../support/processes/child.ts";
-import { postgres, Schema } from "../support/servers/postgres.ts";
-import { Keyspace, redis } from "../support/servers/redis.ts";
+import { PLACES } from "../support/stores/places.ts";
 import { guarantee } from "./figure.ts";
 
 const USERS = 100;
 
 /** How often a cookie is presented again after its logout, so that both processes see it. */
 const REPLAYS = 4;
-
-const folder = new Folder();
-const schema = postgres.isThere ? await Schema.create() : undefined;
-const space = redis.isThere ? new Keyspace() : undefined;
-afterAll(async () => {
-  folder.remove();
-  await schema?.drop();
-  await space?.drop();
-});
-
-/** The stores that processes can share, and where each of them is. */
-const STORES: [name: string, target: () => string][] = [
-  ["SQLite", () => folder.file("sessions.db")],
-];
-if (schema !== undefined) STORES.push(["PostgreSQL", () => schema.url]);
-if (space !== undefined) STORES.push(["Redis", () => space.target]);
 
 /** What either process answers: which of them it was, and what it says. */
 interface Answer {
@@ -62,20 +44,21 @@ class Wanderer {
 }
 
 describe("two processes that serve one port", () => {
-  for (const [name, target] of STORES) {
+  for (const [name, make] of PLACES) {
     guarantee(
+      `${USERS} users who wander between two servers over one ${name} store lose nothing, and a logout holds on both at once`,
       {
         id: "G6",
-        name: `${USERS} users who wander between two servers over one ${name} store lose nothing, and a logout holds on both at once`,
         on: name,
         gate: USERS * 3,
         full: USERS * 100,
         of: "visits of two requests at once",
       },
       async (trial) => {
-        await using one = new Child("serve-shared", name, target(), "0");
+        await using place = await make();
+        await using one = new Child("serve-shared", name, place.target, "0");
         const port = (await one.next()) as number;
-        await using two = new Child("serve-shared", name, target(), String(port));
+        await using two = new Child("serve-shared", name, place.target, String(port));
         expect(await two.next()).toBe(port);
 
         const servedBy = new Map<number, number>();

@@ -313,15 +313,8 @@ describe.each([
   for (const [what, prepare] of Object.entries<Prepare>(faults)) {
     describe.skipIf(!canTry)(what, () => {
       guarantee(
-        {
-          id: "G11",
-          name: `${store} ${what}: 503 in time, pages for who has no session, nothing acknowledged lost, and all well a second later`,
-          on: what,
-          gate: 1,
-          full,
-          of: "outages",
-          waits: true,
-        },
+        `${store} ${what}: 503 in time, pages for who has no session, nothing acknowledged lost, and all well a second later`,
+        { id: "G11", on: what, gate: 1, full, of: "outages", waits: true },
         async (trial) => {
           await using stack = new AsyncDisposableStack();
           const { backend, fault } = await prepare(stack, trial);

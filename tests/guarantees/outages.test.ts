@@ -13,7 +13,8 @@ import { askAboutDuring, Guest, GuestBook, GuestHouse, KINDS } from "../support/
 import { Child } from "../support/processes/child.ts";
 import { quiet } from "../support/quiet.ts";
 import type { TcpProxy } from "../support/servers/tcp-proxy.ts";
-import { FolderBackend } from "../support/stores/backends.ts";
+import { MapBackend } from "../support/stores/backends.ts";
+import { watch } from "../support/stores/watched-backend.ts";
 import type { Trial } from "./figure.ts";
 import { guarantee } from "./figure.ts";
 import { RemoteBackend, RemoteStore } from "./remote-store.ts";
@@ -213,7 +214,7 @@ const FAULTS: Readonly<Record<string, (setting: Setting) => Outage>> = {
 };
 
 /** A file or folder is elsewhere. `instead` puts something in its place. */
-function moved(path: string, instead?: () => void, refused = WRITES): Outage {
+function moved(path: string, instead?: () => void): Outage {
   return {
     begin() {
       renameSync(path, `${path}.moved`);
@@ -223,13 +224,13 @@ function moved(path: string, instead?: () => void, refused = WRITES): Outage {
       rmSync(path, { force: true });
       renameSync(`${path}.moved`, path);
     },
-    refused,
+    refused: WRITES,
   };
 }
 
 /** A guarantee of an outage, by what lasts meanwhile. */
 function goesOn(what: string, work: (trial: Trial) => Promise<void>): void {
-  guarantee({ ...REQUESTS, name: `${GOES_ON} while ${what}`, on: what }, work);
+  guarantee(`${GOES_ON} while ${what}`, { ...REQUESTS, on: what }, work);
 }
 
 /** All pages but the first, which says that this is a database. */
@@ -286,13 +287,8 @@ describe("a page of a database that is overwritten", () => {
   const GUESTS_THERE = 100;
 
   guarantee(
-    {
-      id: "G11",
-      name: "gives its sessions a 503 or the right page, and no others any trouble",
-      gate: 20,
-      full: 1_000,
-      of: "pages",
-    },
+    "gives its sessions a 503 or the right page, and no others any trouble",
+    { id: "G11", gate: 20, full: 1_000, of: "pages" },
     async (trial) => {
       using folder = new Folder();
       const path = folder.file("sessions.db");
@@ -334,6 +330,10 @@ describe("a page of a database that is overwritten", () => {
   );
 });
 
+function fail(): never {
+  throw new Error("The disk is gone.");
+}
+
 describe("an outage of a store with a load() and a save()", () => {
   const troubles: readonly [name: string, begin: (network: TcpProxy) => void][] = [
     ["refuses connections", (network) => network.refuse()],
@@ -354,7 +354,7 @@ describe("an outage of a store with a load() and a save()", () => {
     });
   }
 
-  guarantee({ ...REQUESTS, name: "a remote store that is slow is waited for" }, async (trial) => {
+  guarantee("a remote store that is slow is waited for", { ...REQUESTS }, async (trial) => {
     await using store = await RemoteStore.start();
     await using service = new Service();
     service.start(new RemoteBackend(store.network));
@@ -366,13 +366,13 @@ describe("an outage of a store with a load() and a save()", () => {
   });
 
   goesOn("load() and save() throw at once", async (trial) => {
-    using folder = new Folder();
+    const watched = watch(new MapBackend());
     await using service = new Service();
-    service.start(new FolderBackend(folder.path));
-    await live(
-      trial,
-      service,
-      moved(folder.path, () => writeFileSync(folder.path, ""), KINDS),
-    );
+    service.start(watched.backend);
+    await live(trial, service, {
+      begin: () => (watched.before = fail),
+      end: () => (watched.before = () => undefined),
+      refused: KINDS,
+    });
   });
 });

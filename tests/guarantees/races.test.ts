@@ -1,16 +1,14 @@
-import { afterAll, describe, expect } from "bun:test";
+import { describe, expect } from "bun:test";
 
 import { Sessions } from "../../src/http/sessions.ts";
 import { createId, hashId } from "../../src/session/id.ts";
 import type { SessionBackend } from "../../src/store/backend.ts";
 import { SESSION_TIMEOUT } from "../../src/store/backend.ts";
-import { Folder } from "../support/folder.ts";
 import { Child } from "../support/processes/child.ts";
-import { postgres, Schema } from "../support/servers/postgres.ts";
-import { Keyspace, redis } from "../support/servers/redis.ts";
 import { BACKENDS } from "../support/stores/backends.ts";
 import type { SessionLayer } from "../support/stores/naive-sessions.ts";
 import { NaiveSessions } from "../support/stores/naive-sessions.ts";
+import { PLACES } from "../support/stores/places.ts";
 import { POSTGRES_STORES } from "../support/stores/postgres-store.ts";
 import type { Shared } from "../support/stores/shared-backends.ts";
 import { sharedBackend } from "../support/stores/shared-backends.ts";
@@ -89,15 +87,8 @@ describe.each([...BACKENDS, ...POSTGRES_STORES])(
   "requests of one process, on %s",
   (backendName, create) => {
     guarantee(
-      {
-        id: "G6",
-        name: `updates of one counter that all begin at once all count: ${backendName}`,
-        quick: 100,
-        on: backendName,
-        gate: 300,
-        full: 1_000,
-        of: "updates",
-      },
+      `updates of one counter that all begin at once all count: ${backendName}`,
+      { id: "G6", quick: 100, on: backendName, gate: 300, full: 1_000, of: "updates" },
       async (trial) => {
         const [ours, naive] = layersOn(create);
         trial.never("updates lost", await raceCounter(ours.layer, ours.backend, trial.size));
@@ -109,15 +100,8 @@ describe.each([...BACKENDS, ...POSTGRES_STORES])(
     );
 
     guarantee(
-      {
-        id: "G6",
-        name: `two requests at once that set two keys lose neither: ${backendName}`,
-        quick: 100,
-        on: backendName,
-        gate: 300,
-        full: 10_000,
-        of: "pairs of requests",
-      },
+      `two requests at once that set two keys lose neither: ${backendName}`,
+      { id: "G6", quick: 100, on: backendName, gate: 300, full: 10_000, of: "pairs of requests" },
       async (trial) => {
         const [ours, naive] = layersOn(create);
         trial.never("keys lost", await raceKeys(ours.layer, ours.backend, trial));
@@ -159,37 +143,19 @@ async function raceProcesses(
   };
 }
 
-const folder = new Folder();
-const schema = postgres.isThere ? await Schema.create() : undefined;
-const space = redis.isThere ? new Keyspace() : undefined;
-afterAll(async () => {
-  folder.remove();
-  await schema?.drop();
-  await space?.drop();
-});
-
-const SHARED: [kind: Shared, target: string][] = [["SQLite", folder.file("sessions.db")]];
-if (schema !== undefined) SHARED.push(["PostgreSQL", `${schema.url}&synchronous_commit=off`]);
-if (space !== undefined) SHARED.push(["Redis", space.target]);
-
-describe.each(SHARED)("requests of four processes, on one store of %s", (kind, target) => {
+describe.each(PLACES)("requests of four processes, on one store of %s", (kind, make) => {
   guarantee(
-    {
-      id: "G6",
-      name: `updates of one counter by four processes at once all count, and each keeps its own key: ${kind}`,
-      on: kind,
-      gate: 1_000,
-      full: 10_000,
-      of: "updates",
-    },
+    `updates of one counter by four processes at once all count, and each keeps its own key: ${kind}`,
+    { id: "G6", on: kind, gate: 1_000, full: 10_000, of: "updates" },
     async (trial) => {
+      await using place = await make();
       const times = trial.size / PROCESSES;
-      const lost = await raceProcesses(kind, target, "atomic", times);
+      const lost = await raceProcesses(kind, place.target, "atomic", times);
       trial.never("updates lost", lost.updates);
       trial.never("writes of own keys lost", lost.keys, PROCESSES * KEYS_OF_ITS_OWN);
       // Each of the two has to lose some, or the processes have not met.
       for (const layer of ["load and save", "naive"] as const) {
-        const { updates } = await raceProcesses(kind, target, layer, times);
+        const { updates } = await raceProcesses(kind, place.target, layer, times);
         expect(updates, `what ${layer} loses`).toBeGreaterThan(0);
         trial.note(`${NAMES[layer]} lost ${number(updates)}`);
       }

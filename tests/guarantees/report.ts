@@ -2,7 +2,7 @@ import { cpus } from "node:os";
 
 import type { Figure, Outcome } from "./figure.ts";
 import { number } from "./figure.ts";
-import { FIGURES, KINDS, RULES } from "./rules.ts";
+import { FIGURES, KINDS, RULES, SEEN_ELSEWHERE } from "./rules.ts";
 import { FAULTS } from "./seeded-faults.ts";
 
 /** A figure that was tried in full, and what came out. */
@@ -57,12 +57,14 @@ export function writeFaultsPage(tried: number, { date, machine }: Run): string {
     "# Rules and seeded faults",
     `${number(tried)} of these ${number(FAULTS.length)} faults were put into a copy of the code, one at a time, in the run of ${date} (${machine}).
 **All ${number(tried)} turned the test red that claims the rule.** Each is a mistake that others have made or that somebody could
-make in good faith; the same test was green without it. They are in \`tests/guarantees/seeded-faults*.ts\`.`,
-    `Rules have a letter for what they are about, and a test whose name begins with a rule's letters claims it: ${list(Object.entries(KINDS).map(([letter, kind]) => `**${letter}** ${kind}`))}. A fault without a rule is of a kind
-that was seen in other software: the test is named after what happened there.`,
+make in good faith; the same test was green without it. They are in \`tests/guarantees/seeded-faults*.diff\`.`,
+    `Rules have a letter for what they are about, and a test whose name begins with a rule's letters claims it: ${list(Object.entries(KINDS).map(([letter, kind]) => `**${letter}** ${kind}`))}. A fault of a kind
+that was seen in other software has its name.`,
     SOURCES,
     "## Rules",
     table(["", "rule"], Object.entries(RULES)),
+    "## Seen in other software",
+    table(["in", "what happened"], Object.entries(SEEN_ELSEWHERE)),
     "## Faults",
     table(
       ["breaks", "fault", "in", "test that went red"],

@@ -32,13 +32,8 @@ class Site extends App<{ visits: number }> {
 
 describe.skipIf(!postgres.isThere)("a user with very many sessions", () => {
   guarantee(
-    {
-      id: "G9",
-      name: "on PostgreSQL, nine tenths of all sessions are one user's: revokeAll ends each of them, and the others are served",
-      gate: 2_000,
-      full: 1_000_000,
-      of: "sessions",
-    },
+    "on PostgreSQL, nine tenths of all sessions are one user's: revokeAll ends each of them, and the others are served",
+    { id: "G9", gate: 2_000, full: 1_000_000, of: "sessions" },
     async (trial) => {
       await using schema = await Schema.create();
       const backend = new PostgresSessionBackend(schema.url, IS_MEASURED ? {} : PATIENT);

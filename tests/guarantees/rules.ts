@@ -69,6 +69,38 @@ export const RULES = {
   D4: "A file for everybody is sent without a session; one behind a guard is private to its visitor.",
 } as const;
 
+/** What went wrong in other session layers, with the advisory or the issue; without one it was seen by running the library. */
+export const SEEN_ELSEWHERE: Readonly<Record<string, string>> = {
+  "Fiber CVE-2024-38513, MicroPie": "An id of the client's own making became the session's key.",
+  "passport CVE-2022-25896": "The id from before the login was good after it.",
+  "rack-session CVE-2025-46336 and others":
+    "A request under way, also in another process, brought back a session that had ended: express-session, @fastify/session, hono-sessions and koa-session too.",
+  "express-session and others":
+    "Of two keys set at the same time, one was lost: @fastify/session, hono-sessions and koa-session too.",
+  "express-session #360": "A redirect left before the session was stored.",
+  "express-session": "The answer was 200 although the session was not stored.",
+  "hono-sessions": "While the store was down, visitors were strangers and lost their cookies.",
+  "@fastify/session, hono-sessions": "Every anonymous visit made a row, a cookie and a write.",
+  "@fastify/session CVE-2024-35220": "Each load restarted the timeout, so that no session ended.",
+  "tower-sessions 0.12": "A new session with an id that was taken opened the other's (#180, #188).",
+  "Rack CVE-2019-16782": "The time of a look-up told how much of an id was guessed.",
+  "Django CVE-2015-5143, CVE-2015-5963": "Unknown ids and anonymous logouts made rows.",
+  "Hono CVE-2026-39410":
+    "A no-break space before its name let an evil cookie pass for the session's.",
+  "jshttp/cookie CVE-2024-47764, Hono CVE-2026-47675":
+    "A cookie's name, path, domain or SameSite carried further attributes along.",
+  "Flask CVE-2023-30861, Django CVE-2026-35192":
+    "A shared cache kept the cookie of a page that renewed it.",
+  "Flask CVE-2026-27205": "A shared cache kept a page that had only asked for a key.",
+  "React CVE-2025-55182, MicroPie": "A name from the wire reached what is no page.",
+  "React Router CVE-2026-22030": "The origin was checked on one way to the handlers only.",
+  "Werkzeug CVE-2023-25577, Starlette CVE-2024-47874":
+    "A form in parts without an end filled the memory.",
+  "govuk-prototype-kit #2399": "The sweeper removed sessions that were in use.",
+  MicroPie:
+    "What a failed request had changed stayed changed; of fifty increments at once, one survived; the query string and the form overrode values of the session.",
+};
+
 /** What a rule's letter says that it is about. */
 export const KINDS = {
   I: "the identifier",

@@ -7,6 +7,7 @@ import { TestClient } from "../../src/testing/client.ts";
 import { Connection } from "../support/connection.ts";
 import { Folder } from "../support/folder.ts";
 import { ServedApp } from "../support/processes/served-app.ts";
+import { head } from "../support/raw.ts";
 import { TRIALS } from "../support/trials.ts";
 import type { Trial } from "./figure.ts";
 import { guarantee, SLACK } from "./figure.ts";
@@ -51,7 +52,7 @@ class Counter {
   /** Sends requests, one after the other, until the server says that this was the last. */
   async work(): Promise<void> {
     while (!this.#connection.isClosed) {
-      this.#connection.send(head("GET /count", { cookie: this.cookie }));
+      this.#connection.send(keptAlive("GET /count", { cookie: this.cookie }));
       if (!(await this.#read())) return;
     }
   }
@@ -59,7 +60,7 @@ class Counter {
   /** Sends a body, the second half of it only when `isTime`. */
   async upload(isTime: Promise<unknown>): Promise<void> {
     const half = "x".repeat(10_000);
-    this.#connection.send(head("POST /upload", { "content-length": String(2 * half.length) }));
+    this.#connection.send(keptAlive("POST /upload", { "content-length": String(2 * half.length) }));
     this.#connection.send(half);
     await isTime;
     this.#connection.send(half);
@@ -69,7 +70,7 @@ class Counter {
   /** Asks for a long page, and begins to read it only when `isTime`. */
   async readSlowly(isTime: Promise<unknown>): Promise<void> {
     this.#connection.pause();
-    this.#connection.send(head("GET /big"));
+    this.#connection.send(keptAlive("GET /big"));
     await isTime;
     this.#connection.resume();
     await this.#read();
@@ -91,13 +92,8 @@ class Counter {
   }
 }
 
-function head(line: string, headers: Readonly<Record<string, string>> = {}): string {
-  const lines = Object.entries({ host: "localhost", ...headers }).map((pair) => pair.join(": "));
-  return [`${line} HTTP/1.1`, ...lines, "", ""].join("\r\n");
-}
-
-function close(connection: Connection): void {
-  connection.close();
+function keptAlive(line: string, headers: Readonly<Record<string, string>> = {}): string {
+  return head(`${line} HTTP/1.1`, { connection: "keep-alive", ...headers });
 }
 
 /** One service's end: everything is under way when the signal comes. */
@@ -120,7 +116,7 @@ async function endOne(
   const { promise: isTime, resolve: signalled } = Promise.withResolvers<void>();
   const idlers = await open(IDLERS);
   for (const idler of idlers) {
-    idler.send(head("GET /count"));
+    idler.send(keptAlive("GET /count"));
     await idler.answer();
   }
   const visitor = new TestClient(`http://127.0.0.1:${port}`);
@@ -146,7 +142,8 @@ async function endOne(
   child.process.kill("SIGTERM");
   setTimeout(signalled, 150);
   // Those who never finish are waited for until the timeout: in full, but not in a suite.
-  if (TRIALS !== "full") void Promise.all(working).then(() => dawdlers.forEach(close));
+  if (TRIALS !== "full")
+    void Promise.all(working).then(() => dawdlers.forEach((each) => each.close()));
   expect(await child.ended()).toBe(0);
   const took = performance.now() - since;
   await Promise.all(working);
@@ -179,14 +176,8 @@ describe("a service that is told to end in the middle of its work", () => {
     ["export default app", "busy-default-export.ts"],
   ] as const) {
     guarantee(
-      {
-        id: "G12",
-        name: `SIGTERM under load cuts no request and loses no change, under ${way}`,
-        on: way,
-        gate: 2,
-        full: 15,
-        of: "ends",
-      },
+      `SIGTERM under load cuts no request and loses no change, under ${way}`,
+      { id: "G12", on: way, gate: 2, full: 15, of: "ends" },
       async (trial) => {
         const tally: Tally = { requests: 0, cut: 0, acknowledged: 0, lost: 0, torn: 0 };
         let [slowest, slowestPlain] = [0, 0];

@@ -1,36 +1,43 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect } from "bun:test";
+import type { Socket } from "node:net";
+import { connect } from "node:net";
 
 import { Sessions } from "../../src/http/sessions.ts";
 import type { Session } from "../../src/session/session.ts";
 import type { SessionBackend } from "../../src/store/backend.ts";
 import { TestClient } from "../../src/testing/client.ts";
 import { Child } from "../support/processes/child.ts";
-import { ServedApp } from "../support/processes/served-app.ts";
-import { exchange, head, statusesOf } from "../support/raw.ts";
+import { head } from "../support/raw.ts";
 import { BACKENDS } from "../support/stores/backends.ts";
 import type { Page } from "../support/visitor.ts";
 import { Visitor } from "../support/visitor.ts";
-import { Drip } from "./drip.ts";
 import { guarantee, number } from "./figure.ts";
 
-const KB = 1024;
-const MB = 1024 * KB;
+/** A request that somebody sends as slowly as they can: a beginning, and then a byte a second. */
+class Drip {
+  /** When the server cut it off, in seconds after it began. */
+  readonly cut: Promise<number>;
+  readonly #socket: Socket;
+  readonly #timer: Timer;
 
-describe.each(["listening.ts", "default-export.ts"])("an app served as in %s", (file) => {
-  test("S9: answers a head or a body that is too large, without an option that says so", async () => {
-    await using child = new ServedApp(file);
-    const port = Number((await child.url()).port);
-    const ask = async (request: string): Promise<number[]> =>
-      statusesOf(await exchange(port, request));
-    expect(await ask(head("GET / HTTP/1.1", { cookie: "x".repeat(15 * KB) }))).toEqual([200]);
-    expect(await ask(head("GET / HTTP/1.1", { cookie: "x".repeat(17 * KB) }))).toEqual([431]);
-    expect(await ask(head(`GET /${"x".repeat(17 * KB)} HTTP/1.1`))).toEqual([431]);
-    const fields = Array.from({ length: 1000 }, (_, index) => [`x-${index}`, "1"]);
-    expect(await ask(head("GET / HTTP/1.1", Object.fromEntries(fields)))).toEqual([431]);
-    const length = { "content-length": String(MB + 1) };
-    expect(await ask(head("POST / HTTP/1.1", length))).toEqual([413]);
-  });
-});
+  constructor(port: number, beginning: string) {
+    const { promise, resolve } = Promise.withResolvers<number>();
+    this.cut = promise;
+    const begun = performance.now();
+    this.#socket = connect(port, "127.0.0.1", () => this.#socket.write(beginning));
+    this.#timer = setInterval(() => this.#socket.write("x"), 1000);
+    this.#socket.on("error", () => this.#socket.destroy());
+    this.#socket.on("close", () => {
+      clearInterval(this.#timer);
+      resolve((performance.now() - begun) / 1000);
+    });
+  }
+
+  /** Gives up. */
+  stop(): void {
+    this.#socket.destroy();
+  }
+}
 
 /** The time that all but a hundredth stay below. */
 function p99(times: readonly number[]): number {
@@ -62,13 +69,8 @@ describe("clients that send slowly", () => {
   const FULL = 600;
 
   guarantee(
-    {
-      id: "G19",
-      name: "requests that drip in, a byte a second, hold up nobody else and are cut off",
-      gate: 24,
-      full: FULL,
-      of: "of them",
-    },
+    "requests that drip in, a byte a second, hold up nobody else and are cut off",
+    { id: "G19", gate: 24, full: FULL, of: "of them" },
     async (trial) => {
       // Below 12 seconds, Bun's idleTimeout shortens what a body is given, but not what a head is.
       const isQuick = trial.size < FULL;
@@ -178,9 +180,9 @@ async function overtake(backend: SessionBackend, before: Page, requests: number)
 
 describe("a request that takes its time", () => {
   guarantee(
+    "a request that takes its time delays no other request of its session, and keeps what it changed",
     {
       id: "G20",
-      name: "a request that takes its time delays no other request of its session, and keeps what it changed",
       quick: 2 * MEANWHILE.length,
       gate: 20 * MEANWHILE.length,
       full: 2_000 * MEANWHILE.length,

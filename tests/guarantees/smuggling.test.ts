@@ -103,9 +103,9 @@ async function send(port: number, pieces: readonly string[]): Promise<void> {
 
 describe("a request in another", () => {
   guarantee(
+    "a request that is hidden in another one's body or head is not answered, in whatever pieces it comes",
     {
       id: "G23",
-      name: "a request that is hidden in another one's body or head is not answered, in whatever pieces it comes",
       quick: 100,
       gate: 500,
       full: 20_000,

@@ -42,26 +42,29 @@ export async function checkStoreSequences(trial: StoreOnTrial, runs: Runs): Prom
   await fc.assert(property, runs);
 }
 
+/** What the model can be asked about, as the store is. */
+type Question = Exclude<keyof StoreModel, "checkAll" | "clear">;
+
 /** One question to the store, and how it reads when it fails. */
 class Command implements fc.AsyncCommand<StoreModel, SessionStore> {
-  readonly #text: string;
-  readonly #ask: (model: StoreModel) => Promise<void>;
+  readonly #operation: Question;
+  readonly #args: readonly unknown[];
 
-  constructor(operation: string, args: readonly unknown[], ask: Command["run"]) {
-    this.#text = `${operation}(${args.map((arg) => JSON.stringify(arg)).join(", ")})`;
-    this.#ask = ask;
+  constructor(operation: Question, args: readonly unknown[]) {
+    this.#operation = operation;
+    this.#args = args;
   }
 
   check(): boolean {
     return true;
   }
 
-  run(model: StoreModel): Promise<void> {
-    return this.#ask(model);
+  async run(model: StoreModel): Promise<void> {
+    await Reflect.apply(model[this.#operation], model, this.#args);
   }
 
   toString(): string {
-    return this.#text;
+    return `${this.#operation}(${this.#args.map((arg) => JSON.stringify(arg)).join(", ")})`;
   }
 }
 
@@ -118,38 +121,28 @@ function makeCommands({ clock, isPair = false }: StoreOnTrial): fc.Arbitrary<Com
     remember: fc.option(fc.nat()),
     label: fc.option(fc.string()),
   });
-  const command = <Args extends unknown[]>(
-    operation: string,
-    args: fc.Arbitrary<Args>,
-    ask: (model: StoreModel, ...args: Args) => Promise<void>,
-  ): fc.Arbitrary<Command> =>
-    args.map((given) => new Command(operation, given, (model) => ask(model, ...given)));
+  const command = <Asked extends Question, Args extends Parameters<StoreModel[Asked]>>(
+    operation: Asked,
+    ...args: { [Index in keyof Args]: fc.Arbitrary<Args[Index]> }
+  ): fc.Arbitrary<Command> => fc.tuple(...args).map((given) => new Command(operation, given));
   const ofAll = [
-    command("create", fc.tuple(name, draft), (model, ...args) => model.create(...args)),
-    command("replace", fc.tuple(name, draft, isRight), (model, ...args) => model.replace(...args)),
-    command("rotate", fc.tuple(name, name, draft, isRight), (model, ...args) =>
-      model.rotate(...args),
-    ),
-    command("touch", fc.tuple(name, life), (model, ...args) => model.touch(...args)),
-    command("delete", fc.tuple(name), (model, ...args) => model.delete(...args)),
-    command("read", fc.tuple(name), (model, ...args) => model.check(...args)),
-    command("load", fc.tuple(name), (model, ...args) => model.load(...args)),
-    command("save", fc.tuple(name, data, fc.constantFrom(0, 60, 3600)), (model, ...args) =>
-      model.save(...args),
-    ),
+    command("create", name, draft),
+    command("replace", name, draft, isRight),
+    command("rotate", name, name, draft, isRight),
+    command("touch", name, life),
+    command("delete", name),
+    command("check", name),
+    command("load", name),
+    command("save", name, data, fc.constantFrom(0, 60, 3600)),
   ];
   const ofStores = [
-    command("list", fc.tuple(user, most), (model, ...args) => model.list(...args)),
-    command("deleteAll", fc.tuple(user, fc.option(name), most), (model, ...args) =>
-      model.deleteAll(...args),
-    ),
-    command("sweep", fc.tuple(fc.nat(4)), (model, ...args) => model.sweep(...args)),
+    command("list", user, most),
+    command("deleteAll", user, fc.option(name), most),
+    command("sweep", fc.nat(4)),
   ];
   const ofClocks = [
-    command("wait", fc.tuple(fc.nat(HOUR)), async (model, time) => model.wait(time)),
-    command("wait until the end of", fc.tuple(name, fc.integer({ min: -1, max: 1 })), (...args) =>
-      args[0].waitFor(args[1], args[2]),
-    ),
+    command("wait", fc.nat(HOUR)),
+    command("waitFor", name, fc.integer({ min: -1, max: 1 })),
   ];
   return [...ofAll, ...(isPair ? [] : ofStores), ...(clock === undefined ? [] : ofClocks)];
 }

@@ -105,13 +105,8 @@ function countNewcomers(hour: number): number {
 
 describe("an SQLite file over the years", () => {
   guarantee(
-    {
-      id: "G9",
-      name: "sessions come and expire for years, and the file and its log stay as large as in the second month",
-      gate: 62,
-      full: 1_000,
-      of: "days",
-    },
+    "sessions come and expire for years, and the file and its log stay as large as in the second month",
+    { id: "G9", gate: 62, full: 1_000, of: "days" },
     async (trial) => {
       using folder = new Folder();
       const path = folder.file("sessions.db");
@@ -151,13 +146,8 @@ describe("an SQLite file over the years", () => {
 
 describe("a sweep while pages are served", () => {
   guarantee(
-    {
-      id: "G9",
-      name: "a sweep of an SQLite file takes what has expired, no live session, and no time that visitors notice",
-      gate: 10_000,
-      full: 1_000_000,
-      of: "expired sessions",
-    },
+    "a sweep of an SQLite file takes what has expired, no live session, and no time that visitors notice",
+    { id: "G9", gate: 10_000, full: 1_000_000, of: "expired sessions" },
     async (trial) => {
       using folder = new Folder();
       const path = folder.file("sessions.db");

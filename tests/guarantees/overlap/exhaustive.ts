@@ -2,7 +2,7 @@ import { Sessions } from "../../../src/http/sessions.ts";
 import type { SessionStore } from "../../../src/store/session-store.ts";
 import { Overlap } from "./overlap.ts";
 import type { Plan, RequestPlan, Step } from "./plan.ts";
-import { ScheduledStore } from "./scheduled.ts";
+import { scheduled } from "./scheduled.ts";
 
 const HOUR = 60 * 60 * 1000;
 
@@ -157,10 +157,9 @@ async function tryOne(
       calls[request] = (calls[request] ?? 0) + 1;
       await stepper.wait(request);
     };
-    const backend = new ScheduledStore(store, turn);
     // Without a limit a login need not look how many sessions there are: one call less in each.
     return new Sessions({
-      backend,
+      backend: scheduled(store, turn),
       sweepInterval: 0,
       storeTimeout: HOUR,
       maxPerUser: Infinity,

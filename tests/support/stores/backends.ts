@@ -1,6 +1,3 @@
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-
 import { InMemorySessionBackend } from "../../../src/backends/memory/backend.ts";
 import { RedisSessionBackend } from "../../../src/backends/redis/backend.ts";
 import { SqliteSessionBackend } from "../../../src/backends/sqlite/backend.ts";
@@ -89,30 +86,6 @@ export class LiveObjectBackend implements SessionBackend {
     await turn();
     this.#sessions[sessionId] = data;
     this.#usedAt[sessionId] = this.#now();
-  }
-}
-
-/** A file for each session, read and written at once. */
-export class FolderBackend implements SessionBackend {
-  readonly #path: string;
-
-  constructor(path: string) {
-    this.#path = path;
-  }
-
-  load(sessionId: string): SessionData {
-    try {
-      return JSON.parse(readFileSync(join(this.#path, sessionId), "utf8")) as SessionData;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return {};
-      throw error;
-    }
-  }
-
-  save(sessionId: string, data: SessionData, timeout: number): void {
-    const path = join(this.#path, sessionId);
-    if (timeout === 0) rmSync(path);
-    else writeFileSync(path, JSON.stringify(data));
   }
 }
 

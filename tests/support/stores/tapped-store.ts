@@ -1,7 +1,7 @@
 import { InMemorySessionBackend } from "../../../src/backends/memory/backend.ts";
 import type { MaybePromise } from "../../../src/store/maybe-promise.ts";
 import { andThen } from "../../../src/store/maybe-promise.ts";
-import type { ForwardingNote, SessionInfo, SessionRecord } from "../../../src/store/record.ts";
+import type { SessionRecord } from "../../../src/store/record.ts";
 import { isNote } from "../../../src/store/record.ts";
 import { SessionStore } from "../../../src/store/session-store.ts";
 
@@ -9,6 +9,9 @@ export type Operation = Exclude<
   keyof SessionStore,
   "load" | "save" | "isSynchronous" | "readTimes" | "watchEnds" | "foreignWrites"
 >;
+
+type Args<Name extends Operation> = Parameters<SessionStore[Name]>;
+type Answer<Name extends Operation> = ReturnType<SessionStore[Name]>;
 
 /** A store in memory that notes every call, and lets a test hold one up or make it fail. */
 export class TappedStore extends SessionStore {
@@ -61,58 +64,51 @@ export class TappedStore extends SessionStore {
     return { reached: reached.promise, release: released.resolve };
   }
 
-  read(id: string): MaybePromise<SessionRecord | ForwardingNote | undefined> {
-    return this.#tap("read", () => this.inner.read(id));
+  read(...args: Args<"read">): Answer<"read"> {
+    return this.#tap("read", args);
   }
 
-  create(id: string, record: SessionRecord): MaybePromise<boolean> {
-    return this.#tap("create", () => this.inner.create(id, record));
+  create(...args: Args<"create">): Answer<"create"> {
+    return this.#tap("create", args);
   }
 
-  replace(id: string, record: SessionRecord, old: SessionRecord): MaybePromise<boolean> {
-    return this.#tap("replace", () => this.inner.replace(id, record, old));
+  replace(...args: Args<"replace">): Answer<"replace"> {
+    return this.#tap("replace", args);
   }
 
-  rotate(
-    oldId: string,
-    newId: string,
-    record: SessionRecord,
-    old: SessionRecord,
-  ): MaybePromise<boolean> {
-    return this.#tap("rotate", () => this.inner.rotate(oldId, newId, record, old));
+  rotate(...args: Args<"rotate">): Answer<"rotate"> {
+    return this.#tap("rotate", args);
   }
 
-  touch(id: string, expiresAt: number): MaybePromise<boolean> {
-    return this.#tap("touch", () => this.inner.touch(id, expiresAt));
+  touch(...args: Args<"touch">): Answer<"touch"> {
+    return this.#tap("touch", args);
   }
 
-  delete(id: string): MaybePromise<string | undefined> {
-    return this.#tap("delete", () => this.inner.delete(id));
+  delete(...args: Args<"delete">): Answer<"delete"> {
+    return this.#tap("delete", args);
   }
 
-  list(userId: string, limit: number): MaybePromise<readonly SessionInfo[]> {
-    return this.#tap("list", () => this.inner.list(userId, limit));
+  list(...args: Args<"list">): Answer<"list"> {
+    return this.#tap("list", args);
   }
 
-  deleteAll(
-    userId: string,
-    exceptId: string | undefined,
-    limit: number,
-  ): MaybePromise<readonly string[]> {
-    return this.#tap("deleteAll", () => this.inner.deleteAll(userId, exceptId, limit));
+  deleteAll(...args: Args<"deleteAll">): Answer<"deleteAll"> {
+    return this.#tap("deleteAll", args);
   }
 
-  sweep(limit: number, before?: number): MaybePromise<number> {
-    return this.#tap("sweep", () => this.inner.sweep(limit, before));
+  sweep(...args: Args<"sweep">): Answer<"sweep"> {
+    return this.#tap("sweep", args);
   }
 
-  close(): MaybePromise<void> {
-    return this.#tap("close", () => this.inner.close());
+  close(...args: Args<"close">): Answer<"close"> {
+    return this.#tap("close", args);
   }
 
-  #tap<T>(operation: Operation, call: () => T): MaybePromise<T> {
+  #tap<Name extends Operation>(operation: Name, args: Args<Name>): Answer<Name> {
     this.calls.push(operation);
-    return andThen(this.#taps.get(operation)?.(), call);
+    const ask = this.inner[operation] as (...args: Args<Name>) => Answer<Name>;
+    const answer = (): unknown => ask.apply(this.inner, args);
+    return andThen(this.#taps.get(operation)?.(), answer) as Answer<Name>;
   }
 }
 
