@@ -255,6 +255,25 @@ describe("ids", () => {
       expect(site.sessions.stats()).toMatchObject({ created: 1, rotated: 0, failed: 2 });
     },
   );
+
+  test.each(BACKENDS)(
+    "I8: where an id is taken, a new session gets the next one: %s",
+    async (_, create) => {
+      const site = new Site(create);
+      const first = site.visitor();
+      const random = spyOn(crypto, "getRandomValues").mockImplementationOnce((array) => array);
+      await first.visit(logIn);
+      for (const page of [write, logIn]) {
+        const second = site.visitor();
+        random.mockClear();
+        random.mockImplementationOnce((array) => array);
+        expect((await second.visit(page)).status).toBe(200);
+        expect(random).toHaveBeenCalledTimes(2);
+        expect(second.id).not.toBe(first.id);
+      }
+      expect(await first.ask(identity)).toBe("ann");
+    },
+  );
 });
 
 describe.each(BACKENDS)("the life of a session, on %s", (_, create) => {
