@@ -204,8 +204,9 @@ export class SessionWatch {
   }
 
   async #readBatch(keys: readonly string[], told: boolean): Promise<void> {
-    const times = await this.#store.ask("readTimes", keys);
+    // By the clock as it is before the question: the session may be used while the answer is on its way.
     const now = this.#settings.now();
+    const times = await this.#store.ask("readTimes", keys);
     const gone = keys.filter((key) => {
       const found = times.get(key);
       if (found === undefined) return true;

@@ -249,6 +249,33 @@ describe("sessions.onEnd", () => {
     expect(left.store.calls.slice(reads)).toEqual(["read", "read"]);
   });
 
+  test("X6: judges a session by the time at which the store was asked, however late the answer", async () => {
+    const asked = Promise.withResolvers<void>();
+    const released = Promise.withResolvers<void>();
+    let isHeld = false;
+    const left = await leaveTapped(0.05, {
+      async readTimes(ids) {
+        const times = await left.store.inner.readTimes(ids);
+        if (isHeld) {
+          asked.resolve();
+          await released.promise;
+        }
+        return times;
+      },
+    });
+    isHeld = true;
+    await asked.promise;
+    left.site.clock.advance(20 * MINUTE);
+    await left.visitor.visit(write);
+    left.site.clock.advance(20 * MINUTE);
+    isHeld = false;
+    released.resolve();
+    await Bun.sleep(0);
+    expect(left.told).toEqual([]);
+    await left.visitor.visit(destroy);
+    await expectEnd(left, "destroyed");
+  });
+
   test("X6: goes on with a session whose own rotation shows in the store before it is answered", async () => {
     const left = await leaveTapped();
     const { store, visitor } = left;
