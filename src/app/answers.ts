@@ -60,6 +60,12 @@ export function toResponse(value: unknown, isPrivate: boolean): Response {
   return new Response(toJsonText(value), JSON_TEXT.init(isPrivate));
 }
 
+/** A thrown response counts as an answer; anything else is thrown again. */
+export function unthrow(error: unknown): Response {
+  if (error instanceof Response) return error;
+  throw error;
+}
+
 const lazy = new WeakSet<Response>();
 
 function markLazy(response: Response): Response {

@@ -15,13 +15,12 @@ import type { BodyLimits } from "./body.ts";
 import { isWatched } from "./development.ts";
 import { showError } from "./error-page.ts";
 import type { HttpError } from "./errors.ts";
-import type { Files } from "./files.ts";
 import type { LoginDemand } from "./guards.ts";
 import { findWayBack, requireLogin } from "./guards.ts";
 import { keepThroughReload } from "./hot.ts";
 import { DEFAULT_EXPORT, startService, stopService } from "./lifecycle.ts";
 import type { Service, StoppableServer } from "./lifecycle.ts";
-import type { LinkTarget, LinkValues, RouteLink } from "./link.ts";
+import type { Linkable, LinkArguments } from "./link.ts";
 import { toLink } from "./link.ts";
 import { LiveSet } from "./live.ts";
 import type { Log, LogEntry } from "./log.ts";
@@ -34,10 +33,8 @@ import type { AppRequest } from "./request.ts";
 import { toPath } from "./request.ts";
 import type { Closable } from "./resources.ts";
 import { Resources } from "./resources.ts";
-import type { Routes } from "./routes.ts";
 import { serve } from "./serve.ts";
 import type { ServerLike } from "./server-like.ts";
-import type { Socket } from "./socket.ts";
 import type { WebSocketHandlers } from "./sockets.ts";
 import { makeHandlers } from "./sockets.ts";
 import type { Member } from "./startup.ts";
@@ -146,6 +143,7 @@ export class App<Data extends SessionShape<Data> = AnySession> {
 
   /** @throws TypeError for an unknown or invalid option, with the remedy. */
   constructor(options: AppOptions = {}) {
+    refuseMisplaced(options);
     refuseUnknown("App", options, APP_OPTIONS);
     refuseUnknown("App's `session`", options.session ?? {}, SESSION_OPTIONS);
     const { session, trustedOrigins = [], crossOrigin = "refuse" } = options;
@@ -242,21 +240,7 @@ export class App<Data extends SessionShape<Data> = AnySession> {
    *
    * @throws TypeError if `page` is not a page or a value cannot be a segment.
    */
-  link<Pattern extends string, Known extends Pattern>(
-    page: Routes<Pattern>,
-    ...target: RouteLink<Known>
-  ): string;
-  link<Arguments extends readonly unknown[]>(
-    page: LinkTarget<Arguments>,
-    ...values: LinkValues<Arguments>
-  ): string;
-  link<Arguments extends readonly unknown[]>(
-    page: (socket: Socket, ...segments: Arguments) => unknown,
-    ...values: LinkValues<Arguments>
-  ): string;
-  link(page: Bun.HTMLBundle): string;
-  link(folder: Files, ...segments: readonly (string | number)[]): string;
-  link(page: unknown, ...values: readonly unknown[]): string {
+  link<Page extends Linkable>(page: Page, ...values: LinkArguments<Page>): string {
     return toLink(this.#root.#getSite().table, this, page, values);
   }
 
@@ -270,6 +254,9 @@ export class App<Data extends SessionShape<Data> = AnySession> {
    */
   use(middleware: Middleware<AppRequest<Data>>): void {
     this.#refuseLate("use()");
+    if (typeof middleware !== "function") {
+      throw new TypeError("this.use() takes a function: this.use((request, next) => next()).");
+    }
     this.#middleware.push(middleware);
   }
 
@@ -285,6 +272,9 @@ export class App<Data extends SessionShape<Data> = AnySession> {
     this.#refuseLate("mount()");
     checkPrefix(prefix);
     const child = app as unknown as App;
+    if (typeof child !== "object" || child === null || !(#options in child)) {
+      throw new TypeError('this.mount() takes an app of Bunpie: this.mount("/api", new Api()).');
+    }
     const [option] = Object.keys(child.#options);
     if (option !== undefined) {
       throw new TypeError(
@@ -312,11 +302,18 @@ export class App<Data extends SessionShape<Data> = AnySession> {
 
   /**
    * Lets work continue after the response, such as sending a mail. Shutdown waits for it, up to
-   * `shutdownTimeout`; if it fails, {@link onReport} is called.
+   * `shutdownTimeout`; if it fails, or changes the session without storing that by `save()` or
+   * `update()`, {@link onReport} is called.
    */
   waitUntil(work: Promise<unknown>): void {
-    const { raw } = this.#visit("waitUntil()");
-    this.#resources.waitUntil(work, (error) => this.onReport(error, raw));
+    const visit = this.#visit("waitUntil()");
+    if (!isPromise(work)) {
+      throw new TypeError("this.waitUntil() takes a promise: call the function, as in send().");
+    }
+    const done = work.then(() => {
+      if (visit.hasLeft) visit.reportLost();
+    });
+    this.#resources.waitUntil(done, (error) => this.onReport(error, visit.raw));
   }
 
   // For apps to override.
@@ -575,6 +572,13 @@ export class App<Data extends SessionShape<Data> = AnySession> {
   #announce(): void {
     console.info(this.#getSite().table.listLines().join("\n"));
   }
+}
+
+/** @throws TypeError for an option of the session. */
+function refuseMisplaced(options: object): void {
+  const name = SESSION_OPTIONS.find((each) => each in options);
+  if (name === undefined) return;
+  throw new TypeError(`App has no option \`${name}\`. Write it as session: { ${name}: … }.`);
 }
 
 function toBackend(name: string, { session, sessionBackend }: AppOptions): SessionBackend {

@@ -182,11 +182,20 @@ async function readBody(
 ): Promise<ArrayBuffer> {
   // Bun's server enforces Content-Length. A request that the app itself has made, for instance from
   // one whose body it has decompressed, may have a longer body than its header says.
+  refuseUsed(request);
   const length = request.headers.get("content-length");
   if (length !== null && isFromSocket) return readAtOnce(request, Number(length), limit);
   const sink = new Bun.ArrayBufferSink();
   for await (const chunk of readChunks(request, limit)) sink.write(chunk);
   return sink.end() as ArrayBuffer;
+}
+
+/** A body can be read once: only what reads it here is kept. */
+function refuseUsed(request: Request): void {
+  if (!request.bodyUsed) return;
+  throw new Error(
+    "The request's body has been read already, through `this.request.raw` or in onRequest. Read it with this.request.text(), json(), form() or bytes(), which keep it, or read a clone().",
+  );
 }
 
 async function readAtOnce(request: Request, length: number, limit: number): Promise<ArrayBuffer> {

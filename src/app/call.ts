@@ -1,6 +1,6 @@
 import type { MaybePromise } from "../store/maybe-promise.ts";
 import { isPromise } from "../store/maybe-promise.ts";
-import { toResponse } from "./answers.ts";
+import { toResponse, unthrow } from "./answers.ts";
 import { HttpError } from "./errors.ts";
 import { showFailure } from "./failures.ts";
 import { walk } from "./middleware.ts";
@@ -43,12 +43,6 @@ function answer(visit: Visit, match: Match): MaybePromise<Response> {
 
 async function answerLater(visit: Visit, value: Promise<unknown>): Promise<Response> {
   return respond(visit, await value.catch(unthrow));
-}
-
-/** A thrown response counts as an answer; anything else is thrown again. */
-function unthrow(error: unknown): Response {
-  if (error instanceof Response) return error;
-  throw error;
 }
 
 function respond(visit: Visit, value: unknown): MaybePromise<Response> {

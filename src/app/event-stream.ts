@@ -65,6 +65,11 @@ export function eventStream(
     | AsyncGenerator<ServerSentEvent, unknown, undefined>,
   options: EventStreamOptions = {},
 ): Response {
+  if (typeof source !== "function") {
+    throw new TypeError(
+      "eventStream() takes a generator function: eventStream(async function* (signal) { … }).",
+    );
+  }
   refuseUnknown("eventStream()", options, ["heartbeat"]);
   const { heartbeat: seconds = 15 } = options;
   if (!Number.isFinite(seconds) || seconds <= 0) {

@@ -40,6 +40,9 @@ export function isUrlAttribute(name: string): boolean {
 }
 
 function parsePlaces(strings: readonly string[]): Place[] {
+  if (!Array.isArray(strings)) {
+    throw new TypeError("html is the tag of a template: write html`…`, without parentheses.");
+  }
   const source = strings.map((text) => text.replaceAll(HOLE, "")).join(HOLE);
   const places: Place[] = [];
   let at = 0;

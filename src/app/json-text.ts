@@ -21,9 +21,9 @@ export function toJsonText(value: unknown, what = "A page returned"): string {
 /** Describes what is wrong with a value, ending in the remedy. Looks one level deep. */
 function findFault(value: unknown): string | undefined {
   if (typeof value !== "object" || value === null) return undefined;
-  if (Array.isArray(value)) return isStatusTuple(value) ? STATUS_TUPLE : undefined;
+  if (Array.isArray(value) && isStatusTuple(value)) return STATUS_TUPLE;
   const own = findLoss(value);
-  if (own !== undefined) return own;
+  if (own !== undefined || Array.isArray(value)) return own;
   for (const key in value) {
     const inner: unknown = (value as Record<string, unknown>)[key];
     if (typeof inner !== "object" || inner === null) continue;
@@ -52,16 +52,23 @@ function isStatusTuple(list: readonly unknown[]): boolean {
 
 /** Describes a value that JSON would silently turn into `{}`. */
 function findLoss(value: object): string | undefined {
-  if (Array.isArray(value)) return undefined;
+  if (Array.isArray(value)) return findLossInList(value);
   if (value instanceof Map) return "a Map, which JSON would lose. Return Object.fromEntries(map).";
   if (value instanceof Set) return "a Set, which JSON would lose. Return [...set].";
   if ("then" in value && typeof value.then === "function") {
-    return "a promise, which JSON would lose. Await it first.";
+    return "a promise, which JSON would lose. Await it first; of a list, await Promise.all(list).";
   }
   if (Symbol.iterator in value || Symbol.asyncIterator in value) {
     return "an iterator, which JSON would lose. Collect it first: [...values].";
   }
   return undefined;
+}
+
+/** Looks at the first value only: `list.map(async …)` makes each of them a promise. */
+function findLossInList([first]: readonly unknown[]): string | undefined {
+  if (typeof first !== "object" || first === null || Array.isArray(first)) return undefined;
+  const fault = findLoss(first);
+  return fault === undefined ? undefined : `a list that begins with ${fault}`;
 }
 
 function readMessage(error: unknown): string {

@@ -1,7 +1,7 @@
 import type { AnySession } from "../session/session.ts";
 import type { MaybePromise } from "../store/maybe-promise.ts";
 import { isPromise } from "../store/maybe-promise.ts";
-import { toResponse } from "./answers.ts";
+import { toResponse, unthrow } from "./answers.ts";
 import type { AppRequest } from "./request.ts";
 
 /**
@@ -12,7 +12,8 @@ import type { AppRequest } from "./request.ts";
  * middleware as well: `request.page` is then `null`, and `next()` returns the error's response.
  *
  * If the function returns nothing, the response of `next()` is sent; otherwise, its return value is
- * sent like that of a page.
+ * sent like that of a page. A response that it throws, such as `requireLogin()` does, counts as
+ * returned.
  */
 export type Middleware<Request = AppRequest<AnySession>> = (
   request: Request,
@@ -40,11 +41,23 @@ export function walk(through: Walk, at: number): MaybePromise<Response> {
     if (isPromise(inner)) inner.catch(() => {});
     return inner;
   };
-  const value = middleware(through.request, next);
-  return isPromise(value) ? value.then((late) => choose(late, inner)) : choose(value, inner);
+  let value: unknown;
+  try {
+    value = middleware(through.request, next);
+  } catch (error) {
+    return unthrow(error);
+  }
+  return isPromise(value)
+    ? value.then((late) => choose(late, inner), unthrow)
+    : choose(value, inner);
 }
 
 function choose(value: unknown, inner: MaybePromise<Response> | undefined): MaybePromise<Response> {
+  if (typeof value === "function") {
+    throw new TypeError(
+      "A middleware returned a function. If it makes the middleware, call it: this.use(compress()).",
+    );
+  }
   if (value !== undefined) return toResponse(value, false);
   if (inner !== undefined) return inner;
   throw new TypeError("A middleware returned nothing. Return a response, or call next().");

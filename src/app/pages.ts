@@ -257,6 +257,12 @@ function findHandlers(where: string, value: unknown): ReadonlyMap<string, Handle
       `${where} has a function under "${lower[0]}". Verbs are written ${lower[0].toUpperCase()}; ${NO_PAGE}.`,
     );
   }
+  const held = entries.find(([key]) => isVerb(key));
+  if (handlers.size === 0 && held !== undefined && isPlain(value)) {
+    throw new TypeError(
+      `${where} has "${held[0]}", which is not a function. Write { ${held[0]}: () => … }; ${NO_PAGE}.`,
+    );
+  }
   return handlers.size > 0 ? handlers : undefined;
 }
 

@@ -169,6 +169,11 @@ function next({ response }: Visit, at: number): number {
  * second failure.
  */
 function fail(visit: Visit, error: unknown): number {
+  // Only onRequest runs before the route is known. Middleware and pages answer for themselves.
+  if (visit.match === undefined && error instanceof Response) {
+    visit.response = error;
+    return SETTLE;
+  }
   visit.failure = { error, isSecond: visit.failure !== undefined };
   visit.response = undefined;
   return SHOW_FAILURE;

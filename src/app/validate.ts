@@ -40,7 +40,14 @@ export class InvalidInput extends HttpError {
  * @throws InvalidInput if the schema refuses the value.
  */
 export async function validate(schema: StandardSchemaV1, value: unknown): Promise<unknown> {
-  const result = await schema["~standard"].validate(value);
+  // Not every program is type-checked.
+  const standard = (schema as Partial<StandardSchemaV1> | null)?.["~standard"];
+  if (standard === undefined) {
+    throw new TypeError(
+      "The schema is none that implements Standard Schema. Pass one of zod, valibot or arktype, such as z.object({ … }).",
+    );
+  }
+  const result = await standard.validate(value);
   if (result.issues === undefined) return result.value;
   throw new InvalidInput(result.issues.slice(0, MAX_PROBLEMS).map(toProblem));
 }

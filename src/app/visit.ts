@@ -147,10 +147,10 @@ export class Visit implements VisitFacts, Host {
 }
 
 const LOST_SESSION =
-  "The session was changed after the response's headers had been sent, and the change was not stored. In a stream or a socket, call `await session.save()`, or change the session with `await session.update(…)`.";
+  "The session was changed after the response's headers had been sent, and the change was not stored. In a stream, a socket or work passed to waitUntil(), call `await session.save()`, or change the session with `await session.update(…)`.";
 
 const LOST_COOKIES =
-  "Cookies were set after the response's headers had been sent, and are lost. Set cookies before the page returns its stream or accepts the socket.";
+  "Cookies were set after the response's headers had been sent, and are lost. Set cookies before the page returns or accepts the socket.";
 
 /**
  * Whether the session has changes that are not stored.

@@ -37,6 +37,9 @@ export class CrossOriginPolicy {
         `\`crossOrigin\` is ${JSON.stringify(crossOrigin)}; it has to be "refuse" or "allow".`,
       );
     }
+    if (!Array.isArray(trustedOrigins)) {
+      throw new TypeError('`trustedOrigins` has to be a list, such as ["https://example.com"].');
+    }
     for (const origin of trustedOrigins) {
       if (URL.canParse(origin) && new URL(origin).origin === origin) continue;
       throw new TypeError(

@@ -4,6 +4,7 @@ import type { CookieRequest } from "@elysiajs/cookie";
 import { cookie } from "@elysiajs/cookie";
 import { Elysia } from "elysia";
 
+import { checkManager } from "../http/check-manager.ts";
 import type { Sessions } from "../http/sessions.ts";
 import { escapeError } from "../session/log.ts";
 import type { OpenSession } from "../session/open-session.ts";
@@ -72,6 +73,7 @@ export function sessions<
   Data extends SessionShape<Data> = AnySession,
   const Key extends string = "session",
 >(manager: Sessions<Data>, options: SessionsPluginOptions<Key> = {}): Plugin<Data, Key> {
+  checkManager(manager);
   const { key = "session" } = options;
   const byKey = plugins.get(manager) ?? new Map<string, unknown>();
   const plugin = byKey.get(key) ?? createPlugin(manager, key);

@@ -2,6 +2,7 @@
 import "../runtime.ts";
 import type { Context, MiddlewareHandler } from "hono";
 
+import { checkManager } from "../http/check-manager.ts";
 import type { Sessions } from "../http/sessions.ts";
 import { escapeError } from "../session/log.ts";
 import type { OpenSession } from "../session/open-session.ts";
@@ -42,6 +43,7 @@ export function sessions<
   manager: Sessions<Data>,
   options: SessionsMiddlewareOptions<Key> = {},
 ): MiddlewareHandler<{ Variables: { readonly [Name in Key]: Session<Data> } }> {
+  checkManager(manager);
   const { key = "session" as Key } = options;
   const opened = (openSessions.get(manager) ?? new WeakMap()) as WeakMap<
     Context,

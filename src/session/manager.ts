@@ -76,7 +76,11 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
       toUserId: (stored) => this.#names.toUserId(stored),
       mayHaveSession: (request) => hasWithheldCookie(request, this.cookie.sameSite),
       reportUnreadable: (key) => this.#arrivals.reportUnreadable(key),
-      update: async (open, change) => this.#inTurn(open, () => this.#update(open, change)),
+      update: async (open, change) => {
+        const update = this.#inTurn(open, async () => this.#update(open, change));
+        if (isPromise(update)) followUpdate(open, update);
+        return update;
+      },
       save: async (open) => this.#inTurn(open, () => this.#save(open)),
     };
     this.#stopSweeping = startSweeping(this, settings.sweepInterval);
@@ -135,6 +139,9 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
    * @throws SessionDataError if JSON cannot hold the session's data, or if it exceeds `maxBytes`.
    */
   settle(open: SomeOpenSession, status: number): MaybePromise<string | undefined> {
+    // An update() that the handler has not awaited must not fail behind a success.
+    if (open.pendingUpdate !== undefined && status < 500)
+      return open.pendingUpdate.then(() => this.settle(open, status));
     return open.turn === undefined
       ? this.#hold(open, this.#settle(open, status))
       : this.#inTurn(open, () => this.#settle(open, status));
@@ -355,6 +362,11 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
    * @throws SessionStoreError (503) if the store fails.
    */
   async revoke(handle: string): Promise<void> {
+    if (typeof handle !== "string") {
+      throw new TypeError(
+        `The handle of a session has to be a string, but it is ${String(handle)}. Take it from list() or meta.handle.`,
+      );
+    }
     await this.#writer.revoke(handle);
   }
 
@@ -447,6 +459,16 @@ function takeTurn(open: SomeOpenSession, task: Promise<unknown>): void {
   };
   open.turn = task;
   task.then(release, release);
+}
+
+/** Remembers the updates of a session until they are done. */
+function followUpdate(open: SomeOpenSession, task: Promise<unknown>): void {
+  const update = open.pendingUpdate === undefined ? task : Promise.all([open.pendingUpdate, task]);
+  const forget = (): void => {
+    if (open.pendingUpdate === update) open.pendingUpdate = undefined;
+  };
+  open.pendingUpdate = update;
+  update.then(forget, forget);
 }
 
 /** Whether the session was still there to be written. */

@@ -27,6 +27,12 @@ export class Names {
 
   /** Without a namespace, an id that contains the separator gets one in front: it must not name another's user. */
   toStoredUser(userId: string): string {
+    // Not every program is type-checked, and `meta.userId` is null for anonymous visitors.
+    if (typeof userId !== "string") {
+      throw new TypeError(
+        `The user's id has to be a string, but it is ${String(userId)}. Check first that somebody is logged in.`,
+      );
+    }
     const isPlain = this.#prefix !== "" || !userId.includes(SEPARATOR);
     return isPlain ? this.#prefix + userId : SEPARATOR + userId;
   }

@@ -1,4 +1,5 @@
 import type { SessionData } from "../store/backend.ts";
+import { SessionStoreError } from "../store/errors.ts";
 import { FACTS_KEY } from "../store/load-save-store.ts";
 import type { Contents } from "./contents.ts";
 import { EMPTY, isEmpty, isSame, mergeContents, readFlash } from "./contents.ts";
@@ -51,6 +52,8 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
   isSealed = false;
   /** @internal The last task of this session; tasks run one after the other. */
   turn: Promise<unknown> | undefined;
+  /** @internal The calls of update() that are not done. */
+  pendingUpdate: Promise<unknown> | undefined;
 
   readonly #io: SessionIo;
   readonly #request: Request;
@@ -133,12 +136,12 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
 
   /** @internal */
   update(change: (data: SessionData) => void): Promise<boolean> {
-    return this.#io.update(this, change);
+    return endNoProcess(this.#io.update(this, change));
   }
 
   /** @internal */
   save(): Promise<boolean> {
-    return this.#io.save(this);
+    return endNoProcess(this.#io.save(this));
   }
 
   // Called by the manager.
@@ -371,4 +374,17 @@ export function findOpenSession(session: object): SomeOpenSession {
   const owner = SessionDictionary.findOwner(session);
   if (owner instanceof OpenSession) return owner;
   throw new TypeError("This is not a session. Pass the handler's own session, not a copy of it.");
+}
+
+/**
+ * A failing store must not end the process where a handler forgot `await`. The event `failed` has
+ * reported the failure by then; any other error is a bug, and nothing else would report it.
+ */
+function endNoProcess<Value>(promise: Promise<Value>): Promise<Value> {
+  const { promise: passed, resolve, reject } = Promise.withResolvers<Value>();
+  promise.then(resolve, (error: unknown) => {
+    if (error instanceof SessionStoreError) passed.catch(() => {});
+    reject(error);
+  });
+  return passed;
 }

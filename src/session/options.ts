@@ -165,7 +165,7 @@ function toStore(backend: SessionBackend, now: () => number, timeout: number): S
     return new LoadSaveStore(backend, now, timeout);
   }
   throw new TypeError(
-    "`backend` needs the methods load(sessionId) and save(sessionId, data, timeout). " +
+    "A session backend needs the methods load(sessionId) and save(sessionId, data, timeout). " +
       "To keep sessions in memory, pass new InMemorySessionBackend().",
   );
 }

@@ -1,14 +1,38 @@
+/** So many letters differ at most between a misspelled name and the one that is suggested. */
+const MOST_MISTAKES = 2;
+
 /**
  * Refuses unknown options: a misspelled option would otherwise silently leave the default in force.
  *
- * @throws TypeError that names the closest known option.
+ * @throws TypeError that names a known option that resembles it, or else all of them.
  */
 export function refuseUnknown(what: string, options: object, known: readonly string[]): void {
+  // Not every program is type-checked.
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`${what} takes an object of options, such as { ${known[0]}: … }.`);
+  }
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;
-    const nearest = known.toSorted((one, other) => distance(name, one) - distance(name, other))[0];
-    throw new TypeError(`${what} has no option \`${name}\`. Did you mean \`${nearest}\`?`);
+    throw new TypeError(`${what} has no option \`${name}\`. ${suggest(name, known)}`);
   }
+}
+
+function suggest(name: string, known: readonly string[]): string {
+  const [nearest = ""] = known.toSorted(
+    (one, other) => distance(name, one) - distance(name, other),
+  );
+  const similar =
+    distance(name, nearest) <= MOST_MISTAKES
+      ? nearest
+      : known.find((each) => isPart(name, each) || isPart(each, name));
+  if (similar !== undefined) return `Did you mean \`${similar}\`?`;
+  return `Its options are ${known.map((each) => `\`${each}\``).join(", ")}.`;
+}
+
+/** Whether a name ends or begins with another, ignoring case: `backend` is part of `sessionBackend`. */
+function isPart(part: string, whole: string): boolean {
+  const [one, other] = [part.toLowerCase(), whole.toLowerCase()];
+  return other.startsWith(one) || other.endsWith(one);
 }
 
 /** The Levenshtein distance between two names, ignoring case. */

@@ -39,6 +39,9 @@ const DELETIONS: Record<
   "a timeout of 0, for one that was never there": [undefined, { visits: 1 }, 0],
 };
 
+const NOT_SAVED =
+  "load() does not return the saved data. Does save() wait until it is stored, and does each use the same id?";
+
 /** The contract of every backend. */
 export const SESSION_BACKEND: Contract<Trial> = {
   SessionData: checkEach("values that survive a JSON round trip", VALUES, async (trial, data) => {
@@ -46,7 +49,7 @@ export const SESSION_BACKEND: Contract<Trial> = {
     await trial.backend.save(id, data, 60);
     const loaded = await trial.load(id);
     // Not toEqual, which ignores a key `__proto__`.
-    expect(toText(loaded), "load() does not return the saved data.").toBe(toText(data));
+    expect(toText(loaded), NOT_SAVED).toBe(toText(data));
     expect(
       Object.hasOwn(Object.prototype, "admin"),
       "load() has changed the prototype of all objects.",
@@ -102,7 +105,7 @@ export const SESSION_BACKEND: Contract<Trial> = {
       const [id, other] = [trial.newId(), trial.newId()];
       await trial.backend.save(id, { visits: 1 }, 60);
       await trial.backend.save(other, { another: "session" }, 60);
-      expect(await trial.load(id), "load() does not return the saved data.").toEqual({ visits: 1 });
+      expect(await trial.load(id), NOT_SAVED).toEqual({ visits: 1 });
       expect(await trial.load(id), "load() returns the data only once.").toEqual({ visits: 1 });
     },
 

@@ -16,6 +16,8 @@ export interface Fetcher {
 const ORIGIN = "http://localhost:3000";
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 const MOST_REDIRECTS = 20;
+/** How much of a body an error shows, in characters. */
+const MAX_SHOWN = 200;
 
 /**
  * A client for tests that keeps cookies and sends them back, as a browser does.
@@ -44,7 +46,7 @@ export class TestClient {
    */
   constructor(target: Fetcher | URL | string) {
     this.#target = target;
-    this.#origin = isFetcher(target) ? ORIGIN : new URL(target).origin;
+    this.#origin = isFetcher(target) ? ORIGIN : toOrigin(target);
   }
 
   /** The session id, if its cookie has the default name. */
@@ -73,7 +75,16 @@ export class TestClient {
 
   /** Sends a request and returns the body, parsed as JSON. */
   async json<Value = unknown>(path: string, init?: RequestInit): Promise<Value> {
-    return (await this.send(path, init)).json() as Promise<Value>;
+    const response = await this.send(path, init);
+    const text = await response.text();
+    try {
+      return JSON.parse(text) as Value;
+    } catch (cause) {
+      throw new Error(
+        `The response to ${path} is not JSON: status ${response.status}, "${text.slice(0, MAX_SHOWN)}".`,
+        { cause },
+      );
+    }
   }
 
   /** Sends a form with POST. */
@@ -202,6 +213,13 @@ export class TestClient {
     this.#server.unref();
     return this.#server.url.origin;
   }
+}
+
+/** @throws TypeError for what is no URL of a server. */
+function toOrigin(target: URL | string): string {
+  const { protocol, origin } = URL.parse(String(target)) ?? {};
+  if (origin !== undefined && /^https?:$/.test(protocol ?? "")) return origin;
+  throw new TypeError("TestClient takes an app, such as new Site(), or the URL of a server.");
 }
 
 function isFetcher(target: Fetcher | URL | string): target is Fetcher {

@@ -115,6 +115,8 @@ describe("toResponse", () => {
     ["[...set]", () => new Set([1])],
     ['"tags" is a Set', () => ({ tags: new Set() })],
     ['"late" is a promise', () => ({ late: Promise.resolve() })],
+    ["a list that begins with a promise", () => ["tea"].map(async (name) => name)],
+    ["await Promise.all(list)", () => ({ names: ["tea"].map(async (name) => name) })],
     ["status(code, body, headers)", () => [404, "Not here"]],
     ["an iterator", () => new Uint16Array(1)],
     ["a function", () => () => "a"],

@@ -58,7 +58,7 @@ const OPTION_ERRORS: [AppOptions, string][] = [
   ],
   [
     { sessionBackend: {} as SessionBackend },
-    "`backend` needs the methods load(sessionId) and save(sessionId, data, timeout). To keep sessions in memory, pass new InMemorySessionBackend().",
+    "A session backend needs the methods load(sessionId) and save(sessionId, data, timeout). To keep sessions in memory, pass new InMemorySessionBackend().",
   ],
   [
     { session: { cookie: { name: "__Host-id", secure: false } } },

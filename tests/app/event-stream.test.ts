@@ -239,6 +239,12 @@ describe("eventStream", () => {
     expect(String(site.reason)).toBe("AbortError: The session has ended: expired.");
   });
 
+  test("refuses what is no generator function", () => {
+    expect(() => eventStream("live" as never)).toThrow(
+      "eventStream() takes a generator function: eventStream(async function* (signal) { … }).",
+    );
+  });
+
   test("is for pages", () => {
     expect(() => eventStream(function* () {})).toThrow(
       "eventStream() was called outside a request. Call it in a page, and return it.",

@@ -155,6 +155,25 @@ describe("an error", () => {
     expect([response.status, await response.text()]).toEqual([503, "the store is down"]);
   });
 
+  test.each([
+    ["at once", () => redirect("/login")],
+    ["later", async () => redirect("/login")],
+  ])("is the response that onError throws %s", async (_, answer) => {
+    using error = quiet("error");
+    class Own extends App {
+      override onError(): unknown {
+        const response = answer();
+        if (response instanceof Response) throw response;
+        return response.then((late) => {
+          throw late;
+        });
+      }
+    }
+    const response = await new TestClient(new Own()).send("/");
+    expect([response.status, response.headers.get("location")]).toEqual([302, "/login"]);
+    expect(error).not.toHaveBeenCalled();
+  });
+
   test("says so where onError asks for a session that could not be opened", async () => {
     using error = quiet("error");
     class Own extends Site {

@@ -27,6 +27,13 @@ describe("onRequest", () => {
   test.each([
     ["at once", (response: Response) => response],
     ["later", async (response: Response) => response],
+    [
+      "thrown",
+      (response: Response) => {
+        throw response;
+      },
+    ],
+    ["thrown later", (response: Response) => Promise.reject(response)],
   ])("ends a request with a response, %s, before there is a session", async (_, wrap) => {
     const site = new Site(() => wrap(new Response("too many", { status: 429 })));
     const response = await new TestClient(site).send("/", { headers: { cookie: "session_id=x" } });

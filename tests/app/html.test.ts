@@ -21,6 +21,12 @@ describe("html", () => {
     expect(html`<p>${value}</p>`.toString()).toBe(`<p>${shown}</p>`);
   });
 
+  test("called like a function says how it is written", () => {
+    expect(() => (html as unknown as (text: string) => unknown)("<p>")).toThrow(
+      "html is the tag of a template: write html`…`, without parentheses.",
+    );
+  });
+
   test("keeps a page without values as it stands", () => {
     expect(html`<p>&amp;</p>`.toString()).toBe("<p>&amp;</p>");
   });

@@ -1,6 +1,9 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, expectTypeOf, test } from "bun:test";
 
+import type { Files, Socket } from "bunpie";
 import { App, routes } from "bunpie";
+
+import type { LinkArguments } from "../../src/app/link.ts";
 
 class Site extends App {
   cart = { GET: () => "", POST: () => "" };
@@ -39,6 +42,25 @@ describe("this.link", () => {
     expect(() => site.link(site.greet, value)).toThrow(
       `A link to "/greet/:1" got ${JSON.stringify(value)} for a segment.`,
     );
+  });
+
+  test("knows how many segments each kind of page has", () => {
+    type Rest<Page> = LinkArguments<Page>;
+    type Value = string | number;
+    expectTypeOf<Rest<Site["greet"]>>().toEqualTypeOf<[name: Value]>();
+    expectTypeOf<Rest<Site["cart"]>>().toEqualTypeOf<[]>();
+    expectTypeOf<Rest<{ GET: () => ""; POST: (id: string) => "" }>>().toEqualTypeOf<
+      [] | [id: Value]
+    >();
+    expectTypeOf<Rest<Site["index"]>>().toEqualTypeOf<
+      [pattern: "/"] | [pattern: "/shop/:kind?", segment?: Value]
+    >();
+    // oxlint-disable-next-line typescript/no-explicit-any
+    expectTypeOf<Rest<(name: any) => "">>().toBeArray();
+    expectTypeOf<Rest<(socket: Socket, room: string) => void>>().toEqualTypeOf<[room: Value]>();
+    expectTypeOf<Rest<(socket: Socket) => void>>().toEqualTypeOf<[]>();
+    expectTypeOf<Rest<Bun.HTMLBundle>>().toEqualTypeOf<[]>();
+    expectTypeOf<Rest<Files>>().toEqualTypeOf<readonly Value[]>();
   });
 
   test("refuses what is not a page", () => {

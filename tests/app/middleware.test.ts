@@ -1,7 +1,7 @@
 import { describe, expect, expectTypeOf, spyOn, test } from "bun:test";
 
 import type { AppRequest } from "bunpie";
-import { App, HttpError, redirect } from "bunpie";
+import { App, compress, HttpError, redirect } from "bunpie";
 
 import { TestClient } from "../../src/testing/client.ts";
 import { quiet } from "../support/quiet.ts";
@@ -107,6 +107,16 @@ describe("middleware", () => {
     );
   });
 
+  test("that was not made yet is a 500, and the log says how", async () => {
+    using error = quiet("error");
+    const site = new Site();
+    site.use(compress as never);
+    expect((await new TestClient(site).send("/")).status).toBe(500);
+    expect(String(error.mock.lastCall?.[2])).toContain(
+      "A middleware returned a function. If it makes the middleware, call it: this.use(compress()).",
+    );
+  });
+
   test("that goes on twice is a 500, and calls the page once", async () => {
     using error = quiet("error");
     const site = new Site();
@@ -142,6 +152,55 @@ describe("middleware", () => {
     });
     expect((await new TestClient(site).send("/leave")).headers.get("location")).toBe("/elsewhere");
     expect(site._steps).toEqual(["302"]);
+  });
+
+  test.each([
+    ["at once", () => redirect("/login")],
+    ["later", async () => redirect("/login")],
+  ])("may throw a response, which the middleware around it gets: %s", async (_, answer) => {
+    using error = quiet("error");
+    const site = new Site();
+    site.use(async (request, next) => {
+      request.session.visits = 1;
+      const response = await next();
+      site._steps.push(String(response.status));
+      return response;
+    });
+    site.use(() => {
+      const response = answer();
+      if (response instanceof Response) throw response;
+      return response.then((late) => {
+        throw late;
+      });
+    });
+    const client = new TestClient(site);
+    expect((await client.send("/")).headers.get("location")).toBe("/login");
+    expect(site._steps).toEqual(["302"]);
+    expect(client.sessionId).toBeDefined();
+    expect(error).not.toHaveBeenCalled();
+  });
+
+  test("sends visitors of a mounted app to the login", async () => {
+    class Admin extends App {
+      constructor() {
+        super();
+        this.use((_, next) => {
+          this.requireLogin();
+          return next();
+        });
+      }
+
+      index() {
+        return "secret";
+      }
+    }
+    const site = new Site();
+    site.mount("/admin", new Admin());
+    const client = new TestClient(site);
+    const response = await client.send("/admin", { headers: { accept: "text/html" } });
+    expect(response.status).toBe(303);
+    expect(response.headers.get("location")).toBe("/login?returnTo=%2Fadmin");
+    expect((await client.send("/admin")).status).toBe(401);
   });
 
   test.each([
@@ -220,6 +279,12 @@ describe("middleware", () => {
     });
     await new TestClient(site).send("/");
     expect(site._steps).toEqual(["true", "page"]);
+  });
+
+  test("has to be a function", () => {
+    expect(() => new Site().use("compress" as never)).toThrow(
+      new TypeError("this.use() takes a function: this.use((request, next) => next())."),
+    );
   });
 
   test("comes too late once the app answers requests", async () => {

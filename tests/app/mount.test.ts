@@ -67,6 +67,15 @@ class Site extends App<Data> {
 let log: string[] = [];
 
 describe("mount", () => {
+  test.each([App, undefined, { fetch: () => new Response() }])(
+    "takes an app and nothing else: %#",
+    (child) => {
+      expect(() => new App().mount("/api", child as never)).toThrow(
+        new TypeError('this.mount() takes an app of Bunpie: this.mount("/api", new Api()).'),
+      );
+    },
+  );
+
   test("puts an app's pages below a path, with the same session", async () => {
     const client = new TestClient(new Site());
     expect(await client.text("/api/v1/todos")).toBe("todos of nobody");

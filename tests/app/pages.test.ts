@@ -91,6 +91,13 @@ describe("what looks like a page and cannot be one", () => {
       '"greet" is a getter or setter, which cannot be a page. Make it a method',
     ],
     [
+      "a field with a value under a verb",
+      class extends App {
+        cart = { GET: "empty" };
+      },
+      'cart has "GET", which is not a function. Write { GET: () => … }',
+    ],
+    [
       "a field of verbs in small letters",
       class extends App {
         cart = { get: handler, post: handler };

@@ -218,7 +218,7 @@ describe("text", () => {
   });
 
   test("reports it as the app's mistake if the raw body has been read before", async () => {
-    using _error = quiet("error");
+    using error = quiet("error");
     expect(
       await answer(
         async (request) => [await request.raw.text(), await request.text()],
@@ -226,6 +226,9 @@ describe("text", () => {
         post("a"),
       ),
     ).toEqual([500, "Something went wrong on this server."]);
+    expect(String(error.mock.lastCall?.[2])).toContain(
+      "The request's body has been read already, through `this.request.raw` or in onRequest.",
+    );
   });
 });
 

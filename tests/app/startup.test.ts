@@ -1,5 +1,6 @@
 import { describe, expect, spyOn, test } from "bun:test";
 
+import type { Session } from "bunpie";
 import { App } from "bunpie";
 
 import { TestClient } from "../../src/testing/client.ts";
@@ -211,5 +212,58 @@ describe("waitUntil", () => {
     expect(await new TestClient(site).text("/failsLater")).toBe("sent");
     await site.close();
     expect(log).toContain("Error: no mail");
+  });
+
+  test("reports what the work has changed in the session and not stored", async () => {
+    const left = Promise.withResolvers<void>();
+    const reports: unknown[] = [];
+    class Own extends App<{ sent: number; tries: number }> {
+      forgets() {
+        this.waitUntil(this.#work((session) => (session.sent = 1)));
+      }
+
+      stores() {
+        this.waitUntil(this.#work((session) => ((session.sent = 1), session.save())));
+      }
+
+      answers() {
+        this.request.session.tries = 1;
+        this.waitUntil(Promise.resolve());
+      }
+
+      async #work(write: (session: Session<{ sent: number; tries: number }>) => unknown) {
+        await left.promise;
+        await write(this.request.session);
+      }
+
+      override onReport(error: unknown) {
+        reports.push(error);
+      }
+    }
+    const site = new Own();
+    const client = new TestClient(site);
+    await client.send("/answers");
+    await client.send("/stores");
+    await client.send("/forgets");
+    left.resolve();
+    await site.close();
+    expect(reports).toEqual([
+      expect.objectContaining({
+        message: expect.stringContaining("The session was changed after the response's headers"),
+      }),
+    ]);
+  });
+
+  test("refuses a function that was not called", async () => {
+    using error = quiet("error");
+    class Own extends App {
+      index() {
+        this.waitUntil((async () => {}) as never);
+      }
+    }
+    expect((await new TestClient(new Own()).send("/")).status).toBe(500);
+    expect(String(error.mock.lastCall?.[2])).toContain(
+      "this.waitUntil() takes a promise: call the function, as in send().",
+    );
   });
 });

@@ -172,9 +172,7 @@ describe("a generator", () => {
     const late = new Late();
     expect(await new TestClient(late).text(`/?what=${what}`)).toBe("a");
     expect(String(await late.reported.promise)).toMatch(
-      what === "session"
-        ? "await session.save()"
-        : "Set cookies before the page returns its stream",
+      what === "session" ? "await session.save()" : "Set cookies before the page returns",
     );
     await late.close();
   });

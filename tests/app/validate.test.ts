@@ -10,6 +10,7 @@ import { toRecord } from "../../src/app/validate.ts";
 import { TestClient } from "../../src/testing/client.ts";
 import type { Read } from "../support/probe.ts";
 import { answer, multipart, post, Probe } from "../support/probe.ts";
+import { quiet } from "../support/quiet.ts";
 
 const SCHEMAS = [
   ["zod", z.object({ title: z.string().min(1), tags: z.array(z.string()), done: z.stringbool() })],
@@ -121,6 +122,16 @@ describe.each(SCHEMAS)("a schema of %s", (_, schema) => {
 });
 
 describe("a schema", () => {
+  test.each([{ page: "number" }, null, "page"])("has to be one: not %j", async (schema) => {
+    using error = quiet("error");
+    const probe = new Probe((request) => request.json(schema as never));
+    const init = post("{}", JSON_TYPE);
+    expect((await new TestClient(probe).send("/page", init)).status).toBe(500);
+    expect(String(error.mock.lastCall?.[2])).toContain(
+      "Pass one of zod, valibot or arktype, such as z.object({ … }).",
+    );
+  });
+
   test("may be asynchronous", async () => {
     const taken = z.object({ name: z.string().refine(async (name) => name !== "ann", "is taken") });
     const read: Read = (request) => request.form(taken);

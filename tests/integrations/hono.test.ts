@@ -1,7 +1,7 @@
 import { describe, expect, expectTypeOf, test } from "bun:test";
 
 import type { Session, Sessions } from "bunpie";
-import { SessionStoreError } from "bunpie";
+import { InMemorySessionBackend, SessionStoreError } from "bunpie";
 import { sessions } from "bunpie/hono";
 import { Hono } from "hono";
 import { upgradeWebSocket, websocket } from "hono/bun";
@@ -32,6 +32,15 @@ function counter(manager: Sessions<Data>) {
 }
 
 describe("the session in the context", () => {
+  test.each([undefined, { backend: new InMemorySessionBackend() }])(
+    "needs a manager, and takes nothing else: %#",
+    (manager) => {
+      expect(() => sessions(manager as never)).toThrow(
+        new TypeError("sessions() takes a manager: sessions(new Sessions({ backend: … }))."),
+      );
+    },
+  );
+
   test("has the type of its manager, by either way to it", async () => {
     const { manager } = setUp();
     const app = new Hono().use(sessions(manager)).get("/", (c) => {

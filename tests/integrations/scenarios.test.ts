@@ -25,6 +25,10 @@ function writeAnd(answer: Answer): Page {
 const write = writeAnd("written");
 const look: Page = (session) => Response.json({ ...session });
 const take: Page = (session) => Response.json(session.flash("notice") ?? null);
+function failLater(): Promise<never> {
+  return new Promise((_pass, reject) => setImmediate(reject, GONE));
+}
+
 function writeAndAnswer(status: 404 | 500): Page {
   return (session) => ((session["a"] = status), { status });
 }
@@ -424,6 +428,30 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
       expect(await site.look(client)).toEqual({ a: 1 });
     },
   );
+
+  test("S7: a save() without await that fails ends no process, and the commit tries again", async () => {
+    const client = await site.visited();
+    site.store.once("replace", failLater);
+    const response = await site.visit(client, (session) => {
+      session["a"] = 2;
+      void session.save();
+    });
+    expect(response.status).toBeLessThan(300);
+    expect(site.events[0]).toEqual({ type: "failed", operation: "replace", error: GONE });
+    expect(await site.look(client)).toEqual({ a: 2 });
+  });
+
+  test("S7: an update() without await that fails ends no process, and is a 503", async () => {
+    using _error = quiet("error");
+    const client = await site.visited();
+    site.store.once("replace", failLater);
+    const response = await site.visit(client, (session) => {
+      void session.update((stored) => void (stored["a"] = 2));
+    });
+    expect([response.status, await response.text()]).toEqual([503, SENTENCE]);
+    expect(site.events[0]).toEqual({ type: "failed", operation: "replace", error: GONE });
+    expect(await site.look(client)).toEqual({ a: 1 });
+  });
 
   test("S7: a session that could not be stored has no cookie, and nothing claims that it was", async () => {
     using _error = quiet("error");

@@ -62,6 +62,21 @@ describe("the programs", () => {
   test.each(Object.entries(OUTPUTS))("%s runs on what is packed", async (file, output) => {
     expect(await run(project, BUN, file)).toEqual({ code: 0, output });
   });
+
+  test("read the texts of what is packed as they were written", async () => {
+    const code = `const { App } = await import("bunpie");
+      try { new App({ log: 1 }); } catch ({ message }) { console.log(message); }`;
+    const output =
+      "`log` has to be a function that takes an entry, (entry) => …, or `false` for no log.\n";
+    expect(await run(project, BUN, "-e", code)).toEqual({ code: 0, output });
+    // Bun reads a file that begins with "// @bun" as Latin-1.
+    const dist = join(project, "node_modules/bunpie/dist");
+    const beyond: string[] = [];
+    for await (const path of new Bun.Glob("**/*.js").scan({ cwd: dist })) {
+      if (/[^\0-\x7f]/.test(await Bun.file(join(dist, path)).text())) beyond.push(path);
+    }
+    expect(beyond).toEqual([]);
+  });
 });
 
 interface Setting {

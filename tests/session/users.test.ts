@@ -158,6 +158,24 @@ describe.each(EVERY_STORE)("the list of a user's sessions, on %s", (_, create) =
   });
 });
 
+describe("a user's id", () => {
+  test.each([undefined, null, 7])("B9: cannot be %p, with a namespace or without", async (id) => {
+    for (const options of [{}, { namespace: "shop" }]) {
+      const sessions = new Sessions({ backend: new InMemorySessionBackend(), ...options });
+      const message = `The user's id has to be a string, but it is ${id}.`;
+      await expect(sessions.list(id as never)).rejects.toThrow(message);
+      await expect(sessions.revokeAll(id as never)).rejects.toThrow(message);
+    }
+  });
+
+  test.each([undefined, null])("B9: nor can a handle be %p", async (handle) => {
+    const sessions = new Sessions({ backend: new InMemorySessionBackend() });
+    await expect(sessions.revoke(handle as never)).rejects.toThrow(
+      `The handle of a session has to be a string, but it is ${handle}.`,
+    );
+  });
+});
+
 describe("options that make no sense", () => {
   const backend = new MapBackend();
 
@@ -182,6 +200,34 @@ describe("options that make no sense", () => {
   ])("B16: %j is refused, with the remedy", (options, words) => {
     expect(() => new Sessions({ backend, ...(options as object) })).toThrow(words);
     expect(() => new Sessions({ backend, ...(options as object) })).toThrow(TypeError);
+  });
+
+  test.each([
+    [
+      { secret: "hunter2" },
+      "Sessions has no option `secret`. Its options are `backend`, `timeout`, `lifetime`, ",
+    ],
+    [
+      { cookie: { maxAge: 60 } },
+      "The cookie has no option `maxAge`. Its options are `name`, `path`, ",
+    ],
+    [{ sessionBackend: backend }, "Did you mean `backend`?"],
+    [{ trustedOrigins: "https://a.example" }, "`trustedOrigins` has to be a list"],
+  ])("B16: what resembles no option is answered with all of them: %#", (options, words) => {
+    expect(() => new Sessions({ backend, ...(options as object) })).toThrow(words);
+  });
+
+  test.each([undefined, null, "backend"])("B16: %p for the options is refused", (options) => {
+    expect(() => new Sessions(options as never)).toThrow(
+      "Sessions takes an object of options, such as { backend: … }.",
+    );
+  });
+
+  test.each([
+    [{ timeout: 60 }, "App has no option `timeout`. Write it as session: { timeout: … }."],
+    [{ backend }, "Did you mean `sessionBackend`?"],
+  ])("B16: App says where %j belongs", (options, words) => {
+    expect(() => new App(options as object)).toThrow(words);
   });
 
   test("B16: a lifetime below the default timeout is none", () => {

@@ -86,6 +86,20 @@ describe("TestClient", () => {
     expect(client.sessionId).toBe("abc");
   });
 
+  test("says what it got where that is no JSON", async () => {
+    const body = "<h1>Not Found</h1>".padEnd(300, ".");
+    const client = new TestClient({ fetch: () => new Response(body, { status: 404 }) });
+    await expect(client.json("/api")).rejects.toThrow(
+      `The response to /api is not JSON: status 404, "${body.slice(0, 200)}".`,
+    );
+  });
+
+  test.each([App, undefined, "localhost:3000"])("refuses %p, which has no pages", (target) => {
+    expect(() => new TestClient(target as never)).toThrow(
+      "TestClient takes an app, such as new Site(), or the URL of a server.",
+    );
+  });
+
   test("sends forms and JSON", async () => {
     const client = new TestClient(echo);
     expect(await (await client.post("/form", { name: "Ann & Ben" })).json()).toMatchObject({

@@ -1,4 +1,4 @@
-import { Database } from "bun:sqlite";
+import { Database, SQLiteError } from "bun:sqlite";
 import { closeSync, openSync } from "node:fs";
 
 import type { Migration } from "../migration.ts";
@@ -36,13 +36,19 @@ export function openDatabase(
     return client;
   } catch (cause) {
     client?.close();
+    const isOther = cause instanceof SQLiteError && cause.code === "SQLITE_NOTADB";
     throw new Error(
-      `Cannot keep sessions in ${path}: ${describeError(cause)}. Its folder has to exist, and this process ` +
-        "has to be allowed to write the file, the folder, and the files that end in -wal and -shm beside it.",
+      `Cannot keep sessions in ${path}: ${describeError(cause)}. ${isOther ? ANOTHER_KIND : NO_RIGHT}`,
       { cause },
     );
   }
 }
+
+const NO_RIGHT =
+  "Its folder has to exist, and this process has to be allowed to write the file, the folder, " +
+  "and the files that end in -wal and -shm beside it.";
+
+const ANOTHER_KIND = "It is a file of another kind, or damaged: name another file.";
 
 /**
  * Uses a connection of the app's, without changing its pragmas, and migrates the table.

@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, describe, expect, mock, test } from "bun:test";
-import { chmodSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { getTableName } from "drizzle-orm";
@@ -82,6 +82,13 @@ const MIGRATIONS = readMigrationFiles({
 });
 
 const OWN_TABLES = ["bunpie_migrations", "bunpie_sessions"];
+
+/** A file that everybody may open. */
+function write(text: string): void {
+  writeFileSync(path, text);
+  chmodSync(path, 0o666);
+  chmodSync(folder.path, 0o777);
+}
 
 describe("openDatabase", () => {
   test("makes a new file, with the table and its indexes as the schema has them", () => {
@@ -172,11 +179,13 @@ describe("openDatabase", () => {
       "Its folder has to exist, and this process has to be allowed to write the file, the folder, " +
       "and the files that end in -wal and -shm beside it.";
 
-    test.each([
+    const ANOTHER = "It is a file of another kind, or damaged: name another file.";
+
+    test.each<[string, () => unknown, remedy?: string]>([
       ["is in a folder that does not exist", () => (path = folder.file("no/such/folder.db"))],
       ["is a folder", () => mkdirSync(path)],
-      ["is no database", () => Bun.write(path, "Dear diary, ".repeat(100))],
-      ["is too short for a database", () => Bun.write(path, "Dear diary")],
+      ["is no database", () => write("Dear diary, ".repeat(100)), ANOTHER],
+      ["is too short for a database", () => write("Dear diary"), ANOTHER],
       ["is in a folder that may not be written", () => chmodSync(folder.path, 0o555)],
       [
         "may not be written",
@@ -186,7 +195,7 @@ describe("openDatabase", () => {
           chmodSync(folder.path, 0o777);
         },
       ],
-    ])("when the file %s", async (_, spoil) => {
+    ])("when the file %s", async (_, spoil, remedy = REMEDY) => {
       await spoil();
       const error = unprivileged(() => {
         try {
@@ -198,7 +207,7 @@ describe("openDatabase", () => {
       expect(error).toBeInstanceOf(Error);
       const { message, cause } = error as Error;
       expect(message).toStartWith(`Cannot keep sessions in ${path}: `);
-      expect(message).toEndWith(REMEDY);
+      expect(message).toEndWith(remedy);
       expect(cause).toBeInstanceOf(Error);
     });
   });
