@@ -217,10 +217,15 @@ export class App<Data extends SessionShape<Data> = AnySession> {
    * A response that redirects the browser to `location`, with status 302 by default. Spaces,
    * control and non-ASCII characters in the location are percent-encoded.
    *
+   * Return it: a page that makes one and returns nothing fails, with an error that says so.
+   *
    * @throws RangeError if the status is not 301, 302, 303, 307 or 308.
    */
   redirect(location: string, status = 302): Response {
-    return redirect(location, status);
+    const response = redirect(location, status);
+    const visit = visits.getStore();
+    if (visit !== undefined) visit.hasRedirect = true;
+    return response;
   }
 
   /**
@@ -229,7 +234,7 @@ export class App<Data extends SessionShape<Data> = AnySession> {
    * this host, to prevent open redirects; otherwise to `fallback`.
    */
   redirectBack(fallback = "/"): Response {
-    return redirect(findWayBack(this.#visit("redirectBack()").request, fallback), 303);
+    return this.redirect(findWayBack(this.#visit("redirectBack()").request, fallback), 303);
   }
 
   /**

@@ -47,6 +47,11 @@ async function answerLater(visit: Visit, value: Promise<unknown>): Promise<Respo
 
 function respond(visit: Visit, value: unknown): MaybePromise<Response> {
   if (isFile(value)) return respondWithFile(visit, value);
+  if (value === undefined && visit.hasRedirect) {
+    throw new TypeError(
+      "The page called this.redirect() and returned nothing. Write `return this.redirect(…)`.",
+    );
+  }
   const response = toResponse(value, visit.open?.isAccessed === true);
   if (response !== value) visit.made = response;
   return response;

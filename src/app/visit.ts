@@ -65,6 +65,8 @@ export class Visit implements VisitFacts, Host {
   failure: Failure | undefined;
   /** The response made from a page's value: its headers are already complete. */
   made: Response | undefined;
+  /** Whether the page has called `this.redirect()`, which does nothing unless it is returned. */
+  hasRedirect = false;
   /** The `Set-Cookie` lines of `this.request.cookies` that were sent with the response. */
   sentCookies: readonly string[] = [];
   /** When the visit began, by `performance.now()`; set only if it is logged. */

@@ -648,6 +648,28 @@ describe("a store that fails while a failed request ends its session", () => {
 });
 
 describe("redirect", () => {
+  test.each([false, true])(
+    "that a page does not return is an error: asynchronous %p",
+    async (isLate) => {
+      const reports: unknown[] = [];
+      class Forgetful extends App {
+        index(): Promise<void> | undefined {
+          this.redirect("/elsewhere");
+          return isLate ? Promise.resolve() : undefined;
+        }
+        override onReport(error: unknown): void {
+          reports.push(error);
+        }
+      }
+      expect((await new TestClient(new Forgetful()).send("/")).status).toBe(500);
+      expect(reports).toEqual([
+        new TypeError(
+          "The page called this.redirect() and returned nothing. Write `return this.redirect(…)`.",
+        ),
+      ]);
+    },
+  );
+
   const app = new App();
 
   test("sends the browser elsewhere with 302", async () => {
