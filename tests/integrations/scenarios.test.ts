@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test as plainTest } f
 
 import type { Session, SessionEvent, SessionsOptions } from "bunpie";
 
-import { createId } from "../../src/session/id.ts";
+import { createId, hashId } from "../../src/session/id.ts";
 import { TestClient } from "../../src/testing/client.ts";
 import { quiet } from "../support/quiet.ts";
 import { Gate } from "../support/stores/site.ts";
@@ -451,6 +451,16 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
     expect([response.status, await response.text()]).toEqual([503, SENTENCE]);
     expect(site.events[0]).toEqual({ type: "failed", operation: "replace", error: GONE });
     expect(await site.look(client)).toEqual({ a: 1 });
+  });
+
+  test("S7: an update() without await is stored before the response is sent", async () => {
+    const client = await site.visited();
+    site.store.once("replace", () => Bun.sleep(0));
+    const response = await site.visit(client, (session) => {
+      void session.update((stored) => void (stored["a"] = 2));
+    });
+    expect(response.status).toBeLessThan(300);
+    expect(site.store.live(hashId(client.sessionId ?? ""))?.data).toBe('{"a":2}');
   });
 
   test("S7: a session that could not be stored has no cookie, and nothing claims that it was", async () => {

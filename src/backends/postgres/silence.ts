@@ -7,9 +7,10 @@ const GRACE = 250;
 const ANSWER_TIME = 400;
 
 /**
- * In milliseconds: what the server has sent before its first answer arrives before the second one.
+ * In milliseconds. A busy machine may leave a statement, or the answer to it, lying for so long: the
+ * server has to say twice that it has nothing to do.
  */
-const PAUSE = 25;
+const CONFIRMATION = 150;
 
 /**
  * Notices that connections have lost what was sent on them. Statements are pending, and nothing
@@ -23,6 +24,8 @@ export class SilenceWatch {
   readonly #onLost: () => void;
   #pending = 0;
   #answers = 0;
+  /** How many answers there were when the server last said that it has nothing to do. */
+  #idleAt: number | undefined;
   #timer: Timer | undefined;
   /** The connection over which the server is asked. */
   #asker: Connections | undefined;
@@ -74,11 +77,13 @@ export class SilenceWatch {
     const areEnded = this.#isSilent(before) && (await this.#ask(before));
     if (areEnded && !this.#isClosed) this.#onLost();
     const spent = this.#isSilent(before) ? performance.now() - begun : 0;
-    this.#wait(Math.max(0, GRACE - spent));
+    const isSuspected = this.#idleAt === this.#answers;
+    this.#wait(isSuspected ? CONFIRMATION : Math.max(0, GRACE - spent));
   }
 
+  /** Before their first answer, the connections may still be opening. */
   #isSilent(before: number): boolean {
-    return this.#answers === before && this.#pending > 0 && !this.#isClosed;
+    return before > 0 && this.#answers === before && this.#pending > 0 && !this.#isClosed;
   }
 
   /** Ends the connections if the server does nothing on them. Returns whether it has. */
@@ -88,9 +93,11 @@ export class SilenceWatch {
     const timer = setTimeout(() => void this.#hangUp(), ANSWER_TIME);
     timer.unref();
     try {
-      if (!(await this.#connections.areIdle(asker))) return false;
-      await Bun.sleep(PAUSE);
-      return this.#isSilent(before) && (await this.#connections.endIdle(asker));
+      const isConfirmed = this.#idleAt === before;
+      this.#idleAt = undefined;
+      if (isConfirmed) return this.#isSilent(before) && (await this.#connections.endIdle(asker));
+      if (await this.#connections.areIdle(asker)) this.#idleAt = before;
+      return false;
     } catch {
       await this.#hangUp();
       return false;

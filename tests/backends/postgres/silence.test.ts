@@ -1,11 +1,13 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 
+import type { Connections } from "../../../src/backends/postgres/connections.ts";
 import type {
   BoundStatement,
   PoolOptions,
   PostgresPool,
 } from "../../../src/backends/postgres/pool.ts";
 import { openPool } from "../../../src/backends/postgres/pool.ts";
+import { SilenceWatch } from "../../../src/backends/postgres/silence.ts";
 import { portOf, postgres, Schema } from "../../support/servers/postgres.ts";
 import { TcpProxy } from "../../support/servers/tcp-proxy.ts";
 
@@ -152,5 +154,65 @@ describe.skipIf(!postgres.isThere)("connections on which nothing arrives", () =>
     await pool.close();
     expect(await lost).toContain("Connection closed");
     await until(() => proxy.open === 0);
+  });
+});
+
+/** Lets the fake time pass, and what is due by then happen. */
+async function pass(milliseconds: number): Promise<void> {
+  jest.advanceTimersByTime(milliseconds);
+  for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+}
+
+describe("SilenceWatch", () => {
+  const asked: string[] = [];
+  const connections = {
+    areIdle: async () => asked.push("idle?") > 0,
+    endIdle: async () => asked.push("end") > 0,
+    client: { close: async () => undefined },
+  } as unknown as Connections;
+  let lost: number;
+  let watch: SilenceWatch;
+
+  beforeEach(() => {
+    jest.useFakeTimers();
+    asked.length = 0;
+    lost = 0;
+    watch = new SilenceWatch(
+      connections,
+      () => connections,
+      () => lost++,
+    );
+  });
+  afterEach(async () => {
+    await watch.close();
+    jest.useRealTimers();
+  });
+
+  test("asks about no connections that have never answered: they may still be opening", async () => {
+    watch.begin();
+    for (let turn = 0; turn < 10; turn++) await pass(250);
+    expect(asked).toEqual([]);
+  });
+
+  test("has the server say twice that it is idle before it ends the connections", async () => {
+    watch.begin();
+    watch.end(true);
+    watch.begin();
+    await pass(250); // in which there was an answer
+    await pass(250);
+    expect([...asked, lost]).toEqual(["idle?", 0]);
+    await pass(150);
+    expect([...asked, lost]).toEqual(["idle?", "end", 1]);
+  });
+
+  test("takes an answer in between for a sign of life", async () => {
+    watch.begin();
+    watch.end(true);
+    for (let turn = 0; turn < 10; turn++) {
+      watch.begin();
+      await pass(250);
+      watch.end(true);
+    }
+    expect([asked.includes("end"), lost]).toEqual([false, 0]);
   });
 });
