@@ -1,6 +1,6 @@
 import { ServerProcess } from "./server-process.ts";
 import type { Subject } from "./subjects.ts";
-import { keyOf } from "./subjects.ts";
+import { toKey } from "./subjects.ts";
 import type { Findings, Preparation, Workload } from "./workloads.ts";
 import type { WrkResult } from "./wrk.ts";
 import { CONNECTIONS, load } from "./wrk.ts";
@@ -145,7 +145,7 @@ export async function measureGroup(
   };
   for (const entry of entries) {
     try {
-      const key = keyOf(entry.subject);
+      const key = toKey(entry.subject);
       let starting = started.get(key);
       if (starting === undefined) {
         starting = ServerProcess.start(entry.subject).then((server) => servers.use(server));

@@ -160,7 +160,7 @@ async function usePostgres(): Promise<Setting> {
     ),
     async serverTime() {
       const backends = await sql`SELECT pid FROM pg_stat_activity`;
-      return backends.reduce((sum: number, { pid }: { pid: number }) => sum + timeOf(pid), 0);
+      return backends.reduce((sum: number, { pid }: { pid: number }) => sum + readTime(pid), 0);
     },
     async [Symbol.asyncDispose]() {
       await sql.close();
@@ -170,7 +170,7 @@ async function usePostgres(): Promise<Setting> {
 }
 
 /** The CPU time of all threads of a process, in microseconds. */
-function timeOf(pid: number): number {
+function readTime(pid: number): number {
   const nanoseconds = readdirSync(`/proc/${pid}/task`).map((thread) =>
     Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]),
   );

@@ -27,7 +27,7 @@ export interface Ratio {
 }
 
 /** Computed within each round, in which both were measured within seconds, so that slow periods cancel out. */
-export function ratioOf(one: readonly Sample[], other: readonly Sample[]): Ratio {
+export function findRatio(one: readonly Sample[], other: readonly Sample[]): Ratio {
   const ratios = one.flatMap(({ microseconds }, round) => {
     const base = other[round];
     return base === undefined ? [] : [microseconds / base.microseconds];
@@ -37,7 +37,7 @@ export function ratioOf(one: readonly Sample[], other: readonly Sample[]): Ratio
 }
 
 /** The samples of the matching result; none if it was not measured. */
-export function samplesOf(
+export function findSamples(
   results: readonly Result[],
   isMeant: (result: Result) => boolean,
 ): readonly Sample[] {

@@ -41,6 +41,6 @@ export function bunpieOn(storage: Storage, more: Partial<Subject> = {}): Subject
 }
 
 /** What distinguishes two servers. */
-export function keyOf({ program, runtime = "bun", storage, variant = "" }: Subject): string {
+export function toKey({ program, runtime = "bun", storage, variant = "" }: Subject): string {
   return `${program} ${runtime} ${storage} ${variant}`;
 }

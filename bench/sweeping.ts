@@ -127,7 +127,7 @@ async function compare(): Promise<void> {
   database.close();
   rmSync(folder, { recursive: true });
   console.info(`Medians of ${ROUNDS} stretches of ${SECONDS} s each, in turn:`);
-  console.table(Object.fromEntries([...results].map(([name, runs]) => [name, mediansOf(runs)])));
+  console.table(Object.fromEntries([...results].map(([name, runs]) => [name, findMedians(runs)])));
 }
 
 /** Adds rows that expire one after the other within `spread` milliseconds, from `first` on. */
@@ -141,7 +141,7 @@ function expire(database: Database, rows: number, spread: number, first: number)
   );
 }
 
-function mediansOf(runs: readonly Record<string, number>[]): Record<string, number> {
+function findMedians(runs: readonly Record<string, number>[]): Record<string, number> {
   const median = (name: string): number => {
     const values = runs.map((run) => run[name] ?? 0).toSorted((one, other) => one - other);
     return Number((values[Math.floor(values.length / 2)] ?? 0).toFixed(2));

@@ -172,7 +172,7 @@ export const EXACT: Workload = {
 };
 
 /** A counter in a session of `bytes` bytes. */
-export function counterOf(bytes: number): Workload {
+export function makeCounter(bytes: number): Workload {
   return {
     name: `${bytes} B`,
     title: `counter in a session of ${bytes} bytes`,

@@ -26,12 +26,12 @@ function setVariable(name: string, value: string | undefined): void {
   else process.env[name] = value;
 }
 
-test("says of everything that is missing that tests are skipped for want of it", () => {
+test("reports everything that is missing as a reason for skipped tests", () => {
   const isThere = [hasBrowser, canStartPostgres, postgres.isThere, hasRedisServer, redis.isThere];
   expect(missing).toHaveLength(isThere.filter((each) => !each).length);
 });
 
-test("leaves out what needs a server or a program that is missing", async () => {
+test("skips what needs a server or a program that is missing", async () => {
   setVariable("REQUIRE_SERVICES", undefined);
   setVariable("REDIS_URL", "redis://127.0.0.1:1");
   expect(await serviceAt("redis")).toMatchObject({ isThere: false });
@@ -43,7 +43,7 @@ test("leaves out what needs a server or a program that is missing", async () => 
   ]);
 });
 
-test("fails with REQUIRE_SERVICES=1 for want of a program", () => {
+test("fails with REQUIRE_SERVICES=1 if a program is missing", () => {
   setVariable("REQUIRE_SERVICES", "1");
   expect(() => hasProgram("no-such-program", "install it")).toThrow(
     "no-such-program is not installed. install it",

@@ -13,7 +13,7 @@ import { measureSizes } from "../sizes.ts";
 import { toFigure } from "../statistics.ts";
 import type { Storage } from "../subjects.ts";
 import { bunpieOn, STORAGE_TITLES } from "../subjects.ts";
-import { COUNTER, counterAmong, counterOf, EXACT } from "../workloads.ts";
+import { COUNTER, counterAmong, EXACT, makeCounter } from "../workloads.ts";
 
 /** What grows, in steps; fewer of them for `--quick`. */
 const STEPS = {
@@ -102,7 +102,7 @@ function toStudies(steps: Readonly<Record<keyof typeof STEPS, readonly number[]>
       axis: "bytes in the session",
       steps: steps.bytes,
       storages: STORAGES,
-      toEntry: (storage, bytes) => ({ subject: bunpieOn(storage), workload: counterOf(bytes) }),
+      toEntry: (storage, bytes) => ({ subject: bunpieOn(storage), workload: makeCounter(bytes) }),
       reasons: {
         flat: "because what is read and written is small beside what a request costs in any case",
         rising:

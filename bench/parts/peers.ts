@@ -6,7 +6,7 @@ import type { Entry, Result, Settings } from "../measure.ts";
 import { describe, measureGroup } from "../measure.ts";
 import type { Section } from "../report.ts";
 import { formatNumber, toTable } from "../report.ts";
-import { ratioOf, samplesOf, toFigure } from "../statistics.ts";
+import { findRatio, findSamples, toFigure } from "../statistics.ts";
 import type { Storage, Subject } from "../subjects.ts";
 import { bunpieOn, HELLO, STORAGE_TITLES } from "../subjects.ts";
 import { COUNTER, FRAMEWORK, READ, TABS } from "../workloads.ts";
@@ -122,7 +122,7 @@ export async function comparePeers(settings: Settings, plots: string): Promise<S
     const entries = [{ subject: HELLO, workload: FRAMEWORK }, ...group.flatMap(toEntries)];
     const results = await measureGroup(entries, settings);
     all.push(...results);
-    const hello = samplesOf(results, ({ entry }) => entry.subject === HELLO);
+    const hello = findSamples(results, ({ entry }) => entry.subject === HELLO);
     for (const subject of group) {
       const of = (name: string): Result | undefined =>
         results.find(({ entry }) => entry.subject === subject && entry.workload.name === name);
@@ -130,7 +130,7 @@ export async function comparePeers(settings: Settings, plots: string): Promise<S
       const counter = toFigure(samples);
       const read = toFigure(of(READ.name)?.samples ?? []);
       const bare = toFigure(of(FRAMEWORK.name)?.samples ?? []);
-      const ratio = ratioOf(samples, hello);
+      const ratio = findRatio(samples, hello);
       rows.push([
         toLabel(subject),
         STORAGE_TITLES[subject.storage],
@@ -243,7 +243,7 @@ const TARGETS: readonly Target[] = [
 
 function toTargets(results: readonly Result[]): string[][] {
   return TARGETS.map(({ title, most, of, than }) => {
-    const ratio = ratioOf(samplesOf(results, of), samplesOf(results, than));
+    const ratio = findRatio(findSamples(results, of), findSamples(results, than));
     const verdict = Number.isNaN(ratio.median)
       ? "not measured"
       : ratio.median <= most

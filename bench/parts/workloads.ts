@@ -2,7 +2,7 @@ import type { Settings } from "../measure.ts";
 import { describe, measureGroup } from "../measure.ts";
 import type { Section } from "../report.ts";
 import { formatNumber, toTable } from "../report.ts";
-import { ratioOf, samplesOf, toFigure } from "../statistics.ts";
+import { findRatio, findSamples, toFigure } from "../statistics.ts";
 import type { Storage } from "../subjects.ts";
 import { bunpieOn, HELLO, STORAGE_TITLES } from "../subjects.ts";
 import { FRAMEWORK, WORKLOADS } from "../workloads.ts";
@@ -23,16 +23,16 @@ export async function measureWorkloads(settings: Settings): Promise<Section> {
       ],
       settings,
     );
-    const hello = samplesOf(results, ({ entry }) => entry.subject === HELLO);
+    const hello = findSamples(results, ({ entry }) => entry.subject === HELLO);
     columns.push(
       WORKLOADS.map((workload) => {
-        const samples = samplesOf(
+        const samples = findSamples(
           results,
           ({ entry }) => entry.subject === subject && entry.workload === workload,
         );
         const { lowest, median } = toFigure(samples);
         if (Number.isNaN(lowest)) return "–";
-        return `${formatNumber(lowest)} / ${formatNumber(median)} (${formatNumber(ratioOf(samples, hello).median)} ×)`;
+        return `${formatNumber(lowest)} / ${formatNumber(median)} (${formatNumber(findRatio(samples, hello).median)} ×)`;
       }),
     );
     for (const { entry, findings, failure } of results) {

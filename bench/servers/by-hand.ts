@@ -1,7 +1,7 @@
 // What the hand-written counters share: the cookie and the text of the page.
 
 /** The id in the request's cookie, unchecked. */
-export function idOf(request: Request): string | undefined {
+export function readId(request: Request): string | undefined {
   const header = request.headers.get("cookie") ?? "";
   const start = header.indexOf("session_id=");
   return start === -1 ? undefined : header.slice(start + 11, start + 54);
@@ -22,7 +22,7 @@ export function createId(): string {
     .toBase64({ alphabet: "base64url", omitPadding: true });
 }
 
-export function pageOf(visits: number, newId?: string): Response {
+export function makePage(visits: number, newId?: string): Response {
   const page = `You have visited ${visits} times.`;
   if (newId === undefined) return new Response(page);
   return new Response(page, { headers: { "set-cookie": `session_id=${newId}; HttpOnly` } });

@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite";
 
-import { createId, idOf, pageOf } from "./by-hand.ts";
+import { createId, makePage, readId } from "./by-hand.ts";
 
 const EIGHT_HOURS = 8 * 60 * 60 * 1000;
 
@@ -26,13 +26,13 @@ export function createSqliteCounter(
   );
   return (request, onlyReads = false) => {
     const now = Date.now();
-    const known = idOf(request);
+    const known = readId(request);
     const row = known === undefined ? null : find.get(known, now);
     const session = row === null ? { visits: 0 } : (JSON.parse(row.data) as { visits: number });
-    if (onlyReads) return pageOf(session.visits);
+    if (onlyReads) return makePage(session.visits);
     const newId = row === null ? createId() : undefined;
     session.visits++;
     upsert.run(newId ?? known ?? "", JSON.stringify(session), now + EIGHT_HOURS);
-    return pageOf(session.visits, newId);
+    return makePage(session.visits, newId);
   };
 }

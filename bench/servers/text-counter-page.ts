@@ -1,4 +1,4 @@
-import { createId, idOf, pageOf } from "./by-hand.ts";
+import { createId, makePage, readId } from "./by-hand.ts";
 
 interface Stored {
   readonly data: string;
@@ -19,7 +19,7 @@ const sessions = new Map<string, Stored>();
  * visit is not counted.
  */
 export function countInText(request: Request, onlyReads = false): Response {
-  const id = idOf(request);
+  const id = readId(request);
   const key = id === undefined || !ID.test(id) ? undefined : hash(id);
   const stored = key === undefined ? undefined : sessions.get(key);
   if (key === undefined || stored === undefined || stored.expiresAt <= Date.now()) return begin();
@@ -35,7 +35,7 @@ export function countInText(request: Request, onlyReads = false): Response {
 function begin(): Response {
   const id = createId();
   sessions.set(hash(id), { data: '{"visits":1}', version: 1, expiresAt: Date.now() + TIMEOUT });
-  return pageOf(1, id);
+  return makePage(1, id);
 }
 
 function hash(id: string): string {

@@ -56,7 +56,7 @@ for (let minute = 0; minute < minutes;) {
   const reading = await server.read();
   minute = (performance.now() - begun) / 60_000;
   readings.push({ minute, ...reading });
-  if (readings.length % 12 === 0) console.info(lineOf(minute, reading));
+  if (readings.length % 12 === 0) console.info(formatLine(minute, reading));
 }
 await traffic.end();
 
@@ -93,7 +93,7 @@ for (const fault of faults) console.error(`  WRONG: ${fault}`);
 console.info(`  ${verdict}; plot in ${file}`);
 if (verdict !== "flat") process.exitCode = 1;
 
-function lineOf(
+function formatLine(
   minute: number,
   { rss, heap, descriptors, timers, p50, p99, max, idle }: Omit<TimedReading, "minute">,
 ): string {

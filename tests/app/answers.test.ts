@@ -13,7 +13,7 @@ const TEXT = "text/plain;charset=utf-8";
 const JSON_TEXT = "application/json;charset=utf-8";
 const BYTES = "application/octet-stream";
 
-function streamOf(text: string): ReadableStream {
+function toStream(text: string): ReadableStream {
   return new ReadableStream({
     start(controller) {
       controller.enqueue(Buffer.from(text));
@@ -59,7 +59,7 @@ describe("toResponse", () => {
     ["null", () => null, 204, null, ""],
     ["a blob", () => new Blob(["a"], { type: "text/css" }), 200, "text/css;charset=utf-8", "a"],
     ["a file", () => Bun.file(FILE), 200, TEXT, "Hello from a file\n"],
-    ["a stream", () => streamOf("a"), 200, null, "a"],
+    ["a stream", () => toStream("a"), 200, null, "a"],
     ["a Uint8Array", () => new Uint8Array([97]), 200, BYTES, "a"],
     ["a Buffer", () => Buffer.from("a"), 200, BYTES, "a"],
     ["an ArrayBuffer", () => new Uint8Array([97]).buffer, 200, BYTES, "a"],
@@ -84,26 +84,26 @@ describe("toResponse", () => {
     await site.close();
   });
 
-  test("says that a text is one before it is sent, for whatever the app is mounted in", async () => {
+  test("marks a text as one before it is sent, for whatever the app is mounted in", async () => {
     const response = await new TestClient(new Site(() => "<script>")).send("/plain");
     expect(response.headers.get("content-type")).toBe(TEXT);
   });
 
-  test("takes an error that is returned for one that is thrown", async () => {
+  test("treats a returned error like a thrown one", async () => {
     using _error = quiet("error");
     const refused = await new TestClient(new Site(() => new HttpError(403, "No."))).send("/plain");
     expect([refused.status, await refused.text()]).toEqual([403, "No."]);
     expect((await new TestClient(new Site(() => new Error("x"))).send("/plain")).status).toBe(500);
   });
 
-  test("sends a Response as it is, the very same one", async () => {
+  test("sends a Response itself, without a copy", async () => {
     const response = new Response("a", { headers: { "cache-control": "max-age=60" } });
     expect(await new Site(() => response).fetch(new Request("http://localhost/plain"))).toBe(
       response,
     );
   });
 
-  test("keeps what a Response says it varies by", async () => {
+  test("keeps the Vary header of a Response", async () => {
     const site = new Site(() => new Response("a", { headers: { vary: "Accept" } }));
     const { headers } = await new TestClient(site).send("/private");
     expect(headers.get("vary")).toBe("Accept, Cookie");
@@ -168,7 +168,7 @@ describe("the response to an error", () => {
     ["an object", { status: 404 }],
     ["null", null],
     ["undefined", undefined],
-  ])("says nothing of %s but 500, and logs it once", async (_, thrown) => {
+  ])("answers %s with a bare 500, and logs it once", async (_, thrown) => {
     using error = quiet("error");
     for (const path of ["/plain?token=secret", "/later?token=secret"]) {
       const response = await new TestClient(new Site(fail(thrown))).send(path);
@@ -211,7 +211,7 @@ describe("the response to an error", () => {
   test.each([
     ["an HttpError", new HttpError(404, "No such thing")],
     ["any other error", new Error("unforeseen")],
-  ])("K2: says that %s depends on the cookie if the session was touched", async (_, thrown) => {
+  ])("K2: makes %s vary by the cookie if the session was touched", async (_, thrown) => {
     using _error = quiet("error");
     const response = await new TestClient(new Site(fail(thrown))).send("/private");
     expect(response.headers.get("vary")).toBe("Accept, Cookie");

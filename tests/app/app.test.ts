@@ -67,7 +67,7 @@ const OPTION_ERRORS: [AppOptions, string][] = [
 ];
 
 describe("App", () => {
-  test("keeps a session from one request to the next, and each visitor's apart", async () => {
+  test("keeps a session from one request to the next, separate for each visitor", async () => {
     const app = new Counter();
     const ann = new TestClient(app);
     const bob = new TestClient(app);
@@ -91,13 +91,13 @@ describe("App", () => {
     expect(() => new App(options)).toThrow(new TypeError(message));
   });
 
-  test("keeps sessions where it is told to", async () => {
+  test("keeps sessions in the given store", async () => {
     const backend = new Backend();
     await new TestClient(new Counter({ sessionBackend: backend })).send("/");
     expect([...backend.kept.values()]).toMatchObject([{ visits: 1 }]);
   });
 
-  test("ends sessions by the clock it is given, in memory too", async () => {
+  test("ends sessions by the given clock, in memory too", async () => {
     const clock = new FakeClock();
     clock.advance(Date.UTC(2000) - clock.now());
     const client = new TestClient(new Counter({ session: { now: clock.now, sweepInterval: 0 } }));
@@ -109,7 +109,7 @@ describe("App", () => {
     expect(await client.text("/visits")).toBe("0");
   });
 
-  test("gives its sessions, to list and revoke them", async () => {
+  test("exposes its sessions, to list and revoke them", async () => {
     class Private extends App {
       login(user: string) {
         this.request.session.login(user);
@@ -132,21 +132,21 @@ describe("App", () => {
 describe("fetch", () => {
   const REQUEST = new Request("http://localhost/about");
 
-  test("works away from its app", async () => {
+  test("works when detached from its app", async () => {
     const { fetch } = new Counter();
     expect(await (await fetch(REQUEST)).text()).toBe("about");
   });
 
-  test("is one function, however often it is asked for", () => {
+  test("is the same function on every access", () => {
     const app = new Counter();
     expect(app.fetch).toBe(app.fetch);
   });
 
-  test("promises nothing where nothing has to be waited for", () => {
+  test("returns synchronously when nothing is asynchronous", () => {
     expect(new Counter().fetch(REQUEST)).toBeInstanceOf(Response);
   });
 
-  test("promises a response where the backend does", () => {
+  test("returns a promise if the backend does", () => {
     const headers = { cookie: `session_id=${"A".repeat(43)}` };
     const request = new Request("http://localhost/about", { headers });
     const app = new Counter({ sessionBackend: new Backend() });
@@ -175,7 +175,7 @@ describe("fetch", () => {
 });
 
 describe("this.request", () => {
-  test("is there only while a request is answered", async () => {
+  test("exists only while a request is answered", async () => {
     const app = new Counter();
     await new TestClient(app).send("/");
     expect(() => app.request).toThrow(
@@ -185,7 +185,7 @@ describe("this.request", () => {
     );
   });
 
-  test("is each request's own, however they interleave", async () => {
+  test("belongs to one request, however requests interleave", async () => {
     const arrivals: (() => void)[] = [];
     const everyone = Promise.withResolvers<void>();
     const COUNT = 20;
@@ -223,7 +223,7 @@ describe("this.request", () => {
     );
   });
 
-  test("is the right app's where one app asks another", async () => {
+  test("is the right app's when one app calls another", async () => {
     const inner = new Counter();
     class Outer extends App<{ visits: number }> {
       async index() {
@@ -291,7 +291,7 @@ describe("a request that fails", () => {
   ];
 
   describe.each(WAYS)("by %s", (how, status) => {
-    test.each(["throws", "rejects"])("S8: stores nothing of a session: %s", async (page) => {
+    test.each(["throws", "rejects"])("S8: leaves the session unchanged: %s", async (page) => {
       using _error = quiet("error");
       const client = new TestClient(new Failing());
       await client.send("/set/first");
@@ -303,7 +303,7 @@ describe("a request that fails", () => {
       expect(await client.text("/get")).toBe("first");
     });
 
-    test.each(["throws", "rejects"])("S8: makes no session: %s", async (page) => {
+    test.each(["throws", "rejects"])("S8: creates no session: %s", async (page) => {
       using _error = quiet("error");
       const backend = new InMemorySessionBackend();
       const client = new TestClient(new Failing({ sessionBackend: backend }));
@@ -327,7 +327,7 @@ describe("a request that fails", () => {
     );
   });
 
-  test("S4: is one whose session cannot be stored, and the log says where", async () => {
+  test("S4: includes one whose session cannot be stored, and the log says where", async () => {
     using error = quiet("error");
     const client = new TestClient(new Failing());
     const response = await client.send("/unstorable");
@@ -351,7 +351,7 @@ async function visited(): Promise<{ backend: Backend; client: TestClient; app: C
 
 describe("a session backend that fails", () => {
   test.each(["load", "save"] as const)(
-    "S7: %s: is 503, leaves the cookie alone, and heals",
+    "S7: in %s is answered with 503, leaves the cookie alone, and recovers",
     async (operation) => {
       using error = quiet("error");
       const { backend, client } = await visited();
@@ -378,14 +378,14 @@ describe("a session backend that fails", () => {
     expect(response.headers.getSetCookie()).toEqual([]);
   });
 
-  test("S7: leaves those alone who bring no cookie and write no session", async () => {
+  test("S7: does not affect visitors without a cookie who write no session", async () => {
     const { backend, app } = await visited();
     backend.failing = "load";
     expect(await new TestClient(app).text("/about")).toBe("about");
     expect(await new TestClient(app).text("/visits")).toBe("0");
   });
 
-  test("I7: tells neither the log nor the visitor the cookie", async () => {
+  test("I7: reveals the cookie neither to the log nor to the visitor", async () => {
     using error = quiet("error");
     const { backend, client } = await visited();
     backend.failing = "load";
@@ -479,30 +479,30 @@ describe("Set-Cookie", () => {
   }
 
   test.each(["/raw/ann", "/jar/ann"])(
-    "C7: of the app's own stays beside the session's, on lines of their own: %s",
+    "C7: of the app's own is beside the session's, each on its own line: %s",
     async (path) => {
       const response = await new TestClient(new Baker()).send(path);
       expect(names(response)).toEqual(["theme", "language", "session_id"]);
     },
   );
 
-  test("C7: of a Response and of this.request.cookies go out together", async () => {
+  test("C7: of a Response and of this.request.cookies is sent", async () => {
     expect(names(await new TestClient(new Baker()).send("/both"))).toEqual(["language", "theme"]);
   });
 
-  test("C7: of the session's name is the session's own", async () => {
+  test("C7: with the session's name is the session's own", async () => {
     const client = new TestClient(new Baker());
     const response = await client.send("/forged");
     expect(names(response)).toEqual(["session_id"]);
     expect(await client.text("/whoami")).toBe("x");
   });
 
-  test("goes out with no error", async () => {
+  test("is not sent with an error", async () => {
     expect(names(await new TestClient(new Baker()).send("/fails"))).toEqual([]);
   });
 
   test.each(["session", "named"])(
-    "is not left behind on a Response that answers many visitors: %s",
+    "is not left behind on a Response that is sent to several visitors: %s",
     async (page) => {
       const app = new Baker();
       const first = await new TestClient(app).send(`/${page}/ann`);
@@ -561,7 +561,7 @@ describe("caching", () => {
     const asked = kind === "public" ? "public, max-age=60" : null;
 
     test.each(["GET", "HEAD"])(
-      "K3: %s without the session may be kept by anyone",
+      "K3: %s without the session may be cached by anyone",
       async (method) => {
         const { headers } = await new TestClient(new Cached()).send(`/skip/${kind}`, { method });
         expect([headers.get("vary"), headers.get("cache-control")]).toEqual([null, asked]);
@@ -622,7 +622,7 @@ describe("a store that fails while a failed request ends its session", () => {
   }
 
   test.each(["/leave", "/leaveLater"])(
-    "S7: answers 503, and leaves the cookie: %s",
+    "S7: is answered with 503, and the cookie stays: %s",
     async (path) => {
       using error = quiet("error");
       const store = new TappedStore();
@@ -637,7 +637,7 @@ describe("a store that fails while a failed request ends its session", () => {
     },
   );
 
-  test("S7: answers 503 when the answer comes late", async () => {
+  test("S7: is answered with 503 if it fails asynchronously", async () => {
     using _error = quiet("error");
     const store = new TappedStore();
     const client = new TestClient(new Site({ sessionBackend: store }));
@@ -649,7 +649,7 @@ describe("a store that fails while a failed request ends its session", () => {
 
 describe("redirect", () => {
   test.each([false, true])(
-    "that a page does not return is an error: asynchronous %p",
+    "that a page does not return causes an error: asynchronous %p",
     async (isLate) => {
       const reports: unknown[] = [];
       class Forgetful extends App {
@@ -672,14 +672,14 @@ describe("redirect", () => {
 
   const app = new App();
 
-  test("sends the browser elsewhere with 302", async () => {
+  test("sends the browser to another page with 302", async () => {
     const response = app.redirect("/cart?added=1#top");
     expect(response.status).toBe(302);
     expect(response.headers.get("location")).toBe("/cart?added=1#top");
     expect(await response.text()).toBe("");
   });
 
-  test.each([301, 302, 303, 307, 308])("takes the status %d", (status) => {
+  test.each([301, 302, 303, 307, 308])("accepts the status %d", (status) => {
     expect(app.redirect("/", status).status).toBe(status);
   });
 
@@ -699,7 +699,7 @@ describe("redirect", () => {
     ["/already%20encoded", "/already%20encoded"],
     ["https://example.com/?q=ä&r=1", "https://example.com/?q=%C3%A4&r=1"],
     ["", ""],
-  ])("encodes what a header cannot carry: %j", (location, encoded) => {
+  ])("encodes what a header cannot contain: %j", (location, encoded) => {
     expect(app.redirect(location).headers.get("location")).toBe(encoded);
   });
 });

@@ -125,7 +125,7 @@ describe("compress", () => {
     }
   });
 
-  test("keeps status and session, and weakens a strong tag", async () => {
+  test("keeps status and session, and weakens a strong ETag", async () => {
     expect((await ask("/json")).status).toBe(201);
     const response = await ask("/visits");
     expect(response.headers.getSetCookie()).toHaveLength(1);
@@ -135,7 +135,7 @@ describe("compress", () => {
   });
 
   test.each(["/short", "/sized", "/empty", "/image", "/untouched", "/resumable", "/events"])(
-    "leaves %s alone",
+    "does not encode %s",
     async (path) => {
       const response = await ask(path);
       expect(response.headers.get("content-encoding")).toBeNull();
@@ -143,7 +143,7 @@ describe("compress", () => {
     },
   );
 
-  test("leaves alone what is encoded, what HEAD asks for, and who accepts nothing", async () => {
+  test("does not encode an encoded response, an answer to HEAD, or for a client that accepts no encoding", async () => {
     expect((await ask("/encoded")).headers.get("content-encoding")).toBe("x-own");
     const head = await ask("/", "gzip", { method: "HEAD" });
     expect(head.headers.get("content-encoding")).toBeNull();
@@ -152,14 +152,14 @@ describe("compress", () => {
     expect(plain.headers.get("vary")).toBe("Accept-Encoding");
   });
 
-  test("leaves alone what depends on the session where another site asks", async () => {
+  test("does not encode what depends on the session if another site asks", async () => {
     const headers = { "sec-fetch-site": "cross-site" };
     const secret = await ask("/visits", "gzip", { headers });
     expect(secret.headers.get("content-encoding")).toBeNull();
     expect((await ask("/", "gzip", { headers })).headers.get("content-encoding")).toBe("gzip");
   });
 
-  test("sends a stream piece by piece, and begins it when the response has left", async () => {
+  test("sends a stream chunk by chunk, and starts it once the response has left", async () => {
     const response = await ask("/lines");
     expect(response.headers.get("content-encoding")).toBe("gzip");
     expect(site.hasBegun).toBe(false);
@@ -180,7 +180,7 @@ describe("compress", () => {
     ).toBe("second");
   });
 
-  test("ends a stream whose reader has gone", async () => {
+  test("ends a stream whose reader is gone", async () => {
     const reader = (await ask("/lines")).body?.getReader();
     await reader?.read();
     await reader?.cancel();
@@ -188,7 +188,7 @@ describe("compress", () => {
     await site.left.promise;
   });
 
-  test("refuses options that make no sense", () => {
+  test("refuses invalid options", () => {
     expect(() => compress({ minBytes: Number.NaN })).toThrow("has to be a number of bytes");
     expect(() => compress({ min: 1 } as object)).toThrow("Did you mean `minBytes`");
   });

@@ -39,7 +39,7 @@ describe("another site's write", () => {
     ["a field's handler with a segment", "PUT", "/shelf/pie"],
     ["index with a segment", "POST", "/pie"],
     ["a pattern", "PATCH", "/shelves/3/pie"],
-  ])("X2: is refused, whatever kind of page it is meant for: %s", async (_, method, path) => {
+  ])("X2: is refused for every kind of page: %s", async (_, method, path) => {
     const site = new Forms();
     const browser = new TestClient(site);
     await browser.send("/put/tea", { method: "POST" });

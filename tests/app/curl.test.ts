@@ -64,7 +64,7 @@ describe.skipIf(Bun.which("curl") === null)("curl", () => {
 
   afterAll(() => site.close());
 
-  test("reads an event as soon as it is sent, and its end is noticed", async () => {
+  test("receives an event as soon as it is sent, and the app notices when curl ends", async () => {
     const child = Bun.spawn(["curl", "-sN", `${url}events`], { stdio: ["ignore", "pipe", "pipe"] });
     let text = "";
     const decoder = new TextDecoder();
@@ -85,12 +85,12 @@ describe.skipIf(Bun.which("curl") === null)("curl", () => {
     expect(await curl(`${url}assets/uploaded.txt`)).toBe(TEXT);
   });
 
-  test("reads a range of a file, and a rest of it", async () => {
+  test("reads a range of a file, and the rest of it", async () => {
     expect(await curl("-r", "5-14", `${url}assets/a.txt`)).toBe("5678901234");
     expect(await curl("-C", "9995", `${url}assets/a.txt`)).toBe("56789");
   });
 
-  test("reads a page that is compressed", async () => {
+  test("reads a compressed page", async () => {
     const sizes = ["-w", "\n%{size_download} %header{content-encoding}"];
     const [plain, packed] = await Promise.all([
       curl(...sizes, `${url}page`),

@@ -74,7 +74,7 @@ async function show(path: string, site: App = new Site()) {
   return { response, text, document: parseHTML(text).document };
 }
 
-describe("a bug, in development, in a browser", () => {
+describe("a bug, in development, in a browser,", () => {
   test("is shown with its message, cause, source, stack, route and the session's keys", async () => {
     const { response, text, document } = await show("/users/7/posts");
     expect([response.status, response.headers.get("content-type")]).toEqual([
@@ -94,7 +94,7 @@ describe("a bug, in development, in a browser", () => {
     expect(text).not.toMatch(SECRETS);
   });
 
-  test("is escaped, and what a visitor made look like a stack reads no file", async () => {
+  test("is escaped, and reads no file that a visitor's fake stack names", async () => {
     const { document, text } = await show("/hostile");
     const scripts = [...document.querySelectorAll("script")].map(({ textContent }) => textContent);
     expect(scripts.filter((script) => script?.startsWith("alert"))).toEqual([]);
@@ -108,7 +108,7 @@ describe("a bug, in development, in a browser", () => {
     expect(text).not.toContain("root:x:0");
   });
 
-  test("shows nothing of an error's own properties, such as a request", async () => {
+  test("shows no properties of the error, such as a request", async () => {
     const { text, document } = await show("/upstream");
     expect(document.querySelector("#error-message")?.textContent).toContain("refused");
     expect(text).not.toMatch(SECRETS);
@@ -119,13 +119,13 @@ describe("a bug, in development, in a browser", () => {
     ["/several", "#error-cause", "the first of several"],
     ["/text", "#error-message", "is not an Error: a text that was thrown"],
     ["/object", "#error-message", "is not an Error: an object"],
-  ])("is shown whatever was thrown at %s", async (path, place, wanted) => {
+  ])("is shown for anything that is thrown: %s", async (path, place, wanted) => {
     const { text, document } = await show(path);
     expect(document.querySelector(place)?.textContent).toContain(wanted);
     expect(text).not.toMatch(SECRETS);
   });
 
-  test("ends its causes where they go in circles", async () => {
+  test("stops at a circle of causes", async () => {
     class Circle extends Site {
       circle() {
         const error = new Error("round");
@@ -137,7 +137,7 @@ describe("a bug, in development, in a browser", () => {
     expect(document.querySelector("#error-message")?.textContent).toContain("round");
   });
 
-  test("is escaped where a function's name is hostile", async () => {
+  test("is escaped if a function's name is hostile", async () => {
     const NAME = 'a" data-injected="yes';
     class Named extends Site {
       readonly #named = {
@@ -162,7 +162,7 @@ describe("a bug, in development, in a browser", () => {
     expect(styles.join("")).not.toMatch(/@import|url\((?!data:)/);
   });
 
-  test("has no frames where its message is not the one above its stack", async () => {
+  test("has no frames if its message is not the one above its stack", async () => {
     class Reworded extends Site {
       reworded() {
         const error = new Error(HOSTILE);
@@ -176,7 +176,7 @@ describe("a bug, in development, in a browser", () => {
     expect(document.querySelectorAll(".stack-frame")).toHaveLength(0);
   });
 
-  test("that cannot be read is shown as in production", async () => {
+  test("is shown as in production if it cannot be read", async () => {
     class Unreadable extends Site {
       unreadable() {
         throw Object.defineProperty(new Error(), "message", {
@@ -190,7 +190,7 @@ describe("a bug, in development, in a browser", () => {
     expect(text).toContain("<h1>Something went wrong on this server.</h1>");
   });
 
-  test("of an app that draws its own page is the app's business", async () => {
+  test("is shown by the app if that draws its own page", async () => {
     class Own extends Site {
       override onError() {
         return "sorry";
@@ -200,13 +200,13 @@ describe("a bug, in development, in a browser", () => {
   });
 });
 
-describe("a path that leads nowhere, in development, in a browser", () => {
+describe("an unknown path, in development, in a browser,", () => {
   test.each([
     ["/user/7/posts", ["/users/:id/posts/:post?"]],
     ["/users/file/a/b", ["/users/files/*", "/users/:id/posts/:post?"]],
     ["/min", ["/mine"]],
     ["/nothing-like-it-at-all", []],
-  ])("%s lists the pages that are near", async (path, patterns) => {
+  ])("%s lists similar pages", async (path, patterns) => {
     const { response, document } = await show(path);
     expect(response.status).toBe(404);
     const near = [...document.querySelectorAll("li")].map(({ textContent }) => textContent);
@@ -214,7 +214,7 @@ describe("a path that leads nowhere, in development, in a browser", () => {
     expect(near.length > 0).toBe(patterns.length > 0);
   });
 
-  test("lists none where it was a page that found nothing", async () => {
+  test("lists none if a page found nothing", async () => {
     const { text } = await show("/mine");
     expect(text).toContain("<h1>No such book</h1>");
     expect(text).not.toContain("<li>");
@@ -222,7 +222,7 @@ describe("a path that leads nowhere, in development, in a browser", () => {
 });
 
 describe("in production", () => {
-  test("a browser is told nothing of a bug, and of no other page", async () => {
+  test("a browser learns nothing about a bug or other pages", async () => {
     using _production = withNodeEnv("production");
     const bug = await show("/users/7/posts");
     expect(bug.text).toContain("<h1>Something went wrong on this server.</h1>");
@@ -230,7 +230,7 @@ describe("in production", () => {
     expect((await show("/min")).text).not.toContain("<li>");
   });
 
-  test("nothing of the page is loaded, also by a bundle that was built in development", async () => {
+  test("nothing of the page is loaded, even from a bundle that was built in development", async () => {
     using folder = new Folder();
     const entry = join(import.meta.dir, "../../src/index.ts");
     await Bun.write(
@@ -259,14 +259,14 @@ describe("in production", () => {
   });
 });
 
-describe("load", () => {
-  test("says what is not installed", async () => {
+describe("the development page", () => {
+  test("says which packages are not installed", async () => {
     await expect(load("no-such-package")).rejects.toThrow("no-such-package is not installed.");
   });
 });
 
-describe("where youch and leven are not installed", () => {
-  test("a browser gets the page of production, and nothing is downloaded", async () => {
+describe("without youch and leven", () => {
+  test("a browser gets the production page, and nothing is downloaded", async () => {
     using folder = new Folder();
     const root = join(import.meta.dir, "../..");
     await Bun.write(

@@ -83,20 +83,17 @@ async function expectNothingLeft(before: number): Promise<void> {
   expect(child.errors).toBe("");
 }
 
-describe.skipIf(process.platform !== "linux")("a client that leaves", () => {
+describe.skipIf(process.platform !== "linux")("a client that disconnects", () => {
   describe.each(LEAVINGS)("and %s", (_, leave) => {
-    test.each(MIDDLES)(
-      "in the middle of %s leaves nothing behind",
-      async (_what, request, begun, ended) => {
-        const before = openFiles();
-        const socket = await send(request);
-        await child.message(begun);
-        leave(socket);
-        await child.message(ended);
-        await expectNothingLeft(before);
-        socket.destroy();
-      },
-    );
+    test.each(MIDDLES)("during %s leaves nothing behind", async (_what, request, begun, ended) => {
+      const before = openFiles();
+      const socket = await send(request);
+      await child.message(begun);
+      leave(socket);
+      await child.message(ended);
+      await expectNothingLeft(before);
+      socket.destroy();
+    });
   });
 
   test.skipIf(Bun.which("curl") === null).each([
@@ -105,7 +102,7 @@ describe.skipIf(process.platform !== "linux")("a client that leaves", () => {
     ["a stream", "/endless", [], "chunk", "stream ended"],
     ["an event stream", "/events", [], "event", "events ended"],
   ] as const)(
-    "and is curl, killed in the middle of %s, does so too",
+    "and is curl, killed during %s, leaves nothing behind either",
     async (_, path, args, begun, ended) => {
       const before = openFiles();
       const curl = Bun.spawn(["curl", "-sN", ...args, new URL(path, url).href], {

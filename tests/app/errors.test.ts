@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { HttpError } from "bunpie";
 
 describe("HttpError", () => {
-  test("holds its status, message, cause and headers", () => {
+  test("has a status, message, cause and headers", () => {
     const cause = new Error("why");
     const error = new HttpError(429, "Slow down.", { cause, headers: { "retry-after": "9" } });
     expect(error).toBeInstanceOf(Error);
@@ -16,11 +16,11 @@ describe("HttpError", () => {
     });
   });
 
-  test("has no headers unless it is given some", () => {
+  test("has no headers by default", () => {
     expect(new HttpError(404, "No such thing").headers).toEqual({});
   });
 
-  test.each([400, 599])("takes the status %d", (status) => {
+  test.each([400, 599])("accepts the status %d", (status) => {
     expect(new HttpError(status, "").status).toBe(status);
   });
 

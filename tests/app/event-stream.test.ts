@@ -115,7 +115,7 @@ async function sent(...events: unknown[]): Promise<string> {
 }
 
 describe("eventStream", () => {
-  test("says that it is one, is kept by no cache and held back by no proxy", async () => {
+  test("has its content type, and is neither cached nor buffered by proxies", async () => {
     const { headers, body } = await client.send("/live");
     expect(headers.get("content-type")).toBe("text/event-stream;charset=utf-8");
     expect(headers.get("cache-control")).toBe("no-store");
@@ -163,7 +163,7 @@ describe("eventStream", () => {
     await site.ended.promise;
   });
 
-  test("sends a comment when there was no event for a while", async () => {
+  test("sends a comment after a while without events", async () => {
     site.heartbeat = 0.001;
     const response = await client.send("/live");
     const reader = response.body?.getReader();
@@ -173,7 +173,7 @@ describe("eventStream", () => {
     await reader?.cancel();
   });
 
-  test("ends when the client disappears", async () => {
+  test("ends when the client disconnects", async () => {
     const connection = await Connection.open(serve());
     connection.send(head("GET /live HTTP/1.1"));
     while (!connection.received.includes(":\n\n")) await Bun.sleep(1);
@@ -188,7 +188,7 @@ describe("eventStream", () => {
     expect(events).toEqual([{ event: "message", data: "1", id: "" }]);
   });
 
-  test("has a signal that tells of the client's leaving", async () => {
+  test("has a signal that aborts when the client disconnects", async () => {
     site.events = [{ id: 1, data: "a" }];
     for await (const { data } of client.events("/live")) {
       expect(data).toBe("a");
@@ -208,7 +208,7 @@ describe("eventStream", () => {
     expect(site.reports).toEqual([]);
   });
 
-  test("ends regularly at shutdown, so that the browser comes back", async () => {
+  test("ends cleanly at shutdown, so that the browser reconnects", async () => {
     const response = await fetch(`http://127.0.0.1:${serve()}/live`);
     const closing = site.close();
     expect(await response.text()).toBe(":\n\n");
@@ -245,7 +245,7 @@ describe("eventStream", () => {
     );
   });
 
-  test("is for pages", () => {
+  test("is only for pages", () => {
     expect(() => eventStream(function* () {})).toThrow(
       "eventStream() was called outside a request. Call it in a page, and return it.",
     );
@@ -254,20 +254,20 @@ describe("eventStream", () => {
   test.each([
     ["/wrong", "`heartbeat` is 0; it has to be a number of seconds above 0."],
     ["/misspelt", "eventStream() has no option `hartbeat`. Did you mean `heartbeat`?"],
-  ])("refuses an option that makes no sense: %s", async (path, message) => {
+  ])("refuses an invalid option: %s", async (path, message) => {
     expect((await client.send(path)).status).toBe(500);
     expect(site.reports).toEqual([new TypeError(message)]);
   });
 });
 
 describe("lastEventId", () => {
-  test("is what the browser received last", async () => {
+  test("is the last id that the browser received", async () => {
     expect(await client.json("/last")).toEqual({ last: null });
     const headers = { "last-event-id": "7" };
     expect(await client.json("/last", { headers })).toEqual({ last: "7" });
   });
 
-  test("is read as UTF-8, as browsers send it", async () => {
+  test("is decoded as UTF-8, as browsers send it", async () => {
     const connection = await Connection.open(serve());
     const id = Buffer.from("grün").toString("latin1");
     connection.send(head("GET /last HTTP/1.1", { "last-event-id": id }), "latin1");

@@ -45,7 +45,7 @@ class Site extends App<{ n: number }> {
 }
 
 describe("an error", () => {
-  test("is a page to a browser, a problem to a program, and text to others", async () => {
+  test("is a page for a browser, a problem document for a program, and text for others", async () => {
     const client = new TestClient(new Site());
     const shown = async (accept: string) => {
       const response = await client.send("/nothing", { headers: { accept } });
@@ -62,14 +62,14 @@ describe("an error", () => {
     expect(await shown("*/*")).toEqual(["text/plain;charset=utf-8", "Not Found"]);
   });
 
-  test("that nobody foresaw tells the visitor nothing, and the tracker all", async () => {
+  test("that is unexpected shows the visitor nothing, and the tracker everything", async () => {
     const site = new Site();
     const response = await new TestClient(site).send("/bug");
     expect(await response.text()).toBe("Something went wrong on this server.");
     expect(site._reported).toEqual([new Error("secret"), "GET"]);
   });
 
-  test("carries the headers that the page asked for, and nosniff", async () => {
+  test("has the headers that the page set, and nosniff", async () => {
     const { headers } = await new TestClient(new Site()).send("/bug");
     expect(headers.get("x-frame-options")).toBe("DENY");
     expect(headers.get("x-content-type-options")).toBe("nosniff");
@@ -92,7 +92,7 @@ describe("an error", () => {
     expect(await client.text("/bug")).toBe("<b>500: a bug</b>");
   });
 
-  test("may be turned into a response of one's own", async () => {
+  test("may be turned into a custom response", async () => {
     class Own extends Site {
       override onError() {
         return redirect("/sorry");
@@ -115,7 +115,7 @@ describe("an error", () => {
       },
     ],
     ["returns what cannot be sent", () => new Map()],
-  ])("is a plain 500 where onError %s", async (_, onError) => {
+  ])("is a plain 500 if onError %s", async (_, onError) => {
     using error = quiet("error");
     class Own extends Site {
       override onError(): unknown {
@@ -130,7 +130,7 @@ describe("an error", () => {
     expect(error).toHaveBeenCalledTimes(1);
   });
 
-  test("can show who is logged in, and knows when there is no session", async () => {
+  test("can show who is logged in, and recognizes when there is no session", async () => {
     class Own extends Site {
       override onError(error: HttpError) {
         if (error.status === 503) return "the store is down";
@@ -174,7 +174,7 @@ describe("an error", () => {
     expect(error).not.toHaveBeenCalled();
   });
 
-  test("says so where onError asks for a session that could not be opened", async () => {
+  test("says so if onError reads a session that could not be opened", async () => {
     using error = quiet("error");
     class Own extends Site {
       override onError() {
@@ -206,7 +206,7 @@ describe("an answer with a status", () => {
     expect(client.sessionId !== undefined).toBe(isStored);
   });
 
-  test("has the body and headers that it was given", async () => {
+  test("has the given body and headers", async () => {
     const response = await new TestClient(new Site()).send("/gone");
     expect(response.headers.get("content-type")).toBe("text/html;charset=utf-8");
     expect(response.headers.get("x-why")).toBe("old");
@@ -217,7 +217,7 @@ describe("an answer with a status", () => {
     expect(() => status(code, "")).toThrow(RangeError);
   });
 
-  test("S10: of a file that is missing is a 404, and nothing is stored", async () => {
+  test("S10: of a missing file is a 404, and nothing is stored", async () => {
     const client = new TestClient(new Site());
     expect((await client.send("/missing")).status).toBe(404);
     expect(client.sessionId).toBeUndefined();

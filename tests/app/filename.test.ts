@@ -31,11 +31,11 @@ describe("toSafeFilename", () => {
     [`a.${"b".repeat(300)}`, `a.${"b".repeat(198)}`],
     ["a".repeat(300), "a".repeat(200)],
     [`${"a".repeat(199)}...${"b".repeat(50)}`, "a".repeat(199)],
-  ])("makes of %j %j", (filename, safe) => {
+  ])("turns %j into %j", (filename, safe) => {
     expect(toSafeFilename(filename)).toBe(safe);
   });
 
-  test("returns a name that stays in its folder, whatever comes", () => {
+  test("returns a name that stays in its folder, whatever the input", () => {
     const pieces = fc.constantFrom(..."/\\.\0: aé\ud800\u202e", "%2e", "con", "x".repeat(150));
     const names = fc.array(pieces).map((all) => all.join(""));
     fc.assert(

@@ -8,7 +8,7 @@ import { App, files, HttpError, InMemorySessionBackend, routes } from "bunpie";
 import { TestClient } from "../../src/testing/client.ts";
 import { Folder } from "../support/folder.ts";
 import { quiet } from "../support/quiet.ts";
-import { exchange, head, statusesOf } from "../support/raw.ts";
+import { exchange, head, readStatuses } from "../support/raw.ts";
 
 const folder = new Folder();
 const PUBLIC = folder.file("public");
@@ -192,7 +192,7 @@ function guarded(guard: FolderOptions["guard"] & {}): App {
   return new Guarded();
 }
 
-describe("answers as a folder of Bun's own does, served and by fetch alike", () => {
+describe("files() answers as Bun's own static folder does, served and by fetch alike", () => {
   const app = new Site();
   const inner = new TestClient(app);
   const served = Bun.serve({ port: 0, fetch: app.fetch });
@@ -218,12 +218,12 @@ describe("a folder for everybody", () => {
   test.each([
     ["GET", undefined],
     ["HEAD", undefined],
-    ["a part", { range: "bytes=0-3" }],
-    ["no part", { range: "bytes=99-" }],
-    ["a file that has not changed", { "if-none-match": "*" }],
+    ["a range", { range: "bytes=0-3" }],
+    ["an unsatisfiable range", { range: "bytes=99-" }],
+    ["an unchanged file", { "if-none-match": "*" }],
     ["a condition that fails", { "if-match": '"x"' }],
   ] as [string, Record<string, string>?][])(
-    "is cacheable, and no type is guessed: %s",
+    "can be cached, and no type is guessed: %s",
     async (what, headers) => {
       const method = what === "HEAD" ? "HEAD" : "GET";
       const response = await get("/assets/hello.txt", { method, headers: headers ?? {} });
@@ -233,7 +233,7 @@ describe("a folder for everybody", () => {
     },
   );
 
-  test("has the length and no content where only the head is asked for, parts or not", async () => {
+  test("has the length and no content in an answer to HEAD, with or without a range", async () => {
     const headers = { range: "bytes=0-3" };
     const response = await get("/assets/hello.txt", { method: "HEAD", headers });
     expect(response.status).toBe(200);
@@ -241,7 +241,7 @@ describe("a folder for everybody", () => {
     expect(await response.text()).toBe("");
   });
 
-  test("D4: reads no session for a file, and calls no middleware", async () => {
+  test("D4: reads no session for a file, and runs no middleware", async () => {
     const backend = new InMemorySessionBackend();
     let requests = 0;
     class Counting extends Site {
@@ -268,12 +268,12 @@ describe("a folder for everybody", () => {
     expect([around, requests]).toEqual([["/login"], 2]);
   });
 
-  test("lets other sites show its files", async () => {
+  test("lets other sites embed its files", async () => {
     const headers = { "sec-fetch-site": "cross-site", origin: "https://evil.test" };
     expect((await get("/assets/hello.txt", { headers })).status).toBe(200);
   });
 
-  test("notices a change within the second that Last-Modified has", async () => {
+  test("notices a change within the one-second resolution of Last-Modified", async () => {
     const path = join(PUBLIC, "changing.txt");
     const client = new TestClient(new Site());
     const tags = [];
@@ -295,7 +295,7 @@ describe("a folder for everybody", () => {
     expect([response.status, await response.text()]).toEqual([204, ""]);
   });
 
-  test("shows what is missing as the app shows any page that is, with its session", async () => {
+  test("shows a missing file like any other missing page, with its session", async () => {
     class Own extends Site {
       login() {
         this.request.session.name = "Ann";
@@ -319,7 +319,7 @@ describe("a folder for everybody", () => {
     expect(pages.at(-1)).toEqual([null, 404]);
   });
 
-  test("passes on what is a fault and no absence", () => {
+  test("passes on errors other than a missing file", () => {
     const request = new Request("http://localhost/assets/a");
     expect(() => files(PUBLIC).respond(request, ["a\0b"])).toThrow("null bytes");
   });
@@ -332,14 +332,14 @@ describe("a folder for everybody", () => {
     expect(child.stderr.toString()).toContain("EACCES");
   });
 
-  test("sends a redirect that leads nowhere else, and keeps the query", async () => {
+  test("redirects within the folder only, and keeps the query", async () => {
     const response = await get("/assets/sub?a=1");
     expect(response.headers.get("location")).toBe("./sub/?a=1");
     expect(response.headers.get("cache-control")).toBe("public, max-age=0, must-revalidate");
   });
 });
 
-describe("what lies outside stays there", () => {
+describe("access to a folder", () => {
   const app = new Site();
   const served = Bun.serve({ port: 0, fetch: app.fetch });
   afterAll(() => served.stop(true));
@@ -377,13 +377,13 @@ describe("what lies outside stays there", () => {
     "sub/../.env",
   ])("D3: refuses %s", async (path) => {
     const sent = await exchange(served.port ?? 0, head(`GET /assets/${path} HTTP/1.1`));
-    expect(statusesOf(sent).every((status) => status === 400 || status === 404)).toBe(true);
+    expect(readStatuses(sent).every((status) => status === 400 || status === 404)).toBe(true);
     expect(sent).not.toMatch(/outside|beside|SECRET|core|root:/);
     const direct = await app.fetch(new Request(`http://localhost/assets/${path}`));
     expect([400, 404]).toContain(direct.status);
   });
 
-  test("sends dotfiles where it was told to, and .well-known always", async () => {
+  test("sends dotfiles if the option says so, and .well-known always", async () => {
     class Open extends App {
       assets = files(PUBLIC, { dotfiles: true });
     }
@@ -419,7 +419,7 @@ describe("a folder with a guard", () => {
     }
   }
 
-  test("is a page like any other: the guard may demand a login", async () => {
+  test("behaves like any page: the guard may require a login", async () => {
     const client = new TestClient(new Members());
     const refused = await client.send("/receipts/hello.txt");
     expect(refused.status).toBe(401);
@@ -429,11 +429,11 @@ describe("a folder with a guard", () => {
 
   test.each([
     ["a file", "hello.txt", undefined, 200],
-    ["a part", "hello.txt", { range: "bytes=0-3" }, 206],
-    ["a file that has not changed", "hello.txt", { "if-none-match": "*" }, 304],
+    ["a range", "hello.txt", { range: "bytes=0-3" }, 206],
+    ["an unchanged file", "hello.txt", { "if-none-match": "*" }, 304],
     ["a condition that fails", "hello.txt", { "if-match": '"x"' }, 412],
     ["a redirect", "sub", {}, 301],
-  ])("D4: is private, whatever the guard looked at: %s", async (_, path, headers, status) => {
+  ])("D4: is private, whatever the guard read: %s", async (_, path, headers, status) => {
     const client = new TestClient(guarded(() => {}));
     const response = await client.send(`/receipts/${path}`, { headers: headers ?? {} });
     expect(response.status).toBe(status);
@@ -442,7 +442,7 @@ describe("a folder with a guard", () => {
     expect(response.headers.get("x-content-type-options")).toBe("nosniff");
   });
 
-  test("asks the guard before it says whether there is such a file", async () => {
+  test("asks the guard before it reveals whether a file exists", async () => {
     const client = new TestClient(guarded(() => new Response("no", { status: 403 })));
     for (const path of ["hello.txt", "missing.txt"]) {
       expect((await client.send(`/receipts/${path}`)).status).toBe(403);
@@ -452,7 +452,7 @@ describe("a folder with a guard", () => {
   });
 
   test.each([false, true, undefined, "ann", null])(
-    "takes a guard that returns %p",
+    "accepts a guard that returns %p",
     async (value) => {
       using report = quiet("error");
       const client = new TestClient(guarded(() => value as undefined));
@@ -462,7 +462,7 @@ describe("a folder with a guard", () => {
     },
   );
 
-  test("tells the guard which file is asked for", async () => {
+  test("passes the guard the name of the file", async () => {
     const asked: unknown[] = [];
     const client = new TestClient(
       guarded((request) => void asked.push([request.page, request.params])),
@@ -471,7 +471,7 @@ describe("a folder with a guard", () => {
     expect(asked).toEqual([["/receipts/*", ["sub", "deep", "one.css"]]]);
   });
 
-  test("sends a cookie with a file, if the guard has changed the session", async () => {
+  test("sends a cookie with a file if the guard has changed the session", async () => {
     const app = guarded((request) => {
       request.session["seen"] = true;
     });
@@ -484,7 +484,7 @@ describe("a folder with a guard", () => {
   });
 });
 
-describe("where a folder lies", () => {
+describe("a folder of files", () => {
   class Inner extends App {
     assets = files(PUBLIC, { cacheControl: "public, max-age=31536000, immutable" });
 
@@ -525,39 +525,39 @@ describe("where a folder lies", () => {
     expect(await client.text(path)).toBe(content);
   });
 
-  test("is the root as well, with its index", async () => {
+  test("may be the root, with its index", async () => {
     class Root extends App {
       index = files(join(PUBLIC, "sub"));
     }
     expect(await new TestClient(new Root()).text("/")).toBe(CONTENTS["sub/index.html"]);
   });
 
-  test("sends the Cache-Control that was asked for", async () => {
+  test("has the Cache-Control of its option", async () => {
     const { headers } = await client.send("/inner/assets/hello.txt");
     expect(headers.get("cache-control")).toBe("public, max-age=31536000, immutable");
   });
 
   test.each([
-    ["a folder that is missing", () => files("./nowhere"), "there is no folder"],
+    ["a missing folder", () => files("./nowhere"), "there is no folder"],
     ["a file", () => files(join(PUBLIC, "hello.txt")), "there is no folder"],
+    ["a misspelt option", () => files(PUBLIC, { cachecontrol: "" } as object), "cacheControl"],
     [
-      "an option that is misspelt",
-      () => files(PUBLIC, { cachecontrol: "" } as object),
-      "cacheControl",
+      "a Cache-Control of two lines",
+      () => files(PUBLIC, { cacheControl: "a\r\nb: c" }),
+      "header's value",
     ],
-    ["two lines", () => files(PUBLIC, { cacheControl: "a\r\nb: c" }), "header's value"],
-    ["nothing for Cache-Control", () => files(PUBLIC, { cacheControl: "" }), "header's value"],
+    ["an empty Cache-Control", () => files(PUBLIC, { cacheControl: "" }), "header's value"],
     [
-      "a guard before what is public",
+      "a guard with a public Cache-Control",
       () => files(PUBLIC, { cacheControl: "public", guard: () => {} }),
       "private",
     ],
-  ])("refuses %s", (_, make, message) => {
+  ])("is refused for %s", (_, make, message) => {
     expect(make).toThrow(message);
     expect(make).toThrow(TypeError);
   });
 
-  test.each(["/", "/:id/*", "/:id?"])("refuses a folder at %s", (pattern) => {
+  test.each(["/", "/:id/*", "/:id?"])("is refused at %s", (pattern) => {
     class Wrong extends App {
       index = routes({ [pattern as "/x/*"]: files(PUBLIC) });
     }

@@ -34,7 +34,7 @@ describe("requireLogin", () => {
     expect(await client.text("/account")).toBe("ann");
   });
 
-  test("sends a browser to the login page, and from there back", async () => {
+  test("sends a browser to the login page, and back afterwards", async () => {
     const client = new TestClient(new Site());
     const refused = await client.send("/account?tab=2", BROWSER);
     expect([refused.status, refused.headers.get("location")]).toEqual([
@@ -58,7 +58,7 @@ describe("requireLogin", () => {
   });
 
   test.each([undefined, "*/*", "application/json"])(
-    "answers with 401 to whoever accepts %p",
+    "answers a client that accepts %p with 401",
     async (accept) => {
       const headers: Record<string, string> = accept === undefined ? {} : { accept };
       const response = await new TestClient(new Site()).send("/account", { headers });
@@ -67,7 +67,7 @@ describe("requireLogin", () => {
     },
   );
 
-  test("wants the password again where the login is too old", async () => {
+  test("asks for the password again if the login is too old", async () => {
     const clock = new FakeClock();
     const client = new TestClient(new Site({ session: { now: clock.now } }));
     await client.post("/login");
@@ -82,7 +82,7 @@ describe("requireLogin", () => {
     expect((await client.send("/account")).status).toBe(200);
   });
 
-  test("knows a login page of another name", async () => {
+  test("accepts a login page with another name", async () => {
     class Members extends App {
       index() {
         return this.requireLogin();

@@ -41,7 +41,7 @@ describe("onRequest", () => {
     expect(site.sessions.stats().loads.count).toBe(0);
   });
 
-  test("puts a request in the place of the one that came", async () => {
+  test("replaces the request", async () => {
     const site = new Site(
       (request) => new Request(request, { method: request.headers.get("x-method") ?? "GET" }),
     );
@@ -49,7 +49,7 @@ describe("onRequest", () => {
     expect(await client.text("/", { headers: { "x-method": "DELETE" } })).toBe("deleted");
   });
 
-  test("of an app above may be called, and lets every request pass", async () => {
+  test("of an outer app may be called, and lets every request pass", async () => {
     class Own extends App {
       override onRequest(request: Request, ip: string | null) {
         return super.onRequest(request, ip);
@@ -61,7 +61,7 @@ describe("onRequest", () => {
     expect(await new TestClient(new Own()).text("/")).toBe("looked at");
   });
 
-  test("lets a request pass where it returns nothing, and knows where it came from", async () => {
+  test("lets a request pass if it returns nothing, and sees the client's address", async () => {
     using _info = quiet("info");
     const seen: (string | null)[] = [];
     const site = new Site((_, ip) => void seen.push(ip));
@@ -80,7 +80,7 @@ describe("onRequest", () => {
       },
     ],
     ["rejects", () => Promise.reject(new Error("a bug"))],
-  ])("that %s is a 500", async (_, intercept) => {
+  ])("that %s causes a 500", async (_, intercept) => {
     using error = quiet("error");
     expect((await new TestClient(new Site(intercept)).send("/")).status).toBe(500);
     expect(error).toHaveBeenCalledTimes(1);
@@ -113,7 +113,7 @@ describe("this.response", () => {
   }
   const CONSTANT = new Response(null, { status: 303, headers: { location: "/" } });
 
-  test("has headers that go out with the response, in the place of App's own", async () => {
+  test("has headers that are sent with the response, in place of App's own", async () => {
     const client = new TestClient(new Headers());
     expect((await client.send("/")).headers.get("content-security-policy")).toBe(
       "default-src 'self'",
@@ -121,13 +121,13 @@ describe("this.response", () => {
     expect((await client.send("/xml")).headers.get("content-type")).toBe("application/xml");
   });
 
-  test("leaves a response that others share as it was", async () => {
+  test("does not change a Response that is sent to others too", async () => {
     const client = new TestClient(new Headers());
     expect((await client.send("/constant?mine=1")).headers.get("x-mine")).toBe("1");
     expect(CONSTANT.headers.has("x-mine")).toBe(false);
   });
 
-  test("may have cookies of its own beside the session's", async () => {
+  test("may have cookies beside the session's", async () => {
     const response = await new TestClient(new Headers()).send("/cookie");
     expect(response.headers.getSetCookie().map((line) => line.split("=")[0])).toEqual([
       "a",

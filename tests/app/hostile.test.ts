@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
-import { exchange, handshake, head, statusesOf } from "../support/raw.ts";
+import { exchange, handshake, head, readStatuses } from "../support/raw.ts";
 import type { Place } from "./ways.ts";
 import { WAYS } from "./ways.ts";
 
@@ -205,7 +205,7 @@ describe.each(WAYS.filter(({ isWhole }) => isWhole))("an app, $name, given", ({ 
   describe.each(GROUPS)("%s with", (_, rows) => {
     test.each(rows.map(toCase))("$what: $by answers", async ({ request, by, statuses, body }) => {
       const answer = await exchange(place.port ?? 0, Buffer.from(request, "latin1"));
-      expect(statusesOf(answer)).toEqual(statuses);
+      expect(readStatuses(answer)).toEqual(statuses);
       expect(OURS.test(answer)).toBe(by === "the app");
       expect(answer).toContain(body);
     });

@@ -21,7 +21,7 @@ describe("keepThroughReload", () => {
     beforeEach(() => process.execArgv.push("--hot"));
     afterEach(() => void process.execArgv.pop());
 
-    test("gives the app after a reload the sessions of the one before", async () => {
+    test("passes the sessions of the app before a reload to the one after it", async () => {
       const name = uniqueName();
       const backend = new InMemorySessionBackend();
       expect((await reload())(name, backend)).toBe(backend);
@@ -29,7 +29,7 @@ describe("keepThroughReload", () => {
       expect((await reload())(name, new InMemorySessionBackend())).toBe(backend);
     });
 
-    test("keeps each app's apart, those of one class too", async () => {
+    test("keeps apps separate, even those of one class", async () => {
       const [shop, admin] = [uniqueName(), uniqueName()];
       const evaluate = async (): Promise<unknown[]> => {
         const keep = await reload();

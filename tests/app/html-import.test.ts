@@ -44,26 +44,26 @@ describe("an HTML import as a page", () => {
     await expectPages(new TestClient(await child.url()));
   });
 
-  test("is bundled where an app's routes are passed on", async () => {
+  test("is bundled if an app's routes are passed on", async () => {
     const app = new Site();
     await using server = Bun.serve({ port: 0, fetch: app.fetch, routes: app.routes });
     await expectPages(new TestClient(server.url));
   });
 
-  test("is an error that says how to serve it, where fetch is asked for it", async () => {
+  test("is an error that says how to serve it if fetch is called for it", async () => {
     using report = quiet("error");
     expect((await new TestClient(new Site()).send("/home")).status).toBe(500);
     expect(String(report.mock.calls[0]?.[2])).toContain("routes: app.routes");
   });
 
-  test.each(["/:id", "/*"])("is refused where it would hide other pages: %s", (pattern) => {
+  test.each(["/:id", "/*"])("is refused if it would hide other pages: %s", (pattern) => {
     class Wrong extends App {
       index = routes({ [pattern as "/a"]: page });
     }
     expect(() => new Wrong().fetch).toThrow('without ":name"');
   });
 
-  test("leaves Bun no routes of an app that has none", () => {
+  test("adds no routes of Bun's to an app without one", () => {
     expect(new App().routes).toEqual({});
   });
 });

@@ -15,28 +15,28 @@ describe("html", () => {
     ["undefined", undefined, ""],
     ["false", false, ""],
     ["true", true, ""],
-    ["a piece of its own making", html`<b>${"<"}</b>`, "<b>&lt;</b>"],
+    ["its own markup", html`<b>${"<"}</b>`, "<b>&lt;</b>"],
     ["an array", [html`<i></i>`, "<", null, ["&"]], "<i></i>&lt;&amp;"],
   ])("shows %s safely", (_, value, shown) => {
     expect(html`<p>${value}</p>`.toString()).toBe(`<p>${shown}</p>`);
   });
 
-  test("called like a function says how it is written", () => {
+  test("explains its syntax when called like a function", () => {
     expect(() => (html as unknown as (text: string) => unknown)("<p>")).toThrow(
       "html is the tag of a template: write html`…`, without parentheses.",
     );
   });
 
-  test("keeps a page without values as it stands", () => {
+  test("returns a template without values unchanged", () => {
     expect(html`<p>&amp;</p>`.toString()).toBe("<p>&amp;</p>");
   });
 
-  test("escapes what only looks like a piece of its own making", () => {
+  test("escapes an object that only looks like its own markup", () => {
     const forged = { text: "<b>", toString: () => "<b>" };
     expect(html`${forged}`.toString()).toBe("&lt;b&gt;");
   });
 
-  test("shows no promise, but says what to do", () => {
+  test("refuses to show a promise, and says what to do", () => {
     const remedy = "A page cannot show a promise. Await it first";
     expect(() => html`<p>${Promise.resolve("a")}</p>`).toThrow(remedy);
     expect(() => html`<p>${[html`<b></b>`, Promise.resolve("a")]}</p>`).toThrow(remedy);
@@ -56,12 +56,12 @@ describe("a value in html`…`", () => {
     ["in single quotes", page`<p title='a${value}b'>`, `<p title='a${escaped}b'>`],
     ["behind a sign of its own", page`1 < 2 ${value} a<b`, `1 < 2 ${escaped} a<b`],
     ["in a comment", page`<!-- <p a=${value} -->`, `<!-- <p a=${escaped} -->`],
-    ["behind a comment", page`<!-- <p a= -->${value}`, `<!-- <p a= -->${escaped}`],
-    ["behind a script", page`<script>a < b</script>${value}`, `<script>a < b</script>${escaped}`],
+    ["after a comment", page`<!-- <p a= -->${value}`, `<!-- <p a= -->${escaped}`],
+    ["after a script", page`<script>a < b</script>${value}`, `<script>a < b</script>${escaped}`],
     ["in a text area", page`<textarea>${value}</textarea>`, `<textarea>${escaped}</textarea>`],
-    ["behind attributes", page`<a b c=d e = 'f>' g/>${value}`, `<a b c=d e = 'f>' g/>${escaped}`],
+    ["after attributes", page`<a b c=d e = 'f>' g/>${value}`, `<a b c=d e = 'f>' g/>${escaped}`],
     ["in a style", page`<p style="width: ${value}">`, `<p style="width: ${escaped}">`],
-    ["behind a NUL", page`<p>\0${value}`, `<p>\0${escaped}`],
+    ["after a NUL", page`<p>\0${value}`, `<p>\0${escaped}`],
   ])("is escaped %s", (_, shown, expected) => {
     expect(shown.toString()).toBe(expected);
   });
@@ -83,7 +83,7 @@ describe("a value in html`…`", () => {
     expect(make).toThrow(remedy);
   });
 
-  test("is refused with what is before it", () => {
+  test("is refused with the text before it", () => {
     expect(() => page`<p>A</p><a href=${"x"}>`).toThrow('after "<p>A</p><a href=",');
   });
 
@@ -136,7 +136,7 @@ describe("a value in html`…`", () => {
     expect(page`<p title="${"javascript:"}">`.toString()).toBe('<p title="javascript:">');
   });
 
-  test("has as many places as there are values, whatever the template is", () => {
+  test("has one place for each value in any template", () => {
     const pieces = fc.constantFrom(
       ..."<>/=\"' \0!-a",
       "script",

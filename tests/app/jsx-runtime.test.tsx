@@ -136,7 +136,7 @@ describe("JSX", () => {
   test.each([
     ["a promise", () => <p>{Later() as unknown as Html}</p>, "Await it first"],
     ["a component that returns a promise", () => jsx(Later, {}), "Await it first"],
-    ["content of an element that has none", () => <br>a</br>, "<br> cannot have content."],
+    ["content in a void element", () => <br>a</br>, "<br> cannot have content."],
     ["text in a script", () => <script>{"a"}</script>, "<script>{html`…`}</script>"],
     ["text in a style sheet", () => <style>{html``}a</style>, "<style>{html`…`}</style>"],
     [

@@ -107,7 +107,7 @@ describe.each(WAYS)("a process of %s", (file, greeting) => {
     expect(child.errors).toBe("");
   });
 
-  test.each(SIGNALS)("ends on %s when the request under way is answered", async (signal) => {
+  test.each(SIGNALS)("ends on %s after it has answered the request in progress", async (signal) => {
     await using child = new ServedApp(file, { env: { DATABASE: join(directory, "sessions.db") } });
     const url = await child.url();
     const response = fetch(new URL("/slow", url));
@@ -137,7 +137,7 @@ describe.each(WAYS)("a process of %s", (file, greeting) => {
   test.each([
     [1, "Waiting up to 10 s for a request. Press Ctrl-C again to exit at once."],
     [2, "Waiting up to 10 s for 2 requests. Press Ctrl-C again to exit at once."],
-  ])("says at a terminal what its end waits for: %p under way", async (count, line) => {
+  ])("says at a terminal what its shutdown waits for: %p in progress", async (count, line) => {
     let output = "";
     let news = Promise.withResolvers<void>();
     let begun = 0;
@@ -145,8 +145,8 @@ describe.each(WAYS)("a process of %s", (file, greeting) => {
       news.resolve();
       news = Promise.withResolvers();
     };
-    const until = async (isSo: () => boolean): Promise<void> => {
-      while (!isSo()) await news.promise;
+    const until = async (condition: () => boolean): Promise<void> => {
+      while (!condition()) await news.promise;
     };
     const child = Bun.spawn([process.execPath, "run", join(import.meta.dir, "../fixtures", file)], {
       terminal: {
@@ -175,7 +175,7 @@ describe.each(WAYS)("a process of %s", (file, greeting) => {
     child.terminal?.close();
   });
 
-  test("ends at once when nothing is under way", async () => {
+  test("ends at once when no request is in progress", async () => {
     await using child = new ServedApp(file);
     await child.url();
     child.process.kill("SIGTERM");
@@ -193,7 +193,7 @@ describe.each(WAYS)("a process of %s", (file, greeting) => {
       expect(await client.text("/")).toBe("3");
     });
 
-    test("finishes requests under way, and stores their sessions", async () => {
+    test("finishes requests in progress, and stores their sessions", async () => {
       const path = join(directory, "sessions.db");
       const { child, reload, client } = await hot(file, { DATABASE: path });
       await using _child = child;
@@ -206,7 +206,7 @@ describe.each(WAYS)("a process of %s", (file, greeting) => {
       expect(await client.text("/")).toBe("3");
     });
 
-    test.skipIf(process.platform !== "linux")("lets go of the database", async () => {
+    test.skipIf(process.platform !== "linux")("releases the database", async () => {
       const path = join(directory, "sessions.db");
       const { child, reload, client } = await hot(file, { DATABASE: path });
       await using _child = child;
@@ -225,18 +225,18 @@ describe.each(WAYS)("a process of %s", (file, greeting) => {
 });
 
 describe("a process", () => {
-  test("listens at the port in its environment by default", async () => {
+  test("listens on the port in its environment by default", async () => {
     await using child = new ServedApp("listening-by-default.ts", { env: { PORT: "0" } });
     expect((await child.url()).port).not.toBe("3000");
   });
 
-  test("is left its signals by an app that was closed and never served", async () => {
+  test("keeps its default signal handling after an app that was closed and never served", async () => {
     await using child = new ServedApp("closed-unserved.ts");
     expect(await child.ended()).toBe(0);
     expect(child.output).toBe("SIGTERM 0, SIGINT 0\n");
   });
 
-  test("leaves its end to whoever else listens for the signal", async () => {
+  test("leaves its end to another listener for the signal, if there is one", async () => {
     await using child = new ServedApp("with-own-signals.ts");
     await child.url();
     child.process.kill("SIGTERM");
@@ -246,7 +246,7 @@ describe("a process", () => {
     expect(await child.ended()).toBe(7);
   });
 
-  test("ends with 1, and says why, when the backend cannot be closed", async () => {
+  test("exits with 1, and says why, if the backend cannot be closed", async () => {
     await using child = new ServedApp("unclosable.ts");
     await child.url();
     child.process.kill("SIGTERM");
@@ -255,7 +255,7 @@ describe("a process", () => {
     expect(child.errors).toContain("The disk is gone.");
   });
 
-  test("ends with 1, and says why, when the app cannot start", async () => {
+  test("exits with 1, and says why, if the app cannot start", async () => {
     await using child = new ServedApp("cannot-start.ts");
     expect(await child.ended()).toBe(1);
     expect(child.errors).toContain("The app could not start:");
@@ -267,7 +267,7 @@ describe("READ_BY_BUN", () => {
   // Bun reads these too, and a page of the name does no harm: see above.
   const HARMLESS = new Set(["id", "baseURI"]);
 
-  test("has every name that Bun reads from a default export, if not every App has it", async () => {
+  test("has every name that Bun reads from a default export, except those that every App has", async () => {
     await using child = new ServedApp("read-by-bun.ts");
     expect(await child.ended()).toBe(0);
     const names = JSON.parse(child.output.split("\n").at(-1) ?? "") as string[];
@@ -312,7 +312,7 @@ describe("listen", () => {
     ["a port", 0],
     ["a port in options", { port: 0 }],
     ["a port and a host", { port: 0, hostname: "127.0.0.1" }],
-  ])("takes %s", async (_, options) => {
+  ])("accepts %s", async (_, options) => {
     const app = new Slow();
     const { url } = app.listen(options);
     expect(await (await fetch(url)).text()).toBe("there");
@@ -320,7 +320,7 @@ describe("listen", () => {
     await app.close();
   });
 
-  test("takes a port as text, as it stands in the environment", async () => {
+  test("accepts a port as a string, as in the environment", async () => {
     using _info = quiet("info");
     const app = new Slow();
     expect(app.listen("0").port).toBeGreaterThan(0);
@@ -340,7 +340,7 @@ describe("listen", () => {
     await exported.close();
   });
 
-  test("says what to do where the port is in use", async () => {
+  test("says what to do if the port is in use", async () => {
     using _info = quiet("info");
     const [first, second] = [new Slow(), new Slow()];
     const { port = 0 } = first.listen(0);
@@ -352,7 +352,7 @@ describe("listen", () => {
     await first.close();
   });
 
-  test("takes a socket's path", async () => {
+  test("accepts the path of a Unix socket", async () => {
     const app = new Slow();
     const unix = join(directory, "app.sock");
     app.listen({ unix });
@@ -360,7 +360,7 @@ describe("listen", () => {
     await app.close();
   });
 
-  test("refuses a page's name that is taken, before it serves", () => {
+  test("refuses a page with a reserved name before it serves", () => {
     class Taken extends App {
       port() {
         return "";
@@ -382,7 +382,7 @@ describe("close", () => {
     info[Symbol.dispose]();
   });
 
-  test("takes no new requests, and lets those under way finish and store", async () => {
+  test("accepts no new requests, and lets those in progress finish and store", async () => {
     const path = join(directory, "sessions.db");
     const app = new Slow({ sessionBackend: new SqliteSessionBackend(path) });
     const { url } = app.listen(0);
@@ -403,7 +403,7 @@ describe("close", () => {
     await later.close();
   });
 
-  test("ends connections with their next response, so that nobody sends another there", async () => {
+  test("closes connections with their next response, so that no client sends another request there", async () => {
     const app = new Slow();
     const server = app.listen(0);
     const open = (): Promise<Connection> => Connection.open(Number(server.port));
@@ -431,7 +431,7 @@ describe("close", () => {
     await closing;
   });
 
-  test("goes on where it was too busy to read what has arrived", async () => {
+  test("still answers what arrived while it was too busy to read", async () => {
     const app = new Slow();
     const connection = await Connection.open(Number(app.listen(0).port));
     connection.send(head("GET / HTTP/1.1", { connection: "keep-alive" }));
@@ -444,7 +444,7 @@ describe("close", () => {
     await closing;
   });
 
-  test("cuts off what takes longer than `shutdownTimeout`", async () => {
+  test("cuts off a request that takes longer than `shutdownTimeout`", async () => {
     const app = new Slow({ shutdownTimeout: 1 });
     const response = fetch(new URL("/slow", app.listen(0).url)).catch(() => "cut off");
     await app.begun.promise;
@@ -452,7 +452,7 @@ describe("close", () => {
     expect(await response).toBe("cut off");
   });
 
-  test("cuts off who has sent half a head after `shutdownTimeout`", async () => {
+  test("cuts off a client that has sent half a request head after `shutdownTimeout`", async () => {
     const app = new Slow({ shutdownTimeout: 1 });
     const connection = await Connection.open(Number(app.listen(0).port));
     connection.send(head("GET / HTTP/1.1", { connection: "keep-alive" }));
@@ -470,7 +470,7 @@ describe("close", () => {
     await new Slow().close();
   });
 
-  test("waits for requests under way each time that it is called, where another server has the app", async () => {
+  test("waits for requests in progress at every call if the app's server is another's", async () => {
     const app = new Slow();
     const response = Promise.resolve(app.fetch(new Request("http://localhost/slow")));
     await app.begun.promise;
@@ -490,7 +490,7 @@ describe("close", () => {
   test.each([
     [true, ["Waiting up to 10 s for a request. Press Ctrl-C again to exit at once."]],
     [undefined, []],
-  ])("says what it waits for where standard output is a terminal: %p", async (isTTY, lines) => {
+  ])("says what it waits for if standard output is a terminal: %p", async (isTTY, lines) => {
     const { stdout } = process;
     const before = Object.getOwnPropertyDescriptor(stdout, "isTTY");
     Object.defineProperty(stdout, "isTTY", { value: isTTY, configurable: true, writable: true });
@@ -517,11 +517,11 @@ describe("close", () => {
 const noop = (): void => undefined;
 
 describe("a signal", () => {
-  test("closes every app that is being served, and none twice", async () => {
+  test("closes every app that is being served, each once", async () => {
     using _info = quiet("info");
     process.on("SIGTERM", noop);
     const closed: string[] = [];
-    const backendOf = (name: string): SqliteSessionBackend => {
+    const createBackend = (name: string): SqliteSessionBackend => {
       const backend = new SqliteSessionBackend(":memory:");
       const close = backend.close.bind(backend);
       backend.close = async () => {
@@ -531,7 +531,7 @@ describe("a signal", () => {
       return backend;
     };
     const [first, second, third] = ["first", "second", "third"].map(
-      (name) => new Slow({ sessionBackend: backendOf(name) }),
+      (name) => new Slow({ sessionBackend: createBackend(name) }),
     );
     first?.listen(0);
     second?.listen(0);
@@ -580,7 +580,7 @@ async function isOpen(backend: SqliteSessionBackend): Promise<boolean> {
 }
 
 describe("maxRequestBodySize", () => {
-  test("is the app's limit, and starts the app as Bun's default export", async () => {
+  test("is the app's limit, and makes the app start as Bun's default export", async () => {
     using info = quiet("info");
     const app = new Slow({ maxBodyBytes: 77 });
     await app.fetch(new Request("http://localhost/"));
@@ -592,7 +592,7 @@ describe("maxRequestBodySize", () => {
     await app.close();
   });
 
-  test("lets go of the app that Bun served before a reload, but not of a backend in use", async () => {
+  test("closes the app that Bun served before a reload, but not a backend in use", async () => {
     using _info = quiet("info");
     const shared = new SqliteSessionBackend(":memory:");
     const own = new SqliteSessionBackend(":memory:");

@@ -8,7 +8,7 @@ import { z } from "zod";
 import { TestClient } from "../../src/testing/client.ts";
 import { multipart, post } from "../support/probe.ts";
 import { quiet } from "../support/quiet.ts";
-import { exchange, head, statusesOf } from "../support/raw.ts";
+import { exchange, head, readStatuses } from "../support/raw.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -70,7 +70,7 @@ async function status(path: string, init: RequestInit, asked = client): Promise<
 }
 
 async function raw(text: string): Promise<number | undefined> {
-  return statusesOf(await exchange(port, text))[0];
+  return readStatuses(await exchange(port, text))[0];
 }
 
 /** A request whose head is so long. */
@@ -192,7 +192,7 @@ describe("by default", () => {
     expect([await ask(false), await ask(true)]).toEqual([within, beyond]);
   });
 
-  test("each way to send too much of one kind is the same", async () => {
+  test("every way to exceed a limit has the same answer", async () => {
     const chunked = new ReadableStream({
       start(stream) {
         stream.enqueue(new Uint8Array(MIB));
@@ -216,7 +216,7 @@ describe("by default", () => {
     expect([response.status, problems.length]).toEqual([422, 100]);
   });
 
-  test("the limits in docs/security.md are these", async () => {
+  test("the limits in docs/security.md are the actual ones", async () => {
     const text = await Bun.file(join(import.meta.dir, "../../docs/security.md")).text();
     const rows = /## Limits\n\n(?:[^|\n].*\n)*\n?((?:\|.*\n)+)/.exec(text)?.[1] ?? "";
     const codes = rows.split("\n").flatMap((row) => {

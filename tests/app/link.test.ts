@@ -34,17 +34,17 @@ describe("this.link", () => {
     [() => site.link(site.index, "/shop/:kind?"), "/shop"],
     [() => site.link(site.index, "/shop/:kind?", "pies"), "/shop/pies"],
     [() => site.link(site.files, "/*", "a", "b c"), "/files/a/b%20c"],
-  ])("makes the path of a page: %#", (make, path) => {
+  ])("builds the path of a page: %#", (make, path) => {
     expect(make()).toBe(path);
   });
 
-  test.each(["", ".", "..", "a/b", "a\\b", "a\0"])("refuses %j for a segment", (value) => {
+  test.each(["", ".", "..", "a/b", "a\\b", "a\0"])("refuses %j as a segment", (value) => {
     expect(() => site.link(site.greet, value)).toThrow(
       `A link to "/greet/:1" got ${JSON.stringify(value)} for a segment.`,
     );
   });
 
-  test("knows how many segments each kind of page has", () => {
+  test("checks by type how many segments each kind of page takes", () => {
     type Rest<Page> = LinkArguments<Page>;
     type Value = string | number;
     expectTypeOf<Rest<Site["greet"]>>().toEqualTypeOf<[name: Value]>();
@@ -67,7 +67,7 @@ describe("this.link", () => {
     expect(() => site.link(() => "")).toThrow("this.link() got something that is not a page.");
   });
 
-  test("refuses a value too many, one too few, and a pattern that is not there", () => {
+  test("refuses a surplus value, a missing one, and an unknown pattern", () => {
     // @ts-expect-error A page without parameters.
     expect(() => site.link(site.cart, "x")).toThrow('A link to "/cart" got 1 values');
     // @ts-expect-error The name is missing.

@@ -66,15 +66,15 @@ class Shop extends App<{ cart: string[]; seen: boolean }> {
 }
 
 /** Logs to a list. */
-function entriesOf(options: AppOptions = {}) {
+function setUpLog(options: AppOptions = {}) {
   const entries: LogEntry[] = [];
   const app = new Shop({ ...options, log: (entry) => void entries.push(entry) });
   return { entries, client: new TestClient(app) };
 }
 
-describe("an app's own log", () => {
-  test("gets method, pattern, status, time, user and id of each request, and nothing else", async () => {
-    const { entries, client } = entriesOf();
+describe("the `log` option", () => {
+  test("receives method, pattern, status, time, user and id of each request, and nothing else", async () => {
+    const { entries, client } = setUpLog();
     await client.send("/login", { method: "POST" });
     await client.send("/users/7?token=secret", { headers: { "x-request-id": "mine" } });
     const { ms } = entries[1] as LogEntry;
@@ -102,13 +102,13 @@ describe("an app's own log", () => {
       { method: "POST", headers: { "sec-fetch-site": "cross-site" } },
       403,
     ],
-  ])("hears of %s too", async (_, path, init, status) => {
-    const { entries, client } = entriesOf();
+  ])("receives %s too", async (_, path, init, status) => {
+    const { entries, client } = setUpLog();
     await client.send(path, init);
     expect(entries.map((entry) => [entry.status, entry.userId])).toEqual([[status, null]]);
   });
 
-  test("hears of what onRequest answers, which has no page and no session", async () => {
+  test("receives requests that onRequest answers, without a page and a session", async () => {
     const pages: unknown[] = [];
     class Closed extends Shop {
       override onRequest() {
@@ -134,13 +134,13 @@ describe("an app's own log", () => {
         throw new Error("disk full");
       },
     ],
-  ])("that %s breaks no response, and is reported", async (_, log) => {
+  ])("that %s affects no response, and is reported", async (_, log) => {
     using error = quiet("error");
     expect(await new TestClient(new Shop({ log })).text("/")).toBe("Hello.");
     expect(error.mock.calls).toEqual([["The app's log failed:", new Error("disk full")]]);
   });
 
-  test("has to be a function or false", () => {
+  test("must be a function or false", () => {
     for (const log of [true, null, "file"]) {
       expect(() => new App({ log } as never)).toThrow("`log` has to be a function");
     }
@@ -149,7 +149,7 @@ describe("an app's own log", () => {
 });
 
 /** The lines on the console for these requests to an app that is served. */
-async function linesOf(app: Shop, send: (client: TestClient) => Promise<unknown>) {
+async function collectLines(app: Shop, send: (client: TestClient) => Promise<unknown>) {
   using info = quiet("info");
   app.listen({ port: 0, hostname: "127.0.0.1" });
   info.mockClear();
@@ -160,9 +160,9 @@ async function linesOf(app: Shop, send: (client: TestClient) => Promise<unknown>
 }
 
 describe("a served app's line on the console", () => {
-  test("says what was asked, what was answered, and what was stored", async () => {
+  test("shows the request, the response and what was stored", async () => {
     using _development = withNodeEnv("development");
-    const lines = await linesOf(new Shop(), async (client) => {
+    const lines = await collectLines(new Shop(), async (client) => {
       await client.send("/");
       await client.send("/cart", { method: "POST" });
       await client.send("/users/7?q=secret");
@@ -190,7 +190,7 @@ describe("a served app's line on the console", () => {
     ]);
   });
 
-  test("is escaped: a path cannot move the cursor", async () => {
+  test("is escaped, so that a path cannot move the cursor", async () => {
     using _development = withNodeEnv("development");
     using info = quiet("info");
     const app = new Shop();
@@ -205,14 +205,14 @@ describe("a served app's line on the console", () => {
   test.each([
     ["in production", "production", {}],
     ["in a test", "test", {}],
-    ["where `log` is false", "development", { log: false }],
-    ["where the app has its own log", "development", { log: () => {} }],
-  ] as const)("is not there %s", async (_, mode, options) => {
+    ["if `log` is false", "development", { log: false }],
+    ["if the app has its own log", "development", { log: () => {} }],
+  ] as const)("is missing %s", async (_, mode, options) => {
     using _mode = withNodeEnv(mode);
-    expect(await linesOf(new Shop(options), (client) => client.send("/"))).toEqual([]);
+    expect(await collectLines(new Shop(options), (client) => client.send("/"))).toEqual([]);
   });
 
-  test("is not there where the app is not served", async () => {
+  test("is missing if the app is not served", async () => {
     using _development = withNodeEnv("development");
     using info = quiet("info");
     await new TestClient(new Shop()).send("/");
@@ -224,10 +224,10 @@ function fail(): never {
   throw new Error("\u001b[2J");
 }
 
-describe("what the wire puts into an error is escaped on the console", () => {
+describe("an error with text from the network is escaped on the console", () => {
   test.each([
     [
-      "of a page",
+      "a page",
       class extends App {
         index() {
           return fail();
@@ -236,7 +236,7 @@ describe("what the wire puts into an error is escaped on the console", () => {
       {},
     ],
     [
-      "of onError",
+      "onError",
       class extends App {
         index() {
           throw new HttpError(400, "no");
@@ -248,7 +248,7 @@ describe("what the wire puts into an error is escaped on the console", () => {
       {},
     ],
     [
-      "of onReport",
+      "onReport",
       class extends App {
         index() {
           return fail();
@@ -260,7 +260,7 @@ describe("what the wire puts into an error is escaped on the console", () => {
       {},
     ],
     [
-      "of onReport, once the response has left",
+      "onReport, once the response has left",
       class extends App {
         async *index() {
           yield "one";
@@ -273,7 +273,7 @@ describe("what the wire puts into an error is escaped on the console", () => {
       {},
     ],
     [
-      "of log",
+      "log",
       class extends App {
         index() {
           return "";
@@ -282,7 +282,7 @@ describe("what the wire puts into an error is escaped on the console", () => {
       { log: fail },
     ],
     [
-      "of onStart",
+      "onStart",
       class extends App {
         override async onStart() {
           fail();
@@ -290,7 +290,7 @@ describe("what the wire puts into an error is escaped on the console", () => {
       },
       {},
     ],
-  ] as [string, typeof App, AppOptions][])("that %s", async (_, Failing, options) => {
+  ] as [string, typeof App, AppOptions][])("if it is thrown by %s", async (_, Failing, options) => {
     using error = quiet("error");
     const response = await new Failing(options).fetch(new Request("http://localhost/"));
     await response.text();

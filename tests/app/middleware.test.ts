@@ -43,7 +43,7 @@ class Site extends App<Data> {
 }
 
 describe("middleware", () => {
-  test("goes around the page, the first outermost", async () => {
+  test("wraps the page, with the first outermost", async () => {
     const site = new Site();
     for (const name of ["a", "b"]) {
       site.use(async (_, next) => {
@@ -57,7 +57,7 @@ describe("middleware", () => {
     expect(site._steps).toEqual(["a in", "b in", "page", "b out", "a out"]);
   });
 
-  test("is synchronous where the page is", async () => {
+  test("is synchronous if the page is", async () => {
     const site = new Site();
     site.use((_, next) => next());
     const response = site.fetch(new Request("http://localhost/"));
@@ -65,7 +65,7 @@ describe("middleware", () => {
     expect(site.fetch(new Request("http://localhost/later"))).toBeInstanceOf(Promise);
   });
 
-  test("has the session, and what it writes is stored with the response", async () => {
+  test("can access the session, and what it writes is stored with the response", async () => {
     const site = new Site();
     site.use((request, next) => {
       request.session.visits = 10;
@@ -80,7 +80,7 @@ describe("middleware", () => {
     expect(await client.text("/")).toBe("page");
   });
 
-  test("may answer in the page's place, with whatever a page may return", async () => {
+  test("may answer instead of the page, with whatever a page may return", async () => {
     const site = new Site();
     site.use((request, next) => (request.query("stop") === undefined ? next() : { stopped: true }));
     const client = new TestClient(site);
@@ -89,7 +89,7 @@ describe("middleware", () => {
     expect(await client.text("/")).toBe("page");
   });
 
-  test("passes the inner response on where it returns nothing", async () => {
+  test("passes the inner response on if it returns nothing", async () => {
     const site = new Site();
     site.use(async (_, next) => {
       await next();
@@ -97,7 +97,7 @@ describe("middleware", () => {
     expect(await new TestClient(site).text("/later")).toBe("late");
   });
 
-  test("that neither answers nor goes on is a 500, and the log says why", async () => {
+  test("that neither answers nor calls next() causes a 500, and the log says why", async () => {
     using error = quiet("error");
     const site = new Site();
     site.use(() => {});
@@ -107,7 +107,7 @@ describe("middleware", () => {
     );
   });
 
-  test("that was not made yet is a 500, and the log says how", async () => {
+  test("that was passed uncalled causes a 500, and the log says how to call it", async () => {
     using error = quiet("error");
     const site = new Site();
     site.use(compress as never);
@@ -117,7 +117,7 @@ describe("middleware", () => {
     );
   });
 
-  test("that goes on twice is a 500, and calls the page once", async () => {
+  test("that calls next() twice causes a 500, and runs the page once", async () => {
     using error = quiet("error");
     const site = new Site();
     site.use((_, next) => {
@@ -143,7 +143,7 @@ describe("middleware", () => {
     expect(await response.text()).toStartWith("caught ");
   });
 
-  test("gets a response that was thrown as a response", async () => {
+  test("receives a thrown response as a response", async () => {
     const site = new Site();
     site.use(async (_, next) => {
       const response = await next();
@@ -157,7 +157,7 @@ describe("middleware", () => {
   test.each([
     ["at once", () => redirect("/login")],
     ["later", async () => redirect("/login")],
-  ])("may throw a response, which the middleware around it gets: %s", async (_, answer) => {
+  ])("may throw a response, which the outer middleware receives: %s", async (_, answer) => {
     using error = quiet("error");
     const site = new Site();
     site.use(async (request, next) => {
@@ -207,7 +207,7 @@ describe("middleware", () => {
     ["/nowhere", "GET", 404],
     ["/", "PUT", 405],
     ["/greet/%ff", "GET", 400],
-  ])("sees %s by %s as the response with %p, and no page", async (path, method, status) => {
+  ])("sees %s by %s as a response with %p and no page", async (path, method, status) => {
     const site = new Site();
     const seen: unknown[] = [];
     site.use(async (request, next) => {
@@ -219,7 +219,7 @@ describe("middleware", () => {
     expect(seen).toEqual([null, status]);
   });
 
-  test("may show a page of its own for a 404, and the session is stored", async () => {
+  test("may replace a 404 by a page of its own, and the session is stored", async () => {
     const site = new Site();
     site.use(async (request, next) => {
       const response = await next();
@@ -232,7 +232,7 @@ describe("middleware", () => {
     expect(client.sessionId).toBeDefined();
   });
 
-  test("that does not wait for what fails inside ends no process", async () => {
+  test("that does not wait for an inner failure does not end the process", async () => {
     const site = new Site();
     site.use((_, next) => {
       void next();
@@ -242,7 +242,7 @@ describe("middleware", () => {
     await Bun.sleep(0);
   });
 
-  test("is private to the visitor if it read the session after the page", async () => {
+  test("makes the response private if it reads the session after the page", async () => {
     const site = new Site();
     site.use(async (request, next) => {
       const response = await next();
@@ -253,7 +253,7 @@ describe("middleware", () => {
     expect([headers.get("vary"), headers.get("cache-control")]).toEqual(["Cookie", "private"]);
   });
 
-  test("that replaces Vary does not hide that the page read the session", async () => {
+  test("that replaces Vary does not hide that the page accessed the session", async () => {
     const site = new Site();
     site.use(async (request, next) => {
       void request.session.visits;
@@ -264,14 +264,14 @@ describe("middleware", () => {
     expect((await new TestClient(site).send("/")).headers.get("vary")).toBe("Origin, Cookie");
   });
 
-  test("that returns another response has nosniff on that too", async () => {
+  test("that returns another response gets nosniff on that too", async () => {
     const site = new Site();
     site.use(async (_, next) => new Response((await next()).body));
     const { headers } = await new TestClient(site).send("/");
     expect(headers.get("x-content-type-options")).toBe("nosniff");
   });
 
-  test("has this.request, as the page has", async () => {
+  test("can use this.request as the page can", async () => {
     const site = new Site();
     site.use((request, next) => {
       site._steps.push(String(site.request === request));
@@ -287,7 +287,7 @@ describe("middleware", () => {
     );
   });
 
-  test("comes too late once the app answers requests", async () => {
+  test("cannot be added once the app answers requests", async () => {
     const site = new Site();
     await new TestClient(site).send("/");
     expect(() => site.use((_, next) => next())).toThrow(
@@ -295,7 +295,7 @@ describe("middleware", () => {
     );
   });
 
-  test("is given the app's own type of request", () => {
+  test("has the app's own request type as its parameter", () => {
     const site = new Site();
     site.use((request, next) => {
       expectTypeOf(request).toEqualTypeOf<AppRequest<Data>>();

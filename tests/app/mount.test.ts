@@ -68,7 +68,7 @@ let log: string[] = [];
 
 describe("mount", () => {
   test.each([App, undefined, { fetch: () => new Response() }])(
-    "takes an app and nothing else: %#",
+    "accepts an app and nothing else: %#",
     (child) => {
       expect(() => new App().mount("/api", child as never)).toThrow(
         new TypeError('this.mount() takes an app of Bunpie: this.mount("/api", new Api()).'),
@@ -76,7 +76,7 @@ describe("mount", () => {
     },
   );
 
-  test("puts an app's pages below a path, with the same session", async () => {
+  test("serves an app's pages below a path, with the same session", async () => {
     const client = new TestClient(new Site());
     expect(await client.text("/api/v1/todos")).toBe("todos of nobody");
     expect(await client.text("/")).toBe("/api/v1/me");
@@ -84,7 +84,7 @@ describe("mount", () => {
     expect(await client.text("/api/v1/me")).toBe("1");
   });
 
-  test("calls the outer middleware before the inner, at any depth", async () => {
+  test("runs the outer middleware before the inner, at any depth", async () => {
     log = [];
     const client = new TestClient(new Site());
     await client.send("/api/v1/todos/items/3");
@@ -94,7 +94,7 @@ describe("mount", () => {
     expect(log).toEqual(["site /"]);
   });
 
-  test("lets links know where their app is mounted", async () => {
+  test("makes links include the path where their app is mounted", async () => {
     const client = new TestClient(new Site());
     expect(await client.json("/api/v1/todos/items/a%20b")).toEqual({
       id: "a b",
@@ -106,7 +106,7 @@ describe("mount", () => {
     });
   });
 
-  test("shows errors below it as the nearest app with an onError says", async () => {
+  test("lets the nearest app with an onError show errors", async () => {
     using error = quiet("error");
     const client = new TestClient(new Site());
     expect(await client.json("/api/v1/todos/bug")).toEqual({
@@ -117,7 +117,7 @@ describe("mount", () => {
     expect(await client.text("/nothing")).toBe("Not Found");
   });
 
-  test("gives pages the whole pattern", async () => {
+  test("passes pages the whole pattern", async () => {
     expect(await new TestClient(new Site()).json("/api/v1/todos/where")).toEqual([
       "/api/v1/todos/where",
     ]);
@@ -127,7 +127,7 @@ describe("mount", () => {
     expect(() => new App().mount(path, new App())).toThrow(TypeError);
   });
 
-  test("refuses an app with options of its own, and says where they belong", () => {
+  test("refuses an app with options of its own, and says where to set them", () => {
     const child = new App({ sessionBackend: new InMemorySessionBackend() });
     expect(() => new App().mount("/api", child)).toThrow(
       new TypeError(
@@ -136,7 +136,7 @@ describe("mount", () => {
     );
   });
 
-  test("refuses an app that is in use already", async () => {
+  test("refuses an app that is already in use", async () => {
     const child = new App();
     new App().mount("/a", child);
     const served = new Todos();
@@ -148,7 +148,7 @@ describe("mount", () => {
     }
   });
 
-  test("refuses two pages for one path, whichever app they are in", () => {
+  test("refuses two pages for one path, whichever app they belong to", () => {
     class Outer extends App {
       api() {
         return "";

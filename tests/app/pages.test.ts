@@ -41,7 +41,7 @@ describe("a page's name", () => {
     }
   });
 
-  test("can be a setting's where it holds that setting", async () => {
+  test("can be a setting's if the field holds that setting", async () => {
     class OnPort extends App {
       port = 4000;
       hostname = "localhost";
@@ -57,8 +57,8 @@ const handler = (): string => "";
 
 describe("a field of handlers", () => {
   test.each([
-    ["a verb in small letters", { GET: handler, post: handler }, "post"],
-    ["a verb that is none", { GET: handler, FETCH: handler }, "FETCH"],
+    ["a lower-case verb", { GET: handler, post: handler }, "post"],
+    ["an unknown verb", { GET: handler, FETCH: handler }, "FETCH"],
     ["a handler that is no function", { GET: handler, POST: "text" }, "POST"],
   ])("cannot hold %s", (_, handlers, stray) => {
     class Shop extends App {
@@ -72,7 +72,7 @@ describe("a field of handlers", () => {
   });
 });
 
-describe("what looks like a page and cannot be one", () => {
+describe("what looks like a page and is none", () => {
   test.each([
     [
       "a field that holds a function",
@@ -98,7 +98,7 @@ describe("what looks like a page and cannot be one", () => {
       'cart has "GET", which is not a function. Write { GET: () => … }',
     ],
     [
-      "a field of verbs in small letters",
+      "a field of lower-case verbs",
       class extends App {
         cart = { get: handler, post: handler };
       },
@@ -110,7 +110,7 @@ describe("what looks like a page and cannot be one", () => {
     );
   });
 
-  test("a client of something else, with functions of its own, is none", async () => {
+  test("a client with functions of its own is no page, and accepted", async () => {
     class Api {
       get = handler;
       post = handler;
@@ -126,7 +126,7 @@ describe("what looks like a page and cannot be one", () => {
     expect((await client.send("/api")).status).toBe(404);
   });
 
-  test("D1: helpers under _ and # are none either", async () => {
+  test("D1: helpers that begin with _ or # are no pages", async () => {
     class Shop extends App {
       _format = (price: number) => `${price} €`;
       get _rate() {
@@ -140,8 +140,8 @@ describe("what looks like a page and cannot be one", () => {
   });
 });
 
-describe("what a request carries beside its path", () => {
-  test("D1: sets neither arguments nor the session, in a query or a form", async () => {
+describe("the query and the form of a request", () => {
+  test("D1: set neither arguments nor the session", async () => {
     class Private extends App<{ admin: boolean }> {
       async index(word = "none") {
         return { word, admin: this.request.session.admin ?? false };

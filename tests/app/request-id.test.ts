@@ -38,42 +38,42 @@ async function send(path: string, brought?: string) {
 }
 
 describe("a request's id", () => {
-  test("is a new UUID of version 7, the same each time, and goes out with the response", async () => {
+  test("is a new UUID of version 7, always the same, and sent with the response", async () => {
     const { text, sent } = await send("/id");
     expect(sent).toMatch(/^[\da-f]{8}-[\da-f]{4}-7[\da-f]{3}-[\da-f]{4}-[\da-f]{12}$/);
     expect(text).toBe(`${sent} ${sent}`);
   });
 
   test.each(["a", "Root-1.67891233_abcdef", "x".repeat(64)])(
-    "is the one that came: %s",
+    "is the one that was received: %s",
     async (id) => {
       expect(await send("/id", id)).toEqual({ text: `${id} ${id}`, sent: id });
     },
   );
 
   test.each(["", "x".repeat(65), "a b", "a/b", 'a"b', "\u00e9"])(
-    "is not the one that came if that is malformed: %p",
+    "is not the one that was received if that is malformed: %p",
     async (id) => {
       expect((await send("/id", id)).sent).toHaveLength(36);
     },
   );
 
-  test("is not made where nobody asks for it", async () => {
+  test("is not created unless it is read", async () => {
     expect((await send("/", "brought")).sent).toBeNull();
   });
 
-  test("is not left behind on a response that an app keeps", async () => {
+  test("is not left behind on a response that the app keeps", async () => {
     expect((await send("/home", "mine")).sent).toBe("mine");
     expect(HOME.headers.has("x-request-id")).toBeFalse();
   });
 
-  test("is there in onReport, and goes out with the response to the error", async () => {
+  test("is available in onReport, and sent with the response to the error", async () => {
     const site = new Site();
     const response = await new TestClient(site).send("/bug");
     expect(site._reported).toEqual([response.headers.get("x-request-id") as string]);
   });
 
-  test("is made for the log, and goes out with the response", async () => {
+  test("is created for the log, and sent with the response", async () => {
     const entries: LogEntry[] = [];
     const response = await new TestClient(new App({ log: (entry) => entries.push(entry) })).send(
       "/",

@@ -79,18 +79,21 @@ describe("AppRequest", () => {
     ["/#a", "/", ""],
     ["/page#a?b=1", "/page", ""],
     ["/page?b=1#a", "/page", "1"],
-  ])("has no fragment in the path and query of %s, made in this process", async (url, path, b) => {
-    class Echo extends App {
-      index() {
-        return this.page();
+  ])(
+    "has no fragment in the path and query of %s, created in this process",
+    async (url, path, b) => {
+      class Echo extends App {
+        index() {
+          return this.page();
+        }
+        page() {
+          return [this.request.path, this.request.query("b", "")];
+        }
       }
-      page() {
-        return [this.request.path, this.request.query("b", "")];
-      }
-    }
-    const response = await new Echo().fetch(new Request(`http://localhost:3000${url}`));
-    expect(await response.json()).toEqual([path, b]);
-  });
+      const response = await new Echo().fetch(new Request(`http://localhost:3000${url}`));
+      expect(await response.json()).toEqual([path, b]);
+    },
+  );
 
   test('has a "#" that came over a connection in its path, as a proxy sees it', async () => {
     using _info = quiet("info");
@@ -101,8 +104,8 @@ describe("AppRequest", () => {
   });
 
   test.each([
-    ["a Host that makes no URL", head("GET /page?a=b HTTP/1.1", { host: "a b" })],
-    ["a Host with a port that is none", head("GET /page?a=b HTTP/1.1", { host: "a:99999" })],
+    ["a malformed Host", head("GET /page?a=b HTTP/1.1", { host: "a b" })],
+    ["a Host with a malformed port", head("GET /page?a=b HTTP/1.1", { host: "a:99999" })],
     ["an empty Host", head("GET /page?a=b HTTP/1.1", { host: "" })],
     ["no Host", "GET /page?a=b HTTP/1.0\r\n\r\n"],
   ])("has a URL that can be parsed for a request with %s", async (_, request) => {
@@ -113,7 +116,7 @@ describe("AppRequest", () => {
     await app.close();
   });
 
-  test("has no address for a request that came by no socket", async () => {
+  test("has no address for a request that came over no socket", async () => {
     expect(await answer(({ ip }) => String(ip))).toEqual([200, "null"]);
   });
 
@@ -135,15 +138,15 @@ describe("query", () => {
     ["/page?name=", ""],
     ["/page", "nobody"],
     ["/page?", "nobody"],
-  ])("gives the first value or the default: %s", async (path, value) => {
+  ])("returns the first value or the default: %s", async (path, value) => {
     expect(await answer((request) => request.query("name", "nobody"), path)).toEqual([200, value]);
   });
 
-  test("gives undefined without a default", async () => {
+  test("returns undefined without a default", async () => {
     expect(await answer((request) => String(request.query("name")))).toEqual([200, "undefined"]);
   });
 
-  test("gives all values without a name, in a copy", async () => {
+  test("returns a copy of all values if no name is passed", async () => {
     expect(await answer(readQuery, "/page?a=1&b=2&a=3")).toEqual([
       200,
       '[["a","1"],["b","2"],["a","3"]]',
@@ -151,7 +154,7 @@ describe("query", () => {
     expect(await answer(readQuery)).toEqual([200, "[]"]);
   });
 
-  test("can be asked twice", async () => {
+  test("can be called twice", async () => {
     expect(
       await answer((request) => [request.query("a"), request.query("b")], "/page?a=1&b=2"),
     ).toEqual([200, '["1","2"]']);
@@ -159,7 +162,7 @@ describe("query", () => {
 });
 
 describe("cookies", () => {
-  test("gives what the browser sent", async () => {
+  test("returns what the browser sent", async () => {
     const init = { headers: { cookie: "theme=dark; language=de" } };
     expect(await answer(({ cookies }) => cookies.get("theme"), "/page", init)).toEqual([
       200,
@@ -167,7 +170,7 @@ describe("cookies", () => {
     ]);
   });
 
-  test("is empty where the browser sent none", async () => {
+  test("is empty if the browser sent none", async () => {
     expect(await answer(({ cookies }) => cookies.size)).toEqual([200, "0"]);
   });
 
@@ -193,18 +196,18 @@ describe("cookies", () => {
 });
 
 describe("text", () => {
-  test("gives the body", async () => {
+  test("returns the body", async () => {
     expect(await answer((request) => request.text(), "/page", post("Grüße"))).toEqual([
       200,
       "Grüße",
     ]);
   });
 
-  test("gives the empty text for a request without a body", async () => {
+  test("returns the empty string for a request without a body", async () => {
     expect(await answer(async (request) => [await request.text()])).toEqual([200, '[""]']);
   });
 
-  test("can be asked again, and together with json", async () => {
+  test("can be called again, and together with json()", async () => {
     expect(
       await answer(
         async (request) => [
@@ -217,7 +220,7 @@ describe("text", () => {
     ).toEqual([200, '[7,["7","7"]]']);
   });
 
-  test("reports it as the app's mistake if the raw body has been read before", async () => {
+  test("reports a raw body that was read before as the app's mistake", async () => {
     using error = quiet("error");
     expect(
       await answer(
@@ -233,7 +236,7 @@ describe("text", () => {
 });
 
 describe("bytes", () => {
-  test("gives the body as it was sent", async () => {
+  test("returns the body as it was sent", async () => {
     const sent = Bun.gzipSync("a");
     const init = { method: "POST", body: sent, headers: { "content-encoding": "gzip" } };
     expect(await answer(async (request) => [...(await request.bytes())], "/page", init)).toEqual([
@@ -242,7 +245,7 @@ describe("bytes", () => {
     ]);
   });
 
-  test("gives none for a request without a body", async () => {
+  test("returns no bytes for a request without a body", async () => {
     expect(await answer(async (request) => (await request.bytes()).length)).toEqual([200, "0"]);
   });
 });
@@ -254,7 +257,7 @@ describe("a compressed body", () => {
     ["form", (request) => request.form()],
   ];
 
-  test.each(reads)("is 415 for %s, and says what is taken", async (_, read) => {
+  test.each(reads)("is answered with 415 for %s, and says what is accepted", async (_, read) => {
     for (const type of ["application/x-www-form-urlencoded", "multipart/form-data; boundary=a"]) {
       const headers = { "content-encoding": "gzip", "content-type": type };
       const init = { method: "POST", body: Bun.gzipSync("{}"), headers };
@@ -264,14 +267,14 @@ describe("a compressed body", () => {
     }
   });
 
-  test("is none where the header says identity", async () => {
+  test("is not assumed if the header says identity", async () => {
     const init = { method: "POST", body: "{}", headers: { "content-encoding": "Identity" } };
     expect(await answer((request) => request.json(), "/page", init)).toEqual([200, "{}"]);
   });
 });
 
 describe("json", () => {
-  test.each(['{"a":[1,null]}', '"text"', "null"])("gives what %s says", async (text) => {
+  test.each(['{"a":[1,null]}', '"text"', "null"])("returns the value of %s", async (text) => {
     expect(await answer(async (request) => [await request.json()], "/page", post(text))).toEqual([
       200,
       `[${text}]`,
@@ -305,7 +308,7 @@ describe("form", () => {
     ],
     ["a form with a charset", post("a=1", `${FORM.toUpperCase()} ; charset=utf-8`), '[["a","1"]]'],
     [
-      "a form in parts, without its files",
+      "a multipart form, without its files",
       multipart(
         'name="a"\r\n\r\n1',
         'name="file"; filename="x.txt"\r\nContent-Type: text/plain\r\n\r\nsecret',
@@ -314,7 +317,7 @@ describe("form", () => {
       '[["a","1"],["__proto__","2"]]',
     ],
     ["no body", { method: "POST" }, "[]"],
-  ])("gives the fields of %s", async (_, init, body) => {
+  ])("returns the fields of %s", async (_, init, body) => {
     expect(await answer(readFields, "/page", init)).toEqual([200, body]);
   });
 
@@ -328,7 +331,7 @@ describe("form", () => {
         "multipart/form-data; boundary=edge",
       ),
     ],
-  ])("answers a form in parts with %s with 400", async (_, init) => {
+  ])("answers a multipart form with %s with 400", async (_, init) => {
     expect(await answer(readFields, "/page", init)).toEqual([
       400,
       "The request's form is malformed.",
@@ -342,7 +345,7 @@ describe("form", () => {
     ]);
   });
 
-  test("answers a body of no type with 415", async () => {
+  test("answers a body without a type with 415", async () => {
     const init = { method: "POST", body: Buffer.from("a=1") };
     expect((await answer(readFields, "/page", init))[0]).toBe(415);
   });
@@ -362,7 +365,7 @@ describe("form", () => {
     ["files", (count: number) => multipart(...Array<string>(count).fill(file))],
   ] as const;
 
-  test.each(forms)("S9: takes 1,000 %s, and no more", async (_, make) => {
+  test.each(forms)("S9: accepts 1,000 %s, and no more", async (_, make) => {
     expect((await answer(readFields, "/page", make(1000)))[0]).toBe(200);
     expect(await answer(readFields, "/page", make(1001))).toEqual([
       413,
@@ -379,13 +382,13 @@ async function status(init: RequestInit, options?: AppOptions): Promise<number> 
 describe("files and parts", () => {
   const init = multipart('name="a"\r\n\r\n1', 'name="f"; filename="x.txt"\r\n\r\nabc');
 
-  test("have the files, and form() the text fields", async () => {
+  test("return the files, and form() the text fields", async () => {
     const expected = [200, '["f","x.txt","abc",[["a","1"]]]'] as const;
     expect(await answer(readFile, "/page", init)).toEqual(expected);
     expect(await answer(readPart, "/page", init)).toEqual(expected);
   });
 
-  test("take their limits", async () => {
+  test("accept limits", async () => {
     const limits = { maxFiles: 0 };
     expect((await answer((request) => request.files(limits), "/page", init))[0]).toBe(413);
     expect((await answer((request) => request.parts(limits).next(), "/page", init))[0]).toBe(413);
@@ -401,11 +404,11 @@ describe("maxBodyBytes", () => {
   });
 
   test.each([
-    ["a body of just so many bytes", post("12345678"), 200],
+    ["a body of exactly that many bytes", post("12345678"), 200],
     ["a body of one byte more", post("123456789"), 413],
     ["a body of fewer characters but more bytes", post("äöüäö"), 413],
-    ["pieces of just so many bytes", inPieces("1234", "5678"), 200],
-    ["pieces of one byte more", inPieces("1234", "56789"), 413],
+    ["chunks of exactly that many bytes", inPieces("1234", "5678"), 200],
+    ["chunks of one byte more", inPieces("1234", "56789"), 413],
     [
       "no body but a Content-Length that says more",
       { method: "POST", headers: { "content-length": "9" } },
@@ -467,28 +470,28 @@ describe("a body over a socket", () => {
     error[Symbol.dispose]();
   });
 
-  test("is taken up to the limit, with a Content-Length and in chunks", async () => {
+  test("is accepted up to the limit, with a Content-Length and in chunks", async () => {
     expect(await exchange(port, withLength(8), "12345678")).toEndWith("\r\n\r\n8");
     expect(await exchange(port, CHUNKED, "4\r\n1234\r\n", "4\r\n5678\r\n0\r\n\r\n")).toEndWith(
       "\r\n\r\n8",
     );
   });
 
-  test("S9: is 413 by its Content-Length, before a handler runs", async () => {
+  test("S9: is answered with 413 by its Content-Length, before a handler runs", async () => {
     expect(await exchange(port, withLength(9), "123456789")).toStartWith("HTTP/1.1 413");
     const init = { method: "POST", body: "123456789" };
     expect((await fetch(`http://localhost:${port}/page`, init)).status).toBe(413);
     expect(app.errors).toEqual([]);
   });
 
-  test("S9: is 413 in a chunk that comes at once", async () => {
+  test("S9: is answered with 413 in a chunk that comes at once", async () => {
     expect(await exchange(port, `${CHUNKED}9\r\n123456789\r\n0\r\n\r\n`)).toStartWith(
       "HTTP/1.1 413",
     );
     expect(error.mock.calls).toEqual([]);
   });
 
-  test("S9: is 413 in chunks that come later, and logs nothing", async () => {
+  test("S9: is answered with 413 in chunks that come later, without logging", async () => {
     const socket = connect(port, "127.0.0.1", () => socket.write(CHUNKED));
     const answered = new Promise((resolve) => {
       socket.on("data", (data) => resolve(data.toString()));
@@ -508,7 +511,7 @@ describe("a body over a socket", () => {
   test.each([
     ["in chunks", `${CHUNKED}4\r\n1234\r\n`],
     ["with a Content-Length", `${withLength(8)}1234`],
-  ])("that breaks off %s is 400, and logs nothing", async (_, part) => {
+  ])("that breaks off %s is answered with 400, without logging", async (_, part) => {
     const socket = connect(port, "127.0.0.1", () => socket.write(part));
     await begun.promise;
     socket.destroy();
@@ -532,7 +535,7 @@ describe("a body on a server of the app's own", () => {
   });
 
   test.each(["with the server", "without the server"])(
-    "S9: is 413 in chunks beyond the limit where fetch() is called %s",
+    "S9: is answered with 413 beyond the limit, in chunks, if fetch() is called %s",
     async (how) => {
       const app = limited();
       await using server = Bun.serve({
@@ -550,7 +553,7 @@ describe("a body on a server of the app's own", () => {
     },
   );
 
-  test("S9: is 413 where the app replaces it by a longer one than its Content-Length says", async () => {
+  test("S9: is answered with 413 if the app replaces it by one longer than its Content-Length", async () => {
     const app = limited();
     let pulled = 0;
     const endless = new ReadableStream({

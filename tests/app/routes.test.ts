@@ -51,7 +51,7 @@ describe("routes", () => {
     ["/users/files/a%20b", "files a b"],
     ["/users/7/likes", "rest 7+likes"],
     ["/users/7/posts/3/4", "rest 7+posts+3+4"],
-  ])("answer %s by the most exact pattern", async (path, body) => {
+  ])("answer %s by the most specific pattern", async (path, body) => {
     expect(await new TestClient(new Users()).text(path)).toBe(body);
   });
 
@@ -136,7 +136,7 @@ describe("routes", () => {
     ]);
   });
 
-  test("say to who has a parameter's type wrong what pages and sockets take", async () => {
+  test("explain to a caller with the wrong parameter type what pages and sockets take", async () => {
     using folder = new Folder();
     await Promise.all([
       Bun.write(

@@ -50,7 +50,7 @@ function open() {
 }
 
 describe("a connection whose page reads", () => {
-  test("X8: stops the client at 64 messages, and lets it go on at half of them", async () => {
+  test("X8: stops the client at 64 messages, and resumes at half of them", async () => {
     const { connection, wire } = open();
     const first = connection.next();
     connection.receive("first");
@@ -81,7 +81,7 @@ describe("a connection whose page reads", () => {
     expect(wire.log).toEqual(["pause", "resume"]);
   });
 
-  test("gets what came before the client closed it, and nothing that came before it closed it itself", async () => {
+  test("receives what arrived before the client closed it, and nothing from before it closed it itself", async () => {
     const one = open();
     one.connection.receive("a");
     one.connection.closed();
@@ -105,7 +105,7 @@ describe("a connection whose page reads", () => {
 });
 
 describe("a connection that sends", () => {
-  test("waits for the client, and knows when that is gone", async () => {
+  test("waits for the client, and notices when the client is gone", async () => {
     const { connection, wire } = open();
     wire.sent = -1;
     const [first, second] = [connection.send("a"), connection.send("b")];

@@ -7,7 +7,7 @@ import { App, html, HttpError, InMemorySessionBackend, routes, status } from "bu
 import { TestClient } from "../../src/testing/client.ts";
 import { FakeClock } from "../support/clock.ts";
 import { quiet } from "../support/quiet.ts";
-import { exchange, handshake, statusesOf } from "../support/raw.ts";
+import { exchange, handshake, readStatuses } from "../support/raw.ts";
 
 /** Accepts `{ n: number }`, and doubles it. */
 const Doubled: StandardSchemaV1<unknown, number> = {
@@ -310,7 +310,7 @@ afterEach(async () => {
 });
 
 describe("a socket's page", () => {
-  test("gets the socket and the path's segments", async () => {
+  test("receives the socket and the path's segments", async () => {
     await using socket = await client.socket("/chat/tea");
     socket.send("hello");
     expect(await socket.receiveJson()).toEqual({ room: "tea", text: "hello" });
@@ -333,7 +333,7 @@ describe("a socket's page", () => {
     expect(site.link(site.ws_files, "/:id/*", 7, "a")).toBe("/files/7/a");
   });
 
-  test("is listed", () => {
+  test("is listed among the routes", () => {
     site.listen(0);
     expect(info.mock.calls.at(-1)?.[0]).toContain("  /chat/:1      WebSocket");
   });
@@ -343,7 +343,7 @@ describe("a socket's page", () => {
     expect(await socket.closed).toEqual({ code: 1000, reason: "" });
   });
 
-  test("goes on when the client has closed the socket, without its loop", async () => {
+  test("continues when the client has closed the socket, but its loop ends", async () => {
     const socket = await client.socket("/echo");
     socket.send("a");
     socket.send(new Uint8Array([1]));
@@ -365,7 +365,7 @@ describe("a socket's page", () => {
     expect(site.reports).toEqual([new Error("Failed at one.")]);
   });
 
-  test("that fails without having waited for the handshake does so as well", async () => {
+  test("that fails before the handshake has finished does the same", async () => {
     const socket = await client.socket("/unheeded");
     expect((await socket.closed).code).toBe(1011);
     expect(site.reports).toEqual([new Error("At once.")]);
@@ -391,29 +391,29 @@ describe("a handshake", () => {
     expect((await closed).code).toBe(1006);
   });
 
-  test("is refused where the page returns without a word, which is reported", async () => {
+  test("is refused if the page returns without accepting, which is reported", async () => {
     expect((await client.socket("/silent")).response.status).toBe(500);
     expect(String(site.reports)).toContain(
       "The socket page /silent returned without accepting the socket. Call `await socket.accept()`",
     );
   });
 
-  test("is refused where the page uses the socket before, which is reported", async () => {
+  test("is refused if the page uses the socket before accepting, which is reported", async () => {
     expect((await client.socket("/early")).response.status).toBe(500);
     expect(String(site.reports)).toContain(
       "The socket is not accepted yet. Call `await socket.accept()` first",
     );
   });
 
-  test("to a page that is for no sockets is a request like any other", async () => {
+  test("to a page that is no socket page is a request like any other", async () => {
     const { response } = await client.socket("/read");
     expect(response.status).toBe((await client.send("/read")).status);
   });
 
-  test("counts only where `Connection` names `Upgrade`", async () => {
+  test("counts only if `Connection` names `Upgrade`", async () => {
     const port = Number(site.listen(0).port);
     const text = handshake("/echo").replace(/connection: upgrade/i, "connection: keep-alive");
-    expect(statusesOf(await exchange(port, text))).toEqual([426]);
+    expect(readStatuses(await exchange(port, text))).toEqual([426]);
   });
 
   test.each([
@@ -427,7 +427,7 @@ describe("a handshake", () => {
     await socket.close();
   });
 
-  test("that offers other subprotocols is a 400", async () => {
+  test("that offers other subprotocols is answered with 400", async () => {
     const { response } = await client.socket("/protocols", { protocols: ["v0"] });
     expect([response.status, await response.text()]).toEqual([
       400,
@@ -435,7 +435,7 @@ describe("a handshake", () => {
     ]);
   });
 
-  test("agrees on the first subprotocol where the page does not choose", async () => {
+  test("agrees on the first subprotocol if the page does not choose", async () => {
     const { port } = site.listen(0);
     const socket = new WebSocket(`ws://127.0.0.1:${port}/keep`, ["a", "b"]);
     await new Promise((resolve) => socket.addEventListener("message", resolve));
@@ -445,7 +445,7 @@ describe("a handshake", () => {
     await site.ended.promise;
   });
 
-  test("is too late for a subprotocol once it is accepted, which is reported", async () => {
+  test("cannot choose a subprotocol once it is accepted, which is reported", async () => {
     await using socket = await client.socket("/lateChoice");
     expect((await socket.closed).code).toBe(1011);
     expect(String(site.reports)).toContain("The socket is already accepted");
@@ -454,7 +454,7 @@ describe("a handshake", () => {
   test.each([
     ["GET", 426],
     ["POST", 426],
-  ])("is missing: %s is a %d", async (method, code) => {
+  ])("is missing from %s, which is answered with %d", async (method, code) => {
     const response = await client.send("/echo", { method });
     expect(response.status).toBe(code);
     expect(response.headers.get("upgrade")).toBe("websocket");
@@ -468,15 +468,15 @@ describe("a handshake", () => {
     },
   );
 
-  test("that is malformed is a 400, and its page ends quietly", async () => {
+  test("that is malformed is answered with 400, and its page ends quietly", async () => {
     const port = Number(site.listen(0).port);
     const text = handshake("/keep").replace(/sec-websocket-key: .*\r\n/, "");
-    expect(statusesOf(await exchange(port, text))).toEqual([400]);
+    expect(readStatuses(await exchange(port, text))).toEqual([400]);
     expect(site.sockets).toEqual([]);
     expect(site.reports).toEqual([]);
   });
 
-  test("goes through middleware, which may still refuse it", async () => {
+  test("passes through middleware, which may refuse it", async () => {
     class Around extends Site {
       constructor() {
         super();
@@ -501,7 +501,7 @@ describe("a handshake", () => {
     expect(site.reports).toEqual([]);
   });
 
-  test("may be answered by another response with the status 101, and headers of its own", async () => {
+  test("may be answered by another response with the status 101 and its headers", async () => {
     class Around extends Site {
       constructor() {
         super({ trustedOrigins: ["https://example.com"] });
@@ -525,7 +525,7 @@ describe("a handshake", () => {
     expect(await socket.receive()).toBe("2");
   });
 
-  test("may lead to an app that is mounted, whose business its errors are", async () => {
+  test("may lead to an app that is mounted, which handles its own errors", async () => {
     const outer = new App();
     site = new Site();
     outer.mount("/live", site);
@@ -539,14 +539,14 @@ describe("a handshake", () => {
     await outer.close();
   });
 
-  test("without a server is a 501 that says what to do", async () => {
+  test("without a server is answered with 501, which says what to do", async () => {
     const headers = { upgrade: "websocket", connection: "Upgrade" };
     const response = await client.send("/echo", { headers });
     expect(response.status).toBe(501);
     expect(await response.text()).toContain("pass app.websocket to Bun.serve");
   });
 
-  test("on a server without the app's sockets is a 501, which is reported", async () => {
+  test("on a server without the app's sockets is answered with 501, which is reported", async () => {
     await using server = Bun.serve({ port: 0, fetch: (request, it) => site.fetch(request, it) });
     const { response } = await new TestClient(server.url).socket("/keep");
     expect(response.status).toBe(501);
@@ -555,7 +555,7 @@ describe("a handshake", () => {
     expect(site.sockets).toEqual([]);
   });
 
-  test("on a server with other sockets is a 400 for the app's, and leaves those alone", async () => {
+  test("on a server with other sockets is answered with 400 for the app's, and leaves those alone", async () => {
     await using server = Bun.serve<unknown>({
       port: 0,
       fetch: (request, it) => {
@@ -583,7 +583,7 @@ describe("a handshake", () => {
 });
 
 describe("the session of a socket", () => {
-  test("X5: may be new: its cookie rides on the 101, with the page's own and its headers", async () => {
+  test("X5: may be new: its cookie is set by the 101, with the page's own cookies and headers", async () => {
     await using socket = await client.socket("/begin");
     const { headers } = socket.response;
     expect(headers.getSetCookie()).toHaveLength(2);
@@ -597,7 +597,7 @@ describe("the session of a socket", () => {
     expect(await client.json("/read")).toEqual({ user: "ann" });
   });
 
-  test("X7: is written by update(), and holds what others have written", async () => {
+  test("X7: is written by update(), and shows what others have written", async () => {
     await using socket = await client.socket("/begin");
     await using second = await client.socket("/begin");
     socket.send("a");
@@ -606,7 +606,7 @@ describe("the session of a socket", () => {
     expect(await second.receive()).toBe("3");
   });
 
-  test("X7: is not written when the page ends, unless that says so", async () => {
+  test("X7: is not written when the page ends, unless the page saves it", async () => {
     const socket = await client.socket("/scratch");
     socket.send("a");
     await site.ended.promise;
@@ -631,7 +631,7 @@ describe("the session of a socket", () => {
     ]);
   });
 
-  test("reports nothing of what was saved, and of cookies that were sent", async () => {
+  test("reports nothing if the changes were saved and the cookies sent", async () => {
     const socket = await client.socket("/saved");
     socket.send("a");
     expect(await socket.closed).toEqual({ code: 1000, reason: "" });
@@ -639,7 +639,7 @@ describe("the session of a socket", () => {
     expect(await client.json("/read")).toEqual({ n: 99, user: null });
   });
 
-  test("is stored before the socket is there: a store that fails refuses the handshake", async () => {
+  test("is stored before the socket opens: a store that fails refuses the handshake", async () => {
     using _error = quiet("error");
     class Broken extends Site {
       constructor() {
@@ -660,7 +660,7 @@ describe("the session of a socket", () => {
     expect(response.headers.getSetCookie()).toEqual([]);
   });
 
-  test("whose store fails later costs that socket, and nothing else", async () => {
+  test("affects only this socket if its store fails later", async () => {
     using _error = quiet("error");
     class Failing extends InMemorySessionBackend {
       isDown = false;
@@ -686,7 +686,7 @@ describe("the session of a socket", () => {
   test.each<[string, string, () => unknown]>([
     ["destroyed", "destroyed", () => site.sessions.revokeAll("ann")],
     ["expired", "expired", () => clock.advance(60_000)],
-  ])("X6: closes it with 4401 when it is %s", async (_, reason, end) => {
+  ])("X6: closes it with 4401 when the session is %s", async (_, reason, end) => {
     const socket = await client.socket("/login");
     await end();
     expect(await socket.closed).toEqual({
@@ -718,7 +718,7 @@ describe("the session of a socket", () => {
 });
 
 describe("what a socket sends", () => {
-  test("is text and bytes as they are, and else JSON", async () => {
+  test("is text or bytes unchanged, and JSON otherwise", async () => {
     const socket = await client.socket("/values");
     expect(await socket.receive()).toBe('{"a":1}');
     expect(await socket.receive()).toEqual(new Uint8Array([1, 2]));
@@ -732,7 +732,7 @@ describe("what a socket sends", () => {
     expect([site.log, site.reports]).toEqual([[], []]);
   });
 
-  test("is published to all who have subscribed, the sender too", async () => {
+  test("is published to all subscribers, also to the sender", async () => {
     await using ann = await client.socket("/chat/tea");
     await using ben = await client.socket("/chat/tea");
     await using carl = await client.socket("/chat/milk");
@@ -743,7 +743,7 @@ describe("what a socket sends", () => {
     expect(await carl.receiveJson()).toEqual({ room: "milk", text: "two" });
   });
 
-  test("is published without the sender if that is asked for", async () => {
+  test("is published without the sender on request", async () => {
     await using ann = await client.socket("/others");
     await using ben = await client.socket("/others");
     ann.send("from ann");
@@ -752,7 +752,7 @@ describe("what a socket sends", () => {
     expect(await ann.receive()).toBe("from ben");
   });
 
-  test("waits for a slow client, and throws when it disappears, which ends the page", async () => {
+  test("waits for a slow client, and throws when the client disappears, which ends the page", async () => {
     const port = Number(site.listen(0).port);
     const reader = await slowClient(port, "/ticker");
     let before = -1;
@@ -766,7 +766,7 @@ describe("what a socket sends", () => {
     expect(site.reports).toEqual([]);
   });
 
-  test("goes on when a slow client reads again", async () => {
+  test("continues when a slow client reads again", async () => {
     const port = Number(site.listen(0).port);
     const reader = await slowClient(port, "/ticker");
     let before = -1;
@@ -780,7 +780,7 @@ describe("what a socket sends", () => {
     await site.ended.promise;
   });
 
-  test("X8: disconnects a client that is too far behind, where the page does not wait", async () => {
+  test("X8: disconnects a client that is too far behind, if the page does not wait", async () => {
     const port = Number(site.listen(0).port);
     const reader = await slowClient(port, "/flood");
     await site.ended.promise;
@@ -811,14 +811,14 @@ describe("what a socket receives", () => {
     expect((await socket.closed).code).not.toBe(1000);
   });
 
-  test("may be larger where the app says so", async () => {
+  test("may be larger if the app says so", async () => {
     site = new Site({ maxMessageBytes: 100_000 });
     await using socket = await new TestClient(site).socket("/echo");
     socket.send("x".repeat(100_000));
     expect(String(await socket.receive())).toHaveLength(100_000);
   });
 
-  test("X8: is bounded where the page does not read", async () => {
+  test("X8: is bounded if the page does not read", async () => {
     const socket = await client.socket("/unread");
     for (let count = 0; count < 100; count++) socket.send("x");
     expect(await socket.closed).toEqual({ code: 1013, reason: "The page does not read messages." });
@@ -827,7 +827,7 @@ describe("what a socket receives", () => {
     expect(site.log).toEqual([]);
   });
 
-  test("X8: waits with the client where the page is slow, and all of it arrives", async () => {
+  test("X8: waits at the client if the page is slow, and arrives completely", async () => {
     const socket = await client.socket("/slowly");
     const size = 10_000;
     for (let count = 0; count < 500; count++) socket.send("x".repeat(size));
@@ -839,7 +839,7 @@ describe("what a socket receives", () => {
     await site.ended.promise;
   });
 
-  test("is what a schema makes of it", async () => {
+  test("is the output of the schema", async () => {
     await using socket = await client.socket("/doubled");
     socket.send({ n: 4 });
     expect(await socket.receive()).toBe("8");
@@ -850,7 +850,7 @@ describe("what a socket receives", () => {
   test.each([
     ["{}", "n: has to be a number."],
     ["{", "The message is not JSON."],
-  ])("closes the socket with 1007 where it does not fit the schema: %s", async (text, reason) => {
+  ])("closes the socket with 1007 if it does not fit the schema: %s", async (text, reason) => {
     const socket = await client.socket("/doubled");
     socket.send(text);
     expect(await socket.closed).toEqual({ code: 1007, reason });
@@ -860,7 +860,7 @@ describe("what a socket receives", () => {
 });
 
 describe("the end of a socket", () => {
-  test("is known to its signal, and what that ends is no failure", async () => {
+  test("aborts its signal, and what that ends is no failure", async () => {
     const socket = await client.socket("/signal");
     await site.begun.promise;
     socket.terminate();
@@ -877,7 +877,7 @@ describe("the end of a socket", () => {
     await closing;
   });
 
-  test("comes for one that is opened while the app ends", async () => {
+  test("comes for a socket that is opened while the app ends", async () => {
     const opening = client.socket("/hesitant");
     await site.begun.promise;
     const closing = site.close();
@@ -906,7 +906,7 @@ async function slowClient(port: number, path: string) {
   return socket;
 }
 
-test("a page's name says that it is a socket's", () => {
+test("a page's name says that it is a socket page", () => {
   class Bare extends App {
     ws_bare() {}
   }

@@ -45,7 +45,7 @@ class Site extends App {
 }
 
 describe("onStart", () => {
-  test("comes once, before the first request, of mounted apps too", async () => {
+  test("runs once, before the first request, for mounted apps too", async () => {
     const log: string[] = [];
     const site = new Site(log, "outer");
     site.mount("/inner", new Site(log, "inner"));
@@ -84,7 +84,7 @@ describe("onStart", () => {
       },
     ],
     ["rejects", () => Promise.reject(new Error("no database"))],
-  ])("that %s fails start(), and requests get 503", async (_, onStart) => {
+  ])("that %s makes start() fail, and requests get 503", async (_, onStart) => {
     using error = quiet("error");
     class Faulty extends Site {
       override onStart() {
@@ -100,7 +100,7 @@ describe("onStart", () => {
 });
 
 describe("an app that is served", () => {
-  test("ends the process with 1 where it cannot start", async () => {
+  test("exits with 1 if it cannot start", async () => {
     using _error = quiet("error");
     using _info = quiet("info");
     const { promise: code, resolve } = Promise.withResolvers<unknown>();
@@ -116,7 +116,7 @@ describe("an app that is served", () => {
     await site.close();
   });
 
-  test("ends the process where its port is in use and bun --hot would go on without it", async () => {
+  test("exits if its port is in use and bun --hot would go on without it", async () => {
     using error = quiet("error");
     using _info = quiet("info");
     using exit = spyOn(process, "exit").mockImplementation(() => {
@@ -137,7 +137,7 @@ describe("an app that is served", () => {
 });
 
 describe("close", () => {
-  test("closes what the app owns, the last first, after work that was left behind", async () => {
+  test("closes what the app owns, the last first, after background work", async () => {
     const log: string[] = [];
     class Owner extends Site {
       readonly #first = this.own("first", (name) => void log.push(`close ${name}`));
@@ -155,7 +155,7 @@ describe("close", () => {
     expect(log).toEqual(["app starts", "work done", "app stops", "close second", "close first"]);
   });
 
-  test("goes on where something fails, and says what", async () => {
+  test("continues if something fails, and says what", async () => {
     const log: string[] = [];
     const site = new Site(log);
     site.own("a", () => {
@@ -172,7 +172,7 @@ describe("close", () => {
     ]);
   });
 
-  test("names all that failed where that was more than one step", async () => {
+  test("names all failures if several steps fail", async () => {
     class Stuck extends Site {
       override onStop() {
         throw new Error("cannot stop");
@@ -186,7 +186,7 @@ describe("close", () => {
     await expect(site.close()).rejects.toThrow("The app failed to shut down cleanly.");
   });
 
-  test("is the end: a request that comes later gets 503 and starts nothing", async () => {
+  test("is final: a later request gets 503 and starts nothing", async () => {
     const log: string[] = [];
     const site = new Site(log);
     const client = new TestClient(site);
@@ -214,7 +214,7 @@ describe("waitUntil", () => {
     expect(log).toContain("Error: no mail");
   });
 
-  test("reports what the work has changed in the session and not stored", async () => {
+  test("reports changes of the session that the work has not stored", async () => {
     const left = Promise.withResolvers<void>();
     const reports: unknown[] = [];
     class Own extends App<{ sent: number; tries: number }> {

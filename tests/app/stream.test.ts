@@ -126,14 +126,14 @@ function serve(): number {
 }
 
 describe("a generator", () => {
-  test("is sent as text: texts, markup and bytes, each when it is yielded", async () => {
+  test("is sent as text, markup and bytes, each when it is yielded", async () => {
     const port = serve();
     const response = await fetch(`http://127.0.0.1:${port}/sync`);
     expect(response.headers.get("content-type")).toBe("text/plain;charset=utf-8");
     expect(await response.text()).toBe("grüß <b>&amp;</b>!");
   });
 
-  test("has the page's request", async () => {
+  test("can use the page's request", async () => {
     expect(await new TestClient(site).text("/context")).toBe("/context");
     const response = await fetch(`http://127.0.0.1:${serve()}/context`);
     expect(await response.text()).toBe("/context");
@@ -189,7 +189,7 @@ describe("a generator", () => {
     expect(site.yields).toBe(0);
   });
 
-  test("waits for a slow reader, and ends when that disappears", async () => {
+  test("waits for a slow reader, and ends when the reader disappears", async () => {
     const connection = await Connection.open(serve());
     connection.pause();
     connection.send(head("GET /endless HTTP/1.1"));
@@ -204,7 +204,7 @@ describe("a generator", () => {
     await site.ended.promise;
   });
 
-  test("runs its `finally` when the client disappears, once what it waits for is there", async () => {
+  test("runs its `finally` when the client disappears, once what it waits for has come", async () => {
     const connection = await Connection.open(serve());
     connection.send(head("GET /slow HTTP/1.1"));
     while (!connection.received.includes("one")) await Bun.sleep(1);
@@ -227,7 +227,7 @@ describe("a generator", () => {
     expect(site.reports).toEqual([new HttpError(404, "Too late.")]);
   });
 
-  test("that sets a header, when the headers have left, fails", async () => {
+  test("that sets a header after the headers have left fails", async () => {
     const connection = await Connection.open(serve());
     connection.send(head("GET /late HTTP/1.1"));
     await connection.closed();
@@ -235,7 +235,7 @@ describe("a generator", () => {
     expect(String(site.reports[0])).toContain("after the headers had been sent");
   });
 
-  test("that fails rejects for whoever reads it without a server", async () => {
+  test("that fails rejects for a reader without a server", async () => {
     site.gate.resolve();
     const response = await new TestClient(site).send("/broken");
     await expect(response.text()).rejects.toThrow("Too late.");
@@ -254,7 +254,7 @@ describe("a generator", () => {
   test.each([
     ["/number", "a value of type number"],
     ["/nothing", "null"],
-  ])("that yields what is no text is reported: %s", async (path, what) => {
+  ])("that yields anything but text is reported: %s", async (path, what) => {
     const response = await new TestClient(site).send(path);
     await expect(response.text()).rejects.toThrow(
       `A generator yielded ${what}, which cannot be sent. Yield text, html\`…\` or a Uint8Array`,
@@ -275,7 +275,7 @@ describe("a generator", () => {
     expect(site.reports).toEqual([]);
   });
 
-  test("of a request that was under way when the shutdown began is cut as well", async () => {
+  test("of a request that was in progress when the shutdown began is cut as well", async () => {
     const response = await new TestClient(site).send("/slow");
     await site.close();
     await expect(response.text()).rejects.toThrow("The server is shutting down.");
@@ -285,7 +285,7 @@ describe("a generator", () => {
 test.each([
   ["a ReadableStream", (chunks: AsyncGenerator<string>) => new Response(chunks as never).body],
   ["a Response of a generator", (chunks: AsyncGenerator<string>) => new Response(chunks as never)],
-])("%s has no this.request, and the error says what to do", async (_, make) => {
+])("%s cannot use this.request, and the error says what to do", async (_, make) => {
   class Late extends App {
     index() {
       const read = (): string => this.request.path;

@@ -98,9 +98,9 @@ describe("RouteTable", () => {
 
   test.each([
     ["an unknown page", "/nothing"],
-    ["a page in other letters", "/Greet/Ann"],
+    ["a page in another case", "/Greet/Ann"],
     ["an empty name", "/.//greet/Ann"],
-    ["a name with a blank", "/greet%20/Ann"],
+    ["a name with a space", "/greet%20/Ann"],
     ["a field that is no page", "/greeting"],
     ["too few segments for a method", "/greet"],
     ["too few segments, and a slash", "/greet/"],
@@ -115,7 +115,7 @@ describe("RouteTable", () => {
   });
 
   test.each(["a%2Fb", "%2Fetc", "a%5Cb", "a%00b"])(
-    "answers the segment %s with 400, so that no file's path goes astray",
+    "answers the segment %s with 400, so that no file path can be built from it",
     async (segment) => {
       const response = await new TestClient(new Site()).send(`/greet/${segment}`);
       expect(response.status).toBe(400);
@@ -133,7 +133,7 @@ describe("RouteTable", () => {
     expect((await new TestClient(new Site()).send(path)).status).toBe(404);
   });
 
-  test("tells verbs apart that take different numbers of segments", async () => {
+  test("distinguishes verbs with different numbers of segments", async () => {
     const client = new TestClient(new Site());
     expect((await client.send("/item/7", { method: "DELETE" })).headers.get("allow")).toBe(
       "GET, HEAD, OPTIONS",
@@ -155,14 +155,14 @@ describe("RouteTable", () => {
     ["/greet/Ann", "PUT", "GET, HEAD, POST, OPTIONS"],
     ["/greet/Ann", "DELETE", "GET, HEAD, POST, OPTIONS"],
     ["/greet/Ann", "PROPFIND", "GET, HEAD, POST, OPTIONS"],
-  ])("answers %s with 405 to %s, and says what it answers", async (path, method, allow) => {
+  ])("answers %s with 405 to %s, and says what is allowed", async (path, method, allow) => {
     const response = await new TestClient(new Site()).send(path, { method });
     expect(response.status).toBe(405);
     expect(response.headers.get("allow")).toBe(allow);
     expect(await response.text()).toBe(`${method} is not allowed here.`);
   });
 
-  test("answers HEAD through GET", async () => {
+  test("answers HEAD by the GET handler", async () => {
     expect((await new TestClient(new Site()).send("/cart", { method: "HEAD" })).status).toBe(200);
   });
 
@@ -176,13 +176,13 @@ describe("RouteTable", () => {
     await site.close();
   });
 
-  test("answers OPTIONS by itself", async () => {
+  test("answers OPTIONS itself", async () => {
     const response = await new TestClient(new Site()).send("/cart", { method: "OPTIONS" });
     expect(response.status).toBe(204);
     expect(response.headers.get("allow")).toBe("GET, HEAD, POST, OPTIONS");
   });
 
-  test("leaves HEAD and OPTIONS to handlers of the app's own", async () => {
+  test("leaves HEAD and OPTIONS to the app's own handlers", async () => {
     const client = new TestClient(new Site());
     const response = await client.send("/ownVerbs", { method: "HEAD" });
     expect(response.headers.get("x-from")).toBe("HEAD");
@@ -193,11 +193,11 @@ describe("RouteTable", () => {
     ["/word", "word"],
     ["/about", "about"],
     ["/__proto__", "__proto__"],
-  ])("gives %s to an index with parameters, unless it names a page", async (path, body) => {
+  ])("passes %s to an index with parameters, unless it names a page", async (path, body) => {
     expect(await new TestClient(new WithWords()).text(path)).toBe(body);
   });
 
-  test("answers / with 404 where index needs a segment", async () => {
+  test("answers / with 404 if index requires a segment", async () => {
     expect((await new TestClient(new WithWords()).send("/")).status).toBe(404);
   });
 
@@ -216,7 +216,7 @@ describe("RouteTable", () => {
     ],
     ["with a whole URL", head("GET http://elsewhere.example/greet/Ann HTTP/1.1")],
     ["with dots", head("GET /private/../greet/%41nn HTTP/1.1")],
-  ])("answers a request %s by the path it asks for", async (_, request) => {
+  ])("answers a request %s by its path", async (_, request) => {
     using _info = quiet("info");
     const site = new Site();
     const server = site.listen(0);
@@ -224,7 +224,7 @@ describe("RouteTable", () => {
     await site.close();
   });
 
-  test("lists its routes at the start", async () => {
+  test("lists its routes at startup", async () => {
     using info = quiet("info");
     const site = new Site();
     const server = site.listen(0);

@@ -87,7 +87,7 @@ describe.each([
     ["parts without a disposition", raw("--edge\r\nX: y\r\n\r\n1\r\n--edge--"), [[], []]],
     ["a line break in a name", multipart(file("a\nb")), [[], []]],
     ["text before the first part", raw(`before\r\n--edge--`), [[], []]],
-    ["text behind the last part", raw(`--edge--${"z".repeat(MIB)}`), [[], []]],
+    ["text after the last part", raw(`--edge--${"z".repeat(MIB)}`), [[], []]],
     [
       "the charset that a part claims",
       multipart('name="a"\r\nContent-Type: text/plain; charset=base64\r\n\r\nhi'),
@@ -116,7 +116,7 @@ describe.each([
       [[["f", "a.txt", "\r\n--\r\n--edg\r\n-edge\n--edge\r--edge"]], []],
     ],
     [
-      "a header of 8 MiB behind the names",
+      "a header of 8 MiB after the names",
       multipart(`name="f"; filename="x"\r\nX: ${"y".repeat(8 * MIB)}\r\n\r\n1`),
       [[["f", "x", "1"]], []],
     ],
@@ -127,16 +127,16 @@ describe.each([
       ),
       [[], []],
     ],
-  ])("disregards %s", async (_case, init, result) => {
+  ])("ignores %s", async (_case, init, result) => {
     expect(await send(init)).toEqual(result);
   });
 
-  test("takes names for data, __proto__ too", async () => {
+  test("treats names as data, __proto__ too", async () => {
     const init = multipart(field("__proto__"), file("__proto__", "2", "../__proto__"));
     expect(await send(init)).toEqual([[["__proto__", "__proto__", "2"]], [["__proto__", "1"]]]);
   });
 
-  test("takes a file name in the encoding of RFC 8187, and makes it safe as well", async () => {
+  test("accepts a file name in the encoding of RFC 8187, and makes it safe too", async () => {
     const init = multipart(
       "name=\"f\"; filename*=UTF-8''..%2F..%2Fx%00.txt\r\n\r\n1",
       "name=\"f\"; filename*=nonsense''%ff\r\n\r\n2",
@@ -188,7 +188,7 @@ describe.each([
     expect(await send(init)).toEqual([415, "This page expects a body without a Content-Encoding."]);
   });
 
-  test("S9: takes 1,000 parts, and no more", async () => {
+  test("S9: accepts 1,000 parts, and no more", async () => {
     const excess = [413, "The request's form has more than 1000 fields."];
     expect(await send(many(field("a"), 1000))).toEqual([
       [],
@@ -198,7 +198,7 @@ describe.each([
     expect(await send(many(field("a"), 100_000))).toEqual(excess);
   });
 
-  test("S9: takes 20 files unless told otherwise, and no more", async () => {
+  test("S9: accepts 20 files by default, and no more", async () => {
     expect(await send(many(file("a"), 20))).toEqual([
       Array.from({ length: 20 }, () => ["a", "a.txt", "abc"]),
       [],
@@ -213,7 +213,7 @@ describe.each([
     ]);
   });
 
-  test("S9: takes text fields of maxBodyBytes together, and no more", async () => {
+  test("S9: accepts text fields of maxBodyBytes in total, and no more", async () => {
     const limits = { maxBodyBytes: 10 };
     expect(await ask(read(), multipart(field("a", "12345"), field("b", "12345")), limits)).toEqual([
       [],
@@ -229,7 +229,7 @@ describe.each([
     ]);
   });
 
-  test("S9: takes a body of maxUploadBytes, and no more", async () => {
+  test("S9: accepts a body of maxUploadBytes, and no more", async () => {
     const init = multipart(file("f"));
     const size = Buffer.byteLength(String(init.body));
     expect(await ask(read(), init, { maxBodyBytes: 5, maxUploadBytes: size })).toEqual([
@@ -263,7 +263,7 @@ describe.each([
     ["bytes", (body: Body) => body.bytes()],
     ["files", (body: Body) => body.files({})],
     ["parts", (body: Body) => body.parts({}).next()],
-  ])("is an error before %s(), as the body is not kept", async (_name, next) => {
+  ])("causes an error before %s(), because the body is not kept", async (_name, next) => {
     const twice: Read = async (body) => {
       await read()(body);
       return next(body);
@@ -296,7 +296,7 @@ describe("files", () => {
     expect(result).toMatchObject([[{ field: "f" }], "a=1"]);
   });
 
-  test("S9: takes files of maxBytes together, by default of maxBodyBytes, and no more", async () => {
+  test("S9: accepts files of maxBytes in total, by default maxBodyBytes, and no more", async () => {
     const init = multipart(file("f", "12345"), file("g", "123456"));
     const excess = [413, "The request's form has files of more than 10 bytes."];
     expect(await ask(readFiles({ maxBytes: 10 }), init)).toEqual(excess);
@@ -315,7 +315,7 @@ describe("a limit above maxUploadBytes", () => {
   const remedy = "Raise App's `maxUploadBytes`.";
   const limits = { maxUploadBytes: 1000 };
 
-  test("is an error that names the remedy, whatever is uploaded", async () => {
+  test("causes an error that names the remedy, whatever is uploaded", async () => {
     const init = multipart(file("f"));
     await expect(ask(readFiles({ maxBytes: 1001 }), init, limits)).rejects.toThrow(remedy);
     await expect(ask(readParts({ maxFileBytes: 1001 }), init, limits)).rejects.toThrow(remedy);
@@ -325,7 +325,7 @@ describe("a limit above maxUploadBytes", () => {
 });
 
 describe("parts", () => {
-  test("S9: takes files of maxFileBytes each, and no more", async () => {
+  test("S9: accepts files of maxFileBytes each, and no more", async () => {
     const init = multipart(file("f", "12345"), file("g", "123456"));
     expect(await ask(readParts({ maxFileBytes: 6 }), init)).toMatchObject([[{}, {}], []]);
     expect(await ask(readParts({ maxFileBytes: 5 }), init)).toEqual([
@@ -334,7 +334,7 @@ describe("parts", () => {
     ]);
   });
 
-  test("has the text fields that came before a file in form()", async () => {
+  test("leaves text fields that came before a file to form()", async () => {
     const init = multipart(field("a"), file("f"), field("b"), file("g"), field("c"));
     expect(
       await ask(async (body) => {
@@ -366,7 +366,7 @@ describe("parts", () => {
     ).toEqual(["whole", "half", "true", "last"]);
   });
 
-  test("goes on to the next file once the one before has been read, awaited or not", async () => {
+  test("continues with the next file once the one before has been read, awaited or not", async () => {
     const init = multipart(file("a", "x".repeat(2 * MIB)), file("b"), file("c", "x".repeat(MIB)));
     expect(
       await ask(async (body) => {
@@ -377,7 +377,7 @@ describe("parts", () => {
     ).toEqual([2 * MIB, 3, MIB]);
   });
 
-  test("ends the loop, and not the process, when a form ends in a file that nobody reads", async () => {
+  test("ends the loop, and not the process, if a form breaks off in a file that is not read", async () => {
     const cut = raw(`--edge\r\nContent-Disposition: form-data; ${file("f")}`);
     const result = await ask(async (body) => {
       for await (const _ of body.parts({})) await Bun.sleep(0);
@@ -385,7 +385,7 @@ describe("parts", () => {
     expect(result).toEqual(MALFORMED);
   });
 
-  test("ends the loop beyond a limit, even if the error of the file is caught", async () => {
+  test("ends the loop at a limit, even if the error of the file is caught", async () => {
     const result = await ask(
       async (body) => {
         for await (const part of body.parts({ maxFileBytes: 2 }))
@@ -396,7 +396,7 @@ describe("parts", () => {
     expect(result).toEqual([413, "The request's form has a file of more than 2 bytes."]);
   });
 
-  test("S9: counts what comes behind the form as well", async () => {
+  test("S9: counts what follows the form as well", async () => {
     const pieces = ["--edge--\r\n", "z".repeat(1000)];
     const body = new ReadableStream({
       pull(controller) {
@@ -409,7 +409,7 @@ describe("parts", () => {
     expect(result).toEqual([413, "The request's body is larger than 1000 bytes."]);
   });
 
-  test("lets a file be read once, and not when the loop is past it", async () => {
+  test("lets a file be read once, and not after the loop has passed it", async () => {
     const error = 'The file in "f" has been read or skipped already.';
     expect(
       ask(
@@ -457,7 +457,7 @@ describe("parts", () => {
     expect(await ask(read, post(pieces, TYPE))).toBeLessThan(20);
   });
 
-  test("passes a file on as a stream, and its rest is skipped if that is cancelled", async () => {
+  test("passes a file on as a stream, and skips its rest if that is cancelled", async () => {
     const init = multipart(file("f"), file("cancelled", "x".repeat(MIB)), file("g", "last"));
     expect(
       await ask(async (body) => {
@@ -486,7 +486,7 @@ describe("save", () => {
       return undefined;
     };
 
-  test("writes the file, returns its size and says how far it is", async () => {
+  test("writes the file, returns its size and reports its progress", async () => {
     const content = "0123456789".repeat(300_000);
     const progress: number[] = [];
     const read: Read = async (body) => {
@@ -507,7 +507,7 @@ describe("save", () => {
     expect(progress).toEqual(progress.toSorted((a, b) => a - b));
   });
 
-  test("replaces what is there, and follows no link", async () => {
+  test("replaces an existing file, and follows no link", async () => {
     writeFileSync(folder.file("target.txt"), "old");
     symlinkSync(folder.file("target.txt"), folder.file("out.txt"));
     await ask(save(), multipart(file("f", "new")));
@@ -515,7 +515,7 @@ describe("save", () => {
     expect(await Bun.file(folder.file("target.txt")).text()).toBe("old");
   });
 
-  test("leaves nothing of a file that is too large, and keeps what was there", async () => {
+  test("leaves nothing of a file that is too large, and keeps the existing one", async () => {
     writeFileSync(folder.file("out.txt"), "old");
     const init = multipart(file("f", "x".repeat(3 * MIB)));
     expect(await ask(save("out.txt", { maxFileBytes: 2 * MIB }), init)).toEqual([
@@ -526,19 +526,19 @@ describe("save", () => {
     expect(await Bun.file(folder.file("out.txt")).text()).toBe("old");
   });
 
-  test("leaves nothing of a file that ends too early", async () => {
+  test("leaves nothing of a file that breaks off", async () => {
     const init = raw(`--edge\r\nContent-Disposition: form-data; ${file("f", "x".repeat(MIB))}`);
     expect(await ask(save(), init)).toEqual(MALFORMED);
     expect(readdirSync(folder.path)).toEqual([]);
   });
 
-  test("leaves nothing where the file cannot have its name", async () => {
+  test("leaves nothing if the file cannot have its name", async () => {
     mkdirSync(folder.file("out.txt"));
     await expect(ask(save(), multipart(file("f")))).rejects.toThrow("EISDIR");
     expect(readdirSync(folder.path)).toEqual(["out.txt"]);
   });
 
-  test("rejects if there is no such folder, and the loop can go on", async () => {
+  test("rejects if the folder does not exist, and the loop can continue", async () => {
     const init = multipart(file("f", "x".repeat(MIB)), file("g"));
     expect(
       await ask(async (body) => {
@@ -594,41 +594,44 @@ describe("an upload over a socket", () => {
   test.each([
     ["in chunks", { "transfer-encoding": "chunked" }],
     ["with a Content-Length", { "content-length": "1000000" }],
-  ])("that breaks off %s is 400, logs nothing and leaves nothing", async (_, headers) => {
-    using folder = new Folder();
-    using _info = quiet("info");
-    using error = quiet("error");
-    const saving = Promise.withResolvers<void>();
-    const failed = Promise.withResolvers<unknown>();
-    const app = new Probe(async (request) => {
-      for await (const part of request.parts()) {
-        const saved = part.save(folder.file("out.txt"), { onProgress: () => saving.resolve() });
-        await saved.catch((reason) => {
-          failed.resolve(reason);
-          throw reason;
-        });
-      }
-    });
-    const port = app.listen(0).port ?? 0;
-    const start = `--edge\r\nContent-Disposition: form-data; ${file("f", "x".repeat(100_000))}`;
-    const chunk =
-      "content-length" in headers ? start : `${start.length.toString(16)}\r\n${start}\r\n`;
-    const socket = connect(port, "127.0.0.1", () => {
-      socket.write(head("POST /page HTTP/1.1", { "content-type": TYPE, ...headers }) + chunk);
-    });
-    await saving.promise;
-    expect(readdirSync(folder.path)).toEqual([expect.stringMatching(/^\.upload-/)]);
-    socket.destroy();
-    expect(await failed.promise).toMatchObject({
-      status: 400,
-      message: "The request's body is incomplete.",
-    });
-    expect(readdirSync(folder.path)).toEqual([]);
-    await app.close();
-    expect(error.mock.calls).toEqual([]);
-  });
+  ])(
+    "that breaks off %s is answered with 400, logs nothing and leaves nothing",
+    async (_, headers) => {
+      using folder = new Folder();
+      using _info = quiet("info");
+      using error = quiet("error");
+      const saving = Promise.withResolvers<void>();
+      const failed = Promise.withResolvers<unknown>();
+      const app = new Probe(async (request) => {
+        for await (const part of request.parts()) {
+          const saved = part.save(folder.file("out.txt"), { onProgress: () => saving.resolve() });
+          await saved.catch((reason) => {
+            failed.resolve(reason);
+            throw reason;
+          });
+        }
+      });
+      const port = app.listen(0).port ?? 0;
+      const start = `--edge\r\nContent-Disposition: form-data; ${file("f", "x".repeat(100_000))}`;
+      const chunk =
+        "content-length" in headers ? start : `${start.length.toString(16)}\r\n${start}\r\n`;
+      const socket = connect(port, "127.0.0.1", () => {
+        socket.write(head("POST /page HTTP/1.1", { "content-type": TYPE, ...headers }) + chunk);
+      });
+      await saving.promise;
+      expect(readdirSync(folder.path)).toEqual([expect.stringMatching(/^\.upload-/)]);
+      socket.destroy();
+      expect(await failed.promise).toMatchObject({
+        status: 400,
+        message: "The request's body is incomplete.",
+      });
+      expect(readdirSync(folder.path)).toEqual([]);
+      await app.close();
+      expect(error.mock.calls).toEqual([]);
+    },
+  );
 
-  test("S9: is 413 beyond a limit, while the client still sends", async () => {
+  test("S9: is answered with 413 beyond a limit, while the client still sends", async () => {
     using _info = quiet("info");
     using error = quiet("error");
     const app = new Probe(async (request) => {

@@ -60,11 +60,11 @@ describe.each(SCHEMAS)("a schema of %s", (_, schema) => {
       "/page",
       post(JSON.stringify({ ...OUTPUT, done: "true" }), JSON_TYPE),
     ],
-  ] as const)("makes its output of %s()", async (_name, read, path, init) => {
+  ] as const)("returns its output from %s()", async (_name, read, path, init) => {
     expect(await ask(read, path, init)).toEqual(OUTPUT);
   });
 
-  test("refuses, with the path of each problem", async () => {
+  test("refuses invalid input, with the path of each problem", async () => {
     const error = (await ask(
       (request) => request.form(schema),
       "/page",
@@ -80,7 +80,7 @@ describe.each(SCHEMAS)("a schema of %s", (_, schema) => {
     }
   });
 
-  test("tells a program that accepts JSON the problems, each with its path", async () => {
+  test("lists the problems, each with its path, to a program that accepts JSON", async () => {
     const client = new TestClient(new Probe((request) => request.json(schema)));
     const response = await client.send("/page", {
       method: "POST",
@@ -93,21 +93,21 @@ describe.each(SCHEMAS)("a schema of %s", (_, schema) => {
     expect(problems.map(({ path }) => path)).toContain("title");
   });
 
-  test("answers what it refuses with 422 and the problems", async () => {
+  test("answers invalid input with 422 and the problems", async () => {
     const [status, body] = await answer((request) => request.form(schema), "/page", post(BAD));
     expect(status).toBe(422);
     expect(body).toStartWith("The request's input is invalid.\n");
     expect(body.split("\n")).toHaveLength(4);
   });
 
-  test("refuses what is no object at all, with an empty path", async () => {
+  test("refuses a value that is no object, with an empty path", async () => {
     const init = post("null", JSON_TYPE);
     const error = (await ask((request) => request.json(schema), "/page", init)) as InvalidInput;
     expect(error.problems).toEqual([{ path: "", message: expect.any(String) }]);
     expect(error.message).toContain(`\n${error.problems[0]?.message}`);
   });
 
-  test("never changes the prototype of anything, whatever JSON or a form says", async () => {
+  test("never changes any prototype, whatever JSON or a form contains", async () => {
     const hostile = `{"title":"A","tags":["x"],"done":"true","__proto__":{"isAdmin":true}}`;
     const fields = `${GOOD}&__proto__=a&__proto__[isAdmin]=true&constructor[prototype][isAdmin]=1`;
     for (const read of [
@@ -122,7 +122,7 @@ describe.each(SCHEMAS)("a schema of %s", (_, schema) => {
 });
 
 describe("a schema", () => {
-  test.each([{ page: "number" }, null, "page"])("has to be one: not %j", async (schema) => {
+  test.each([{ page: "number" }, null, "page"])("must be a schema, not %j", async (schema) => {
     using error = quiet("error");
     const probe = new Probe((request) => request.json(schema as never));
     const init = post("{}", JSON_TYPE);
@@ -141,7 +141,7 @@ describe("a schema", () => {
     });
   });
 
-  test("gets a form in parts as well", async () => {
+  test("receives a multipart form as well", async () => {
     const schema = z.object({ a: z.string(), b: z.array(z.string()) });
     const init = multipart('name="a"\r\n\r\n1', 'name="b[]"\r\n\r\n2');
     expect(await ask((request) => request.form(schema), "/page", init)).toEqual({
@@ -150,7 +150,7 @@ describe("a schema", () => {
     });
   });
 
-  test("names the path into lists and objects", async () => {
+  test("shows paths into lists and objects", async () => {
     const schema = z.object({ items: z.array(z.object({ name: z.string() })) });
     const init = post('{"items":[{"name":"a"},{"name":1}]}', JSON_TYPE);
     expect(await ask((request) => request.json(schema), "/page", init)).toMatchObject({
@@ -166,7 +166,7 @@ describe("a schema", () => {
     });
   });
 
-  test("S9: names 100 problems at most", async () => {
+  test("S9: names at most 100 problems", async () => {
     const schema = z.array(z.string());
     const init = post(JSON.stringify(Array.from({ length: 100_000 }, () => 1)), JSON_TYPE);
     const error = (await ask((request) => request.json(schema), "/page", init)) as InvalidInput;
@@ -175,7 +175,7 @@ describe("a schema", () => {
     expect(new InvalidInput(Array(101).fill(error.problems[0])).problems).toHaveLength(100);
   });
 
-  test("that throws is the app's mistake", async () => {
+  test("that throws is reported as the app's mistake", async () => {
     const schema = z.string().transform(() => {
       throw new Error("A bug");
     });
@@ -183,7 +183,7 @@ describe("a schema", () => {
     expect(await ask((request) => request.json(schema), "/page", init)).toEqual(new Error("A bug"));
   });
 
-  test("is not asked about a body that is none", async () => {
+  test("is not called for an invalid body", async () => {
     const error = await ask((request) => request.json(z.any()), "/page", post("{", JSON_TYPE));
     expect(error).toMatchObject({ status: 400 });
   });
@@ -200,7 +200,7 @@ describe("form() with a second argument", () => {
     return ask((request) => request.form(Signup, page), "/page", post(body));
   }
 
-  test("returns the output of what is right", async () => {
+  test("returns the output for valid input", async () => {
     const output = await show(() => "never", "email=ann@example.com");
     expect(output).toEqual({ email: "ann@example.com" });
   });
@@ -225,7 +225,7 @@ describe("form() with a second argument", () => {
     expect(await (shown as Response).text()).toBe("<p>&lt;b&gt; is no address</p>");
   });
 
-  test("leaves other errors alone", async () => {
+  test("passes on other errors", async () => {
     const long = `email=${"&a=".repeat(1001)}`;
     expect(await show(() => "never", long)).toMatchObject({ status: 413 });
     expect(await show(() => Promise.reject(new Error("A bug")), "email=a")).toEqual(
@@ -245,7 +245,7 @@ describe("toRecord", () => {
     ["a[b]=1&[]=2&=3", { "a[b]": "1", "": ["2", "3"] }],
     ["__proto__=1&__proto__[]=2&a=3", { a: "3" }],
     ["constructor=1&toString=2", { constructor: "1", toString: "2" }],
-  ])("makes of %j %j", (query, record) => {
+  ])("turns %j into %j", (query, record) => {
     const made: object = toRecord(new URLSearchParams(query));
     expect(made).toEqual(record);
     expect(Object.getPrototypeOf(made)).toBe(Object.prototype);

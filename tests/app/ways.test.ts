@@ -315,13 +315,13 @@ describe.each(WAYS)("an app, $name,", (way) => {
   }
 
   if (way.hasNetwork && !way.isWhole) {
-    test("leaves the server's other routes alone", async () => {
+    test("does not change the server's other routes", async () => {
       expect(await place.client().text("/beside")).toBe("beside");
     });
   }
 
   // The last: it ends the app.
-  test("ends streams and sockets at once, then what is under way, then itself", async () => {
+  test("ends streams and sockets at once, then what is in progress, then itself", async () => {
     const client = place.client();
     const events = client.events("/events");
     await events.next();

@@ -23,7 +23,7 @@ describe.each(EVERY_STORE)("%s", (_, create) => {
   });
   afterEach(() => store.close());
 
-  test.each(TEXTS)("S5: takes text that looks like a command for text: %j", async (text) => {
+  test.each(TEXTS)("S5: treats text that looks like a command as text: %j", async (text) => {
     const record = makeRecord({ userId: text, data: JSON.stringify({ text }) });
     const bystanders = ["Ann", `${text}2`];
     for (const name of bystanders) await store.create(name, makeRecord({ userId: name }));
@@ -44,9 +44,9 @@ describe.each(EVERY_STORE)("%s", (_, create) => {
 });
 
 describe.each(EVERY_STORE.filter(([name]) => name !== "InMemorySessionBackend"))(
-  "%s, once close() was called,",
+  "%s, after close(),",
   (_, create) => {
-    test("fails whatever it is asked, and says why", async () => {
+    test("rejects every operation, and says why", async () => {
       const store = create(Date.now);
       const record = makeRecord();
       const writes = [

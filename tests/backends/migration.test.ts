@@ -9,7 +9,7 @@ import { MIGRATIONS as SQLITE } from "../../src/backends/sqlite/migration-files.
 test.each([
   ["sqlite", SQLITE],
   ["postgres", POSTGRES],
-])("the migrations of %s are what Drizzle reads in their folder", (database, migrations) => {
+])("the migrations of %s are those that Drizzle reads in their folder", (database, migrations) => {
   const migrationsFolder = join(import.meta.dir, "../../drizzle", database);
   const read = readMigrationFiles({ migrationsFolder });
   expect(migrations).toEqual(

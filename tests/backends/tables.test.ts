@@ -29,7 +29,7 @@ describe("renameTable", () => {
 });
 
 describe("migrationsTable", () => {
-  test("is another one for each table", () => {
+  test("returns another one for each table", () => {
     expect(migrationsTable("bunpie_sessions")).toBe("bunpie_migrations");
     expect(migrationsTable("shop")).toBe("shop_migrations");
   });
@@ -39,7 +39,7 @@ describe("checkName", () => {
   test.each([
     ["table", 41],
     ["schema", 63],
-  ] as const)("refuses a %s that is no plain name, and says what it takes", (option, length) => {
+  ] as const)("refuses a %s that is no plain name, and says what it accepts", (option, length) => {
     const tooLong = "a".repeat(length + 1);
     for (const name of ["", "Sessions", "1st", "shop sessions", 'a"b', "a\n", tooLong, null, 5]) {
       expect(() => checkName(option, name as string)).toThrow(
@@ -52,7 +52,7 @@ describe("checkName", () => {
     expect(() => checkName(option, tooLong.slice(1))).not.toThrow();
   });
 
-  test("refuses a table that has the name of another one's migrations", () => {
+  test("refuses a table whose name is that of another one's migrations", () => {
     expect(() => checkName("table", "shop_migrations")).toThrow(
       new TypeError(
         '`table` is "shop_migrations"; names that end in _migrations are reserved for the record of ' +

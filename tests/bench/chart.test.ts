@@ -17,7 +17,7 @@ const bar = (label: string, group: string, value: number) => ({
   isOurs: label === "Bunpie",
 });
 
-test("a bar chart has the groups, and in each the shortest bar first, in light and dark", () => {
+test("a bar chart shows its groups, the shortest bar of each first, in light and dark", () => {
   const svg = drawBars([
     bar("<slow>", "memory", 90),
     bar("Bunpie", "memory", 9),
@@ -30,12 +30,12 @@ test("a bar chart has the groups, and in each the shortest bar first, in light a
   expect(svg).not.toMatch(/NaN|undefined/);
 });
 
-test("a bar that is far longer than all others is cut off, and shows its value", () => {
+test("a bar far longer than all others is cut off, and shows its value", () => {
   const svg = drawBars([bar("a", "memory", 10), bar("b", "memory", 20), bar("c", "memory", 900)]);
   expect(readTexts(svg)).toContainValues(["10.0", "20.0", "→ 900"]);
 });
 
-test("a line chart has a line for each store, and their names do not cover each other", () => {
+test("a line chart has a line for each store, and their names do not overlap", () => {
   const points = [1, 8, 1_024].map((x) => ({ x, y: 5 + x / 10_000 }));
   const lines = ["memory", "SQLite", "Redis"].map((name) => ({ name, points }));
   const chart = { title: "Growth", subtitle: "µs", x: "sessions", y: "µs", lines };

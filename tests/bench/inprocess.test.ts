@@ -8,11 +8,11 @@ describe("toFigures", () => {
     ["App", [4, 1.5, 10, 3]],
   ]);
 
-  test("returns the lowest time of each contestant and the one in the middle", () => {
+  test("returns the lowest and the median time of each contestant", () => {
     expect(toFigures(times, "by hand").get("by hand")).toEqual({ lowest: 1, median: 2, ratio: 1 });
   });
 
-  test("returns the lowest as a multiple of the base's lowest", () => {
+  test("returns the lowest time as a multiple of the base's", () => {
     expect(toFigures(times, "by hand").get("App")).toEqual({ lowest: 1.5, median: 4, ratio: 1.5 });
   });
 });
@@ -21,7 +21,7 @@ describe("toRow", () => {
   test.each([
     ["met", 1.5, "met"],
     ["missed by less than the table shows", 1.4999, "missed"],
-    ["not there", undefined, ""],
+    ["missing", undefined, ""],
   ])("says that a target is %s", (_, target, verdict) => {
     expect(toRow({ lowest: 1.5, median: 2, ratio: 1.5 }, target)).toMatchObject({
       "lowest, µs": "1.50",

@@ -7,7 +7,7 @@ const pages = (...visits: number[]): string[] =>
   visits.map((count) => `You have visited ${count} times.`);
 
 describe("compareSums", () => {
-  test("finds no fault if each run of the handler is in a counter", () => {
+  test("finds no fault if a counter has each run of the handler", () => {
     expect(compareSums(pages(10, 11), 21)).toEqual({ faults: [], lost: 0 });
   });
 
@@ -19,13 +19,13 @@ describe("compareSums", () => {
     expect(compareSums(answers, 21).faults).toHaveLength(1);
   });
 
-  test("returns which part of the visits is lost", () => {
+  test("returns the share of lost visits", () => {
     expect(compareSums(pages(10, 5), 20).lost).toBe(0.25);
   });
 });
 
 describe("checkEvent", () => {
-  test("finds a fault unless every run of the handler has made one event", () => {
+  test("finds a fault unless every run of the handler has emitted one event", () => {
     expect(checkEvent({ handled: 2, events: { created: 2 } }, "created").faults).toEqual([]);
     expect(checkEvent({ handled: 2, events: { created: 3 } }, "created").faults).toHaveLength(1);
     expect(checkEvent({ handled: 2, events: {} }, "created").faults).toHaveLength(1);
@@ -35,11 +35,11 @@ describe("checkEvent", () => {
 describe("checkHandled", () => {
   test.each([
     ["as often as answers were counted", 100, false, 0],
-    ["for those that wrk cut off too", 110, false, 0],
+    ["also for requests that wrk cut off", 110, false, 0],
     ["more often than connections can account for", 111, false, 1],
     ["less often than answers were counted", 99, false, 1],
-    ["less often where a list has come to its end", 90, true, 0],
-    ["much less often where a list has come to its end", 89, true, 1],
+    ["less often at the end of a list", 90, true, 0],
+    ["much less often at the end of a list", 89, true, 1],
   ])("judges a handler that ran %s", (_, handled, once, faults) => {
     expect(checkHandled({ requests: 100 }, handled, 10, once)).toHaveLength(faults);
   });

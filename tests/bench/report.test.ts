@@ -8,13 +8,13 @@ describe("formatNumber", () => {
     [45.67, "45.7"],
     [4_567.8, "4,568"],
     [NaN, "–"],
-  ])("writes %p with the digits that mean something", (value, text) => {
+  ])("formats %p with significant digits only", (value, text) => {
     expect(formatNumber(value)).toBe(text);
   });
 });
 
 describe("toTable", () => {
-  test("pads the cells of each column to one width", () => {
+  test("pads the cells of each column to the same width", () => {
     expect(toTable(["", "µs"], [["memory", "9.3"]])).toBe(
       "|        | µs  |\n| ------ | --- |\n| memory | 9.3 |",
     );

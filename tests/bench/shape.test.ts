@@ -16,7 +16,7 @@ describe("findShape", () => {
     expect(findShape(curve(toY)).kind).toBe(kind);
   });
 
-  test("finds the fixed part and that of each unit", () => {
+  test("finds the fixed cost and the cost per unit", () => {
     const { fixed, perUnit } = findShape(curve((x) => 12 + 0.5 * x));
     expect(fixed).toBeCloseTo(12);
     expect(perUnit).toBeCloseTo(0.5);
@@ -30,7 +30,7 @@ describe("findShape", () => {
 describe("describeShape", () => {
   const rising = curve((x) => 10 * (1 + Math.log10(x)));
 
-  test("says what was measured, and the reason that is known", () => {
+  test("says what was measured, and the known reason", () => {
     expect(
       describeShape("SQLite", "sessions", rising, { rising: "because trees get deeper" }),
     ).toBe(
@@ -39,7 +39,7 @@ describe("describeShape", () => {
     );
   });
 
-  test("says that a shape without a known reason is not expected", () => {
+  test("says that a shape without a known reason is unexpected", () => {
     expect(describeShape("SQLite", "sessions", rising, {})).toContain("not expected");
   });
 });

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "bun:test";
 
-import { median, ratioOf, toFigure } from "../../bench/statistics.ts";
+import { findRatio, median, toFigure } from "../../bench/statistics.ts";
 
 const samples = (...times: number[]) =>
   times.map((microseconds) => ({ microseconds, perSecond: 1, handled: 1 }));
 
 describe("median", () => {
-  test("returns the middle one, or the mean of the two in the middle", () => {
+  test("returns the middle one, or the mean of the middle two", () => {
     expect(median([3, 1, 2])).toBe(2);
     expect(median([4, 1, 3, 2])).toBe(2.5);
     expect(median([])).toBeNaN();
@@ -20,17 +20,17 @@ describe("toFigure", () => {
   });
 });
 
-describe("ratioOf", () => {
+describe("findRatio", () => {
   test("compares within each round, so that a slow round cancels out", () => {
-    expect(ratioOf(samples(2, 20, 4), samples(1, 10, 1))).toEqual({
+    expect(findRatio(samples(2, 20, 4), samples(1, 10, 1))).toEqual({
       median: 2,
       lowest: 2,
       highest: 4,
     });
   });
 
-  test("leaves out rounds in which the other was not measured", () => {
-    expect(ratioOf(samples(2, 20), samples(1)).highest).toBe(2);
-    expect(ratioOf(samples(2), []).median).toBeNaN();
+  test("ignores rounds in which the other was not measured", () => {
+    expect(findRatio(samples(2, 20), samples(1)).highest).toBe(2);
+    expect(findRatio(samples(2), []).median).toBeNaN();
   });
 });

@@ -23,7 +23,7 @@ describe("findSlope", () => {
     expect(findSlope([1, 2, 3, 7].map((x) => [x, 2 * x + 1]))).toBe(2);
   });
 
-  test("is not bent by outliers", () => {
+  test("is not affected by outliers", () => {
     const points = Array.from({ length: 50 }, (_, x) => [x, x % 7 === 0 ? 1_000 - x : 5] as const);
     expect(findSlope(points)).toBe(0);
   });
@@ -34,7 +34,7 @@ describe("findSlope", () => {
 });
 
 describe("the verdict of a soak", () => {
-  test("is flat for what scatters", () => {
+  test("is flat for noise", () => {
     expect(growing(hour((minute) => ({ rss: 70 + (minute % 5), timers: minute % 4 })))).toEqual([]);
   });
 
@@ -49,7 +49,7 @@ describe("the verdict of a soak", () => {
     expect(growing(readings)).toEqual([name]);
   });
 
-  test("does not blame the server for a machine that becomes slow", () => {
+  test("does not blame the server for a machine that slows down", () => {
     const readings = hour((minute) => ({
       p50: minute,
       idle: { ...LATENESS, p50: minute },
@@ -57,7 +57,7 @@ describe("the verdict of a soak", () => {
     expect(growing(readings)).toEqual([]);
   });
 
-  test("leaves out, on a busy machine, what the machine has a part in", () => {
+  test("ignores, on a busy machine, measures that depend on the machine", () => {
     const readings = hour((minute) => ({ p50: minute, rss: 20 + 2 * minute }));
     const trends = findTrends(readings, true);
     expect(trends.filter(({ isFlat }) => isFlat === false).map(({ name }) => name)).toEqual([

@@ -17,17 +17,17 @@ const printed = (...faults: string[]): string =>
   ].join("\n");
 
 describe("resultIn", () => {
-  test("gives the requests, the rate and no faults of a run that went well", () => {
+  test("returns the requests, the rate and no faults of a run that succeeded", () => {
     expect(resultIn(printed())).toEqual({ requests: 234785, perSecond: 116668.17, faults: [] });
   });
 
-  test("gives each fault in wrk's words", () => {
+  test("returns each fault in wrk's words", () => {
     const socket = "Socket errors: connect 0, read 12, write 0, timeout 3";
     const status = "Non-2xx or 3xx responses: 7";
     expect(resultIn(printed(`  ${socket}`, `  ${status}`)).faults).toEqual([socket, status]);
   });
 
-  test("throws with what wrk printed if that holds no result", () => {
+  test("throws what wrk printed if that contains no result", () => {
     expect(() => resultIn("unable to connect to 127.0.0.1:1")).toThrow("unable to connect");
   });
 });

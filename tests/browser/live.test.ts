@@ -158,7 +158,7 @@ describe.skipIf(!hasBrowser)("streams and sockets, in Chromium", () => {
   afterAll(() => site.close());
 
   test(
-    "two tabs talk to each other, until one logs out",
+    "two tabs exchange messages, until one logs out",
     async () => {
       using ann = new Browser();
       await ann.visit(`${url}/login/ann`);
@@ -179,7 +179,7 @@ describe.skipIf(!hasBrowser)("streams and sockets, in Chromium", () => {
   );
 
   test(
-    "an EventSource comes back by itself, and says what it had last",
+    "an EventSource reconnects by itself, and sends the id of its last event",
     async () => {
       using tab = new Browser();
       await tab.visit(`${url}/clock`);
@@ -208,7 +208,7 @@ describe.skipIf(!hasBrowser)("streams and sockets, in Chromium", () => {
   );
 
   test(
-    "a WebSocket agrees on the best subprotocol that both speak, and fails on none",
+    "a WebSocket agrees on the best common subprotocol, and fails if there is none",
     async () => {
       using tab = new Browser();
       await tab.visit(`${url}/clock`);

@@ -45,7 +45,7 @@ class TestShop extends Shop {
   }
 }
 
-describe.skipIf(!hasBrowser)("the shop, for everyone", () => {
+describe.skipIf(!hasBrowser)("the accessible shop", () => {
   let server: Bun.Server<unknown>;
   let browser: Browser;
   let shop: TestShop;
@@ -120,7 +120,7 @@ describe.skipIf(!hasBrowser)("the shop, for everyone", () => {
   afterEach(() => browser[Symbol.dispose]());
 
   test(
-    "axe-core finds nothing wrong with what visitors see",
+    "has no axe-core findings on what visitors see",
     async () => {
       for (const path of PAGES_OF_VISITORS) {
         await visit(path);
@@ -134,7 +134,7 @@ describe.skipIf(!hasBrowser)("the shop, for everyone", () => {
   );
 
   test(
-    "axe-core finds nothing wrong with what users see",
+    "has no axe-core findings on what users see",
     async () => {
       await logIn();
       await fillShop();
@@ -147,7 +147,7 @@ describe.skipIf(!hasBrowser)("the shop, for everyone", () => {
   );
 
   test(
-    "axe-core finds nothing wrong with forms that have failed, and with the password's confirmation",
+    "has no axe-core findings on rejected forms, and on the password's confirmation",
     async () => {
       await visit("/login");
       await browser.fill("[name=login]", "ann");
@@ -173,7 +173,7 @@ describe.skipIf(!hasBrowser)("the shop, for everyone", () => {
   );
 
   test(
-    "axe-core finds nothing wrong with error pages",
+    "has no axe-core findings on error pages",
     async () => {
       using _ = quiet("error");
       for (const [path, status] of Object.entries(ERRORS)) {
@@ -210,7 +210,7 @@ describe.skipIf(!hasBrowser)("the shop, for everyone", () => {
   );
 
   test(
-    "needs no sideways scrolling, from 320 pixels of width on, nor with letters of twice the size",
+    "needs no horizontal scrolling at 320 pixels or more, nor with text of twice the size",
     async () => {
       await logIn();
       await fillShop();
@@ -258,7 +258,7 @@ describe.skipIf(!hasBrowser)("the shop, for everyone", () => {
   );
 
   test(
-    "prints what is to be read, and no buttons",
+    "prints text, and no buttons",
     async () => {
       await logIn();
       await fillShop();

@@ -87,7 +87,7 @@ describe.skipIf(!hasBrowser)("the shop, in Chromium", () => {
   );
 
   test(
-    "keeps the cookie for two weeks if asked to",
+    "keeps the cookie for two weeks on request",
     async () => {
       await logIn(true);
       const [cookie] = await browser.cookies();
@@ -114,7 +114,7 @@ describe.skipIf(!hasBrowser)("the shop, in Chromium", () => {
   );
 
   test(
-    "does not send a form again on reload",
+    "does not submit a form again on reload",
     async () => {
       await browser.disableScripts();
       await visit("/");
@@ -128,7 +128,7 @@ describe.skipIf(!hasBrowser)("the shop, in Chromium", () => {
   );
 
   test(
-    "shows nothing private to whoever presses Back after a logout",
+    "shows nothing private to a visitor who presses Back after a logout",
     async () => {
       await logIn();
       await visit("/account");
@@ -167,7 +167,7 @@ describe.skipIf(!hasBrowser)("the shop, in Chromium", () => {
   );
 
   test(
-    "obeys its own policy, and finds style sheet, script and icon",
+    "follows its own content security policy, and finds style sheet, script and icon",
     async () => {
       await visit("/");
       const styled = "getComputedStyle(document.querySelector('.card')).borderRadius";
@@ -181,7 +181,7 @@ describe.skipIf(!hasBrowser)("the shop, in Chromium", () => {
   );
 
   test(
-    "adds a pie by keyboard alone, and loses neither place nor focus",
+    "adds a pie by keyboard alone, and keeps place and focus",
     async () => {
       await visit("/");
       await browser.press("Tab");
@@ -208,7 +208,7 @@ describe.skipIf(!hasBrowser)("the shop, in Chromium", () => {
   );
 
   test(
-    "proves race and crash, with scripts and without",
+    "demonstrates race and crash, with and without scripts",
     async () => {
       for (const areScriptsOn of [true, false]) {
         if (!areScriptsOn) await browser.disableScripts();
@@ -228,7 +228,7 @@ describe.skipIf(!hasBrowser)("the shop, in Chromium", () => {
   );
 
   test(
-    "signs out another window, which says so by itself",
+    "signs out another window, which reports it by itself",
     async () => {
       using other = new Browser();
       await visit("/");

@@ -31,7 +31,7 @@ function kindsIn(seed: number, mistake?: Mistake, isRefusalFinal = true): FaultK
 }
 
 describe("the outside checker", () => {
-  test.each(SEEDS)("finds nothing wrong with a service that is right, seed %d", (seed) => {
+  test.each(SEEDS)("finds nothing wrong with a correct service, seed %d", (seed) => {
     const { violations, acknowledged, lookedFor } = judge(simulate(seed), { isRefusalFinal: true });
     expect(violations).toEqual([]);
     expect(acknowledged).toBeGreaterThan(20);
@@ -46,11 +46,11 @@ describe("the outside checker", () => {
     expect(FAULTS.filter((kind) => !NOTICED.some(([, noticed]) => noticed === kind))).toEqual([]);
   });
 
-  test("takes an update after its 503 for granted where nothing else was promised", () => {
+  test("assumes that an update was made after its 503 if nothing else was promised", () => {
     expect(SEEDS.flatMap((seed) => kindsIn(seed, "adds after a 503", false))).toEqual([]);
   });
 
-  test("shows the requests that led to a violation, the one that saw it last", () => {
+  test("shows the requests that led to a violation, with the one that saw it last", () => {
     const [violation] = SEEDS.flatMap(
       (seed) => judge(simulate(seed, "keeps old ids"), { isRefusalFinal: true }).violations,
     );
@@ -61,21 +61,21 @@ describe("the outside checker", () => {
 
   test("shares no code with what it checks", async () => {
     const files = await Array.fromAsync(new Bun.Glob("checker/*.ts").scan(import.meta.dir));
-    const imported = (await Promise.all(files.map(importsOf))).flat();
+    const imported = (await Promise.all(files.map(findImports))).flat();
     expect(imported.length).toBeGreaterThan(3);
     expect(imported.filter((name) => !/^\.\/[\w-]+\.ts$/.test(name))).toEqual([]);
   });
 
-  test("checks a program that uses Bunpie as anybody does", async () => {
-    const imported = await importsOf("servers/bunpie.ts");
+  test("checks a program that uses Bunpie as any app does", async () => {
+    const imported = await findImports("servers/bunpie.ts");
     expect(imported).toContain("bunpie");
     expect(imported.filter((name) => !/^bunpie(?:\/\w+)?$/.test(name))).toEqual([]);
-    expect(await importsOf("servers/naive.ts")).toEqual(["node:fs", "node:path"]);
+    expect(await findImports("servers/naive.ts")).toEqual(["node:fs", "node:path"]);
   });
 });
 
 /** What a file of this folder imports, types too. */
-async function importsOf(file: string): Promise<string[]> {
+async function findImports(file: string): Promise<string[]> {
   const source = await Bun.file(join(import.meta.dir, file)).text();
   return [...source.matchAll(/\b(?:from|import)\s*\(?\s*"([^"]+)"/g)].map(([, name]) => name ?? "");
 }

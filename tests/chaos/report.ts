@@ -7,7 +7,7 @@ const PRINTED = 2;
 
 /** What was done on one store, and the verdict, for the terminal. */
 export function describeResult(result: TrialResult): string {
-  const lines = [`${result.store}: ${verdictOf(result)}`, ...factsOf(result)];
+  const lines = [`${result.store}: ${toVerdict(result)}`, ...listFacts(result)];
   for (const [kind, violations] of byKind(result)) {
     lines.push(`${violations.length} × ${kind}`);
     for (const { text } of violations.slice(0, PRINTED)) lines.push(`  ${text}`);
@@ -26,8 +26,8 @@ export function summarize(
     `Three servers (${program}), ${users} visitors, ${seconds} s per store, seed ${seed}, Bun ${Bun.version}.`,
     ...results.map((result) =>
       [
-        `## ${result.store}: ${verdictOf(result)}\n`,
-        ...factsOf(result).map((fact) => `- ${fact}`),
+        `## ${result.store}: ${toVerdict(result)}\n`,
+        ...listFacts(result).map((fact) => `- ${fact}`),
         ...byKind(result).map(([kind, { length }]) => `- ${length} × ${kind}`),
       ].join("\n"),
     ),
@@ -35,11 +35,11 @@ export function summarize(
   ].join("\n\n");
 }
 
-function verdictOf({ violations }: TrialResult): string {
+function toVerdict({ violations }: TrialResult): string {
   return violations.length === 0 ? "held" : `BROKEN, ${violations.length} violations`;
 }
 
-function factsOf(result: TrialResult): string[] {
+function listFacts(result: TrialResult): string[] {
   const { history, faults, cookies } = result;
   const count = (is: (exchange: Exchange) => boolean): string =>
     history.filter(is).length.toLocaleString("en");

@@ -23,7 +23,7 @@ describeLong(true, "a short trial", () => {
   );
 
   test(
-    "finds servers broken that load and save the whole session",
+    "finds faults in servers that load and save the whole session",
     async () => {
       await using store = await startStore("files", SERVERS);
       const { violations } = await runTrial(store, { ...OPTIONS, program: "naive" });

@@ -6,7 +6,7 @@ import { join } from "node:path";
 
 import { TestClient } from "../../src/testing/client.ts";
 import { ServedApp } from "../support/processes/served-app.ts";
-import { exchange, head, statusesOf } from "../support/raw.ts";
+import { exchange, head, readStatuses } from "../support/raw.ts";
 
 const EXAMPLES = join(import.meta.dir, "../../examples");
 const folder = mkdtempSync(join(tmpdir(), "examples-"));
@@ -25,7 +25,7 @@ function returning(client: TestClient, app: ServedApp): TestClient {
 const NAMES = ["plain-server.ts", "own-backend.ts", "elysia.ts", "hono.ts"];
 
 describe.each(NAMES)("examples/%s", (name) => {
-  test("counts visits, and goes on after a restart", async () => {
+  test("counts visits, and continues after a restart", async () => {
     await using before = await start(name);
     const client = new TestClient(before);
     await client.send("/");
@@ -38,7 +38,7 @@ describe.each(NAMES)("examples/%s", (name) => {
 });
 
 describe("examples/plain-server.ts", () => {
-  test("gives a handler the route's parameters beside the session", async () => {
+  test("passes a handler the route's parameters beside the session", async () => {
     await using server = await start("plain-server.ts");
     const client = new TestClient(server);
     await client.send("/");
@@ -48,7 +48,7 @@ describe("examples/plain-server.ts", () => {
 });
 
 describe("examples/own-backend.ts", () => {
-  test("forgets who logs out, after a restart too", async () => {
+  test("forgets who logs out, also after a restart", async () => {
     await using before = await start("own-backend.ts");
     const client = new TestClient(before);
     await client.send("/");
@@ -62,7 +62,7 @@ describe("examples/own-backend.ts", () => {
 });
 
 describe("examples/elysia.ts", () => {
-  test("keeps a cart over a redirect, and refuses what is no item", async () => {
+  test("keeps a cart over a redirect, and refuses an unknown item", async () => {
     await using server = await start("elysia.ts");
     const client = new TestClient(server);
     const added = await client.post("/cart", { item: "tea" });
@@ -79,7 +79,7 @@ describe("examples/elysia.ts", () => {
 });
 
 describe("examples/hono.ts", () => {
-  test("notes in the session how far a stream has come", async () => {
+  test("stores in the session how far a stream has come", async () => {
     await using server = await start("hono.ts");
     const client = new TestClient(server);
     await client.send("/");
@@ -93,7 +93,7 @@ describe("examples/hono.ts", () => {
 const visit = async (server: ServedApp): Promise<TestClient> => new TestClient(await server.url());
 
 describe("examples/pastebin.ts", () => {
-  test("shows a paste as text, whatever is in it", async () => {
+  test("shows a paste as text, whatever it contains", async () => {
     await using server = await start("pastebin.ts");
     const client = await visit(server);
     const saved = await client.post("/", { text: "<script>alert(1)</script>" });
@@ -111,7 +111,7 @@ describe("examples/pastebin.ts", () => {
 describe("examples/url-shortener.ts", () => {
   const url = "https://bun.sh/docs";
 
-  test("shortens by its page and by its API, on the same links", async () => {
+  test("shortens through its page and its API, with the same links", async () => {
     await using server = await start("url-shortener.ts");
     const client = await visit(server);
     const created = await client.postJson("/api/v1/links", { url });
@@ -129,7 +129,7 @@ describe("examples/url-shortener.ts", () => {
     expect((await client.send(`/${id}`)).status).toBe(404);
   });
 
-  test("refuses what is no http URL", async () => {
+  test("refuses anything but http URLs", async () => {
     await using server = await start("url-shortener.ts");
     const client = await visit(server);
     const page = await client.post("/", { url: "javascript:alert(1)" });
@@ -144,7 +144,7 @@ describe("examples/url-shortener.ts", () => {
 describe("examples/microblog.ts", () => {
   const ann = { name: "ann", password: "flaky pastry" };
 
-  test("welcomes a member once, who then posts, and logs out", async () => {
+  test("welcomes a member once, who then posts and logs out", async () => {
     await using server = await start("microblog.ts");
     const client = await visit(server);
     const home = await client.follow(await client.post("/login", ann));
@@ -156,7 +156,7 @@ describe("examples/microblog.ts", () => {
     expect((await client.post("/post", { text: "Me again" })).status).toBe(401);
   });
 
-  test("knows its members' passwords after a restart", async () => {
+  test("accepts its members' passwords after a restart", async () => {
     await using server = await start("microblog.ts");
     const client = await visit(server);
     const wrong = await client.post("/login", { ...ann, password: "soggy pastry" });
@@ -177,7 +177,7 @@ describe("examples/microblog.ts", () => {
 });
 
 describe("examples/sse-chat.ts", () => {
-  test("sends lines as they come, and those that a browser has missed", async () => {
+  test("sends lines as they arrive, and those that a browser has missed", async () => {
     await using server = await start("sse-chat.ts");
     const client = await visit(server);
     await client.post("/say", { text: "one" });
@@ -207,7 +207,7 @@ describe("examples/sse-chat.ts", () => {
 });
 
 describe("examples/socket-chat.ts", () => {
-  test("sends what somebody says to those in the room", async () => {
+  test("sends a line to everybody in the room", async () => {
     await using server = await start("socket-chat.ts");
     const [ann, ben] = [await visit(server), await visit(server)];
     for (const [client, name] of [
@@ -224,7 +224,7 @@ describe("examples/socket-chat.ts", () => {
     first.close();
   });
 
-  test("lets nobody in without a name", async () => {
+  test("accepts nobody without a name", async () => {
     await using server = await start("socket-chat.ts");
     expect((await (await visit(server)).socket("/room/tea")).response.status).toBe(403);
     expect((await (await visit(server)).send("/room/tea")).headers.get("location")).toBe("/");
@@ -234,7 +234,7 @@ describe("examples/socket-chat.ts", () => {
 });
 
 describe("examples/upload.ts", () => {
-  test("writes a file to disk, and says how far it is", async () => {
+  test("writes a file to disk, and reports progress", async () => {
     await using server = await start("upload.ts");
     const client = await visit(server);
     const body = new FormData();
@@ -249,7 +249,7 @@ describe("examples/upload.ts", () => {
     await progress.return();
   });
 
-  test("forgets how far an upload was that it refused", async () => {
+  test("forgets the progress of an upload that it refused", async () => {
     await using server = await start("upload.ts");
     const client = await visit(server);
     const body = new FormData();
@@ -262,7 +262,7 @@ describe("examples/upload.ts", () => {
 });
 
 describe("examples/video.ts", () => {
-  test("sends the part that a player asks for", async () => {
+  test("sends the range that a player requests", async () => {
     await Bun.write(join(folder, "videos", "film.mp4"), "0123456789");
     await using server = await start("video.ts");
     const client = await visit(server);
@@ -278,7 +278,7 @@ describe("examples/video.ts", () => {
 });
 
 describe("examples/validation.ts", () => {
-  test("shows the form again with its problems and what was entered", async () => {
+  test("shows the form again with its problems and the entered values", async () => {
     await using server = await start("validation.ts");
     const client = await visit(server);
     const refused = await client.post("/", { name: "Ann", guests: "9", vegetarian: "on" });
@@ -292,7 +292,7 @@ describe("examples/validation.ts", () => {
 });
 
 describe("examples/middleware.ts", () => {
-  test("undoes what a failed request has written", async () => {
+  test("rolls back what a failed request has written", async () => {
     await using server = await start("middleware.ts");
     const client = await visit(server);
     const done = await client.post("/transfer/ann/ben/300");
@@ -325,7 +325,7 @@ describe("examples/jsx.tsx", () => {
     expect(await ben.text("/")).not.toContain("tea");
   });
 
-  test("keeps lists that fit into a session", async () => {
+  test("keeps lists small enough for a session", async () => {
     await using server = await start("jsx.tsx");
     const client = await visit(server);
     const statuses: number[] = [(await client.post("/", { title: "a".repeat(81) })).status];
@@ -365,7 +365,7 @@ describe("examples/background.ts", () => {
 });
 
 describe("examples/clean-up.ts", () => {
-  test("removes tokens that have expired when it starts", async () => {
+  test("removes expired tokens at startup", async () => {
     await using before = await start("clean-up.ts");
     const { token } = (await (await (await visit(before)).post("/tokens")).json()) as {
       token: string;
@@ -383,7 +383,7 @@ describe("examples/clean-up.ts", () => {
 describe("examples/errors.ts", () => {
   const html = { headers: { accept: "text/html" } };
 
-  test("has pages for errors, and tells visitors nothing of bugs", async () => {
+  test("has pages for errors, and tells visitors nothing about bugs", async () => {
     await using server = await start("errors.ts");
     const client = await visit(server);
     const missing = await client.send("/room/9", html);
@@ -401,11 +401,11 @@ describe("examples/errors.ts", () => {
     expect(problem).toEqual({ title: "There is no room 9.", status: 404 });
   });
 
-  test("reports a bug to whoever sends a Host that makes no URL", async () => {
+  test("reports a bug to a client whose Host is no valid URL", async () => {
     await using server = await start("errors.ts");
     const port = Number((await server.url()).port);
     const request = head("GET /broken HTTP/1.1", { host: "a b" });
-    expect(statusesOf(await exchange(port, request))).toEqual([500]);
+    expect(readStatuses(await exchange(port, request))).toEqual([500]);
     await server.stop();
     expect(server.errors).toContain("error: The vase is broken.");
     expect(server.errors).not.toContain("Invalid URL");
@@ -413,7 +413,7 @@ describe("examples/errors.ts", () => {
 });
 
 describe("examples/document-backend.ts", () => {
-  test("counts visits, and goes on after a restart", async () => {
+  test("counts visits, and continues after a restart", async () => {
     await using before = await start("document-backend.ts");
     const client = new TestClient(before);
     await client.send("/");

@@ -20,7 +20,7 @@ import { InMemorySessionBackend } from "../../src/index.ts";
 import { TestClient } from "../../src/testing/client.ts";
 import { FakeClock } from "../support/clock.ts";
 import { quiet } from "../support/quiet.ts";
-import { exchange, head, statusesOf } from "../support/raw.ts";
+import { exchange, head, readStatuses } from "../support/raw.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -120,7 +120,7 @@ async function readHandles(client: TestClient, path = "/account"): Promise<strin
 }
 
 describe("Shop", () => {
-  test("stores nothing and sets no cookie for who only looks", async () => {
+  test("stores nothing and sets no cookie for a visitor who only reads", async () => {
     const client = openShop().visit();
     for (const path of ["/", "/cart", "/login", "/signup", "/chat", "/live"]) {
       const response = await client.send(path);
@@ -139,11 +139,11 @@ describe("Shop", () => {
     },
   );
 
-  test("answers a request whose Host makes no URL", async () => {
+  test("answers a request whose Host is no valid URL", async () => {
     using _info = quiet("info");
     const { shop } = openShop();
     const { port = 0 } = shop.listen({ port: 0, hostname: "127.0.0.1" });
-    expect(statusesOf(await exchange(port, head("GET / HTTP/1.1", { host: "a b" })))).toEqual([
+    expect(readStatuses(await exchange(port, head("GET / HTTP/1.1", { host: "a b" })))).toEqual([
       200,
     ]);
     await shop.close();
@@ -179,7 +179,7 @@ describe("Shop", () => {
     },
   );
 
-  test("refuses a form that is too large, or none", async () => {
+  test("refuses a form that is too large, and a body that is no form", async () => {
     const { visit } = openShop();
     const large = await visit().post("/login", { login: "a".repeat(20_000) });
     const json = await visit().send("/cart", {
@@ -204,7 +204,7 @@ describe("Shop", () => {
     await after.close();
   });
 
-  test("says under each page what the form before it stored", async () => {
+  test("shows on each page what the form before it stored", async () => {
     const client = openShop().visit();
     const { page } = await submit(client, "/add", { product: "lime" });
     expect(page).toMatch(/POST \/add<\/dt>\s*<dd>stored 42 bytes, set the cookie/);
@@ -255,12 +255,12 @@ describe("error pages", () => {
     expect(await response.text()).toContain("<h1>Back in a moment</h1>");
   });
 
-  test("show who is logged in, where that is known", async () => {
+  test("show who is logged in, if that is known", async () => {
     const client = await logIn(openShop().visit());
     expect(await client.text("/nothing")).toContain("Log out");
   });
 
-  test("are left to programs in their own form", async () => {
+  test("are sent to programs in their own format", async () => {
     const client = openShop().visit();
     const response = await client.send("/nothing", { headers: { accept: "application/json" } });
     expect(response.headers.get("content-type")).toBe("application/problem+json");
@@ -268,7 +268,7 @@ describe("error pages", () => {
 });
 
 describe("the cart", () => {
-  test("adds up what was put into it, and leads back to the same pie", async () => {
+  test("adds up its contents, and leads back to the same pie", async () => {
     const client = openShop().visit();
     for (const product of ["apple", "pecan", "pecan"]) {
       const { path, notice } = await submit(client, "/add", { product });
@@ -284,7 +284,7 @@ describe("the cart", () => {
     expect(noticeIn(await client.text("/"))).toBeUndefined();
   });
 
-  test("changes how many pies of a kind it holds", async () => {
+  test("changes the quantity of a pie", async () => {
     const client = openShop().visit();
     await submit(client, "/add", { product: "apple" });
     await submit(client, "/add", { product: "lime" });
@@ -292,7 +292,7 @@ describe("the cart", () => {
     expect((await readCart(client)).pies).toEqual({ apple: 20, lime: 1 });
   });
 
-  test("lets go of a pie at 0", async () => {
+  test("removes a pie at 0", async () => {
     const client = openShop().visit();
     await submit(client, "/add", { product: "apple" });
     await submit(client, "/add", { product: "lime" });
@@ -301,13 +301,13 @@ describe("the cart", () => {
     expect((await readCart(client)).pies).toEqual({ lime: 1 });
   });
 
-  test("stays empty when a pie that is not in it is taken out", async () => {
+  test("stays empty when a pie that is not in it is removed", async () => {
     const client = openShop().visit();
     await submit(client, "/cart", { product: "apple", quantity: "0" });
     expect(await readCart(client)).toEqual({ pies: {} });
   });
 
-  test("keeps both pies when two tabs add at the same moment", async () => {
+  test("keeps both pies when two tabs add one concurrently", async () => {
     const client = openShop().visit();
     await submit(client, "/cart", { product: "apple", quantity: "0" });
     await Promise.all(
@@ -324,7 +324,7 @@ describe("the cart", () => {
   });
 
   test.each(["-1", "21", "999999999999", "NaN", "Infinity", "1.5", "1e1", "0x2", " 2", "٣", ""])(
-    "stays as it is for the quantity %p",
+    "does not change for the quantity %p",
     async (quantity) => {
       const client = openShop().visit();
       await submit(client, "/add", { product: "apple" });
@@ -334,7 +334,7 @@ describe("the cart", () => {
     },
   );
 
-  test("stays as it is without a quantity", async () => {
+  test("does not change without a quantity", async () => {
     const client = openShop().visit();
     expect((await submit(client, "/cart", { product: "apple" })).notice).toStartWith("Choose");
     expect(await readCart(client)).toEqual({ pies: {} });
@@ -365,11 +365,11 @@ describe("ordering", () => {
     expect(await readCart(client)).toEqual({ pies: { cherry: 1 }, total: "€21.00" });
   });
 
-  test("is for users", async () => {
+  test("requires a login", async () => {
     expect((await submit(openShop().visit(), "/order")).path).toBe("/login");
   });
 
-  test("leads to one receipt for two clicks", async () => {
+  test("leads to one receipt after a double click", async () => {
     const client = await logIn(openShop().visit());
     await submit(client, "/cart", { product: "cherry", quantity: "3" });
     const receipts = await Promise.all(
@@ -382,7 +382,7 @@ describe("ordering", () => {
     expect(await readCart(client)).toEqual({ pies: {} });
   });
 
-  test("says so when there is nothing to order", async () => {
+  test("says so if there is nothing to order", async () => {
     const client = await logIn(openShop().visit());
     expect((await submit(client, "/order")).notice).toBe("There is nothing to order.");
     expect((await client.send("/order")).headers.get("location")).toBe("/cart");
@@ -418,7 +418,7 @@ describe("logging in", () => {
     expect(page).not.toContain("secret!");
   });
 
-  test("L1: gives the session a new id, and the old one opens nothing", async () => {
+  test("L1: changes the session's id, and the old one opens nothing", async () => {
     const client = openShop().visit();
     await submit(client, "/add", { product: "apple" });
     const thief = client.clone();
@@ -429,14 +429,14 @@ describe("logging in", () => {
     expect(await readCart(thief)).toEqual({ pies: {} });
   });
 
-  test("does not hand one user's cart to the next", async () => {
+  test("does not pass one user's cart to the next", async () => {
     const client = await logIn(openShop().visit());
     await submit(client, "/add", { product: "apple" });
     await logIn(client, BEN);
     expect(await readCart(client)).toEqual({ pies: {} });
   });
 
-  test("lasts for a day of browsing, but not for a night without", async () => {
+  test("lasts for a day of use, but not for a night without", async () => {
     const { clock, visit } = openShop();
     const client = await logIn(visit());
     clock.advance(8 * HOUR - 1);
@@ -445,7 +445,7 @@ describe("logging in", () => {
     expect(await isLoggedIn(client)).toBe(false);
   });
 
-  test("lasts for two weeks if asked to, past the end of the browser", async () => {
+  test("lasts for two weeks on request, after the browser is closed", async () => {
     const { clock, visit } = openShop();
     const client = visit();
     const response = await client.post("/login", { ...ANN, remember: "on" });
@@ -456,13 +456,13 @@ describe("logging in", () => {
     expect(await isLoggedIn(client)).toBe(false);
   });
 
-  test("is not offered to who has just logged in", async () => {
+  test("is not offered to a user who has just logged in", async () => {
     const client = await logIn(openShop().visit());
     const response = await client.send("/login");
     expect([response.status, response.headers.get("location")]).toEqual([303, "/"]);
   });
 
-  test("leads back to the page that asked for it, and to no other on the way", async () => {
+  test("leads back to the page that required it, and to no other on the way", async () => {
     const client = openShop().visit();
     const response = await client.send("/account");
     const login = response.headers.get("location") ?? "";
@@ -472,7 +472,7 @@ describe("logging in", () => {
     expect((await submit(client, login, ANN)).path).toBe("/account");
   });
 
-  test("says once that the session before has ended", async () => {
+  test("says once that the previous session has ended", async () => {
     const { shop, visit } = openShop();
     const client = await logIn(visit());
     await shop.sessions.revokeAll("1");
@@ -484,7 +484,7 @@ describe("logging in", () => {
 describe("signing up", () => {
   const NEW = { name: "Cleo", password: "crumbly crust" };
 
-  test("makes an account, and logs in", async () => {
+  test("creates an account, and logs in", async () => {
     const { visit } = openShop();
     expect((await submit(visit(), "/signup", NEW)).notice).toBe("Welcome, Cleo.");
     await logIn(visit(), { login: "CLEO", password: NEW.password });
@@ -519,7 +519,7 @@ describe("logging out", () => {
 });
 
 describe("the account", () => {
-  test("lists the present browser first, by name, and a button for each other", async () => {
+  test("lists the current browser first, by name, with a button for each other", async () => {
     const { clock, visit } = openShop();
     const client = await logIn(visit());
     clock.advance(3 * MINUTE);
@@ -532,7 +532,7 @@ describe("the account", () => {
     expect(await readHandles(client)).toHaveLength(1);
   });
 
-  test("goes back to the list from a form whose Referer makes no URL", async () => {
+  test("returns to the list from a form whose Referer is no valid URL", async () => {
     const client = await logIn(openShop().visit());
     const headers = { referer: "http://[" };
     const body = new URLSearchParams({ handle: "unknown" });
@@ -556,7 +556,7 @@ describe("the account", () => {
     );
   });
 
-  test("L7: signs out all browsers but the present one", async () => {
+  test("L7: signs out all browsers but the current one", async () => {
     const { visit } = openShop();
     const ben = await logIn(visit(), BEN);
     const [one, two, client] = [await logIn(visit()), await logIn(visit()), await logIn(visit())];
@@ -572,7 +572,7 @@ describe("the account", () => {
     expect(await Promise.all([one, client].map(isLoggedIn))).toEqual([false, false]);
   });
 
-  test("signs out the present browser by its own handle", async () => {
+  test("signs out the current browser by its own handle", async () => {
     const { shop, visit } = openShop();
     const client = await logIn(visit());
     const [session] = await shop.sessions.list("1");
@@ -581,7 +581,7 @@ describe("the account", () => {
     expect(await isLoggedIn(client)).toBe(false);
   });
 
-  test("L7: leaves another user's sessions alone", async () => {
+  test("L7: does not affect another user's sessions", async () => {
     const { shop, visit } = openShop();
     const ben = await logIn(visit(), BEN);
     const client = await logIn(visit());
@@ -593,7 +593,7 @@ describe("the account", () => {
     expect(await isLoggedIn(ben)).toBe(true);
   });
 
-  test("asks for the password once more when the login is older than five minutes", async () => {
+  test("asks for the password again if the login is older than five minutes", async () => {
     const { clock, visit } = openShop();
     const [other, client] = [await logIn(visit()), await logIn(visit())];
     clock.advance(5 * MINUTE + 1);
@@ -626,7 +626,7 @@ describe("the account", () => {
     },
   );
 
-  test("tells an open page of new sessions, and of its own end", async () => {
+  test("notifies an open page of new sessions, and of its own end", async () => {
     const { shop, visit } = openShop();
     const client = await logIn(visit());
     const events = client.events("/account/watch/x");
@@ -640,7 +640,7 @@ describe("the account", () => {
     expect((await back.next()).value).toMatchObject({ event: "ended" });
   });
 
-  test("does not stay in use by a page that waits", async () => {
+  test("does not count as used because a page waits for news", async () => {
     const { clock, visit } = openShop();
     const client = await logIn(visit());
     clock.advance(8 * HOUR - 1);
@@ -652,7 +652,7 @@ describe("the account", () => {
 });
 
 describe("the proofs", () => {
-  test("lose pies by loading and saving, and none by update", async () => {
+  test("lose pies by loading and saving, and none by update()", async () => {
     const client = openShop().visit();
     const { page } = await submit(client, "/proofs/race");
     const [lost, kept] = [...page.matchAll(/<strong>(\d+)<\/strong> of 50/g)].map((match) =>
@@ -666,7 +666,7 @@ describe("the proofs", () => {
     expect(await openShop().visit().text("/")).toContain("await session.update((stored) =&gt; {");
   });
 
-  test("say what a crash came to, and try one at a time", async () => {
+  test("show the outcome of a crash, and run one at a time", async () => {
     const crash = Promise.withResolvers<Awaited<ReturnType<CrashTrial>>>();
     let count = 0;
     const { visit } = openShop(() => {
@@ -681,13 +681,13 @@ describe("the proofs", () => {
     expect(count).toBe(1);
   });
 
-  test("refuse a crash with a reason", async () => {
+  test("refuse to crash, with a reason", async () => {
     const { page, notice } = await submit(openShop().visit(), "/proofs/crash");
     expect(notice).toBe("Not here.");
     expect(page).not.toContain("Kill a process");
   });
 
-  test("really kill a process, after which the other knows all that was acknowledged", async () => {
+  test("kill a real process, after which the other has everything that was acknowledged", async () => {
     const env = { ...process.env, BACKEND: "sqlite", SHOP_FOLDER: folder };
     const { killed, survivor, name, pies } = await runCrash(env);
     expect({ name, pies }).toEqual({ name: "Ann", pies: 3 });
@@ -718,7 +718,7 @@ describe("the proofs", () => {
     expect((await visit().post(link.pathname)).status).toBe(410);
   });
 
-  test("make links that work for five minutes", async () => {
+  test("create links that work for five minutes", async () => {
     const { clock, visit } = openShop();
     const client = await logIn(visit());
     const { page } = await submit(client, "/proofs/other");
@@ -729,7 +729,7 @@ describe("the proofs", () => {
 });
 
 describe("the chat", () => {
-  test("takes lines by form and by socket, under the user's name", async () => {
+  test("accepts lines by form and by socket, under the user's name", async () => {
     const { visit } = openShop();
     const [ann, ben, reader] = [await logIn(visit()), await logIn(visit(), BEN), visit()];
     await submit(ann, "/chat", { text: "One <b>pie</b>" });
@@ -743,7 +743,7 @@ describe("the chat", () => {
     expect(await reader.text("/chat")).toMatch(/One &lt;b&gt;[^]*Two[^]*Three/);
   });
 
-  test("is to be read by everyone, and written by users", async () => {
+  test("can be read by everyone, and written by users", async () => {
     const { visit } = openShop();
     expect((await submit(visit(), "/chat", { text: "Spam" })).path).toBe("/login");
     const socket = await visit().socket("/chat");
@@ -767,7 +767,7 @@ describe("the chat", () => {
 });
 
 describe("the live page", () => {
-  test("shows events in plain words, and what happens again on one line", async () => {
+  test("shows events in plain words, and repeated ones on one line", async () => {
     const client = openShop().visit();
     for (let count = 0; count < 3; count++) await client.post("/add", { product: "lime" });
     const page = await client.text("/live"); // which takes the notice: the third change
@@ -779,7 +779,7 @@ describe("the live page", () => {
     expect(/Changes stored<\/dt>\s*<dd>(\d+)</.exec(page)?.[1]).toBe("3");
   });
 
-  test("streams the same, and goes on where a browser left off", async () => {
+  test("streams the same lines, and continues where a browser left off", async () => {
     const client = openShop().visit();
     await client.post("/add", { product: "lime" });
     await client.post("/cart", { product: "lime", quantity: "2" });
@@ -795,7 +795,7 @@ describe("the live page", () => {
     }
   });
 
-  test("counts by the second, for a minute", () => {
+  test("counts per second, for a minute", () => {
     const clock = new FakeClock();
     const activity = new Activity(clock.now, () => undefined);
     activity.noteRequest();
@@ -862,12 +862,12 @@ describe("the live page", () => {
   });
 });
 
-test("an unknown BACKEND is an error that names those that there are", () => {
+test("an unknown BACKEND causes an error that lists the known ones", () => {
   expect(parseBackendName("redis")).toBe("redis");
   expect(() => parseBackendName("toString")).toThrow("one of: memory, sqlite, postgres, redis.");
 });
 
-test("ExpiringMap forgets what is old, and what is too much", () => {
+test("ExpiringMap forgets what is old, and what exceeds its size", () => {
   const clock = new FakeClock();
   const map = new ExpiringMap<number>(1_000, 2, clock.now);
   for (const [index, key] of ["a", "b", "c"].entries()) map.set(key, index);
@@ -886,7 +886,7 @@ describe("describeDevice", () => {
     ["Mozilla/5.0 (Windows NT 10.0) Chrome/140 Safari/537 Edg/141.0", "Edge 141 on Windows"],
     ["curl/8.14", "curl 8.14"],
     [null, "Unknown browser"],
-  ])("calls %p %p", (userAgent, name) => {
+  ])("turns %p into %p", (userAgent, name) => {
     expect(describeDevice(userAgent)).toBe(name);
   });
 });

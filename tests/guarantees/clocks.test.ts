@@ -123,7 +123,7 @@ class Life {
     this.#tally.requests++;
     if (!isAlive && hasCookie) this.#tally.expired++;
     const response = await this.#visitor.visit(async (session) => {
-      const seen = sightOf(session);
+      const seen = readSight(session);
       this.#move(meanwhile);
       await this.#do(deed, session);
       return seen;
@@ -135,7 +135,7 @@ class Life {
     const news = this.#model.serve(deed, begun, now, hasCookie);
     // Whether a use counts is not to be told where it comes at the very time of the last one.
     if (isAlive && now === usedAt) return;
-    expect(newsOf(response)).toEqual([news, ...this.#maxAge(news)]);
+    expect(readNews(response)).toEqual([news, ...this.#maxAge(news)]);
   }
 
   async #do(deed: Deed, session: Session): Promise<void> {
@@ -182,12 +182,12 @@ function countUp(data: Record<string, unknown>): void {
 
 const NOTHING = { count: 0, user: null, beganAt: null, endsAt: null };
 
-function sightOf(session: Session): object {
+function readSight(session: Session): object {
   const { userId, createdAt, expiresAt } = session.meta;
   return { count: session["count"] ?? 0, user: userId, beganAt: createdAt, endsAt: expiresAt };
 }
 
-function newsOf(response: Response): unknown[] {
+function readNews(response: Response): unknown[] {
   const [line] = sessionCookies(response);
   if (line === undefined) return ["none"];
   const { value, maxAge } = Bun.Cookie.parse(line);
@@ -195,9 +195,9 @@ function newsOf(response: Response): unknown[] {
   return maxAge === undefined ? ["an id"] : ["an id that outlives the browser", maxAge];
 }
 
-describe.each(BACKENDS)("sessions on a clock that is set back and forth, on %s", (name, create) => {
+describe.each(BACKENDS)("sessions while the clock is set back and forth, on %s", (name, create) => {
   guarantee(
-    `sessions end when their idle timeout or absolute lifetime is over, and no sooner: ${name}`,
+    `sessions expire after their idle timeout or absolute lifetime, and no sooner: ${name}`,
     { id: "G16", quick: 60, on: name, gate: 300, full: 10_000, of: "schedules" },
     async (trial) => {
       const clock = new FakeClock();

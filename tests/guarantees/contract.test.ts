@@ -12,7 +12,7 @@ import { checkStoreSequences } from "./store-commands.ts";
 const SEQUENCES = { quick: 20, gate: 100, full: 2_000, of: "random sequences of commands" };
 
 describe.each([...STORES, ...POSTGRES_STORES])(
-  "whatever is asked, one after the other, of %s",
+  "any sequence of operations on %s",
   (name, create) => {
     guarantee(
       `a store answers as its contract says: ${name}`,
@@ -27,7 +27,7 @@ describe.each([...STORES, ...POSTGRES_STORES])(
     );
 
     guarantee(
-      `a store answers so on the system's clock too: ${name}`,
+      `a store answers as its contract says on the system's clock too: ${name}`,
       { id: "G21", on: name, ...SEQUENCES },
       async (trial) => {
         const store = create(Date.now);
@@ -39,9 +39,9 @@ describe.each([...STORES, ...POSTGRES_STORES])(
   },
 );
 
-describe.each(PAIRS)("whatever is asked of the store that is made of %s", (name, create) => {
+describe.each(PAIRS)("any sequence of operations on the store over %s", (name, create) => {
   guarantee(
-    `a store made of two methods answers alike: ${name}`,
+    `a store made of two methods answers as the contract says: ${name}`,
     { id: "G21", on: name, ...SEQUENCES },
     async (trial) => {
       const clock = new FakeClock();
@@ -59,9 +59,9 @@ const KEEPING_THEIR_WORD = [
   ...PAIRS.filter(([, create]) => !(create(Date.now) instanceof LiveObjectBackend)),
 ];
 
-describe.each(KEEPING_THEIR_WORD)("whatever is loaded and saved, by %s", (name, create) => {
+describe.each(KEEPING_THEIR_WORD)("any sequence of load and save, on %s", (name, create) => {
   guarantee(
-    `load gives what save was last told to keep: ${name}`,
+    `load returns what save last stored: ${name}`,
     { id: "G21", on: name, ...SEQUENCES },
     async (trial) => {
       const clock = new FakeClock();

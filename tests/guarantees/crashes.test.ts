@@ -54,11 +54,11 @@ function isIntact(path: string): boolean {
   return Bun.deepEquals(database.query("PRAGMA integrity_check").values(), [["ok"]]);
 }
 
-function changesOf(witnesses: readonly Witness[]): number {
+function countChanges(witnesses: readonly Witness[]): number {
   return witnesses.reduce((sum, each) => sum + each.changes, 0);
 }
 
-describe("a server that is killed in the middle of its work", () => {
+describe("a server that is killed while it works", () => {
   // Which writes a kill meets is up to the machine: the seed chooses what is asked, and when to kill.
   guarantee(
     "what was acknowledged is there after a SIGKILL, and what was ended stays ended",
@@ -79,8 +79,8 @@ describe("a server that is killed in the middle of its work", () => {
         await checkAll();
         if (isIntact(path)) intact++;
         const running = witnesses.map((each) => each.run(trial.random));
-        const before = changesOf(witnesses);
-        while (changesOf(witnesses) === before) await Bun.sleep(1);
+        const before = countChanges(witnesses);
+        while (countChanges(witnesses) === before) await Bun.sleep(1);
         await Bun.sleep(trial.random(60));
         await server.kill();
         await Promise.all(running);
@@ -90,7 +90,7 @@ describe("a server that is killed in the middle of its work", () => {
       for (const each of witnesses) each.ended = each.allEnded;
       await checkAll();
 
-      const changes = changesOf(witnesses);
+      const changes = countChanges(witnesses);
       const ended = witnesses.reduce((sum, each) => sum + each.allEnded.length, 0);
       expect(changes).toBeGreaterThanOrEqual(trial.size);
       expect(ended).toBeGreaterThan(0);
@@ -104,7 +104,7 @@ describe("a server that is killed in the middle of its work", () => {
   );
 });
 
-describe("a loss of power, with `synchronous` as it is by default", () => {
+describe("a loss of power, with the default of `synchronous`", () => {
   /** The log is moved into the file when it has this many pages: often, so that all of it is met. */
   const LOG_PAGES = 60;
 
@@ -183,7 +183,7 @@ describe("a loss of power, with `synchronous` as it is by default", () => {
   }
 
   guarantee(
-    "nothing is lost while the log is being moved into the file",
+    "nothing is lost while the log is being checkpointed",
     { id: "G5", ...losing },
     async (trial) => {
       const losses = await tryLosses(trial, (disk, isMoved) =>

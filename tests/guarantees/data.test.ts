@@ -135,7 +135,7 @@ describe("any data", () => {
 
   for (const [name, create] of BACKENDS) {
     guarantee(
-      `so do changes that two requests make at once, and messages, on ${name}`,
+      `concurrent changes and flash messages come back as they were, on ${name}`,
       { id: "G13", of: "sessions", quick: 100, on: name, gate: 500, full: 20_000 },
       async (trial) => {
         const sessions = new Sessions({
@@ -257,7 +257,7 @@ describe("any damage", () => {
   }
 
   guarantee(
-    "a damaged row is no session and an event, and no page fails because of it",
+    "a damaged row counts as no session and causes an event, and no page fails because of it",
     { id: "G13", of: "rows", quick: 200, gate: 1_000, full: 100_000 },
     async (trial) => {
       using log = quiet("error");
@@ -297,7 +297,7 @@ describe("any damage", () => {
   );
 
   guarantee(
-    "whatever else a load() of one's own gives is no session, and fails no page either",
+    "anything else that a custom load() returns counts as no session, and fails no page either",
     { id: "G13", of: "rows", quick: 200, gate: 1_000, full: 100_000 },
     async (trial) => {
       using log = quiet("error");

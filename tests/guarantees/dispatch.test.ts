@@ -7,9 +7,9 @@ import { Sessions } from "../../src/http/sessions.ts";
 import { pick } from "../support/arbitraries/random.ts";
 import { scramble } from "../support/arbitraries/spoil.ts";
 import { quiet } from "../support/quiet.ts";
-import { exchange, statusesOf } from "../support/raw.ts";
+import { exchange, readStatuses } from "../support/raw.ts";
 import { guarantee, number } from "./figure.ts";
-import { namesIn, nearlyLike, ODD_NAMES, pathsOf } from "./hostile-paths.ts";
+import { listPaths, namesIn, nearlyLike, ODD_NAMES } from "./hostile-paths.ts";
 
 /** Of the hostile paths, `bun run test` tries one in so many. */
 const EVERY = 8;
@@ -122,7 +122,7 @@ const NAMES = [
   ...[...PAGES.keys()].flatMap(nearlyLike),
   ...ODD_NAMES,
 ].filter((name) => name !== "");
-const PATHS = pathsOf(NAMES);
+const PATHS = listPaths(NAMES);
 
 /** Asks the app, and says what is wrong with what it did; nothing, if nothing is. */
 async function faultIn(method: string, path: string): Promise<string | undefined> {
@@ -193,7 +193,7 @@ describe("D1: a name from the wire reaches nothing but pages", () => {
   );
 
   guarantee(
-    "a path that was tampered with reaches the page that it spells then, or none",
+    "a path that was modified reaches the page that it then spells, or none",
     { id: "G14", quick: 5_000, gate: 20_000, full: 1_000_000, of: "paths" },
     async (trial) => {
       const { random } = trial;
@@ -210,7 +210,7 @@ describe("D1: a name from the wire reaches nothing but pages", () => {
   );
 
   guarantee(
-    "a request target in whatever bytes, sent over a socket, reaches a page that it spells, or none",
+    "a request target of arbitrary bytes, sent over a socket, reaches a page that it spells, or none",
     { id: "G14", quick: 100, gate: 500, full: 20_000, of: "connections" },
     async (trial) => {
       using _info = quiet("info");
@@ -226,7 +226,7 @@ describe("D1: a name from the wire reaches nothing but pages", () => {
         const text = `${pick(VERBS, random)} ${target} HTTP/1.1\r\n${REST}`;
         calls = [];
         const answer = await exchange(port, Buffer.from(text, pick(["latin1", "utf8"], random)));
-        const status = statusesOf(answer).join(" and ");
+        const status = readStatuses(answer).join(" and ");
         counts.set(status, (counts.get(status) ?? 0) + 1);
         const isSpelt = calls.every((name) => name === "index" || spells(target, name));
         if (calls.length > 1 || !isSpelt || !ANSWERS.has(status))

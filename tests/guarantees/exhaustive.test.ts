@@ -78,7 +78,7 @@ async function shortPrograms(most: number): Promise<readonly (readonly Step[])[]
 }
 
 /** All pairs that have at most so many steps together. */
-function* pairsOf(
+function* generatePairs(
   all: readonly (readonly Step[])[],
   most: number,
 ): Generator<readonly (readonly Step[])[]> {
@@ -94,7 +94,7 @@ describe.each([
     { id: "G24", quick, on: name, gate, full, of: "steps that the two programs have at most" },
     async (trial) => {
       const short = await shortPrograms(trial.size);
-      const pairs = pairsOf(short, trial.size);
+      const pairs = generatePairs(short, trial.size);
       const { schedules, sets, faults } = await countSchedules(share, pairs, 2, (done) =>
         trial.progress(done),
       );

@@ -54,7 +54,7 @@ export class FaultyCopy implements Disposable {
       ...flags,
       ...files,
     ];
-    const child = Bun.spawn([process.execPath, ...args, "--test-name-pattern", patternOf(names)], {
+    const child = Bun.spawn([process.execPath, ...args, "--test-name-pattern", toPattern(names)], {
       cwd: this.#folder.path,
       env: {
         ...process.env,
@@ -95,7 +95,7 @@ export function isMeant(fullName: string, name: string): boolean {
 }
 
 /** Bun puts a blank between the names of blocks where its report has an arrow. */
-function patternOf(names: readonly string[]): string {
+function toPattern(names: readonly string[]): string {
   const escaped = names.map((name) => RegExp.escape(name.replaceAll(" > ", " ")));
   return `(?:^| )(?:${escaped.join("|")})$`;
 }

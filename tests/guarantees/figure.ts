@@ -129,7 +129,7 @@ export function guarantee(
       try {
         await show(trial);
       } catch (error) {
-        end(reasonOf(error));
+        end(describeReason(error));
         throw error;
       }
       end();
@@ -139,7 +139,7 @@ export function guarantee(
 }
 
 /** What went wrong, in one line: `fc.assert` tells what it was in the cause of its error alone. */
-function reasonOf(error: unknown): string {
+function describeReason(error: unknown): string {
   const reasons = error instanceof Error && error.cause ? [error.cause, error] : [error];
   return reasons.map((reason) => Bun.stripANSI(String(reason)).replaceAll(/\s+/g, " ")).join(" ");
 }

@@ -37,7 +37,7 @@ function memoryInUse(): number {
 }
 
 /** By how many MB what JavaScript holds grows while `work` is done. The rest is the allocator's. */
-async function growthOf(work: () => Promise<void>): Promise<number> {
+async function measureGrowth(work: () => Promise<void>): Promise<number> {
   const before = heapInUse();
   await work();
   return Math.max(0, heapInUse() - before);
@@ -50,7 +50,7 @@ function heapInUse(): number {
 
 describe("a flood of visitors without a cookie", () => {
   guarantee(
-    "pages that only read make no row, set no cookie and keep no memory",
+    "pages that only read make no row, set no cookie and leak no memory",
     { id: "G8", quick: 5_000, gate: 20_000, full: 1_000_000, of: "requests" },
     async (trial) => {
       const backend = new InMemorySessionBackend();
@@ -58,7 +58,7 @@ describe("a flood of visitors without a cookie", () => {
       const visit = async (): Promise<Response> => app.fetch(new Request("http://localhost/"));
       for (let index = 0; index < 20_000; index++) await visit();
       let cookies = 0;
-      const growth = await growthOf(async () => {
+      const growth = await measureGrowth(async () => {
         for (let index = 0; index < trial.size; index++) {
           const response = await visit();
           if (response.headers.has("set-cookie")) cookies++;
@@ -88,7 +88,7 @@ describe("a flood of visitors without a cookie", () => {
         }
       };
       await flood();
-      const growth = await growthOf(flood);
+      const growth = await measureGrowth(flood);
       trial.never(`times above ${number(maxSessions)} sessions`, over);
       trial.atMost("growth in the second half", growth, 16, "MB");
       trial.atMost("memory of the whole process", memoryInUse(), 256, "MB");
@@ -97,7 +97,7 @@ describe("a flood of visitors without a cookie", () => {
   );
 
   guarantee(
-    "a flood of visitors takes the place of anonymous sessions, and never of one that is signed in",
+    "a flood of visitors evicts anonymous sessions, and never one that is signed in",
     { id: "G8", quick: 5_000, gate: 20_000, full: 1_000_000, of: "requests" },
     async (trial) => {
       const maxSessions = trial.size / 10;
@@ -132,7 +132,7 @@ describe("a flood of visitors without a cookie", () => {
   );
 
   guarantee(
-    "logging in and out for ever keeps no memory, in the store in memory or on two methods",
+    "logging in and out forever leaks no memory, in the store in memory or on two methods",
     { id: "G8", quick: 1_000, gate: 5_000, full: 400_000, of: "visits of each" },
     async (trial) => {
       for (const sessionBackend of [new InMemorySessionBackend(), new MapBackend()]) {
@@ -148,7 +148,7 @@ describe("a flood of visitors without a cookie", () => {
         };
         await visits();
         const { name } = sessionBackend.constructor;
-        trial.atMost(`growth on ${name}`, await growthOf(visits), 16, "MB");
+        trial.atMost(`growth on ${name}`, await measureGrowth(visits), 16, "MB");
         await app.sessions.close();
       }
     },

@@ -60,7 +60,7 @@ const ENCODINGS: readonly ((name: string) => string)[] = [
 ];
 
 /** Each name in each encoding, none twice. */
-export function pathsOf(names: readonly string[]): string[] {
+export function listPaths(names: readonly string[]): string[] {
   return [...new Set(ENCODINGS.flatMap((encode) => names.map((name) => encode(name))))];
 }
 

@@ -10,19 +10,19 @@ import type { Random } from "../support/arbitraries/random.ts";
 import { pick } from "../support/arbitraries/random.ts";
 import { scramble } from "../support/arbitraries/spoil.ts";
 import { quiet } from "../support/quiet.ts";
-import { exchange, statusesOf } from "../support/raw.ts";
+import { exchange, readStatuses } from "../support/raw.ts";
 import { TappedStore } from "../support/stores/tapped-store.ts";
 import type { Trial } from "./figure.ts";
 import { guarantee, number } from "./figure.ts";
 import { hostileCookies } from "./hostile-cookies.ts";
-import { idFrom, idsFrom, keyOf, plant, variantsOf } from "./ids.ts";
+import { generateVariants, idFrom, idsFrom, plant, toKey } from "./ids.ts";
 import { LONG_COOKIES } from "./long-cookies.ts";
-import { isSpeltRight, valuesIn } from "./reference-cookie.ts";
+import { isWellFormed, valuesIn } from "./reference-cookie.ts";
 
 const KB = 1024;
 const START = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
 /** In milliseconds: a header that takes so long is measured no more often. */
-const PATIENCE = 200;
+const DURATION = 200;
 const NAMES = ["session_id", "__Host-session_id"];
 
 /** One request for all headers: to make one for each would take most of the time. */
@@ -43,7 +43,7 @@ class Envelope {
 }
 
 /** Sessions under this cookie's name, what their store is asked, and headers that try to get in. */
-async function doorOf(name: string, random: Random) {
+async function openDoor(name: string, random: Random) {
   const store = new TappedStore();
   const sessions = new Sessions({ backend: store, cookie: { name } });
   const ids = idsFrom(random, 20);
@@ -74,7 +74,7 @@ class Doorman extends App {
     const live = valuesIn(header, "session_id").filter((value) => this.#ids.has(value));
     const [value = ""] = live;
     const { handle } = session.meta;
-    if (handle !== (live.length === 1 ? keyOf(value) : null)) this.wrong.push(header);
+    if (handle !== (live.length === 1 ? toKey(value) : null)) this.wrong.push(header);
     if (handle !== null) this.right++;
     return "Come in.";
   }
@@ -85,7 +85,7 @@ describe("a Cookie header", () => {
     "a Cookie header that was tampered with opens the session that it names exactly, or none; a malformed id is not looked up",
     { id: "G1", quick: 20_000, gate: 100_000, full: 10_000_000, of: "Cookie headers" },
     async (trial) => {
-      const doors = await Promise.all(NAMES.map((name) => doorOf(name, trial.random)));
+      const doors = await Promise.all(NAMES.map((name) => openDoor(name, trial.random)));
       const envelope = new Envelope();
       const thrown: string[] = [];
       const forged: string[] = [];
@@ -96,7 +96,7 @@ describe("a Cookie header", () => {
       for (let count = 0; count < trial.size; count += doors.length) {
         for (const { name, store, sessions, ids, next } of doors) {
           const header = next();
-          const wellFormed = valuesIn(header, name).filter(isSpeltRight);
+          const wellFormed = valuesIn(header, name).filter(isWellFormed);
           const live = wellFormed.filter((value) => ids.has(value));
           const expected = live.length === 1 ? live[0] : undefined;
           store.calls.length = 0;
@@ -122,7 +122,7 @@ describe("a Cookie header", () => {
   );
 
   guarantee(
-    "a Cookie header in whatever bytes, sent over a socket, is answered with 200, 400 or 431",
+    "a Cookie header of arbitrary bytes, sent over a socket, is answered with 200, 400 or 431",
     { id: "G1", quick: 200, gate: 1_000, full: 20_000, of: "connections" },
     async (trial) => {
       using _info = quiet("info");
@@ -143,7 +143,7 @@ describe("a Cookie header", () => {
             random(2) === 0 ? `Cookie: ${cookie}` : scramble(`Cookie: ${cookie}`, random);
           const text = `${START}${line}\r\n\r\n`;
           const answer = await exchange(port, Buffer.from(text, pick(["latin1", "utf8"], random)));
-          const status = statusesOf(answer).join(" and ");
+          const status = readStatuses(answer).join(" and ");
           counts.set(status, (counts.get(status) ?? 0) + 1);
           if (!["200", "400", "431"].includes(status)) strange.push(text + answer);
         }
@@ -164,9 +164,9 @@ describe("a Cookie header", () => {
     async (trial) => {
       const sessions = new Sessions({ backend: new InMemorySessionBackend() });
       /** In milliseconds. The shortest of many, which is the one that nothing came between. */
-      const timeOf = (header: string): number => {
+      const measureTime = (header: string): number => {
         const request = new Request("http://localhost/", { headers: { cookie: header } });
-        const end = performance.now() + PATIENCE;
+        const end = performance.now() + DURATION;
         let shortest = Infinity;
         for (let count = 0; count < trial.size && performance.now() < end; count++) {
           const begun = performance.now();
@@ -181,9 +181,9 @@ describe("a Cookie header", () => {
       };
       const times = Object.entries(LONG_COOKIES).map(([shape, make]) => ({
         shape,
-        at16: timeOf(make(16 * KB)),
+        at16: measureTime(make(16 * KB)),
         // Four doublings at once: what comes between two measurements counts for less.
-        doubling: (timeOf(make(64 * KB)) / timeOf(make(4 * KB))) ** (1 / 4),
+        doubling: (measureTime(make(64 * KB)) / measureTime(make(4 * KB))) ** (1 / 4),
       }));
       const dearest = Math.max(...times.map(({ at16 }) => at16));
       const steepest = Math.max(...times.map(({ doubling }) => doubling));
@@ -210,7 +210,7 @@ async function tryVariants(trial: Trial, backend: SessionStore, ids: readonly st
   const accepted: string[] = [];
   let opened = 0;
   for (const id of ids) {
-    for (const variant of variantsOf(id)) {
+    for (const variant of generateVariants(id)) {
       if (await isOpen(variant)) accepted.push(variant);
     }
     if (await isOpen(id)) opened++;

@@ -15,7 +15,7 @@ export function idsFrom(random: Random, count: number): string[] {
 }
 
 /** What a store knows the session by, found without Bunpie's code. */
-export function keyOf(id: string, cookieName = "session_id"): string {
+export function toKey(id: string, cookieName = "session_id"): string {
   const realm = cookieName === "session_id" ? "" : `\n${cookieName}\n`;
   return new Bun.CryptoHasher("sha256").update(id + realm).digest("base64url");
 }
@@ -29,11 +29,11 @@ export async function plant(
   const now = Date.now();
   const times = { createdAt: now, touchedAt: now, expiresAt: now + 60 * 60_000 };
   const record = { ...NEW_RECORD, ...times, data: '{"visits":1}' };
-  await Promise.all(ids.map((id) => store.create(keyOf(id, cookieName), record)));
+  await Promise.all(ids.map((id) => store.create(toKey(id, cookieName), record)));
 }
 
 /** Every id-like text that differs from this one in one character, of those that ids are made of. */
-export function* variantsOf(id: string): Generator<string> {
+export function* generateVariants(id: string): Generator<string> {
   for (let at = 0; at < id.length; at++) {
     for (const letter of LETTERS) {
       if (letter !== id[at]) yield id.slice(0, at) + letter + id.slice(at + 1);

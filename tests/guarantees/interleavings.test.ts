@@ -116,7 +116,7 @@ const MISTAKEN = breakStores({
   },
 });
 
-describe("the check of requests that overlap", () => {
+describe("the check of overlapping requests", () => {
   test.each(MISTAKEN)(
     "finds a store that $fault",
     async ({ create, red: rule }) => {
@@ -164,7 +164,7 @@ describe("findSerialOrder", () => {
     does: (state) => state.value === value,
   });
 
-  test("finds the order in which what overlapped must have been done", () => {
+  test("finds the order in which overlapping operations must have been done", () => {
     const order = findSerialOrder([write(1, 1, 9), read(1, 2, 3), write(2, 4, 8), read(1, 5, 6)], {
       value: 0,
     });
@@ -173,13 +173,16 @@ describe("findSerialOrder", () => {
 
   test.each([
     ["a read of what was overwritten before it began", [write(1, 1, 2), read(0, 3, 4)]],
-    ["two reads that saw a write, and then not", [write(1, 1, 9), read(1, 2, 3), read(0, 4, 5)]],
+    [
+      "a read that saw a write, and a later one that did not",
+      [write(1, 1, 9), read(1, 2, 3), read(0, 4, 5)],
+    ],
     ["a read of what nobody wrote", [write(1, 1, 9), read(2, 2, 3)]],
   ])("finds none for %s", (_, happenings) => {
     expect(findSerialOrder(happenings, { value: 0 })).toBeUndefined();
   });
 
-  test("keeps the order of one actor, even where the times would allow another", () => {
+  test("keeps the order of one actor, even if the times would allow another", () => {
     const first = { ...write(1, 1, 9), actor: 1 };
     const second = { ...write(2, 1, 9), actor: 1 };
     expect(findSerialOrder([first, second, read(1, 10, 11)], { value: 0 })).toBeUndefined();

@@ -57,7 +57,7 @@ export class Ledger {
       if (arrived.at === "store") rows.push([id, { ...session }]);
     }
     await sessions.close();
-    return this.#states.get(textOf(rows)) ?? -1;
+    return this.#states.get(serialize(rows)) ?? -1;
   }
 
   async #write(owner: Owner | undefined, random: Random): Promise<void> {
@@ -80,10 +80,10 @@ export class Ledger {
       this.#ids.add(visitor.id);
       rows.push([visitor.id, values]);
     }
-    this.#states.set(textOf(rows), this.#commits);
+    this.#states.set(serialize(rows), this.#commits);
   }
 }
 
-function textOf(rows: readonly [id: string, values: object][]): string {
+function serialize(rows: readonly [id: string, values: object][]): string {
   return JSON.stringify(rows.toSorted(([one], [other]) => (one < other ? -1 : 1)));
 }

@@ -11,7 +11,7 @@ import { describeLong } from "../support/trials.ts";
 import { Visitor } from "../support/visitor.ts";
 
 /** In milliseconds; far more than it ever takes. */
-const PATIENCE = 60_000;
+const TIMEOUT = 60_000;
 
 const opened: AsyncDisposable[] = [];
 afterEach(async () => {
@@ -63,7 +63,7 @@ const ENDS: readonly (readonly [
 
 describe.each(PLACES)("a socket of another process, on %s", (kind, make) => {
   test(
-    "X6: is closed when its session ends here, by notice alone",
+    "X6: is closed when its session ends here, by a notice alone",
     async () => {
       const { target } = open(await make());
       const { sessions, connect } = await serve(kind, target);
@@ -73,11 +73,11 @@ describe.each(PLACES)("a socket of another process, on %s", (kind, make) => {
         expect([name, ...(await closed)]).toEqual([name, 4401, reason]);
       }
     },
-    PATIENCE,
+    TIMEOUT,
   );
 });
 
-describeLong(canStartPostgres, "a listener whose connection was ended, on PostgreSQL", () => {
+describeLong(canStartPostgres, "a listener whose connection was killed, on PostgreSQL", () => {
   test(
     "X6: learns of the ends that it has missed, and of those to come",
     async () => {
@@ -91,12 +91,12 @@ describeLong(canStartPostgres, "a listener whose connection was ended, on Postgr
           SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ILIKE 'LISTEN%'`;
         return ended.length === 1;
       };
-      expect(await becomesTrue(PATIENCE, endListeners)).toBe(true);
+      expect(await becomesTrue(TIMEOUT, endListeners)).toBe(true);
       await one.visitor.visit((session) => session.destroy());
       expect(await one.closed).toEqual([4401, "destroyed"]);
       await other.visitor.visit((session) => session.destroy());
       expect(await other.closed).toEqual([4401, "destroyed"]);
     },
-    PATIENCE,
+    TIMEOUT,
   );
 });

@@ -46,7 +46,7 @@ class Wanderer {
 describe("two processes that serve one port", () => {
   for (const [name, make] of PLACES) {
     guarantee(
-      `${USERS} users who wander between two servers over one ${name} store lose nothing, and a logout holds on both at once`,
+      `${USERS} users who move between two servers over one ${name} store lose nothing, and a logout holds on both at once`,
       {
         id: "G6",
         on: name,

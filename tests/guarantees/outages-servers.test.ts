@@ -7,7 +7,7 @@ import type { SessionBackend } from "../../src/store/backend.ts";
 import { TestClient } from "../../src/testing/client.ts";
 import { quiet } from "../support/quiet.ts";
 import { canStartPostgres, PostgresServer } from "../support/servers/postgres-server.ts";
-import { portOf, postgres, Schema } from "../support/servers/postgres.ts";
+import { postgres, readPort, Schema } from "../support/servers/postgres.ts";
 import { hasRedisServer, RedisServer } from "../support/servers/redis-server.ts";
 import { brittle, Keyspace, redis } from "../support/servers/redis.ts";
 import { TcpProxy } from "../support/servers/tcp-proxy.ts";
@@ -227,7 +227,7 @@ function onPostgres(
 ): Prepare {
   return async (stack) => {
     const schema = stack.use(await Schema.create());
-    const proxy = stack.use(await TcpProxy.to(portOf(postgres.url)));
+    const proxy = stack.use(await TcpProxy.to(readPort(postgres.url)));
     return {
       backend: new PostgresSessionBackend(schema.urlAt(proxy.port)),
       fault: () => breakDown({ proxy, schema }),
@@ -264,7 +264,7 @@ const REDIS_LINE: Readonly<Record<string, Prepare>> = {
 };
 
 const REDIS_SERVER: Readonly<Record<string, Prepare>> = {
-  "stands still": onRedis((server) => {
+  "is suspended": onRedis((server) => {
     server.freeze();
     return () => server.thaw();
   }),
@@ -292,7 +292,7 @@ const POSTGRES: Readonly<Record<string, Prepare>> = {
     const timer = setInterval(end, 20);
     return () => clearInterval(timer);
   }),
-  "has its table locked by somebody else": onPostgres(async ({ schema }) => {
+  "has its table locked by another client": onPostgres(async ({ schema }) => {
     const rival = await schema.begin("LOCK TABLE bunpie_sessions IN ACCESS EXCLUSIVE MODE");
     return () => rival.rollback();
   }),
@@ -313,7 +313,7 @@ describe.each([
   for (const [what, prepare] of Object.entries<Prepare>(faults)) {
     describe.skipIf(!canTry)(what, () => {
       guarantee(
-        `${store} ${what}: 503 in time, pages for who has no session, nothing acknowledged lost, and all well a second later`,
+        `${store} ${what}: 503 in time, pages for visitors without a session, nothing acknowledged lost, and recovery within a second`,
         { id: "G11", on: what, gate: 1, full, of: "outages", waits: true },
         async (trial) => {
           await using stack = new AsyncDisposableStack();

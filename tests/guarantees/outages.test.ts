@@ -100,7 +100,7 @@ async function live(trial: Trial, server: Fetcher, outage: Outage): Promise<void
   trial.atMost("well again after", recovery, RECOVERY, "ms");
 }
 
-const GOES_ON = "what cannot be done is a 503, and all else goes on,";
+const GOES_ON = "requests that cannot be served get a 503, and all others succeed,";
 const REQUESTS = { id: "G11", gate: 20, full: 400, of: "requests" };
 
 let log: ReturnType<typeof quiet>;
@@ -162,7 +162,7 @@ const FAULTS: Readonly<Record<string, (setting: Setting) => Outage>> = {
       refused: WRITES,
     };
   },
-  "the database may not grow any more": ({ client }) => ({
+  "the database may not grow": ({ client }) => ({
     // It is never less than what there is.
     begin: () => client.run("PRAGMA max_page_count = 1"),
     end: () => client.run("PRAGMA max_page_count = 1000000"),
@@ -180,7 +180,7 @@ const FAULTS: Readonly<Record<string, (setting: Setting) => Outage>> = {
     return {
       begin() {
         client.run("PRAGMA wal_checkpoint(TRUNCATE)");
-        restore = pagesOf(client).map((page) => overwritePage(path, page, noise(random)));
+        restore = listPages(client).map((page) => overwritePage(path, page, noise(random)));
         client.run("PRAGMA shrink_memory");
       },
       end: () => restore.forEach((each) => each()),
@@ -196,17 +196,17 @@ const FAULTS: Readonly<Record<string, (setting: Setting) => Outage>> = {
   "the folder was moved away": ({ folder }) => moved(folder.path),
   "the file was replaced by another": ({ path, client }) =>
     moved(path, () => writeFileSync(path, client.serialize())),
-  "the file was removed, and the app not yet started anew": ({ path, service }) => ({
+  "the file was removed, and the app not yet restarted": ({ path, service }) => ({
     begin: () => rmSync(path),
-    end: () => startAnew(service, path),
+    end: () => restart(service, path),
     refused: WRITES,
     forgets: true,
   }),
-  "the folder was removed, and the app not yet started anew": ({ folder, path, service }) => ({
+  "the folder was removed, and the app not yet restarted": ({ folder, path, service }) => ({
     begin: () => folder.remove(),
     async end() {
       mkdirSync(folder.path);
-      await startAnew(service, path);
+      await restart(service, path);
     },
     refused: WRITES,
     forgets: true,
@@ -234,7 +234,7 @@ function goesOn(what: string, work: (trial: Trial) => Promise<void>): void {
 }
 
 /** All pages but the first, which says that this is a database. */
-function pagesOf(client: Database): number[] {
+function listPages(client: Database): number[] {
   const count =
     client.query<{ page_count: number }, []>("PRAGMA page_count").get()?.page_count ?? 0;
   return Array.from({ length: count - 1 }, (_, index) => index + 1);
@@ -245,7 +245,7 @@ function runElsewhere(path: string, statement: string): void {
   rival.run(statement);
 }
 
-async function startAnew(service: Service, path: string): Promise<void> {
+async function restart(service: Service, path: string): Promise<void> {
   await service.stop();
   service.start(new SqliteSessionBackend(path));
 }
@@ -265,7 +265,7 @@ describe("an outage of SQLite", () => {
   }
 
   if (Bun.which("prlimit") !== null) {
-    goesOn("the disk takes no more", async (trial) => {
+    goesOn("the disk is full", async (trial) => {
       using folder = new Folder();
       await using child = new Child("serve-guests", folder.file("sessions.db"));
       const network = new Network();
@@ -283,11 +283,11 @@ describe("an outage of SQLite", () => {
   }
 });
 
-describe("a page of a database that is overwritten", () => {
+describe("a database with an overwritten page", () => {
   const GUESTS_THERE = 100;
 
   guarantee(
-    "gives its sessions a 503 or the right page, and no others any trouble",
+    "answers its sessions with 503 or the right page, and affects no others",
     { id: "G11", gate: 20, full: 1_000, of: "pages" },
     async (trial) => {
       using folder = new Folder();
@@ -303,7 +303,7 @@ describe("a page of a database that is overwritten", () => {
         await Promise.all(guests.map((guest) => guest.ask(kind, book)));
       }
       client.run("PRAGMA wal_checkpoint(TRUNCATE)");
-      const pages = [0, ...pagesOf(client)];
+      const pages = [0, ...listPages(client)];
       for (let done = 0; done < trial.size; done++) {
         const page = pages[trial.random(pages.length)] ?? 0;
         const restore = overwritePage(

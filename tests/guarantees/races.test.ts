@@ -100,7 +100,7 @@ describe.each([...BACKENDS, ...POSTGRES_STORES])(
     );
 
     guarantee(
-      `two requests at once that set two keys lose neither: ${backendName}`,
+      `two concurrent requests that set two keys lose neither: ${backendName}`,
       { id: "G6", quick: 100, on: backendName, gate: 300, full: 10_000, of: "pairs of requests" },
       async (trial) => {
         const [ours, naive] = layersOn(create);

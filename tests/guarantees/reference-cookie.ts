@@ -4,18 +4,18 @@
  * is said several times, the first four different values count.
  */
 export function valuesIn(header: string, name: string): readonly string[] {
-  const pairs = header.split(";").map(withoutBlanks);
+  const pairs = header.split(";").map(trimSpaces);
   const values = pairs.filter((pair) => pair.startsWith(`${name}=`));
-  const trimmed = values.map((pair) => withoutBlanks(pair.slice(name.length + 1)));
+  const trimmed = values.map((pair) => trimSpaces(pair.slice(name.length + 1)));
   return [...new Set(trimmed)].slice(0, 4);
 }
 
-function withoutBlanks(text: string): string {
+function trimSpaces(text: string): string {
   return text.replace(/^[ \t]+/, "").replace(/[ \t]+$/, "");
 }
 
 /** Whether it is 32 bytes, in the one spelling that they have. */
-export function isSpeltRight(value: string): boolean {
+export function isWellFormed(value: string): boolean {
   const bytes = Buffer.from(value, "base64url");
   return bytes.length === 32 && bytes.toString("base64url") === value;
 }

@@ -77,7 +77,7 @@ function summarize(results: readonly Result[], { seed, date, machine }: Run): st
   const failed = results.filter(isFailed);
   const held = results.length - failed.length;
   const highlights = HIGHLIGHTS.flatMap(([id, what, text]) => {
-    const total = sumOf(results, id, what);
+    const total = addUp(results, id, what);
     return total === undefined
       ? []
       : [`- ${number(total.count)} ${text} in ${number(total.outOf)}`];
@@ -92,7 +92,7 @@ function summarize(results: readonly Result[], { seed, date, machine }: Run): st
 }
 
 /** How often something was seen, of how often it could have been, over all promises of a figure. */
-function sumOf(results: readonly Result[], id: string, what: string) {
+function addUp(results: readonly Result[], id: string, what: string) {
   const counted = results
     .filter(({ figure }) => figure.id === id)
     .flatMap(({ outcomes }) => outcomes)
@@ -106,21 +106,21 @@ function sumOf(results: readonly Result[], id: string, what: string) {
 function summarizeFigure([id, results]: [string, readonly Result[]]): string[] {
   const failed = results.filter(isFailed).length;
   const result = failed === 0 ? "held" : `${failed} DID NOT HOLD`;
-  return [id, titleOf(id), String(results.length), result];
+  return [id, findTitle(id), String(results.length), result];
 }
 
 function writeChapter([id, results]: [string, readonly Result[]]): string {
-  return [`## ${id}: ${titleOf(id)}`, ...writePromises(results)].join("\n\n");
+  return [`## ${id}: ${findTitle(id)}`, ...writePromises(results)].join("\n\n");
 }
 
 /** A table for each promise, with a row for everything that it was tried on. */
 function writePromises(results: readonly Result[]): string[] {
-  const byPromise = Map.groupBy(results, ({ figure }) => `${promiseOf(figure)} (${figure.of})`);
+  const byPromise = Map.groupBy(results, ({ figure }) => `${formatPromise(figure)} (${figure.of})`);
   return [...byPromise.values()].flatMap((own) => {
     const [{ figure }] = own as [Result];
-    const promise = promiseOf(figure);
+    const promise = formatPromise(figure);
     const whats = [
-      ...new Set(own.flatMap(({ outcomes }) => outcomes.filter(isValue)).map(labelOf)),
+      ...new Set(own.flatMap(({ outcomes }) => outcomes.filter(isValue)).map(formatLabel)),
     ];
     const isVaried = own.some((result) => result.figure.on !== undefined);
     const hasNotes = own.some(({ outcomes }) => !outcomes.every(isValue));
@@ -131,12 +131,14 @@ function writePromises(results: readonly Result[]): string[] {
         ? [result.failure === undefined ? "held" : `DID NOT HOLD: ${result.failure}`]
         : []),
       number(result.figure.full),
-      ...whats.map((what) => result.outcomes.find((each) => labelOf(each) === what)?.value ?? ""),
+      ...whats.map(
+        (what) => result.outcomes.find((each) => formatLabel(each) === what)?.value ?? "",
+      ),
       ...(hasNotes
         ? [
             result.outcomes
               .filter((each) => !isValue(each))
-              .map(labelOf)
+              .map(formatLabel)
               .join("; "),
           ]
         : []),
@@ -154,12 +156,12 @@ function writePromises(results: readonly Result[]): string[] {
   });
 }
 
-function titleOf(id: string): string {
+function findTitle(id: string): string {
   return FIGURES[id] ?? id;
 }
 
 /** The sentence, with "…" for what it was tried on. */
-function promiseOf({ name, on }: Figure): string {
+function formatPromise({ name, on }: Figure): string {
   return on === undefined ? name : name.replace(on, "…");
 }
 
@@ -171,7 +173,7 @@ function isValue({ value }: Outcome): boolean {
   return value !== undefined;
 }
 
-function labelOf({ what, limit }: Outcome): string {
+function formatLabel({ what, limit }: Outcome): string {
   return limit === undefined ? what : `${what} (limit ${limit})`;
 }
 

@@ -36,7 +36,7 @@ if (results.length + failures === 0) {
   process.exit(2);
 }
 if (chosen.length === 0) {
-  const inOrder = results.toSorted((one, other) => orderOf(one.figure) - orderOf(other.figure));
+  const inOrder = results.toSorted((one, other) => toNumber(one.figure) - toNumber(other.figure));
   await write("guarantees.md", writePage(inOrder, describeRun(seed)));
 }
 // There is no other outcome that G22 holds with: every fault was tried and noticed.
@@ -103,18 +103,18 @@ async function runFile(path: string, from: number): Promise<void> {
 }
 
 function show(figure: Figure, state: string): void {
-  if (process.stdout.isTTY) process.stdout.write(`\r\u001b[K${lineOf(figure, state)}`);
+  if (process.stdout.isTTY) process.stdout.write(`\r\u001b[K${formatLine(figure, state)}`);
 }
 
 function finish(figure: Figure, state: string): void {
   if (process.stdout.isTTY) process.stdout.write("\r\u001b[K");
-  console.info(lineOf(figure, state));
+  console.info(formatLine(figure, state));
 }
 
-function lineOf({ id, name, full, of }: Figure, state: string): string {
+function formatLine({ id, name, full, of }: Figure, state: string): string {
   return `${id.padEnd(4)} ${name}, ${number(full)} ${of}: ${state}`;
 }
 
-function orderOf({ id }: Figure): number {
+function toNumber({ id }: Figure): number {
   return Number(id.slice(1));
 }

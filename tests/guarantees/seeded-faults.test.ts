@@ -19,7 +19,7 @@ function sample<Item>(items: readonly Item[], size: number, random: (limit: numb
 }
 
 /** What is wrong with a fault's claim; `undefined` if the test that claims the rule goes red. */
-async function complaintAbout(fault: Fault, copy: FaultyCopy): Promise<string | undefined> {
+async function findComplaint(fault: Fault, copy: FaultyCopy): Promise<string | undefined> {
   using _fault = copy.seed(fault);
   const outcomes = await copy.run([fault.in], [fault.test], "--bail");
   const isRed = [...outcomes].some(
@@ -32,7 +32,7 @@ async function complaintAbout(fault: Fault, copy: FaultyCopy): Promise<string | 
  * The claiming tests that are not green where nothing is broken. The suite has them too, but not in a
  * copy: where nothing works, every test is red, and every fault would pass for noticed.
  */
-async function redWithoutFault(faults: readonly Fault[], copy: FaultyCopy): Promise<string[]> {
+async function findRedWithoutFault(faults: readonly Fault[], copy: FaultyCopy): Promise<string[]> {
   const files = new Set(faults.map((fault) => fault.in));
   const names = [...new Set(faults.map((fault) => fault.test))];
   const outcomes = [...(await copy.run([...files], names))];
@@ -55,7 +55,7 @@ function titlesIn(source: string): RegExp[] {
 
 describe("the tests", () => {
   guarantee(
-    "a fault that is put into the code turns the test red that claims the rule",
+    "a fault seeded into the code fails the test that claims its rule",
     { id: "G22", gate: 8, full: FAULTS.length, of: "faults" },
     async (trial) => {
       const chosen = sample(FAULTS, trial.size, trial.random);
@@ -63,9 +63,9 @@ describe("the tests", () => {
       const complaints: (string | undefined)[] = [];
       const work = async (isFirst: boolean): Promise<void> => {
         using copy = new FaultyCopy();
-        if (isFirst) complaints.push(...(await redWithoutFault(chosen, copy)));
+        if (isFirst) complaints.push(...(await findRedWithoutFault(chosen, copy)));
         for (let fault = left.shift(); fault !== undefined; fault = left.shift()) {
-          complaints.push(await complaintAbout(fault, copy).catch(String));
+          complaints.push(await findComplaint(fault, copy).catch(String));
           trial.progress(chosen.length - left.length);
         }
       };
@@ -88,7 +88,7 @@ describe("the list of faults", () => {
     expect(titles.filter((title) => title.test(name))).not.toEqual([]);
   });
 
-  test("has no fault twice", () => {
+  test("lists no fault twice", () => {
     expect(new Set(FAULTS.map(({ what }) => what)).size).toBe(FAULTS.length);
   });
 
@@ -98,7 +98,7 @@ describe("the list of faults", () => {
     expect(claims.filter((claim) => !broken.has(claim))).toEqual([]);
   });
 
-  test("names with each rule a test that claims it", () => {
+  test("names a test for each rule that claims it", () => {
     const strangers = FAULTS.filter(({ rule, test: name }) => {
       const claims = name.split(" > ").flatMap((part) => part.split(": ", 1).join().split(", "));
       return rule in RULES && !claims.includes(rule);
@@ -108,7 +108,7 @@ describe("the list of faults", () => {
 });
 
 describe("seeded", () => {
-  test("replaces what is there once, as it stands", () => {
+  test("replaces text that occurs once, without interpreting it", () => {
     expect(seeded("a(b)c", "(b)", "$&$1")).toBe("a$&$1c");
   });
 

@@ -170,7 +170,7 @@ async function endOne(
   return took;
 }
 
-describe("a service that is told to end in the middle of its work", () => {
+describe("a service that is shut down under load", () => {
   for (const [way, file] of [
     ["listen()", "busy-listening.ts"],
     ["export default app", "busy-default-export.ts"],

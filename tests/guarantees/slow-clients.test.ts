@@ -69,7 +69,7 @@ describe("clients that send slowly", () => {
   const FULL = 600;
 
   guarantee(
-    "requests that drip in, a byte a second, hold up nobody else and are cut off",
+    "requests that arrive at a byte a second delay nobody else, and are cut off",
     { id: "G19", gate: 24, full: FULL, of: "of them" },
     async (trial) => {
       // Below 12 seconds, Bun's idleTimeout shortens what a body is given, but not what a head is.
@@ -136,12 +136,12 @@ const MEANWHILE: readonly Page[] = [
 const COUNTING = 3;
 
 /** Far longer than any of them takes, in milliseconds. */
-const PATIENCE = 60_000;
+const TIMEOUT = 60_000;
 
-/** Whether it settles before somebody would lose their patience. */
+/** Whether it settles in time. */
 async function isInTime(work: Promise<unknown>): Promise<boolean> {
   const late = Promise.withResolvers<boolean>();
-  const timer = setTimeout(() => late.resolve(false), PATIENCE);
+  const timer = setTimeout(() => late.resolve(false), TIMEOUT);
   const inTime = await Promise.race([work.then(() => true), late.promise]);
   clearTimeout(timer);
   return inTime;
@@ -180,7 +180,7 @@ async function overtake(backend: SessionBackend, before: Page, requests: number)
 
 describe("a request that takes its time", () => {
   guarantee(
-    "a request that takes its time delays no other request of its session, and keeps what it changed",
+    "a long request delays no other request of its session, and keeps what it changed",
     {
       id: "G20",
       quick: 2 * MEANWHILE.length,

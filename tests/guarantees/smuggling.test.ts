@@ -101,9 +101,9 @@ async function send(port: number, pieces: readonly string[]): Promise<void> {
   await closed;
 }
 
-describe("a request in another", () => {
+describe("a request inside another", () => {
   guarantee(
-    "a request that is hidden in another one's body or head is not answered, in whatever pieces it comes",
+    "a request that is hidden in another one's body or head is not answered, however it is split",
     {
       id: "G23",
       quick: 100,

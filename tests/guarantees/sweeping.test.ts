@@ -146,7 +146,7 @@ describe("an SQLite file over the years", () => {
 
 describe("a sweep while pages are served", () => {
   guarantee(
-    "a sweep of an SQLite file takes what has expired, no live session, and no time that visitors notice",
+    "a sweep of an SQLite file removes expired sessions and no live one, without a delay that visitors notice",
     { id: "G9", gate: 10_000, full: 1_000_000, of: "expired sessions" },
     async (trial) => {
       using folder = new Folder();

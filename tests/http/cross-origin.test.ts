@@ -49,7 +49,7 @@ describe.each([
     test.each([
       ["a cross-site Sec-Fetch-Site", { "sec-fetch-site": "cross-site" }],
       ["a same-site Sec-Fetch-Site", { "sec-fetch-site": "same-site" }],
-      ["an unheard-of Sec-Fetch-Site", { "sec-fetch-site": "Same-Origin" }],
+      ["an unknown Sec-Fetch-Site", { "sec-fetch-site": "Same-Origin" }],
       [
         "a cross-site Sec-Fetch-Site beside our own Origin",
         { "sec-fetch-site": "cross-site", origin: OWN },
@@ -61,15 +61,15 @@ describe.each([
       ["an Origin with our host as user", { origin: "http://localhost:3000@evil.example" }],
       ["the Origin null", { origin: "null" }],
       ["an empty Origin", { origin: "" }],
-      ["an Origin that is none", { origin: "localhost:3000" }],
-      ["a trusted Origin with a slash behind it", { origin: `${TRUSTED}/` }],
+      ["a malformed Origin", { origin: "localhost:3000" }],
+      ["a trusted Origin with a trailing slash", { origin: `${TRUSTED}/` }],
       ["a trusted Origin under http", { origin: "http://admin.example.com" }],
     ])("X2: refuses %s", async (_, headers) => {
       expect(await outcome(path, method, headers)).toEqual(REFUSED);
     });
 
     test.each([
-      ["nothing about where it comes from", {}],
+      ["a request without these headers", {}],
       ["the Sec-Fetch-Site same-origin", { "sec-fetch-site": "same-origin" }],
       ["the Sec-Fetch-Site none", { "sec-fetch-site": "none" }],
       ["our own Origin", { origin: OWN }],
@@ -79,25 +79,25 @@ describe.each([
         "a trusted Origin beside a cross-site Sec-Fetch-Site",
         { origin: TRUSTED, "sec-fetch-site": "cross-site" },
       ],
-    ])("X2: lets in %s", async (_, headers) => {
+    ])("X2: accepts %s", async (_, headers) => {
       expect(await outcome(path, method, headers)).toEqual(LET_IN);
     });
   });
 
-  test.each(["GET", "HEAD"])("X2: lets %s in from everywhere", async (method) => {
+  test.each(["GET", "HEAD"])("X2: accepts %s from every origin", async (method) => {
     const headers = { "sec-fetch-site": "cross-site", origin: "https://evil.example" };
     expect(await outcome(path, method, headers)).toEqual(LET_IN);
   });
 });
 
 describe("refuseCrossOrigin", () => {
-  test("says how to let an origin in", async () => {
+  test("says how to allow an origin", async () => {
     const headers = { "sec-fetch-site": "cross-site" };
     const response = await new TestClient(new Site()).send("/method", { method: "POST", headers });
     expect(await response.text()).toContain("`trustedOrigins`");
   });
 
-  test("X2: refuses the Origin null where the Host header says nothing either", async () => {
+  test("X2: refuses the Origin null even if the Host header is empty", async () => {
     using _info = quiet("info");
     const site = new Site();
     const server = site.listen(0);
@@ -109,7 +109,7 @@ describe("refuseCrossOrigin", () => {
   });
 });
 
-describe("originsOf", () => {
+describe("trustedOrigins", () => {
   test.each([
     "https://example.com/",
     "https://example.com/app",
@@ -129,7 +129,7 @@ describe("originsOf", () => {
   });
 
   test.each(["https://example.com", "http://localhost:5173", "http://[::1]:3000"])(
-    "takes the trusted origin %j",
+    "accepts the trusted origin %j",
     (origin) => {
       expect(() => new App({ trustedOrigins: [origin] })).not.toThrow();
     },

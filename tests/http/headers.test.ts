@@ -24,7 +24,7 @@ describe("addPrivacy", () => {
     ["*", "*"],
     ["Cookie-Consent", "Cookie-Consent, Cookie"],
     ["X-Cookie", "X-Cookie, Cookie"],
-  ])("K2: makes of Vary %p %p", (before, after) => {
+  ])("K2: turns Vary %p into %p", (before, after) => {
     const headers = new Headers(before === undefined ? {} : { vary: before });
     expect(addPrivacy(headers).get("vary")).toBe(after);
   });
@@ -33,7 +33,7 @@ describe("addPrivacy", () => {
     [undefined, "private"],
     ["no-store", "no-store"],
     ["public, max-age=60", "public, max-age=60"],
-  ])("D2: makes of Cache-Control %p %p", (before, after) => {
+  ])("D2: turns Cache-Control %p into %p", (before, after) => {
     const headers = new Headers(before === undefined ? {} : { "cache-control": before });
     expect(addPrivacy(headers).get("cache-control")).toBe(after);
   });
@@ -52,7 +52,7 @@ describe("withCookie", () => {
     },
   );
 
-  test("N2: escapes what that warning quotes", () => {
+  test("N2: escapes what the warning quotes", () => {
     const asked = "public, %c\x1b[31m";
     withCookie(new Response("", { headers: { "cache-control": asked } }), LINE, "session_id");
     const [text = "", ...values] = warn.mock.calls[0] ?? [];
@@ -65,7 +65,7 @@ describe("withCookie", () => {
     expect(warn).not.toHaveBeenCalled();
   });
 
-  test("C7: leaves the app's own cookies, each on a line of its own, and replaces only its own", () => {
+  test("C7: keeps the app's own cookies, each on its own line, and replaces only its own", () => {
     const response = new Response("");
     const lines = ["a=1", "session_id=theirs", "b=2; Expires=Thu, 01 Jan 2037 00:00:00 GMT"];
     for (const line of [...lines, "session_id2=3"]) response.headers.append("set-cookie", line);
@@ -89,7 +89,7 @@ describe("withCookie", () => {
     expect(await response.text()).toBe("gone");
   });
 
-  test("leaves a stream a stream, and ends it when its reader goes away", async () => {
+  test("keeps a stream a stream, and ends it when its reader disappears", async () => {
     const { promise: cancelled, resolve } = Promise.withResolvers<unknown>();
     const stream = new ReadableStream({
       pull: (controller) => controller.enqueue(new TextEncoder().encode("chunk")),

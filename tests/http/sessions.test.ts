@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
 
-import { requestOf, setUpTapped, setUpVisited } from "../support/stores/site.ts";
+import { createRequest, setUpTapped, setUpVisited } from "../support/stores/site.ts";
 
 describe("Sessions.wrap", () => {
-  test("S7: where the handler and the store fail, the handler's error goes on to whoever called", async () => {
+  test("S7: throws the handler's error if both the handler and the store fail", async () => {
     const { store, visitor } = await setUpVisited();
     store.break("delete");
     const visit = visitor.visit((session) => {
@@ -13,13 +13,13 @@ describe("Sessions.wrap", () => {
     await expect(visit).rejects.toThrow("the handler's");
   });
 
-  test("L6: a handler that throws synchronously has ended the session too, and its error goes on", async () => {
+  test("L6: ends the session also if the handler throws synchronously after destroy(), and passes on the error", async () => {
     const { sessions, store, visitor } = await setUpVisited();
     const page = sessions.wrap((_request: Request, session): Response => {
       session.destroy();
       throw new RangeError("the handler's");
     });
-    await expect(Promise.resolve(page(requestOf(visitor)))).rejects.toThrow("the handler's");
+    await expect(Promise.resolve(page(createRequest(visitor)))).rejects.toThrow("the handler's");
     expect(store.inner.size).toBe(0);
   });
 
@@ -28,6 +28,6 @@ describe("Sessions.wrap", () => {
       session["a"] = 1;
       return new Response("");
     });
-    expect(page(requestOf())).toBeInstanceOf(Response);
+    expect(page(createRequest())).toBeInstanceOf(Response);
   });
 });

@@ -52,7 +52,7 @@ export const APP_DOORS: readonly AppDoor[] = [
 ];
 
 /** `test`, without the scenarios that a door cannot do. */
-export function testsOf(integration: Integration): typeof test {
+export function selectTests(integration: Integration): typeof test {
   const { cannot = {} } = integration as Partial<AppDoor>;
   const isLeftOut = (title: string): boolean => {
     const parts = Object.keys(cannot).filter((part) => title.includes(part));

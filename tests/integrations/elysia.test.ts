@@ -31,7 +31,7 @@ function counter(manager: Sessions<Data>) {
 
 describe("the session in the context", () => {
   test.each([undefined, { backend: new InMemorySessionBackend() }])(
-    "needs a manager, and takes nothing else: %#",
+    "requires a manager, and accepts nothing else: %#",
     (manager) => {
       expect(() => sessions(manager as never)).toThrow(
         new TypeError("sessions() takes a manager: sessions(new Sessions({ backend: … }))."),
@@ -64,7 +64,7 @@ describe("the session in the context", () => {
       });
   });
 
-  test("K2: costs a route that leaves it alone the look-up, and no Vary", async () => {
+  test("K2: costs a route that does not access it only the look-up, and no Vary", async () => {
     const { manager, store } = setUp();
     const app = counter(manager).get("/plain", () => "plain");
     const client = await visited(app);
@@ -74,7 +74,7 @@ describe("the session in the context", () => {
     expect(store.calls).toEqual(["read"]);
   });
 
-  test("is there in groups, guards and hooks, and opened once", async () => {
+  test("is available in groups, guards and hooks, and opened once", async () => {
     const { manager, store } = setUp();
     const app = counter(manager)
       .group("/group", (group) => group.get("/", ({ session }) => `group ${session.visits}`))
@@ -95,7 +95,7 @@ describe("the session in the context", () => {
     }
   });
 
-  test("is one, however many parts of an app use the plugin", async () => {
+  test("is the same, however many parts of an app use the plugin", async () => {
     const { manager, store } = setUp();
     const part = (path: string) =>
       new Elysia().use(sessions(manager)).get(path, ({ session }) => `${session.visits}`);
@@ -119,7 +119,7 @@ describe("the session in the context", () => {
     expect(sessionCookies(await newcomer.send("/last"))).toHaveLength(1);
   });
 
-  test("is not looked up for routes that come before the plugin, or in other parts", async () => {
+  test("is not looked up for routes before the plugin, or in other parts", async () => {
     const { manager, store } = setUp();
     const app = new Elysia()
       .get("/early", (context) => `${"session" in context}`)
@@ -133,7 +133,7 @@ describe("the session in the context", () => {
     expect(store.calls).toEqual([]);
   });
 
-  test("has another name where two managers have one each", async () => {
+  test("has another name for each of two managers", async () => {
     const app = new Elysia()
       .use(sessions(setUp().manager))
       .use(sessions(setUpStaff(), { key: "staff" }))
@@ -271,7 +271,7 @@ const FAILURES: [
 describe.each([
   ["", false],
   [", on a store that answers at once", true],
-])("the session is stored, and its cookie leaves, with a response%s", (_store, isSynchronous) => {
+])("the session is stored, and its cookie sent, with a response%s", (_store, isSynchronous) => {
   test.each(WAYS)("%s", async (_, build) => {
     const { manager, store } = setUp({}, isSynchronous);
     const response = await new TestClient(build(bare(manager))).send("/");
@@ -296,7 +296,7 @@ describe("S8: nothing is stored for", () => {
     });
   });
 
-  test("a function around the app that throws, except a destroy()", async () => {
+  test("a wrapping function that throws, except a destroy()", async () => {
     const { manager } = setUp({}, true);
     const app = new Elysia()
       .wrap(failOnLeaving as unknown as Parameters<Elysia["wrap"]>[0])
@@ -306,7 +306,7 @@ describe("S8: nothing is stored for", () => {
     expect(await client.text("/visits")).toBe("undefined");
   });
 
-  test("an error in an app whose context has an `error` of its own, which harms no other page", async () => {
+  test("an error in an app whose context has its own `error`, which affects no other page", async () => {
     const { manager, store } = setUp();
     const app = new Elysia()
       .decorate("error", "my own")
@@ -336,7 +336,7 @@ describe("S8: nothing is stored for", () => {
 });
 
 describe("the app's own hooks and cookies", () => {
-  test("S7: `onError` is told of a store that fails, and may answer", async () => {
+  test("S7: `onError` receives the error of a store that fails, and may answer", async () => {
     using _error = quiet("error");
     const { manager, store } = setUp();
     const app = new Elysia()
@@ -352,7 +352,7 @@ describe("the app's own hooks and cookies", () => {
     expect([response.status, await response.text()]).toEqual([503, "Back in a minute."]);
   });
 
-  test("`onError` hooks are asked one after the other, as without the plugin", async () => {
+  test("`onError` hooks run in order, as without the plugin", async () => {
     const asked: string[] = [];
     const app = bare(setUp().manager)
       .onError(() => void asked.push("first"))
@@ -362,7 +362,7 @@ describe("the app's own hooks and cookies", () => {
     expect(asked).toEqual(["first", "second"]);
   });
 
-  test("are asked for no more than without the plugin: a handler can read the body by itself", async () => {
+  test("are not read more than without the plugin: a handler can read the body itself", async () => {
     const app = bare(setUp().manager)
       .post("/read", async ({ request, session }) => {
         session.visits = 1;
@@ -379,7 +379,7 @@ describe("the app's own hooks and cookies", () => {
     expect(await (await client.send("/parsed", init)).json()).toEqual({ line: 1 });
   });
 
-  test("`@elysiajs/cookie` can be used by the app as well", async () => {
+  test("include `@elysiajs/cookie`, which the app can use too", async () => {
     const app = new Elysia()
       .use(cookie().as("scoped"))
       .use(counter(setUp().manager))
@@ -394,7 +394,7 @@ describe("the app's own hooks and cookies", () => {
   });
 });
 
-test("a store that answers later, and says that it does not, is reported", async () => {
+test("an asynchronous store that claims to be synchronous is reported", async () => {
   const { manager, store } = setUp({}, true);
   const client = await visited(counter(manager));
   store.once("read", () => Promise.resolve());
@@ -409,7 +409,7 @@ function logIn(session: Session<Data>): void {
 }
 
 describe("the cookie that `@elysiajs/cookie` writes", () => {
-  test("is on the response as it wrote it", async () => {
+  test("is on the response unchanged", async () => {
     const client = new TestClient(counter(setUp().manager));
     const lines = (await client.send("/")).headers.getSetCookie();
     const app = cookie().get("/", (context) => {
@@ -434,7 +434,7 @@ describe("the cookie that `@elysiajs/cookie` writes", () => {
     const { manager } = setUp({ cookie: options });
     const { name = "session_id" } = options;
     /** The lines of a login and of a logout, without the id. */
-    const linesOf = async (fetch: Asked["fetch"]) => {
+    const collectLines = async (fetch: Asked["fetch"]) => {
       const client = new TestClient({ fetch });
       const answers = [await client.send("/login"), await client.send("/logout")];
       return answers.map((response) =>
@@ -454,8 +454,8 @@ describe("the cookie that `@elysiajs/cookie` writes", () => {
       else session.destroy();
       return new Response("");
     });
-    const written = await linesOf(app.fetch);
-    expect(written).toEqual(await linesOf((request) => wrapped(request)));
+    const written = await collectLines(app.fetch);
+    expect(written).toEqual(await collectLines((request) => wrapped(request)));
     expect(written).toEqual([[expect.anything()], [expect.anything()]]);
   });
 });
@@ -489,8 +489,8 @@ describe("a WebSocket", () => {
       "/chat",
       false,
     ],
-    ["stores what its handshake changed in a session that is there", false, "/chat", true],
-    ["that is none is answered as any page, with the cookie", false, "/", false],
+    ["stores what its handshake changed in an existing session", false, "/chat", true],
+    ["that sends no handshake is answered like any page, with the cookie", false, "/", false],
   ])("%s", async (_, headed, path, isKnown) => {
     await using server = serve(setUp().manager, { headed });
     expect(await shakeHands(server, path, isKnown)).toEqual({
@@ -511,5 +511,5 @@ describe("a WebSocket", () => {
   });
 });
 
-test("an app that is mounted has its sessions, and the app around it its own", () =>
+test("a mounted app has its own sessions, and so has the app around it", () =>
   checkMounted((inner) => counter(setUp().manager).mount("/inner", inner)));

@@ -4,7 +4,7 @@ import type { SessionsOptions } from "bunpie";
 import { App, Sessions } from "bunpie";
 
 import { TestClient } from "../../src/testing/client.ts";
-import { exchange, handshake, setCookiesIn, statusesOf } from "../support/raw.ts";
+import { exchange, handshake, readStatuses, setCookiesIn } from "../support/raw.ts";
 import { TappedStore } from "../support/stores/tapped-store.ts";
 
 export interface Data {
@@ -77,5 +77,5 @@ export async function shakeHands({ url }: { readonly url: URL }, path: string, i
   const [cookie = ""] =
     known === undefined ? cookies.map((line) => line.split(";", 1).join()) : [known];
   const page = await fetch(new URL("/visits", url), { headers: { cookie } });
-  return { status: statusesOf(answer)[0], cookies: cookies.length, visits: await page.text() };
+  return { status: readStatuses(answer)[0], cookies: cookies.length, visits: await page.text() };
 }

@@ -33,7 +33,7 @@ function counter(manager: Sessions<Data>) {
 
 describe("the session in the context", () => {
   test.each([undefined, { backend: new InMemorySessionBackend() }])(
-    "needs a manager, and takes nothing else: %#",
+    "requires a manager, and accepts nothing else: %#",
     (manager) => {
       expect(() => sessions(manager as never)).toThrow(
         new TypeError("sessions() takes a manager: sessions(new Sessions({ backend: … }))."),
@@ -41,7 +41,7 @@ describe("the session in the context", () => {
     },
   );
 
-  test("has the type of its manager, by either way to it", async () => {
+  test("has the type of its manager in both ways to access it", async () => {
     const { manager } = setUp();
     const app = new Hono().use(sessions(manager)).get("/", (c) => {
       expectTypeOf(c.var.session).toEqualTypeOf<Session<Data>>();
@@ -51,7 +51,7 @@ describe("the session in the context", () => {
     expect(await (await app.request("/")).json()).toBeTrue();
   });
 
-  test("is there for every request anew, even one that is sent twice", async () => {
+  test("is new for every request, even one that is sent twice", async () => {
     const { manager, store } = setUp();
     const app = counter(manager);
     const [line = ""] = (await app.request("/")).headers.getSetCookie();
@@ -63,7 +63,7 @@ describe("the session in the context", () => {
     expect(store.calls).toEqual(["create", "read", "replace", "read", "replace"]);
   });
 
-  test("is one, however many parts of an app use the middleware", async () => {
+  test("is the same, however many parts of an app use the middleware", async () => {
     const { manager, store } = setUp();
     const part = new Hono().use(sessions(manager)).get("/", (c) => {
       c.var.session.visits = 7;
@@ -77,7 +77,7 @@ describe("the session in the context", () => {
     expect(sessionCookies(await new TestClient(app).send("/part"))).toHaveLength(1);
   });
 
-  test("is not looked up where the middleware is not", async () => {
+  test("is not looked up without the middleware", async () => {
     const { manager, store } = setUp();
     const app = new Hono()
       .use("/shop/*", sessions(manager))
@@ -91,7 +91,7 @@ describe("the session in the context", () => {
     expect(store.calls).toEqual(["read"]);
   });
 
-  test("has another name where two managers have one each", async () => {
+  test("has another name for each of two managers", async () => {
     const app = new Hono()
       .use(sessions(setUp().manager), sessions(setUpStaff(), { key: "staff" }))
       .get("/", (c) => {
@@ -110,7 +110,7 @@ describe("the session in the context", () => {
 });
 
 describe("the app's own handlers", () => {
-  test("S7: `onError` is told of a store that fails, and may answer", async () => {
+  test("S7: `onError` receives the error of a store that fails, and may answer", async () => {
     using _error = quiet("error");
     const { manager, store } = setUp();
     const app = counter(manager).onError((error, c) =>
@@ -121,7 +121,7 @@ describe("the app's own handlers", () => {
     expect(await client.text("/")).toBe("Back in a minute.");
   });
 
-  test("S8: an error that `onError` answers with success is an error all the same", async () => {
+  test("S8: an error that `onError` answers with success stores nothing either", async () => {
     const { manager, store } = setUp();
     const app = new Hono()
       .use(sessions(manager))
@@ -135,7 +135,7 @@ describe("the app's own handlers", () => {
     expect(store.calls).toEqual([]);
   });
 
-  test("S8: something thrown that is no error goes on to who called, after a destroy() too", async () => {
+  test("S8: a thrown value that is no error is passed on, also after a destroy()", async () => {
     const app = counter(setUp().manager).get("/leave", (c) => {
       c.var.session.destroy();
       throw "no error";
@@ -145,7 +145,7 @@ describe("the app's own handlers", () => {
     expect(await client.text("/visits")).toBe("undefined");
   });
 
-  test("S4: a session that cannot be stored is an error for `onError`, as any other", async () => {
+  test("S4: a session that cannot be stored is an error for `onError`, like any other", async () => {
     const app = new Hono()
       .use(sessions(setUp().manager))
       .get("/", (c) => {
@@ -171,7 +171,7 @@ describe("the app's own handlers", () => {
     expect(await client.text("/visits")).toBe("404");
   });
 
-  test("other middleware may go on working on the response, outside and inside", async () => {
+  test("other middleware may process the response, outside and inside", async () => {
     const { manager } = setUp();
     const app = new Hono()
       .use(etag())
@@ -210,15 +210,20 @@ function serve(manager: Sessions<Data>) {
 
 describe("a WebSocket", () => {
   test.each([
-    ["stores what its handshake changed in a session that is there", "/chat", true, [101, 0, "7"]],
-    ["that is none is answered as any page, with the cookie", "/", false, [200, 1, "1"]],
-    ["so is one that is answered with nothing", "/empty", false, [200, 1, "1"]],
+    ["stores what its handshake changed in an existing session", "/chat", true, [101, 0, "7"]],
+    [
+      "that sends no handshake is answered like any page, with the cookie",
+      "/",
+      false,
+      [200, 1, "1"],
+    ],
+    ["that sends no handshake may be answered with nothing", "/empty", false, [200, 1, "1"]],
   ] as const)("%s", async (_, path, isKnown, [status, cookies, visits]) => {
     await using server = serve(setUp().manager);
     expect(await shakeHands(server, path, isKnown)).toEqual({ status, cookies, visits });
   });
 
-  test("begins no session: Hono's helper leaves no way to send its cookie", async () => {
+  test("begins no session, because Hono's helper cannot send its cookie", async () => {
     using error = quiet("error");
     const { manager, store } = setUp();
     await using server = serve(manager);
@@ -229,7 +234,7 @@ describe("a WebSocket", () => {
   });
 });
 
-test("an app that is mounted has its sessions, and the app around it its own", () =>
+test("a mounted app has its own sessions, and so has the app around it", () =>
   checkMounted((inner) => {
     const app = counter(setUp().manager);
     app.mount("/inner", inner);

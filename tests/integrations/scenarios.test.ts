@@ -9,7 +9,7 @@ import { Gate } from "../support/stores/site.ts";
 import type { Operation } from "../support/stores/tapped-store.ts";
 import { TappedStore } from "../support/stores/tapped-store.ts";
 import { sessionCookies } from "../support/visitor.ts";
-import { APP_DOORS, staleExceptions, testsOf } from "./app-doors.ts";
+import { APP_DOORS, selectTests, staleExceptions } from "./app-doors.ts";
 import type { Answer, Integration, Listener, Page } from "./integrations.ts";
 import { INTEGRATIONS, Refusal } from "./integrations.ts";
 
@@ -89,7 +89,7 @@ function notFound(): Response {
 }
 
 /** The one line for the session's cookie, in parts. */
-function cookieOf(response: Response): Bun.Cookie {
+function readCookie(response: Response): Bun.Cookie {
   const [line = "", ...others] = sessionCookies(response);
   expect(others).toEqual([]);
   return Bun.Cookie.parse(line);
@@ -113,7 +113,7 @@ const SITES = [...INTEGRATIONS, ...APP_DOORS]
   .filter(({ name, way }) => way === "over HTTP" || !SERVED.has(name));
 
 describe.each(SITES)("$name, $way", ({ integration, way }) => {
-  const test = testsOf(integration);
+  const test = selectTests(integration);
   let site: Site;
 
   beforeAll(() => {
@@ -136,11 +136,11 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
     expect(site.store.calls).toEqual([]);
   });
 
-  test("C1, K1: the first write begins a session, with a cookie, kept out of caches", async () => {
+  test("C1, K1: the first change begins a session, with a cookie, and is kept out of caches", async () => {
     const client = site.client();
     const response = await site.visit(client, write);
     expect([response.status, await response.text()]).toEqual([200, "written"]);
-    expect(cookieOf(response)).toMatchObject({
+    expect(readCookie(response)).toMatchObject({
       ...CLEARED,
       maxAge: undefined,
       value: client.sessionId,
@@ -161,16 +161,16 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
   test.each([
     ["login()", (session) => session.login("ann")],
     ["regenerate()", (session) => session.regenerate()],
-  ] as [string, Page][])("L1: %s gives a new id, and the old one is dead", async (_, page) => {
+  ] as [string, Page][])("L1: %s sets a new id, and the old one is dead", async (_, page) => {
     const client = await site.visited();
     const thief = client.clone();
     const response = await site.visit(client, page);
-    expect(cookieOf(response).value).not.toBe(thief.sessionId ?? "");
+    expect(readCookie(response).value).not.toBe(thief.sessionId ?? "");
     expect(await site.look(client)).toEqual({ a: 1 });
     expect(await site.look(thief)).toEqual({});
   });
 
-  test("a message outlives a redirect, and is there once", async () => {
+  test("a flash message survives a redirect, and is shown once", async () => {
     const client = site.client();
     const sent = await site.visit(client, (session) => {
       session.flash("notice", "Saved.");
@@ -182,16 +182,16 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
     expect(await (await site.visit(client, take)).json()).toBeNull();
   });
 
-  test("L6, C9: destroy() ends the session, and clears the cookie as it was set", async () => {
+  test("L6, C9: destroy() ends the session, and clears the cookie with the attributes it was set with", async () => {
     const client = await site.visited();
     const thief = client.clone();
     const response = await site.visit(client, (session) => session.destroy());
-    expect(cookieOf(response)).toMatchObject(CLEARED);
+    expect(readCookie(response)).toMatchObject(CLEARED);
     expect(client.sessionId).toBeUndefined();
     expect(await site.look(thief)).toEqual({});
   });
 
-  test("S8: a handler that throws leaves the session as it was", async () => {
+  test("S8: a handler that throws leaves the session unchanged", async () => {
     using _error = quiet("error");
     const client = await site.visited();
     const response = await site.visit(client, (session) => {
@@ -216,7 +216,7 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
   });
 
   if (integration.refuses) {
-    test("S8: a handler that throws an error with a status of its own does so too", async () => {
+    test("S8: a handler that throws an error with its own status leaves the session unchanged", async () => {
       const client = await site.visited();
       const response = await site.visit(client, (session) => {
         session["a"] = 2;
@@ -227,7 +227,7 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
     });
   }
 
-  test("S8: a response of 500 stores nothing, and one of 404 what any other does", async () => {
+  test("S8: a response of 500 stores nothing, and one of 404 stores like any other", async () => {
     const client = await site.visited();
     expect((await site.visit(client, writeAndAnswer(500))).status).toBe(500);
     expect(await site.look(client)).toEqual({ a: 1 });
@@ -249,7 +249,7 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
     });
     expect(response.status).toBe(500);
     if (!isThrown || integration.clearsAfterError) {
-      expect(cookieOf(response)).toMatchObject(CLEARED);
+      expect(readCookie(response)).toMatchObject(CLEARED);
     }
     if (!isThrown) expect(cacheHeaders(response)).toEqual(["Cookie", "no-store"]);
     expect(await site.look(thief)).toEqual({});
@@ -267,7 +267,7 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
     expect(response.headers.get("x-own")).toBe("yes");
     expect(cacheHeaders(response)).toEqual(["Accept, Cookie", "no-store"]);
     expect(response.headers.getSetCookie()[0]).toBe("b=2; Path=/");
-    expect(cookieOf(response).value).toBe(client.sessionId ?? "");
+    expect(readCookie(response).value).toBe(client.sessionId ?? "");
   });
 
   test("a Response that was fetched from elsewhere is passed on, with the cookie", async () => {
@@ -276,10 +276,10 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
     const page: Page = (session) => ((session["a"] = 1), fetch(elsewhere.url));
     const response = await site.visit(client, page);
     expect(await response.text()).toBe("elsewhere");
-    expect(cookieOf(response).value).toBe(client.sessionId ?? "");
+    expect(readCookie(response).value).toBe(client.sessionId ?? "");
   });
 
-  test("a Response without a body that is sent to many leaves nobody's cookie behind", async () => {
+  test("a Response without a body that is sent to many visitors keeps nobody's cookie", async () => {
     const constant = new Response(null, { status: 303, headers: { location: "/" } });
     const [one, other] = [site.client(), site.client()];
     await site.visit(one, writeAnd(constant));
@@ -289,7 +289,7 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
     expect(response.headers.getSetCookie()).toEqual([]);
   });
 
-  test("a stream can write its session while it is being sent, by save()", async () => {
+  test("a stream can store its session by save() while it is being sent", async () => {
     const client = await site.visited();
     const response = await site.visit(client, (session) => ({
       stream: (async function* () {
@@ -302,10 +302,10 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
     expect(await site.look(client)).toEqual({ a: 2 });
   });
 
-  test("a stream arrives whole, and the session is stored before it begins", async () => {
+  test("a stream arrives complete, and the session is stored before it begins", async () => {
     const client = site.client();
     const response = await site.visit(client, writeAnd({ stream: ["one, ", "two, ", "three"] }));
-    expect(cookieOf(response).value).toBe(client.sessionId ?? "");
+    expect(readCookie(response).value).toBe(client.sessionId ?? "");
     expect(await site.look(client)).toEqual({ a: 1 });
     expect(await response.text()).toBe("one, two, three");
   });
@@ -316,17 +316,17 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
     expect(response.status).toBe(200);
     // Bun's server leaves the body out where a function has not.
     if (way === "over HTTP") expect(await response.text()).toBe("");
-    expect(cookieOf(response).value).toBe(client.sessionId ?? "");
+    expect(readCookie(response).value).toBe(client.sessionId ?? "");
     expect(cacheHeaders(response)).toEqual(["Cookie", "no-store"]);
   });
 
-  test("C7: the app's own cookies leave beside the session's, each on a line of its own", async () => {
+  test("C7: the app's own cookies are sent beside the session's, each on its own line", async () => {
     const response = await site.visit(site.client(), writeAnd({ cookies: ["b", "c"] }));
     const names = response.headers.getSetCookie().map((line) => Bun.Cookie.parse(line).name);
     expect(names.toSorted()).toEqual(["b", "c", "session_id"]);
   });
 
-  test("two requests at once: both changes are kept", async () => {
+  test("two concurrent requests keep both changes", async () => {
     const client = await site.visited();
     const gate = new Gate();
     const slow = site.visit(client, async (session) => {
@@ -351,7 +351,7 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
   });
 
   test.each(["short", "../../etc/passwd", `${"A".repeat(42)}!`])(
-    "I4: %s is no id: the store is not asked",
+    "I4: %s is no id, and the store is not asked",
     async (id) => {
       const client = site.client();
       site.store.calls.length = 0;
@@ -380,7 +380,7 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
     expect(await response.json()).toEqual(held);
   });
 
-  test("S7: a store that fails on load is a 503, leaves the cookie alone, and calls no handler", async () => {
+  test("S7: a store that fails on load causes a 503, leaves the cookie alone, and calls no handler", async () => {
     using error = quiet("error");
     const client = await site.visited();
     const before = client.sessionId;
@@ -398,7 +398,7 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
     expect(await site.look(client)).toEqual({ a: 1 });
   });
 
-  test("S7: a visitor without a cookie is served meanwhile", async () => {
+  test("S7: a visitor without a cookie is served while the store is down", async () => {
     site.store.break("read");
     expect(await site.look(site.client())).toEqual({});
   });
@@ -413,7 +413,7 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
   ];
 
   test.each(commits)(
-    "S7: a store that fails to %s, for %s, is a 503, and the session as it was",
+    "S7: a store that fails to %s, for %s, causes a 503, and the session is unchanged",
     async (operation, _, act) => {
       using error = quiet("error");
       const client = await site.visited();
@@ -429,7 +429,7 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
     },
   );
 
-  test("S7: a save() without await that fails ends no process, and the commit tries again", async () => {
+  test("S7: a failing save() without await does not end the process, and the commit tries again", async () => {
     const client = await site.visited();
     site.store.once("replace", failLater);
     const response = await site.visit(client, (session) => {
@@ -441,7 +441,7 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
     expect(await site.look(client)).toEqual({ a: 2 });
   });
 
-  test("S7: an update() without await that fails ends no process, and is a 503", async () => {
+  test("S7: a failing update() without await does not end the process, and causes a 503", async () => {
     using _error = quiet("error");
     const client = await site.visited();
     site.store.once("replace", failLater);
@@ -463,7 +463,7 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
     expect(site.store.live(hashId(client.sessionId ?? ""))?.data).toBe('{"a":2}');
   });
 
-  test("S7: a session that could not be stored has no cookie, and nothing claims that it was", async () => {
+  test("S7: a session that could not be stored has no cookie, and no response claims success", async () => {
     using _error = quiet("error");
     site.store.break("create");
     const client = site.client();
@@ -473,7 +473,7 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
     expect(client.sessionId).toBeUndefined();
   });
 
-  test("S7: after save() has given out a new id, a 503 carries the cookie: the old id is dead", async () => {
+  test("S7: after save() has changed the id, a 503 carries the cookie, because the old id is dead", async () => {
     using _error = quiet("error");
     const client = await site.visited();
     const response = await site.visit(client, async (session) => {
@@ -490,7 +490,7 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
     expect(await site.look(client)).toEqual({ a: 1 });
   });
 
-  test("S4: what JSON cannot hold is a 500, and nothing is stored", async () => {
+  test("S4: what JSON cannot represent causes a 500, and nothing is stored", async () => {
     using error = quiet("error");
     const client = await site.visited();
     const response = await site.visit(client, (session) => void (session["run"] = () => 1));
@@ -512,8 +512,8 @@ const HANDSHAKE = {
   "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
 };
 
-describe.each(SITES)("other sites' pages, $name, $way", ({ integration, way }) => {
-  const test = testsOf(integration);
+describe.each(SITES)("cross-site pages, $name, $way", ({ integration, way }) => {
+  const test = selectTests(integration);
   let site: Site;
   let calls = 0;
 
@@ -547,13 +547,13 @@ describe.each(SITES)("other sites' pages, $name, $way", ({ integration, way }) =
   });
 
   test.each([
-    ["nothing that says where it comes from", {}],
+    ["neither of these headers", {}],
     ["a trusted Origin", { origin: TRUSTED, "sec-fetch-site": "cross-site" }],
-  ])("X2: a write with %s is let in", async (_, headers) => {
+  ])("X2: a write with %s is accepted", async (_, headers) => {
     expect(await ask("POST", headers)).toEqual([200, 1]);
   });
 
-  test("X2: a page is shown to whoever follows a link from another site", async () => {
+  test("X2: a page is shown to a visitor who follows a link from another site", async () => {
     expect(await ask("GET", { "sec-fetch-site": "cross-site" })).toEqual([200, 1]);
   });
 
@@ -585,14 +585,14 @@ describe.each(SITES)("other sites' pages, $name, $way", ({ integration, way }) =
     expect(response.headers.getSetCookie()).toEqual([]);
   });
 
-  test("answers the preflight of no other origin", async () => {
+  test("answers no other origin's preflight", async () => {
     const headers = { origin: FOREIGN, "access-control-request-method": "PUT" };
     const response = await site.visit(site.client(), page, { method: "OPTIONS", headers });
     expect(response.headers.get("access-control-allow-origin")).toBeNull();
     expect(response.headers.get("access-control-allow-methods")).toBeNull();
   });
 
-  test("lets a trusted origin's page read the response, and says that it depends on that", async () => {
+  test("lets a trusted origin's page read the response, which varies by the origin", async () => {
     const trusted = await site.visit(site.client(), look, { headers: { origin: TRUSTED } });
     expect(trusted.headers.get("access-control-allow-origin")).toBe(TRUSTED);
     expect(trusted.headers.get("access-control-allow-credentials")).toBe("true");
@@ -604,8 +604,8 @@ describe.each(SITES)("other sites' pages, $name, $way", ({ integration, way }) =
   });
 });
 
-describe.each(SITES)("an API for other sites, $name, $way", ({ integration, way }) => {
-  const test = testsOf(integration);
+describe.each(SITES)("a cross-site API, $name, $way", ({ integration, way }) => {
+  const test = selectTests(integration);
   test('`crossOrigin: "allow"` lets their writes in', async () => {
     using _info = quiet("info");
     const site = new Site(integration, way, { crossOrigin: "allow" });

@@ -137,7 +137,7 @@ async function fail(): Promise<never> {
 }
 
 describe.each(DOORS)("%s", (_, createDoor) => {
-  test("S7: a store that fails later, when it writes, is a 503", async () => {
+  test("S7: answers 503 if an asynchronous store fails to write", async () => {
     using error = quiet("error");
     const store = waiting((method) => (method === "replace" ? fail() : undefined));
     const client = new TestClient({ fetch: createDoor(store) });

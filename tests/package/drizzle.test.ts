@@ -37,7 +37,7 @@ describeLong(true, "with Drizzle 1.0", () => {
     return `${output}${errors}exit code ${await child.exited}`;
   }
 
-  test("is what this is about", async () => {
+  test("is the installed version", async () => {
     const { version } = await Bun.file(folder.file("node_modules/drizzle-orm/package.json")).json();
     expect(version).toStartWith("1.0.0");
   });
@@ -48,14 +48,14 @@ describeLong(true, "with Drizzle 1.0", () => {
     expect(output).toEndWith("exit code 0");
   }, 60_000);
 
-  test("the types agree", async () => {
+  test("the types match", async () => {
     const output = await run("check", "--no-script");
     expect(output).not.toContain("error TS");
     expect(output).toEndWith("exit code 0");
   }, 60_000);
 });
 
-test("an app may have the releases that were tried, and no others", () => {
+test("the accepted releases are the tested ones", () => {
   const next = manifest.devDependencies[NEXT].split("@").at(-1);
   expect(manifest.dependencies["drizzle-orm"]).toBe(`^0.45.4 || ^${next}`);
 });

@@ -111,7 +111,7 @@ const EXPORTS = {
 };
 
 /** The names of the types that a source exports: they leave no trace at run time. */
-function typesOf(source: string): string[] {
+function findTypes(source: string): string[] {
   const lists = source.matchAll(/^export type \{([^}]*)\}/gm);
   const declarations = source.matchAll(/^export (?:type|interface) (\w+)/gm);
   const listed = [...lists].flatMap(([, names = ""]) => names.match(/\w+/g) ?? []);
@@ -121,20 +121,20 @@ function typesOf(source: string): string[] {
 describe("the package", () => {
   const { "./package.json": self, ...entries } = manifest.exports;
 
-  test("has these entries", () => {
+  test("has the listed entries", () => {
     expect(Object.keys(entries)).toEqual(Object.keys(EXPORTS));
     expect(self).toBe("./package.json");
   });
 
-  test.each(Object.entries(entries))("exports from %s what it says", async (entry, targets) => {
+  test.each(Object.entries(entries))("exports from %s the listed names", async (entry, targets) => {
     const { values, types } = EXPORTS[entry as keyof typeof EXPORTS];
     const module = (await import(join(manifest.name, entry))) as object;
     expect(Object.keys(module).toSorted()).toEqual(values);
     const source = targets.types.replace(/^\.\/dist\/(.*)\.d\.ts$/, "src/$1.ts");
-    expect(typesOf(await Bun.file(join(ROOT, source)).text())).toEqual(types);
+    expect(findTypes(await Bun.file(join(ROOT, source)).text())).toEqual(types);
   });
 
-  test("leads this repository's own programs to the sources of its entries", () => {
+  test("maps this repository's own programs to the sources of its entries", () => {
     const sources = Object.entries(entries).map(([entry, { bun }]) => [
       join(manifest.name, entry),
       [bun.replace(/^\.\/dist\/(.*)\.js$/, "./src/$1.ts")],
@@ -161,7 +161,7 @@ describe("the package", () => {
     ]);
   });
 
-  test("leaves frameworks and the types of Bun to those who use them", () => {
+  test("declares frameworks and Bun's types as peer dependencies", () => {
     const { peerDependencies, peerDependenciesMeta } = manifest;
     expect(Object.keys(peerDependencies)).toEqual([
       "@elysiajs/cookie",

@@ -25,7 +25,7 @@ describe("the rules", () => {
 });
 
 describe("docs/guarantees.md", () => {
-  test("has a chapter for every figure, each of which has a title", async () => {
+  test("has a chapter with a title for every figure", async () => {
     const files = await Array.fromAsync(new Bun.Glob("guarantees/*.ts").scan(TESTS));
     const sources = await Promise.all(files.map((file) => Bun.file(join(TESTS, file)).text()));
     const ids = new Set([...sources.join("\n").matchAll(/\bid: "(G\d+)"/g)].map(([, id]) => id));
@@ -59,7 +59,7 @@ describe("number", () => {
 const RUN = { seed: 7, date: "2030-01-01", machine: "one core" };
 
 /** What came out of a figure, and how long that took. */
-function resultOf(id: string, name: string, ...outcomes: readonly Outcome[]): Result {
+function makeResult(id: string, name: string, ...outcomes: readonly Outcome[]): Result {
   const figure = { id, name, gate: 1, full: 20_000, of: "requests" };
   return { figure, outcomes, seconds: 1.2 };
 }
@@ -70,15 +70,15 @@ function none(what: string, outOf: number): Outcome {
 
 describe("the page of results", () => {
   test("begins with what held, when and where", () => {
-    const page = writePage([resultOf("G1", "one"), resultOf("G1", "two")], RUN);
+    const page = writePage([makeResult("G1", "one"), makeResult("G1", "two")], RUN);
     expect(page).toContain(
       "\n**2 of 2 promises held** in the run of 2030-01-01: seed 7, one core.\n",
     );
     expect(page).toContain("\n| G1 | forged Cookie headers | 2 | held |\n");
   });
 
-  test("sums up over all that a figure was tried on", () => {
-    const results = [1_000, 234].map((size) => resultOf("G6", "one", none("updates lost", size)));
+  test("adds up everything that a figure was tried on", () => {
+    const results = [1_000, 234].map((size) => makeResult("G6", "one", none("updates lost", size)));
     expect(writePage(results, RUN)).toContain("\n- 0 concurrent updates lost, in 1,234\n");
   });
 
@@ -104,9 +104,9 @@ describe("the page of results", () => {
     );
   });
 
-  test("says what did not hold, at its beginning and in its place", () => {
-    const failed = { ...resultOf("G9", "one", none("rows", 5)), failure: "stall: 12" };
-    const page = writePage([failed, resultOf("G1", "two")], RUN);
+  test("says what did not hold, at the top and in its place", () => {
+    const failed = { ...makeResult("G9", "one", none("rows", 5)), failure: "stall: 12" };
+    const page = writePage([failed, makeResult("G1", "two")], RUN);
     expect(page).toContain("\n**1 of 2 promises held**");
     expect(page).toContain("\n- DID NOT HOLD: G9, one\n");
     expect(page).toContain("\n| G9 | sweeping under traffic | 1 | 1 DID NOT HOLD |\n");
@@ -114,8 +114,8 @@ describe("the page of results", () => {
     expect(describeOutcomes(failed)).toBe("DID NOT HOLD: stall: 12; rows: 0 in 5");
   });
 
-  test("shows texts as they are", () => {
-    const page = writePage([resultOf("G1", "a", { what: "a|b `c|d` __e__ *f* <g> [h]\\" })], RUN);
+  test("escapes texts", () => {
+    const page = writePage([makeResult("G1", "a", { what: "a|b `c|d` __e__ *f* <g> [h]\\" })], RUN);
     const shown = String.raw`a\|b ${"`c\\|d`"} \_\_e\_\_ \*f\* \<g> \[h]\\`;
     expect(page).toContain(`\n| 20,000 | ${shown} | 2 s |`);
   });
@@ -130,14 +130,14 @@ describe("the page of faults", () => {
     );
   });
 
-  test("says what each rule is, and what each letter means", () => {
+  test("explains each rule and each letter", () => {
     expect(page).toContain(`\n| L6 | ${RULES.L6} |`);
     const letters = new Set(Object.keys(RULES).map((rule) => rule.slice(0, 1)));
     expect(Object.keys(KINDS).toSorted()).toEqual([...letters].toSorted());
     expect(page).toContain("**I** the identifier, **C** the cookie, ");
   });
 
-  test("says which test noticed which fault", () => {
+  test("names the test that noticed each fault", () => {
     const [fault] = FAULTS;
     const line = `\n| ${fault?.rule} | ${fault?.what} | \`${fault?.file}\` | ${fault?.test} |\n`;
     expect(page).toContain(line);

@@ -14,13 +14,13 @@ async function load(entry: string): Promise<{ milliseconds: number; modules: str
 }
 
 describe('import "bunpie"', () => {
-  test("loads nothing of other packages, and no database", async () => {
+  test("loads no other package, and no database", async () => {
     const { modules } = await load("bunpie");
     expect(modules.filter((path) => path.includes("/src/app/app.ts"))).toHaveLength(1);
     expect(modules.filter((path) => /node_modules|\/sqlite/.test(path))).toEqual([]);
   });
 
-  test("takes no time that anybody would notice", async () => {
+  test("takes no noticeable time", async () => {
     const times: number[] = [];
     for (let run = 0; run < 3; run++) times.push((await load("bunpie")).milliseconds);
     // About 8 ms where nothing else runs; 50 times as long where much does.
@@ -29,14 +29,14 @@ describe('import "bunpie"', () => {
 });
 
 describe('import "bunpie/sqlite"', () => {
-  test("is what loads Drizzle", async () => {
+  test("loads Drizzle", async () => {
     const { modules } = await load("bunpie/sqlite");
     expect(modules.some((path) => path.includes("drizzle-orm"))).toBeTrue();
   });
 });
 
 describe('import "bunpie/redis"', () => {
-  test("loads nothing of other packages", async () => {
+  test("loads no other package", async () => {
     const { modules } = await load("bunpie/redis");
     expect(modules.filter((path) => path.includes("/src/backends/redis/backend.ts"))).toHaveLength(
       1,
@@ -49,7 +49,7 @@ describe.each([
   ["bunpie/elysia", "/elysia/", "/hono/"],
   ["bunpie/hono", "/src/integrations/", "/elysia/"],
 ])("import %p", (entry, wanted, unwanted) => {
-  test("loads what it is for, and no other framework, app or database", async () => {
+  test("loads its framework, and no other framework, app or database", async () => {
     const { modules } = await load(entry);
     expect(modules.some((path) => path.includes(wanted))).toBeTrue();
     const strange = [unwanted, "/src/app/", "drizzle", "/sqlite"];

@@ -44,7 +44,7 @@ function isAllowed({ from, to }: Import): boolean {
 }
 
 /** Imports of every kind, those of types too: Bun's own scanner leaves those out. */
-function importsOf(file: string, source: string): Import[] {
+function findImports(file: string, source: string): Import[] {
   const code = source.replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "");
   const specifiers = code.matchAll(
     /^(?:import|export)\b[^;"]*\bfrom "([^"]+)"|^import "([^"]+)"|\bimport\("([^"]+)"\)/gm,
@@ -90,7 +90,7 @@ function cycleIn(imports: readonly Import[]): readonly string[] | undefined {
 const files = await Array.fromAsync(new Bun.Glob("**/*.ts").scan(SRC));
 const imports = (
   await Promise.all(
-    files.map(async (file) => importsOf(file, await Bun.file(join(SRC, file)).text())),
+    files.map(async (file) => findImports(file, await Bun.file(join(SRC, file)).text())),
   )
 ).flat();
 
@@ -104,7 +104,7 @@ describe("the layers of src", () => {
     expect(cycleIn(imports)).toBeUndefined();
   });
 
-  test("are all of them in the table", () => {
+  test("are all in the table", () => {
     const layers = new Set(files.map((file) => dirname(file)));
     const all = [
       ".",
@@ -126,7 +126,7 @@ describe("the layers of src", () => {
 
 describe("index.ts", () => {
   // Each of the others takes longer to load than all of src; whoever needs one imports it when first needed.
-  test("loads no modules of Node.js but four", async () => {
+  test("loads only four modules of Node.js", async () => {
     const loaded = [...(await loadedBy("index.ts"))].filter((name) => !name.endsWith(".ts"));
     expect(loaded.toSorted()).toEqual([
       "node:async_hooks",
@@ -189,11 +189,11 @@ describe("the test of the layers", () => {
     ["integrations/hono.ts", "app/app.ts", false],
     ["integrations/hono.ts", "integrations/elysia.ts", false],
     ["index.ts", "integrations/hono.ts", false],
-  ])("knows of %s and %s: %p", (from, to, allowed) => {
+  ])("decides about %s and %s: %p", (from, to, allowed) => {
     expect(isAllowed({ from, to })).toBe(allowed);
   });
 
-  test("sees imports of every kind", () => {
+  test("recognizes every kind of import", () => {
     const source = [
       'import { a } from "./a.ts";',
       'import type { B } from "../b.ts";',
@@ -205,7 +205,7 @@ describe("the test of the layers", () => {
       '// import "comment";',
       '/* import "comment"; */',
     ].join("\n");
-    expect(importsOf("app/x.ts", source).map(({ to }) => to)).toEqual([
+    expect(findImports("app/x.ts", source).map(({ to }) => to)).toEqual([
       "app/a.ts",
       "b.ts",
       "c",

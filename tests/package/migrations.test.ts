@@ -23,7 +23,7 @@ test.each([
   ["sqlite", "sqlite"],
   ["postgres", "postgresql"],
 ])(
-  "the migrations in drizzle/%s say what the schema says",
+  "the migrations in drizzle/%s match the schema",
   async (name, dialect) => {
     const out = join(directory, name);
     await cp(join(ROOT, "drizzle", name), out, { recursive: true });

@@ -131,21 +131,21 @@ describe("the programs of the README and the guides", () => {
 describe.each(LINKING)("%s", (page) => {
   const markdown = Bun.file(join(ROOT, page));
 
-  test("links to nothing in the repository that is not there", async () => {
+  test("links to existing files only", async () => {
     const links = [...(await markdown.text()).matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)];
     for (const [, path = ""] of links) {
       expect(existsSync(join(ROOT, dirname(page), path)), path).toBeTrue();
     }
   });
 
-  test("links to no section of its own that is not there", async () => {
+  test("links to existing sections of its own only", async () => {
     const text = await markdown.text();
     const sections = readSections(text);
     const links = [...text.matchAll(/\]\(#([^)]+)\)/g)].map(([, anchor = ""]) => anchor);
     expect(links.filter((anchor) => !sections.has(anchor))).toEqual([]);
   });
 
-  test("links to no section of another page that is not there", async () => {
+  test("links to existing sections of other pages only", async () => {
     const links = [...(await markdown.text()).matchAll(/\]\(([^)#:]+\.md)#([^)]+)\)/g)];
     for (const [, path = "", anchor = ""] of links) {
       const sections = readSections(await Bun.file(join(ROOT, dirname(page), path)).text());
@@ -153,7 +153,7 @@ describe.each(LINKING)("%s", (page) => {
     }
   });
 
-  test("names no script that package.json does not have", async () => {
+  test("names only scripts that package.json has", async () => {
     const { scripts } = (await import("../../package.json")).default;
     const named = [...(await markdown.text()).matchAll(/\bbun run ([\w:]+)(?![\w:./])/g)];
     expect(named.map(([, name = ""]) => name).filter((name) => !(name in scripts))).toEqual([]);
@@ -174,7 +174,7 @@ function toAnchor(title: string): string {
 }
 
 describe("codeBlocks", () => {
-  test("gives language, marks, code and line", () => {
+  test("returns language, marks, code and line", () => {
     const text = ["# A", "", "```ts no-run", "a();", "```", "b", "```sh", "```", ""].join("\n");
     expect(codeBlocks(text)).toEqual([
       { language: "ts", marks: ["no-run"], code: "a();\n", line: 4 },

@@ -59,11 +59,11 @@ describe("the programs", () => {
     expect(readdirSync(PROGRAMS).toSorted()).toEqual(Object.keys(OUTPUTS));
   });
 
-  test.each(Object.entries(OUTPUTS))("%s runs on what is packed", async (file, output) => {
+  test.each(Object.entries(OUTPUTS))("%s runs on the packed files", async (file, output) => {
     expect(await run(project, BUN, file)).toEqual({ code: 0, output });
   });
 
-  test("read the texts of what is packed as they were written", async () => {
+  test("read the texts of packed files as they were written", async () => {
     const code = `const { App } = await import("bunpie");
       try { new App({ log: 1 }); } catch ({ message }) { console.log(message); }`;
     const output =
@@ -121,7 +121,7 @@ function writeSetting(setting: Setting, name: string): Promise<number> {
 
 describe("the types", () => {
   test.each(COMPILERS.filter((compiler) => settings.some((each) => each.compiler === compiler)))(
-    "have no error in anybody's project, with or without DOM and strict: %s",
+    "have no error in any project, with or without DOM and strict: %s",
     async (compiler) => {
       const names: string[] = [];
       for (const setting of settings.filter((each) => each.compiler === compiler)) {
@@ -154,7 +154,7 @@ describe("the types", () => {
   });
 });
 
-describe("what is missing is named", () => {
+describe("an error names what is missing:", () => {
   test("elysia and @elysiajs/cookie", async () => {
     const path = folder.file("without");
     await unpackInto(path, tarball);
@@ -180,7 +180,7 @@ describe("what is missing is named", () => {
     expect(output).toContain('"The types of Bun are missing: bun add --dev @types/bun"');
   });
 
-  test.skipIf(node === null)("Bun, where a program is started with node", async () => {
+  test.skipIf(node === null)("Bun, if a program is started with node", async () => {
     const targets = Object.values(manifest.exports);
     const nodes = targets.map((target) => (typeof target === "string" ? undefined : target.node));
     expect(new Set(nodes)).toEqual(new Set(["./dist/entry-for-node.js", undefined]));
@@ -194,7 +194,7 @@ describe("what is missing is named", () => {
   });
 });
 
-describe("an app that is bundled", () => {
+describe("a bundled app", () => {
   const program = `
     import { Sessions } from "bunpie";
     import { SqliteSessionBackend } from "bunpie/sqlite";
@@ -208,7 +208,7 @@ describe("an app that is bundled", () => {
   test.each([
     ["as a program", ["--compile", "--outfile=bundled"], ["./bundled"]],
     ["as one file", ["--target=bun", "--outfile=bundle.js"], [BUN, "bundle.js"]],
-  ])("has the migrations in it: %s", async (_, flags, command) => {
+  ])("contains the migrations: %s", async (_, flags, command) => {
     await Bun.write(join(project, "bundled.ts"), program);
     await runWell(project, BUN, "build", "bundled.ts", ...flags);
     rmSync(join(project, "bundled.ts"));
@@ -217,7 +217,7 @@ describe("an app that is bundled", () => {
 });
 
 describe("the tarball", () => {
-  test("has every file that its pages link to", async () => {
+  test("contains every file that its pages link to", async () => {
     const root = join(project, "node_modules/bunpie");
     const pages = await Array.fromAsync(new Bun.Glob("**/*.md").scan({ cwd: root }));
     expect(pages).toContain("docs/sessions.md");
@@ -231,7 +231,7 @@ describe("the tarball", () => {
     expect(missing).toEqual([]);
   });
 
-  testLong("is as registries want it: publint and attw", async () => {
+  testLong("satisfies publint and attw", async () => {
     const modules = join(project, "node_modules");
     const path = join(modules, "bunpie");
     // It suggests `engines.node`, which there is no value for.
@@ -259,12 +259,12 @@ async function checkFirstProgram(path: string): Promise<void> {
 }
 
 describe("an empty project", () => {
-  testLong("gets it by bun, with what the first program needs", async () => {
+  testLong("installs with bun everything that the first program needs", async () => {
     const path = await install("by-bun", [BUN, "add"], "@types/bun", "typescript@5.9");
     await checkFirstProgram(path);
   });
 
-  testLong("gets it by npm, with what the first program needs", async () => {
+  testLong("installs with npm everything that the first program needs", async () => {
     if (Bun.which("npm") === null) return;
     const command = ["npm", "install", "--no-audit", "--no-fund", "--prefer-offline"];
     const path = await install("by-npm", command, "@types/bun", "typescript@5.9");
@@ -272,7 +272,7 @@ describe("an empty project", () => {
   });
 
   testLong(
-    "begins with the starter, by bun create, which passes its own check and test",
+    "starts from the starter by bun create, and passes the starter's own check and test",
     async () => {
       const path = folder.file("starter");
       const templates = join(project, "node_modules/bunpie/examples");

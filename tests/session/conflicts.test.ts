@@ -17,7 +17,7 @@ async function change(create: (typeof EVERY_BACKEND)[number][1], first: Page, se
 }
 
 describe.each(EVERY_BACKEND)("two requests that change one session, on %s", (_, create) => {
-  test("B19: where the keys differ, both changes are kept: `merged`", async () => {
+  test("B19: if the keys differ, both changes are kept and the event is `merged`", async () => {
     const { site, visitor } = await change(
       create,
       (session) => (session["a"] = 1),
@@ -32,7 +32,7 @@ describe.each(EVERY_BACKEND)("two requests that change one session, on %s", (_, 
     ]);
   });
 
-  test("B19: where both change one key, the event names it: `overwritten`", async () => {
+  test("B19: if both change one key, the event `overwritten` names it", async () => {
     const { site, visitor } = await change(
       create,
       (session) => (session["a"] = 1),
@@ -43,7 +43,7 @@ describe.each(EVERY_BACKEND)("two requests that change one session, on %s", (_, 
     expect(site.of("merged")).toEqual([]);
   });
 
-  test("B17: a request that writes the value which was there when it began, changes nothing", async () => {
+  test("B17: a request that writes the value a key had when it began changes nothing", async () => {
     const { visitor } = await change(
       create,
       (session) => (session["a"] = 1),
@@ -58,7 +58,7 @@ test.each([
   ["a write", "replace", (session) => (session["a"] = 1)],
   ["update()", "replace", (session) => session.update((data) => (data["a"] = 1))],
 ] as [string, "rotate" | "replace", Page][])(
-  "B18: %s ends with 503 after `storeTimeout` where others keep changing the session",
+  "B18: %s ends with 503 after `storeTimeout` if others keep changing the session",
   async (_, operation, page) => {
     using _error = quiet("error");
     const site = new Site((now) => new InMemorySessionBackend({ now }), { storeTimeout: 50 });
@@ -75,7 +75,7 @@ test.each([
   },
 );
 
-test("B19: stats() tells how often the store was asked, and how long its answers took", async () => {
+test("B19: stats() returns the number of store calls and how long they took", async () => {
   const site = new Site((now) => new InMemorySessionBackend({ now }));
   const visitor = site.visitor();
   await visitor.visit((session) => (session["a"] = 1));
@@ -87,7 +87,7 @@ test("B19: stats() tells how often the store was asked, and how long its answers
   });
 });
 
-test("B19: the time of an answer that comes later is counted", async () => {
+test("B19: an answer that comes after `storeTimeout` is still counted", async () => {
   const [, create] = EVERY_BACKEND.find(([name]) => name === "an asynchronous load and save") ?? [];
   const site = new Site(create as (typeof EVERY_BACKEND)[number][1]);
   await site.visitor().visit((session) => (session["a"] = 1));

@@ -10,7 +10,7 @@ function make(options: object): SessionCookie {
   return new SessionCookie(options as CookieOptions);
 }
 
-function attributesOf(line: string): string[] {
+function readAttributes(line: string): string[] {
   return line.split("; ").slice(1).toSorted();
 }
 
@@ -18,10 +18,10 @@ describe("SessionCookie.issue", () => {
   test("C1: is HttpOnly, Secure, SameSite=Lax and Path=/, and ends with the browser", () => {
     const line = new SessionCookie().issue(ID);
     expect(line.split("; ")[0]).toBe(`session_id=${ID}`);
-    expect(attributesOf(line)).toEqual(["HttpOnly", "Path=/", "SameSite=Lax", "Secure"]);
+    expect(readAttributes(line)).toEqual(["HttpOnly", "Path=/", "SameSite=Lax", "Secure"]);
   });
 
-  test("C1: takes an option that is undefined for one that was left out", () => {
+  test("C1: treats an undefined option like an absent one", () => {
     const names = ["name", "path", "domain", "secure", "sameSite", "partitioned"];
     const line = make(Object.fromEntries(names.map((name) => [name, undefined]))).issue(ID);
     expect(line).toBe(new SessionCookie().issue(ID));
@@ -31,17 +31,17 @@ describe("SessionCookie.issue", () => {
     expect(() => make({ httpOnly: false })).toThrow("has no option `httpOnly`");
   });
 
-  test("carries every option, and outlives the browser with a maxAge", () => {
+  test("carries every option, and outlives the browser if it has a maxAge", () => {
     const options = { path: "/shop", domain: "example.com", sameSite: "none" } as const;
     const cookie = new SessionCookie({ ...options, name: "__Secure-sid", partitioned: true });
     expect(cookie.issue(ID, 60).split("; ", 1)).toEqual([`__Secure-sid=${ID}`]);
-    expect(attributesOf(cookie.issue(ID, 60)).join("; ")).toBe(
+    expect(readAttributes(cookie.issue(ID, 60)).join("; ")).toBe(
       "Domain=example.com; HttpOnly; Max-Age=60; Partitioned; Path=/shop; SameSite=None; Secure",
     );
   });
 
-  test("is sent over plain HTTP on request", () => {
-    expect(attributesOf(new SessionCookie({ secure: false }).issue(ID))).not.toContain("Secure");
+  test("is sent over plain HTTP if `secure` is false", () => {
+    expect(readAttributes(new SessionCookie({ secure: false }).issue(ID))).not.toContain("Secure");
   });
 });
 
@@ -55,7 +55,9 @@ describe("SessionCookie.clear", () => {
     const cookie = new SessionCookie(options);
     const line = cookie.clear();
     expect(line.startsWith(`${cookie.name}=; `)).toBe(true);
-    expect(attributesOf(line)).toEqual([...attributesOf(cookie.issue(ID)), "Max-Age=0"].toSorted());
+    expect(readAttributes(line)).toEqual(
+      [...readAttributes(cookie.issue(ID)), "Max-Age=0"].toSorted(),
+    );
   });
 });
 
@@ -79,7 +81,7 @@ describe("new SessionCookie", () => {
     { name: "__Host-sid" },
     { name: "__Host-sid", path: "/" },
     { name: "__Secure-sid", domain: "example.com", path: "/shop" },
-  ])("C2: takes %j", (options) => {
+  ])("C2: accepts %j", (options) => {
     expect(new SessionCookie(options).issue(ID)).toContain("Secure");
   });
 
@@ -95,7 +97,7 @@ describe("new SessionCookie", () => {
     [{ domain: "https://example.com" }, "domain"],
     [{ sameSite: "Lax" }, "sameSite"],
     [{ sameSite: true }, "sameSite"],
-  ])("C6: refuses %j and names the %s", (options, name) => {
+  ])("C6: refuses %j, and names the option: %s", (options, name) => {
     expect(() => make(options)).toThrow(TypeError);
     expect(() => make(options)).toThrow(`The cookie's ${name}`);
   });
@@ -105,7 +107,7 @@ describe("new SessionCookie", () => {
     ["path", (character: string) => `/a${character}b`],
     ["domain", (character: string) => `a${character}b.example`],
     ["sameSite", (character: string) => `lax${character}`],
-  ] as const)("C6: refuses a character in `%s`, or sends it as it is", (field, valueWith) => {
+  ] as const)("C6: refuses each character in `%s`, or sends it unchanged", (field, valueWith) => {
     const accepted: string[] = [];
     for (let code = 0; code < 256; code++) {
       const value = valueWith(String.fromCharCode(code));
@@ -135,14 +137,14 @@ describe("SessionCookie.read", () => {
     ["at the beginning", "session_id=x; a=1", "x"],
     ["in the middle", "a=1; session_id=x; b=2", "x"],
     ["at the end", "a=1; session_id=x", "x"],
-    ["without blanks", "a=1;session_id=x;b=2", "x"],
+    ["without spaces", "a=1;session_id=x;b=2", "x"],
     ["among spaces and tabs", "a=1; \t session_id= \tx\t ;b=2", "x"],
     ["with an empty value", "session_id=; a=1", ""],
     ["with = in its value", "session_id=x=y", "x=y"],
     ["in quotes, which belong to the value", 'session_id="x"', '"x"'],
-    ["behind a pair without a name", "=1; session_id=x", "x"],
-    ["behind a name without a value", "session_id; session_id=x", "x"],
-    ["behind a value that looks like it", "a=session_id=y; session_id=x", "x"],
+    ["after a pair without a name", "=1; session_id=x", "x"],
+    ["after a name without a value", "session_id; session_id=x", "x"],
+    ["after a value that looks like it", "a=session_id=y; session_id=x", "x"],
   ])("C10: finds the cookie %s", (_, header, expected) => {
     expect(cookie.read(header)).toBe(expected);
   });
@@ -152,11 +154,11 @@ describe("SessionCookie.read", () => {
     ["other cookies", "a=1; b=2"],
     ["a name in another case", "Session_id=x; SESSION_ID=x"],
     ["a longer name", "session_id2=x; my_session_id=x; __Host-session_id=x"],
-    ["a name behind a blank, which is part of the name", "a session_id=x"],
+    ["a name after a space, which is part of the name", "a session_id=x"],
     ["a percent-encoded name", "session%5Fid=x; %73ession_id=x"],
     ["the name as a value", "a=session_id=x"],
     ["the name without a value", "session_id; a=1"],
-    ["the name behind a nameless =", "=session_id=x"],
+    ["the name after a nameless =", "=session_id=x"],
     ["a comma before it", "a=1,session_id=x"],
     ["a quoted semicolon's remains", 'a="1 session_id=x"'],
   ])("C10: does not find it in %s", (_, header) => {
@@ -181,11 +183,11 @@ describe("SessionCookie.read", () => {
     ["session_id=x; a=1; session_id=x", "x"],
     ["session_id=a; session_id=b; session_id=c; session_id=a; session_id=d", ["a", "b", "c", "d"]],
     ["session_id=1; session_id=2; session_id=3; session_id=4; session_id=5", ["1", "2", "3", "4"]],
-  ])("B5: returns up to four different values of a doubled cookie: %s", (header, values) => {
+  ])("B5: returns up to four different values of a repeated cookie: %s", (header, values) => {
     expect(cookie.read(header)).toEqual(values);
   });
 
-  test("reads a name with characters that mean something to a pattern", () => {
+  test("reads a cookie whose name has characters that are special in patterns", () => {
     const odd = new SessionCookie({ name: "a.b*$" });
     expect(odd.read("aXb*$=no; a.b*$=x")).toBe("x");
   });

@@ -15,7 +15,7 @@ describe.each(EVERY_BACKEND)("a handler that empties the session, on %s", (_, cr
     ["by save()", (session) => (delete session["a"], session.save())],
     ["by update()", (session) => session.update((data) => delete data["a"])],
     ["and asks for a new id", (session) => (delete session["a"], session.regenerate())],
-  ] as [string, Page][])("B13: ends it, and the cookie goes: %s", async (__, page) => {
+  ] as [string, Page][])("B13: ends it, and clears the cookie: %s", async (__, page) => {
     const { site, visitor } = await begin(create, write);
     const thief = visitor.clone();
     const response = await visitor.visit(page);
@@ -25,22 +25,22 @@ describe.each(EVERY_BACKEND)("a handler that empties the session, on %s", (_, cr
   });
 
   test.each([
-    ["which somebody has logged into", (session) => session.login("ann")],
-    ["which has a flash message", (session) => session.flash("notice", "Saved.")],
-  ] as [string, Page][])("B13: leaves one that lives: %s", async (__, page) => {
+    ["that somebody has logged into", (session) => session.login("ann")],
+    ["that has a flash message", (session) => session.flash("notice", "Saved.")],
+  ] as [string, Page][])("B13: does not end a session %s", async (__, page) => {
     const { visitor } = await begin(create, (session) => (write(session), page(session)));
     expect(sessionCookies(await visitor.visit(empty))).toEqual([]);
     expect(await visitor.ask(({ meta }) => meta.isNew)).toBe(false);
   });
 
-  test("B13: loses nothing that another request has written meanwhile", async () => {
+  test("B13: keeps what another request has written meanwhile", async () => {
     const { visitor } = await begin(create, write);
     const { response } = await overlap(visitor, empty, (session) => (session["b"] = 2));
     expect(sessionCookies(response)).toEqual([]);
     expect(await visitor.look()).toEqual({ b: 2 });
   });
 
-  test("B13: what it writes after save() begins a new session", async () => {
+  test("B13: begins a new session if it writes after save()", async () => {
     const { visitor } = await begin(create, write);
     const before = visitor.id;
     await visitor.visit(async (session) => {
@@ -52,7 +52,7 @@ describe.each(EVERY_BACKEND)("a handler that empties the session, on %s", (_, cr
     expect(await visitor.look()).toEqual({ b: 2 });
   });
 
-  test("B13: keeps a login that comes while save() ends it", async () => {
+  test("B13: keeps a login that is made while save() ends the session", async () => {
     const { visitor } = await begin(create, write);
     await visitor.visit(async (session) => {
       delete session["a"];

@@ -18,7 +18,7 @@ describe.each([
 describe("SessionStoreError", () => {
   // Elysia and Hono each ask an error for its response under one of these names.
   test.each(["toResponse", "getResponse"] as const)(
-    "tells a visitor that sessions are unavailable, and nothing of the cause: %s",
+    "tells a visitor that sessions are unavailable, and nothing about the cause: %s",
     async (name) => {
       const error = new SessionStoreError("It failed.", { cause: new Error("The disk is gone.") });
       const response = error[name]();

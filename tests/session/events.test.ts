@@ -17,7 +17,7 @@ describe("EventLog", () => {
     expect(seen).toEqual([CREATED]);
   });
 
-  test("counts each kind of event, and begins with none of any", () => {
+  test("counts each kind of event, from 0", () => {
     const log = new EventLog(undefined);
     expect(Object.values(log.counts)).toEqual(Array<number>(11).fill(0));
     log.emit(CREATED);
@@ -26,7 +26,7 @@ describe("EventLog", () => {
     expect(log.counts).toMatchObject({ created: 2, rejected: 1, expired: 0 });
   });
 
-  test("counts sessions, not calls, where an event is about several", () => {
+  test("counts sessions, not calls, if one event covers several", () => {
     const log = new EventLog(undefined);
     log.emit({ type: "swept", count: 500 });
     log.emit({ type: "destroyed", handles: ["a", "b", "c"], userId: "ann", count: 3 });

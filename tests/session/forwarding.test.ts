@@ -22,7 +22,7 @@ async function logInBesideTab(create: (typeof EVERY_BACKEND)[number][1]) {
   return { site, visitor, tab };
 }
 
-describe.each(EVERY_BACKEND)("an id that a rotation has superseded, on %s", (_, create) => {
+describe.each(EVERY_BACKEND)("an id that a rotation has replaced, on %s", (_, create) => {
   test("B3: opens nothing, and a request that writes through it gets no cookie", async () => {
     const { site, visitor, tab } = await logInBesideTab(create);
     const response = await tab.visit((session) => {
@@ -45,7 +45,7 @@ describe.each(EVERY_BACKEND)("an id that a rotation has superseded, on %s", (_, 
     expect(answers).toEqual([false, false]);
   });
 
-  test("B3: a login() by the same user takes over the session, data included", async () => {
+  test("B3: login() by the same user takes over the session, with its data", async () => {
     const { site, visitor, tab } = await logInBesideTab(create);
     const response = await tab.visit((session) => {
       session["late"] = true;
@@ -58,13 +58,13 @@ describe.each(EVERY_BACKEND)("an id that a rotation has superseded, on %s", (_, 
     expect(site.of("created")).toHaveLength(1);
   });
 
-  test("B3: so does one that is followed by update(), which then changes that session", async () => {
+  test("B3: login() and then update() through it change that session", async () => {
     const { tab } = await logInBesideTab(create);
     expect(await tab.ask((session) => (session.login("ann"), update(session)))).toBe(true);
     expect(await tab.look()).toEqual({ cart: ["tea"], n: 1 });
   });
 
-  test("B3: two logins of one user at once keep the cart, and leave one session", async () => {
+  test("B3: two logins of one user at the same time keep the cart, and leave one session", async () => {
     const { site, visitor } = await begin(create, fill);
     const { tab } = await overlap(visitor, logIn, logIn);
     expect(await tab.ask(identity)).toEqual(["ann", ["tea"]]);
@@ -72,14 +72,14 @@ describe.each(EVERY_BACKEND)("an id that a rotation has superseded, on %s", (_, 
     expect(site.of("rotated")).toHaveLength(2);
   });
 
-  test("B3: a login() by another user begins a session of its own", async () => {
+  test("B3: login() by another user begins a session of its own", async () => {
     const { visitor, tab } = await logInBesideTab(create);
     await tab.visit((session) => session.login("ben"));
     expect(await tab.ask(identity)).toEqual(["ben", null]);
     expect(await visitor.ask(identity)).toEqual(["ann", ["tea"]]);
   });
 
-  test("B3: nobody takes over a session that is nobody's: the id may be a thief's", async () => {
+  test("B3: login() does not take over an anonymous session, because the id may be a thief's", async () => {
     const { visitor } = await begin(create, fill);
     const thief = visitor.clone();
     await visitor.visit(regenerate);
@@ -88,7 +88,7 @@ describe.each(EVERY_BACKEND)("an id that a rotation has superseded, on %s", (_, 
     expect(await visitor.ask(identity)).toEqual([null, ["tea"]]);
   });
 
-  test("B3: destroy() through it ends the session, whatever id that has by now", async () => {
+  test("B3: destroy() through it ends the session under its current id", async () => {
     const { visitor, tab } = await logInBesideTab(create);
     await visitor.visit(regenerate);
     const response = await tab.visit(destroy);
@@ -96,7 +96,7 @@ describe.each(EVERY_BACKEND)("an id that a rotation has superseded, on %s", (_, 
     expect(await visitor.ask(identity)).toEqual([null, null]);
   });
 
-  test("B3: revoke() of its handle ends the session too", async () => {
+  test("B3: revoke() of its handle ends the session", async () => {
     const { site, visitor } = await logInBesideTab(create);
     const handle = await visitor.ask(({ meta }) => meta.handle);
     await visitor.visit(regenerate);
@@ -104,7 +104,7 @@ describe.each(EVERY_BACKEND)("an id that a rotation has superseded, on %s", (_, 
     expect(await visitor.ask(identity)).toEqual([null, null]);
   });
 
-  test("B3: is unknown once the note has expired: a write then begins a session", async () => {
+  test("B3: is unknown once the note has expired, and a write then begins a session", async () => {
     const { site, tab } = await logInBesideTab(create);
     site.clock.advance(29_999);
     expect(sessionCookies(await tab.visit(fill))).toEqual([]);
@@ -114,14 +114,14 @@ describe.each(EVERY_BACKEND)("an id that a rotation has superseded, on %s", (_, 
   });
 });
 
-describe.each(EVERY_BACKEND)("a request that was under way, on %s", (_, create) => {
-  test("B3: destroy() ends the session that another request has given a new id", async () => {
+describe.each(EVERY_BACKEND)("a request that was in progress, on %s", (_, create) => {
+  test("B3: destroy() ends a session to which another request has given a new id", async () => {
     const { visitor } = await begin(create, logIn);
     await overlap(visitor, destroy, regenerate);
     expect(await visitor.ask(identity)).toEqual([null, null]);
   });
 
-  test("B2: login() by the user whose session it was does not outlive its end", async () => {
+  test("B2: login() by the session's user does not bring back a session that has ended", async () => {
     const { site, visitor } = await begin(create, logIn);
     const { tab, response } = await overlap(visitor, logIn, destroy);
     expect(sessionCookies(response)).toEqual([]);

@@ -5,7 +5,7 @@ import { createId, hashId, isId } from "../../src/session/id.ts";
 const SAMPLE = 100_000;
 
 describe("createId", () => {
-  test("I1: never gives the same id twice, and sets every one of its 256 bits half of the time", () => {
+  test("I1: never returns the same id twice, and sets each of its 256 bits half of the time", () => {
     const ids = new Set<string>();
     const ones = new Uint32Array(256);
     for (let count = 0; count < SAMPLE; count++) {
@@ -23,7 +23,7 @@ describe("createId", () => {
     expect(unfair).toEqual([]);
   });
 
-  test("I2: gives 43 base64url characters without any meaning: two ids share no more than chance", () => {
+  test("I2: returns 43 base64url characters without meaning: two ids agree no more than by chance", () => {
     const ids = Array.from({ length: 1000 }, createId);
     expect(ids.filter((id) => !/^[A-Za-z0-9_-]{43}$/.test(id))).toEqual([]);
     const positions = Array.from({ length: 43 }, (_, index) => new Set(ids.map((id) => id[index])));
@@ -34,11 +34,11 @@ describe("createId", () => {
 });
 
 describe("isId", () => {
-  test("takes what createId makes", () => {
+  test("accepts what createId() returns", () => {
     expect(Array.from({ length: 1000 }, createId).every(isId)).toBe(true);
   });
 
-  test("I4: takes one spelling of an id only: the last character's unused bits have to be 0", () => {
+  test("I4: accepts one spelling of an id only: the unused bits of the last character must be 0", () => {
     const id = `${createId().slice(0, 42)}A`;
     const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     const accepted = [...letters].filter((letter) => isId(id.slice(0, 42) + letter));
@@ -63,7 +63,7 @@ describe("isId", () => {
 });
 
 describe("hashId", () => {
-  test("I7: gives SHA-256, from which nobody gets back to the id", () => {
+  test("I7: returns the SHA-256 hash, which does not reveal the id", () => {
     const hash = new Bun.CryptoHasher("sha256").update("an id").digest("base64url");
     expect(hashId("an id")).toBe(hash);
   });

@@ -23,7 +23,7 @@ function hidden(): object {
   return Object.defineProperty({ a: 1 }, "secret", { value: 1, enumerable: false });
 }
 
-function messageOf(value: object): string {
+function readMessage(value: object): string {
   try {
     encode(value, "session");
   } catch (error) {
@@ -34,7 +34,7 @@ function messageOf(value: object): string {
 }
 
 describe("encode", () => {
-  test("gives back every JSON value as it was", () => {
+  test("round-trips every JSON value", () => {
     const values = {
       text: "ü\u2028\0",
       number: -1.5e-7,
@@ -46,11 +46,11 @@ describe("encode", () => {
     expect(JSON.parse(encode(all, "session"))).toEqual(all);
   });
 
-  test("leaves out properties that are undefined", () => {
+  test("omits undefined properties", () => {
     expect(encode({ gone: undefined, inner: { gone: undefined } }, "session")).toBe('{"inner":{}}');
   });
 
-  test("holds the same object twice, which is no cycle", () => {
+  test("accepts one object in two places, which is no cycle", () => {
     const shared = { a: 1 };
     expect(encode({ one: shared, other: [shared, shared] }, "session")).toBe(
       '{"one":{"a":1},"other":[{"a":1},{"a":1}]}',
@@ -93,8 +93,8 @@ describe("encode", () => {
     ],
     ["what is nested too deep", { deep: nested(250) }, "is nested deeper than 200 levels."],
     ["what has a key that moves the cursor", { "\x9b": 1n }, 'session["\\u{9b}"] is a bigint'],
-  ])("S4: refuses %s and names its key path", (_, value, message) => {
-    expect(messageOf(value)).toContain(message);
+  ])("S4: refuses %s, and names its key path", (_, value, message) => {
+    expect(readMessage(value)).toContain(message);
   });
 
   test.each([
@@ -104,15 +104,15 @@ describe("encode", () => {
     ["one deep inside an array", { a: [hidden()] }, "session.a[0].secret is a hidden property"],
     ["a named property of an array", { a: Object.assign([1], { total: 1 }) }, "session.a.total is"],
     ["a subclass of Array", { a: new (class Row extends Array {})() }, "session.a is a Row"],
-  ])("B14: refuses %s and names its key path", (_, value, message) => {
-    expect(messageOf(value)).toContain(message);
+  ])("B14: refuses %s, and names its key path", (_, value, message) => {
+    expect(readMessage(value)).toContain(message);
   });
 
-  test("B14: only -0 comes back as something else", () => {
+  test("B14: changes nothing but -0 in a round trip", () => {
     expect(encode({ zero: -0 }, "session")).toBe('{"zero":0}');
   });
 
-  test("S4: finds the one fault among much that is none", () => {
+  test("S4: finds the one bad value among many good ones", () => {
     const fine = {
       yes: true,
       none: null,
@@ -121,14 +121,14 @@ describe("encode", () => {
       gone: undefined,
     };
     const value = { ...fine, inner: { ...fine, list: [...fine.list, fine, 1n] } };
-    expect(messageOf(value)).toStartWith("session.inner.list[4] is a bigint");
+    expect(readMessage(value)).toStartWith("session.inner.list[4] is a bigint");
   });
 
-  test("S4: takes what is nested deep, and not too deep", () => {
-    expect(messageOf({ deep: nested(150) })).toBe("no error");
+  test("S4: accepts deep nesting up to a limit", () => {
+    expect(readMessage({ deep: nested(150) })).toBe("no error");
   });
 
-  test("S1: writes __proto__, constructor and prototype as keys like any other", () => {
+  test("S1: writes __proto__, constructor and prototype like any other key", () => {
     const text = '{"__proto__":{"admin":true},"constructor":1,"prototype":{"__proto__":2}}';
     expect(encode(toDictionary(JSON.parse(text)), "session")).toBe(text);
     expect(Object.prototype).not.toHaveProperty("admin");
@@ -136,32 +136,32 @@ describe("encode", () => {
 });
 
 describe("decode", () => {
-  test("gives the dictionary", () => {
+  test("returns the dictionary", () => {
     expect(decode('{"a":[1]}')).toEqual({ a: [1] });
   });
 
   test.each(["", "{", "[]", "null", "1", '"text"', "undefined", "{'a':1}"])(
-    "S2: gives undefined for %p, which is no dictionary",
+    "S2: returns undefined for %p, which is no dictionary",
     (text) => {
       expect(decode(text)).toBeUndefined();
     },
   );
 
   test.each([
-    ["a number beyond all numbers", '{"a":[1e999]}'],
+    ["a number that overflows", '{"a":[1e999]}'],
     ["what is nested too deep", JSON.stringify({ a: nested(201) })],
-    ["what is nested beyond all bounds", `{"a":${"[".repeat(100_000)}${"]".repeat(100_000)}}`],
-  ])("S2: gives undefined for %s, which encode() would refuse", (_, text) => {
+    ["what is nested far too deep", `{"a":${"[".repeat(100_000)}${"]".repeat(100_000)}}`],
+  ])("S2: returns undefined for %s, which encode() would refuse", (_, text) => {
     expect(decode(text)).toBeUndefined();
   });
 
-  test("gives what is nested as deep as encode() allows", () => {
+  test("accepts as deep a nesting as encode() does", () => {
     expect(decode(encode({ a: nested(200) }, "session"))).toEqual({ a: nested(200) });
   });
 });
 
 describe("toDictionary", () => {
-  test("S1: copies __proto__ as a key and inherits nothing", () => {
+  test("S1: copies __proto__ as a key, and inherits nothing", () => {
     const copy = toDictionary(JSON.parse('{"__proto__":{"admin":true}}'));
     expect(Object.keys(copy)).toEqual(["__proto__"]);
     expect(Object.getPrototypeOf(copy)).toBeNull();
@@ -172,11 +172,11 @@ describe("merge", () => {
   test.each([
     ["keeps what both added", {}, { a: 1 }, { b: 2 }, { a: 1, b: 2 }],
     ["keeps what both changed", { a: 0, b: 0 }, { a: 1, b: 0 }, { a: 0, b: 2 }, { a: 1, b: 2 }],
-    ["takes mine where both changed one key", { a: 0 }, { a: 1 }, { a: 2 }, { a: 1 }],
-    ["takes theirs where mine is as it was", { a: 0 }, { a: 0 }, { a: 2 }, { a: 2 }],
+    ["keeps mine if both changed one key", { a: 0 }, { a: 1 }, { a: 2 }, { a: 1 }],
+    ["keeps theirs if mine has not changed", { a: 0 }, { a: 0 }, { a: 2 }, { a: 2 }],
     ["removes what I removed", { a: 1, b: 2 }, { b: 2 }, { a: 1, b: 3 }, { b: 3 }],
     ["removes what I set to undefined", { a: 1 }, { a: undefined }, { a: 1 }, {}],
-    ["leaves removed what they removed", { a: 1, b: 2 }, { a: 1, b: 3 }, {}, { b: 3 }],
+    ["keeps removed what they removed", { a: 1, b: 2 }, { a: 1, b: 3 }, {}, { b: 3 }],
     [
       "sees a change deep inside a key",
       { a: { b: [1] } },
@@ -188,24 +188,24 @@ describe("merge", () => {
     expect({ ...merge(base, mine, theirs).merged }).toEqual(expected as Record<string, unknown>);
   });
 
-  test("S1: merges __proto__ and constructor as keys like any other", () => {
+  test("S1: merges __proto__ and constructor like any other key", () => {
     const mine = JSON.parse('{"__proto__":{"admin":true},"constructor":1}');
     const { merged } = merge({}, mine, { a: 1 });
     expect(JSON.stringify(merged)).toBe('{"a":1,"__proto__":{"admin":true},"constructor":1}');
     expect(({} as Record<string, unknown>)["admin"]).toBeUndefined();
   });
 
-  test("leaves its arguments as they were", () => {
+  test("does not change its arguments", () => {
     const [base, mine, theirs] = [{ a: 1 }, {}, { a: 1, b: 2 }].map((each) => Object.freeze(each));
     expect({ ...merge(base ?? {}, mine ?? {}, theirs ?? {}).merged }).toEqual({ b: 2 });
   });
 
   test.each([
-    ["which both changed", { a: 0, b: 0 }, { a: 1, b: 1 }, { a: 2, b: 0 }, ["a"]],
-    ["which both changed to the same", { a: 0 }, { a: 1 }, { a: 1 }, []],
-    ["which I removed and they changed", { a: 0 }, {}, { a: 2 }, ["a"]],
-    ["which both added", {}, { a: 1 }, { a: 2 }, ["a"]],
-    ["which only they changed", { a: 0 }, { a: 0 }, { a: 2 }, []],
+    ["that both changed", { a: 0, b: 0 }, { a: 1, b: 1 }, { a: 2, b: 0 }, ["a"]],
+    ["that both changed to the same", { a: 0 }, { a: 1 }, { a: 1 }, []],
+    ["that I removed and they changed", { a: 0 }, {}, { a: 2 }, ["a"]],
+    ["that both added", {}, { a: 1 }, { a: 2 }, ["a"]],
+    ["that only they changed", { a: 0 }, { a: 0 }, { a: 2 }, []],
   ])("B19: names the keys that it overwrites: one %s", (_, base, mine, theirs, keys) => {
     expect(merge(base, mine, theirs).overwritten).toEqual(keys);
   });

@@ -18,14 +18,14 @@ describe("escapeControls", () => {
     expect(escapeControls(text)).toBe(escaped);
   });
 
-  test("leaves all else as it is", () => {
+  test("leaves everything else unchanged", () => {
     const text = "/Grüße/%c3%a9?a=b \\ \"' 日本語 🙂";
     expect(escapeControls(text)).toBe(text);
   });
 });
 
-describe("what src tells the console", () => {
-  test("has a text as its first argument wherever there are several: it is a format", async () => {
+describe("what src writes to the console", () => {
+  test("begins with a text wherever there are several arguments, because the first is a format", async () => {
     const files = await Array.fromAsync(new Bun.Glob("**/*.ts").scan(SRC));
     const sources = await Promise.all(files.map((file) => Bun.file(join(SRC, file)).text()));
     const calls = sources.join("\n").match(/console\.(?:error|info|warn)\([^;]*;/g) ?? [];
@@ -37,7 +37,7 @@ describe("what src tells the console", () => {
 });
 
 describe("escapeError", () => {
-  test("returns an error without control characters as it is, for the console to show", () => {
+  test("returns an error without control characters unchanged, for the console to show", () => {
     const error = new Error("two\n\tlines", { cause: new Error("ü") });
     expect(escapeError(error)).toBe(error);
     expect(escapeError(undefined)).toBeUndefined();

@@ -7,7 +7,7 @@ import type { SessionBackend } from "../../src/store/backend.ts";
 import { SessionStoreError } from "../../src/store/errors.ts";
 import { quiet } from "../support/quiet.ts";
 import { AsyncMapBackend, MapBackend } from "../support/stores/backends.ts";
-import { requestOf, setUpVisited } from "../support/stores/site.ts";
+import { createRequest, setUpVisited } from "../support/stores/site.ts";
 import { TappedStore } from "../support/stores/tapped-store.ts";
 import { pass } from "../support/timers.ts";
 import type { Page } from "../support/visitor.ts";
@@ -33,14 +33,14 @@ afterEach(() => {
 });
 
 describe("a store that fails", () => {
-  test("S7: is asked to delete a session once, so that nobody waits for it twice", async () => {
+  test("S7: is asked only once to delete a session, so that nobody waits twice", async () => {
     const { store, visitor } = await setUpVisited();
     store.break("delete");
     expect((await visitor.visit(destroy)).status).toBe(503);
     expect(store.calls.filter((call) => call === "delete")).toHaveLength(1);
   });
 
-  test("S7: is asked again where the handler went on after a save() that failed", async () => {
+  test("S7: is asked again if the handler goes on after a save() that failed", async () => {
     const { store, visitor } = await setUpVisited();
     store.break("delete");
     const response = await visitor.visit(async (session) => {
@@ -53,17 +53,17 @@ describe("a store that fails", () => {
     expect(store.inner.size).toBe(0);
   });
 
-  test("S7: the error says what failed, with the store's own as its cause", async () => {
+  test("S7: causes an error that says what failed and has the store's error as its cause", async () => {
     const { store, sessions, visitor } = await setUpVisited();
     store.break("read");
-    const opening = (): unknown => sessions.open(requestOf(visitor));
+    const opening = (): unknown => sessions.open(createRequest(visitor));
     expect(opening).toThrow(SessionStoreError);
     expect(opening).toThrow(
       expect.objectContaining({ message: "The session store failed to read.", cause: GONE }),
     );
   });
 
-  test("a sweep that fails rejects, and reports it", async () => {
+  test("makes sweep() reject, and is reported", async () => {
     const { store, sessions, events } = await setUpVisited();
     store.break("sweep");
     await expect(sessions.sweep()).rejects.toThrow(SessionStoreError);
@@ -71,14 +71,14 @@ describe("a store that fails", () => {
   });
 
   test.each([
-    ["a look that a two-method backend fails to load", new MapBackend(), "load", read],
-    ["a look that it fails to load, later", new AsyncMapBackend(), "load", read],
+    ["a read that a two-method backend fails to load", new MapBackend(), "load", read],
+    ["a read that it fails to load, asynchronously", new AsyncMapBackend(), "load", read],
     ["a change that it fails to save", new MapBackend(), "save", write],
-    ["a change that it fails to save, later", new AsyncMapBackend(), "save", write],
+    ["a change that it fails to save, asynchronously", new AsyncMapBackend(), "save", write],
     ["a logout that it fails to save", new MapBackend(), "save", destroy],
-    ["a logout that it fails to save, later", new AsyncMapBackend(), "save", destroy],
+    ["a logout that it fails to save, asynchronously", new AsyncMapBackend(), "save", destroy],
   ] as const)(
-    "S7: %s is a 503, and the session as it was, here and elsewhere",
+    "S7: answers 503 and leaves the session unchanged, here and in other processes: %s",
     async (_, backend, method, page) => {
       const visitor = new Visitor(new Sessions({ backend }));
       await visitor.visit((session) => (session["a"] = 1));
@@ -98,7 +98,7 @@ describe("a store that does not answer", () => {
     ["2,000 ms by default", {}, 2_000],
     ["as long as `storeTimeout` says", { storeTimeout: 50 }, 50],
     ["longer than a timer can be", { storeTimeout: 2 ** 40 }, 2 ** 31 - 1],
-  ])("S7: is waited for %s, and then it is a 503", async (_, options, deadline) => {
+  ])("S7: is waited for %s, and then the answer is 503", async (_, options, deadline) => {
     const store = new TappedStore();
     const sessions = new Sessions({ backend: store, sweepInterval: 0, ...options });
     const visitor = new Visitor(sessions);
@@ -117,7 +117,7 @@ describe("a store that does not answer", () => {
     );
   });
 
-  test("S7: a late failure is nobody's unhandled rejection", async () => {
+  test("S7: causes no unhandled rejection when it fails late", async () => {
     const { store, visitor } = await setUpVisited({ storeTimeout: 2_000 });
     jest.useFakeTimers();
     const late = Promise.withResolvers<void>();
@@ -131,8 +131,8 @@ describe("a store that does not answer", () => {
   });
 });
 
-describe("a backend of two methods that does not answer", () => {
-  test("S7: holds a session up for `storeTimeout`, however many requests it leaves waiting", async () => {
+describe("a two-method backend that does not answer", () => {
+  test("S7: delays a session by at most `storeTimeout`, however many requests wait", async () => {
     const backend = new AsyncMapBackend();
     const sessions = new Sessions({ backend, sweepInterval: 0 });
     const visitor = new Visitor(sessions);
@@ -169,26 +169,29 @@ const SPOILT = Object.entries({
 }).flatMap(([name, values]) => values.map((value) => ({ [name]: value })));
 
 describe("a stored session that cannot be read", () => {
-  test.each(SPOILT)("S2: is no session, and an event, never an error: %j", async (facts) => {
-    const { store, visitor, events } = await setUpVisited();
-    const key = hashId(visitor.id);
-    spoil(store, visitor, facts);
-    const spoilt = visitor.id;
-    expect(await visitor.look()).toEqual({});
-    expect(events).toMatchObject([{ type: "failed", operation: "decode" }]);
-    expect(String(Bun.inspect(events))).toContain(key);
-    await visitor.visit(write);
-    expect(visitor.id).not.toBe(spoilt);
-    expect(await visitor.look()).toEqual({ a: 2 });
-  });
+  test.each(SPOILT)(
+    "S2: counts as no session, and causes an event and no error: %j",
+    async (facts) => {
+      const { store, visitor, events } = await setUpVisited();
+      const key = hashId(visitor.id);
+      spoil(store, visitor, facts);
+      const spoilt = visitor.id;
+      expect(await visitor.look()).toEqual({});
+      expect(events).toMatchObject([{ type: "failed", operation: "decode" }]);
+      expect(String(Bun.inspect(events))).toContain(key);
+      await visitor.visit(write);
+      expect(visitor.id).not.toBe(spoilt);
+      expect(await visitor.look()).toEqual({ a: 2 });
+    },
+  );
 
-  test("S2: flash messages that cannot be read are none", async () => {
+  test("S2: has no flash messages if only those cannot be read", async () => {
     const { store, visitor } = await setUpVisited();
     spoil(store, visitor, { flash: "[" });
     expect(await visitor.ask(noteAndData)).toEqual([null, 1]);
   });
 
-  test("S2: is no session either if it was spoilt while a request was under way", async () => {
+  test("S2: counts as no session also if it was damaged during a request", async () => {
     const { store, visitor, events } = await setUpVisited();
     await visitor.visit((session) => {
       spoil(store, visitor, { expiresAt: "never" });
@@ -219,7 +222,7 @@ describe("a session that cannot be stored", () => {
       "session.save is a reserved name",
     ],
   ] as [string, Page, string][])(
-    "%s is an error, and nothing is stored",
+    "%s: causes an error, and nothing is stored",
     async (_, page, message) => {
       const { visitor, store } = await setUpVisited();
       const visit = visitor.visit(page);
@@ -231,15 +234,15 @@ describe("a session that cannot be stored", () => {
   );
 });
 
-describe("a response that has left", () => {
+describe("a session whose response has left", () => {
   test.each([
     ["a new session", false, (session) => (session["a"] = 1), "A new session needs a cookie"],
     ["a new id", true, (session) => session.login("ann"), "A new id needs a cookie"],
   ] as [string, boolean, Page, string][])(
-    "%s is refused: its cookie could not be set any more",
+    "refuses %s, because its cookie could no longer be set",
     async (_, isKnown, page, message) => {
       const { sessions, visitor } = await setUpVisited();
-      const open = await sessions.open(requestOf(isKnown ? visitor : undefined));
+      const open = await sessions.open(createRequest(isKnown ? visitor : undefined));
       await sessions.commit(open, new Response(""));
       await page(open.session);
       await expect(open.session.save()).rejects.toThrow(message);

@@ -76,7 +76,7 @@ const OVERLAPS: Record<string, Overlap> = {
     after: NOTHING,
     stats: { dropped: 1 },
   },
-  "a login takes along what another request has stored meanwhile": {
+  "a login keeps what another request has stored meanwhile": {
     first: write,
     slow: (session) => ((session["b"] = 1), session.login("ann")),
     during: (session) => (session["c"] = 1),
@@ -108,20 +108,21 @@ const OVERLAPS: Record<string, Overlap> = {
     after: ["ann", {}, null],
     cookies: 1,
   },
-  "a login before update() begins one of its own where the session is gone, and that is updated": {
-    first: writeSecret,
-    slow: async (session) => {
-      session["b"] = 1;
-      session.login("ann");
-      const isDone = await session.update((data) => (data["n"] = 1));
-      session["c"] = 1;
-      return isDone;
+  "a login before update() begins its own session if the old one is gone, and update() changes that":
+    {
+      first: writeSecret,
+      slow: async (session) => {
+        session["b"] = 1;
+        session.login("ann");
+        const isDone = await session.update((data) => (data["n"] = 1));
+        session["c"] = 1;
+        return isDone;
+      },
+      during: destroy,
+      answer: true,
+      after: ["ann", { b: 1, n: 1, c: 1 }, null],
+      cookies: 1,
     },
-    during: destroy,
-    answer: true,
-    after: ["ann", { b: 1, n: 1, c: 1 }, null],
-    cookies: 1,
-  },
   "destroy() after update() has found the session gone: a flash begins a new one": {
     first: writeSecret,
     slow: async (session) => {
@@ -168,15 +169,15 @@ async function setUpCounter() {
   return { store, visitor };
 }
 
-describe("a session that many write", () => {
-  test("is updated in turns: twenty update() need twenty writes", async () => {
+describe("a session that many requests write", () => {
+  test("is updated in turns: twenty calls of update() need twenty writes", async () => {
     const { store, visitor } = await setUpCounter();
     await Promise.all(Array.from({ length: 20 }, () => visitor.visit(count)));
     expect(store.calls.filter((call) => call === "replace")).toHaveLength(20);
     expect(await visitor.look()).toEqual({ count: 20 });
   });
 
-  test("can be logged into all the same", async () => {
+  test("still accepts a login", async () => {
     const { store, visitor } = await setUpCounter();
     const key = hashId(visitor.id);
     let others = 0;
@@ -199,7 +200,7 @@ describe("what one request asks for twice, without waiting", () => {
     ["a new session", () => undefined, write, { created: 1, rotated: 0 }],
     ["a login", () => undefined, logIn, { created: 1, rotated: 0 }],
     ["a new id", write, logIn, { created: 1, rotated: 1 }],
-  ] as [string, Page, Page, object][])("%s: is done once", async (_, first, page, stats) => {
+  ] as [string, Page, Page, object][])("is done once: %s", async (_, first, page, stats) => {
     const site = new Site(() => new AsyncMapBackend(), { now: Date.now });
     const visitor = site.visitor();
     await visitor.visit(first);
@@ -216,7 +217,7 @@ describe("what one request asks for twice, without waiting", () => {
     ["a new id", (session) => session.regenerate()],
     ["a login", logIn],
   ] as [string, Page][])(
-    "L6: destroy() while %s is being saved: nothing of it is left",
+    "L6: destroy() while %s is being saved leaves nothing",
     async (_, page) => {
       const site = new Site(() => new AsyncMapBackend(), { now: Date.now });
       for (const first of [() => undefined, logIn, write] as Page[]) {
@@ -257,7 +258,7 @@ describe("what one request asks for twice, without waiting", () => {
     },
   );
 
-  test("a save() that fails: the commit at the end tries once more", async () => {
+  test("the commit at the end tries once more after a save() that failed", async () => {
     const { store, visitor } = await setUpCounter();
     store.once("replace", () => Promise.reject(new Error("The disk is gone.")));
     const response = await visitor.visit((session) => {
@@ -286,15 +287,15 @@ async function leave(operation: "create" | "delete" | "rotate", page: Page, work
   return { store, visitor, response, done: await left };
 }
 
-describe("work that goes on after its handler has returned, while the session is being stored", () => {
-  test("a save() is stored in the session that the response hands out", async () => {
+describe("work that continues after its handler has returned, while the session is being stored", () => {
+  test("save() stores into the session that the response hands out", async () => {
     const { store, visitor, done } = await leave("create", write, saveAnother);
     expect(done).toBe(true);
     expect(store.calls.filter((call) => call === "create")).toHaveLength(2);
     expect(await visitor.look()).toEqual({ a: 1, b: 1 });
   });
 
-  test("a save() after destroy() begins one session, not two", async () => {
+  test("save() after destroy() begins one session, not two", async () => {
     const { store, visitor } = await leave("delete", writeAnew, saveAnother);
     expect(store.inner.size).toBe(1);
     expect(await visitor.look()).toEqual({ a: 1, b: 1 });

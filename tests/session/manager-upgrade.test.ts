@@ -6,7 +6,7 @@ import type { Session } from "../../src/session/session.ts";
 import type { MaybePromise } from "../../src/store/maybe-promise.ts";
 import { quiet } from "../support/quiet.ts";
 import { exchange, handshake, setCookiesIn } from "../support/raw.ts";
-import { requestOf, setUpVisited } from "../support/stores/site.ts";
+import { createRequest, setUpVisited } from "../support/stores/site.ts";
 import { TappedStore } from "../support/stores/tapped-store.ts";
 import type { Page } from "../support/visitor.ts";
 
@@ -51,8 +51,8 @@ describe.each(["/", "/route"])("a request that becomes a WebSocket, at %s", (pat
   }
 
   test.each([
-    ["X5: hands out a new session's cookie with the 101, and stores it by then", false, take],
-    ["X5: hands out the new id of a login, and the old one is dead", true, logIn],
+    ["X5: sends a new session's cookie with the 101, and stores the session before", false, take],
+    ["X5: sends the new id of a login, and the old one is dead", true, logIn],
   ] as [string, boolean, Page][])("%s", async (_, isKnown, page) => {
     const { visitor, lines } = await shake(page, { isKnown });
     const [line = "", ...others] = lines;
@@ -66,15 +66,21 @@ describe.each(["/", "/route"])("a request that becomes a WebSocket, at %s", (pat
 
   test.each([
     ["X5: clears the cookie of a session that it ends", true, destroy, [CLEARED], {}],
-    ["C15: sets no cookie where none has changed, and stores what has", true, change, [], { a: 2 }],
-    ["C15: the same without the headers", false, change, [], { a: 2 }],
+    [
+      "C15: sets no cookie if it has not changed, and stores what has changed",
+      true,
+      change,
+      [],
+      { a: 2 },
+    ],
+    ["C15: does the same without the headers", false, change, [], { a: 2 }],
   ] as [string, boolean, Page, string[], object][])("%s", async (_, headed, page, lines, after) => {
     const shaken = await shake(page, { headed });
     expect(shaken.lines).toEqual(lines);
     expect(await shaken.visitor.look()).toEqual(after);
   });
 
-  test("S7: does not become one while the store is down: 503, and no cookie", async () => {
+  test("S7: is answered with 503 and no cookie while the store is down", async () => {
     using _error = quiet("error");
     const { sessions, store } = await setUpVisited();
     store.break("create");
@@ -91,52 +97,52 @@ describe("a request that became a WebSocket without the headers", () => {
     ["a session that it began and saved", beginAndSave],
     ["a login", logIn],
   ] as [string, Page][])(
-    "fails loudly for %s: the visitor has no cookie for it",
+    "fails for %s, because the visitor has no cookie for it",
     async (_, page) => {
       const { sessions } = await setUpVisited();
       const handler = sessions.wrap(async (_request, session) => {
         await page(session);
       });
-      const answer = handler(requestOf());
+      const answer = handler(createRequest());
       await expect(answer).rejects.toBeInstanceOf(SessionDataError);
       await expect(answer).rejects.toThrow("await sessions.upgradeHeaders(session)");
     },
   );
 
-  test("is nothing to worry about if the session has ended again", async () => {
+  test("does not fail if the session has ended again", async () => {
     const { sessions, store } = await setUpVisited();
     const handler = sessions.wrap(async (_request, session) => {
       await beginAndSave(session);
       session.destroy();
     });
-    expect(await handler(requestOf())).toBeUndefined();
+    expect(await handler(createRequest())).toBeUndefined();
     expect(store.calls.slice(-2)).toEqual(["create", "delete"]);
   });
 
-  test("S7: reports a store that fails then", async () => {
+  test("S7: reports a store that fails at its end", async () => {
     using error = quiet("error");
     const { sessions, store, visitor } = await setUpVisited();
     store.break("replace");
     const handler = sessions.wrap((_request, session): void => void (session["a"] = 2));
-    const answer = await handler(requestOf(visitor));
+    const answer = await handler(createRequest(visitor));
     expect(answer).toMatchObject({ status: 503 });
     expect(error).toHaveBeenCalledTimes(1);
   });
 });
 
 describe("upgradeHeaders", () => {
-  test("leaves the cookie to a response, if there is no upgrade after all", async () => {
+  test("leaves the cookie to the response if no upgrade follows", async () => {
     const { sessions } = await setUpVisited();
     const handler = sessions.wrap(async (_request, session) => {
       session["a"] = 1;
       await sessions.upgradeHeaders(session);
       return new Response("", { status: 426 });
     });
-    const response = await handler(requestOf());
+    const response = await handler(createRequest());
     expect(response.headers.getSetCookie()).toEqual([expect.stringContaining("session_id=")]);
   });
 
-  test("leaves a session that can get no new id in the socket", async () => {
+  test("leaves the socket with a session that can get no new id", async () => {
     const { sessions, visitor } = await setUpVisited();
     const opened = Promise.withResolvers<Session>();
     await visitor.visit(async (session) => {
@@ -160,7 +166,7 @@ describe("upgradeHeaders", () => {
 });
 
 describe("the type of a wrapped handler", () => {
-  test("is that of the handler: a Response, or perhaps nothing", () => {
+  test("is the handler's own: a Response, or possibly undefined", () => {
     const sessions = new Sessions<{ visits: number }>({ backend: new TappedStore() });
     const page = sessions.wrap((_request: Request, session) => {
       expectTypeOf(session.visits).toEqualTypeOf<number | undefined>();

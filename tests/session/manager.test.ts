@@ -18,7 +18,7 @@ import {
 import {
   begin,
   closeSites,
-  requestOf,
+  createRequest,
   setUpTapped,
   setUpVisited,
   Site,
@@ -62,13 +62,13 @@ async function lookTwice(visitor: Visitor): Promise<unknown> {
   return visitor.look();
 }
 
-function maxAgeOf(response: Response): number | undefined {
+function readMaxAge(response: Response): number | undefined {
   const [line] = sessionCookies(response);
   return line === undefined ? undefined : Bun.Cookie.parse(line).maxAge;
 }
 
 /** What the store said to the one who asked. */
-function causeOf(error: Error): string {
+function readCause(error: Error): string {
   return error.cause instanceof Error ? error.cause.message : "";
 }
 
@@ -88,14 +88,14 @@ const LOOKS: readonly (readonly [string, Page])[] = [
   ["meta", (session) => session.meta],
 ];
 
-describe("the life of a session, when its request ends", () => {
+describe("a session at the end of its request", () => {
   test.each<[string, boolean, Operation[]]>([
     ["without a cookie: no store call", false, []],
-    ["with one: the look-up and nothing else; not even the data is decoded", true, ["read"]],
-  ])("untouched, %s: no cookie, no Vary", async (_, isKnown, calls) => {
+    ["with one: only a look-up, and not even the data is decoded", true, ["read"]],
+  ])("sets neither a cookie nor Vary if it was not accessed, %s", async (_, isKnown, calls) => {
     const { visitor, store, sessions } = await setUpVisited();
     const parse = spyOn(JSON, "parse");
-    const open = await sessions.open(requestOf(isKnown ? visitor : undefined));
+    const open = await sessions.open(createRequest(isKnown ? visitor : undefined));
     const response = await sessions.commit(open, new Response("hello"));
     expect(parse).not.toHaveBeenCalled();
     expect(store.calls).toEqual(calls);
@@ -111,7 +111,7 @@ describe("the life of a session, when its request ends", () => {
     ["a key that is removed again", (session) => ((session["a"] = 1), delete session["a"])],
     ["undefined", (session) => (session["a"] = undefined)],
   ] as [string, Page][])(
-    "L10: new, no data: nothing is stored and no cookie is set: %s",
+    "L10: stores nothing and sets no cookie if it is new and empty: %s",
     async (_, page) => {
       const { visitor, store } = setUpTapped();
       expect(sessionCookies(await visitor.visit(page))).toEqual([]);
@@ -125,7 +125,7 @@ describe("the life of a session, when its request ends", () => {
     ["a key", write, (session) => (session["b"] = 2), ["replace"], { a: 1, b: 2 }],
     ["a key's removal", setTwo, (session) => delete session["b"], ["replace"], { a: 1 }],
     [
-      "the same by undefined",
+      "a key that is set to undefined",
       setTwo,
       (session) => (session["b"] = undefined),
       ["replace"],
@@ -139,7 +139,7 @@ describe("the life of a session, when its request ends", () => {
       { cart: { items: [1, 2] } },
     ],
   ] as [string, Page, Page, Operation[], object][])(
-    "C15: %s is stored if it is a change, and the cookie left alone",
+    "C15: is stored only if it has changed, and the cookie is not sent again: %s",
     async (_, before, page, calls, after) => {
       const { visitor, store } = await setUpVisited({}, before);
       const response = await visitor.visit(page);
@@ -149,7 +149,7 @@ describe("the life of a session, when its request ends", () => {
     },
   );
 
-  test("is told of by events", async () => {
+  test("emits an event for each change", async () => {
     const cookie = { name: "__Secure-sid" };
     const { visitor, store, events } = setUpTapped({ cookie });
     const names = new Names(cookie.name, undefined);
@@ -176,11 +176,11 @@ describe("the life of a session, when its request ends", () => {
     ["stores", 0, "replace", (session) => (session["a"] = 2)],
     ["touches", HOUR, "touch", () => undefined],
   ] as [string, number, "replace" | "touch", Page][])(
-    "committing once more %s nothing more",
+    "a second commit %s nothing more",
     async (_, passed, operation, page) => {
       const { sessions, store, visitor, clock } = await setUpVisited();
       clock.advance(passed);
-      const open = await sessions.open(requestOf(visitor));
+      const open = await sessions.open(createRequest(visitor));
       await page(open.session);
       await sessions.commit(open, new Response(""));
       const again = await sessions.commit(open, new Response(""));
@@ -191,19 +191,22 @@ describe("the life of a session, when its request ends", () => {
 });
 
 describe("ids", () => {
-  test.each(BACKENDS)("I3: an id that was ended is not adopted, on %s", async (_, create) => {
-    const { site, visitor } = await begin(create, write);
-    const ended = visitor.clone();
-    const { id } = ended;
-    await visitor.visit((session) => session.destroy());
-    await ended.visit((session) => (session["b"] = 1));
-    expect(ended.id).not.toBe(id);
-    expect((await site.backend.load(hashId(id))) ?? {}).toEqual({});
-    expect(await ended.look()).toEqual({ b: 1 });
-    expect(site.sessions.stats().rejected).toBe(1);
-  });
+  test.each(BACKENDS)(
+    "I3: an id whose session was ended is not adopted, on %s",
+    async (_, create) => {
+      const { site, visitor } = await begin(create, write);
+      const ended = visitor.clone();
+      const { id } = ended;
+      await visitor.visit((session) => session.destroy());
+      await ended.visit((session) => (session["b"] = 1));
+      expect(ended.id).not.toBe(id);
+      expect((await site.backend.load(hashId(id))) ?? {}).toEqual({});
+      expect(await ended.look()).toEqual({ b: 1 });
+      expect(site.sessions.stats().rejected).toBe(1);
+    },
+  );
 
-  test("I5: an id anywhere but in the cookie is ignored", async () => {
+  test("I5: an id outside the cookie is ignored", async () => {
     const { visitor, store, sessions } = await setUpVisited();
     const { id } = visitor;
     const request = new Request(`http://localhost/${id}?session_id=${id}`, {
@@ -215,7 +218,7 @@ describe("ids", () => {
     expect(store.calls).toEqual([]);
   });
 
-  test("I7: what is stored, reported and answered holds no id, and a stored hash opens nothing", async () => {
+  test("I7: what is stored, reported and answered contains no id, and a stored hash opens nothing", async () => {
     const log = quiet("error");
     const watched = watch(new InMemorySessionBackend());
     const site = new Site(() => watched.backend, { now: Date.now });
@@ -241,7 +244,7 @@ describe("ids", () => {
   });
 
   test.each(BACKENDS)(
-    "I8: with a generator that repeats itself, nobody's session is opened: %s",
+    "I8: a random source that repeats itself opens nobody's session: %s",
     async (_, create) => {
       const site = new Site(create);
       spyOn(crypto, "getRandomValues").mockImplementation((array) => array);
@@ -257,7 +260,7 @@ describe("ids", () => {
   );
 
   test.each(BACKENDS)(
-    "I8: where an id is taken, a new session gets the next one: %s",
+    "I8: a new session whose id is taken gets the next id: %s",
     async (_, create) => {
       const site = new Site(create);
       const first = site.visitor();
@@ -283,7 +286,7 @@ describe.each(BACKENDS)("the life of a session, on %s", (_, create) => {
     return { clock: site.clock, here: site.sessions, there: site.another(), visitor };
   }
 
-  test("L1: login() changes the id, keeps the data, and the old id is dead in every process", async () => {
+  test("L1: login() changes the id and keeps the data, and the old id is dead in every process", async () => {
     const { visitor, there } = await setUpTwo(write);
     const thief = visitor.clone();
     await visitor.visit(logIn);
@@ -292,7 +295,7 @@ describe.each(BACKENDS)("the life of a session, on %s", (_, create) => {
     expect(await visitor.clone(there).look()).toEqual({ a: 1 });
   });
 
-  test("login() as somebody else leaves nothing of the former user's, and ends their session", async () => {
+  test("login() by another user keeps nothing of the previous user's data, and ends their session", async () => {
     const { visitor, here } = await setUpTwo((session) => {
       session["cart"] = "ann's";
       session.flash("notice", "for ann");
@@ -333,7 +336,7 @@ describe.each(BACKENDS)("the life of a session, on %s", (_, create) => {
     expect(new Set(seen.map(String))).toEqual(new Set([String([null, null])]));
   });
 
-  test("L3: the idle timeout: alive at 8 h - 1 ms, dead at 8 h; using it restarts that", async () => {
+  test("L3: the session is alive after 8 h - 1 ms without use, and dead after 8 h", async () => {
     const { visitor, clock } = await setUpTwo(write);
     for (let use = 0; use < 3; use++) {
       clock.advance(TIMEOUT - 1);
@@ -343,7 +346,7 @@ describe.each(BACKENDS)("the life of a session, on %s", (_, create) => {
     expect(await visitor.look()).toEqual({});
   });
 
-  test("L4: the absolute lifetime ends it after 30 days, however busy it is", async () => {
+  test("L4: the session ends after an absolute lifetime of 30 days, however busy it is", async () => {
     const { visitor, clock } = await setUpTwo(write);
     for (let day = 0; day < 30 * 4 - 1; day++) {
       clock.advance(DAY / 4);
@@ -365,7 +368,7 @@ describe.each(BACKENDS)("the life of a session, on %s", (_, create) => {
     expect(await visitor.ask(createdAt)).toBe(begun + HOUR);
   });
 
-  test("L6: after destroy() a replay of the cookie is anonymous in every process", async () => {
+  test("L6: after destroy(), a replay of the cookie is anonymous in every process", async () => {
     const { visitor, there } = await setUpTwo(logIn);
     const thief = visitor.clone();
     await visitor.visit((session) => session.destroy());
@@ -375,7 +378,7 @@ describe.each(BACKENDS)("the life of a session, on %s", (_, create) => {
     }
   });
 
-  test("S8: a handler that throws leaves what is deep inside as it was", async () => {
+  test("S8: a handler that throws leaves nested values unchanged", async () => {
     const { visitor } = await setUpTwo((session) => (session["list"] = [1]));
     const visit = visitor.visit((session) => {
       session["list"].push(2);
@@ -391,7 +394,7 @@ describe("touching", () => {
     ["10 %", 0.1 * TIMEOUT, []],
     ["10 % and a millisecond", 0.1 * TIMEOUT + 1, ["touch"]],
   ] as const)(
-    "after %s of the idle timeout, a request that only reads asks for %p",
+    "after %s of the idle timeout, a request that only reads calls %p",
     async (_, passed, calls) => {
       const { visitor, store, clock } = await setUpVisited();
       clock.advance(passed);
@@ -400,7 +403,7 @@ describe("touching", () => {
     },
   );
 
-  test("moves the end of a session that is written with that write", async () => {
+  test("is part of the write if the session is written", async () => {
     const { visitor, store, clock } = await setUpVisited();
     clock.advance(HOUR);
     await visitor.visit((session) => (session["a"] = 2));
@@ -408,7 +411,7 @@ describe("touching", () => {
     expect(await visitor.ask(({ meta }) => meta.expiresAt)).toBe(clock.now() + TIMEOUT);
   });
 
-  test("happens in the background: a page does not wait for it", async () => {
+  test("happens in the background, without delaying the page", async () => {
     const { visitor, store, clock } = await setUpVisited();
     clock.advance(HOUR);
     const hold = store.hold("touch");
@@ -421,7 +424,7 @@ describe("touching", () => {
     ["is late", (store) => store.hold("touch").release],
     ["fails", (store) => (store.break("touch"), () => store.mend())],
   ] as [string, (store: TappedStore) => () => void][])(
-    "that %s lets no later write of its request run over another request's",
+    "that %s does not let a later write of its request overwrite another request's",
     async (_, spoil) => {
       const { visitor, store, clock } = await setUpVisited();
       const tab = visitor.clone();
@@ -437,7 +440,7 @@ describe("touching", () => {
     },
   );
 
-  test("never fails a page that only reads: the failure is an event", async () => {
+  test("never fails a page that only reads; the failure is an event", async () => {
     const { visitor, store, clock, events } = await setUpVisited();
     clock.advance(HOUR);
     store.break("touch");
@@ -448,9 +451,9 @@ describe("touching", () => {
 });
 
 describe("login({ remember })", () => {
-  test("gives the session an idle timeout of its own, and a cookie that outlives the browser", async () => {
+  test("sets an idle timeout for this session, and a cookie that outlives the browser", async () => {
     const { visitor, clock } = setUpTapped();
-    expect(maxAgeOf(await visitor.visit(remembered))).toBe(10 * 86_400);
+    expect(readMaxAge(await visitor.visit(remembered))).toBe(10 * 86_400);
     clock.advance(10 * DAY - 1);
     const twin = visitor.clone();
     expect(await visitor.ask(identity)).toBe("ann");
@@ -458,30 +461,30 @@ describe("login({ remember })", () => {
     expect(await twin.ask(identity)).toBeNull();
   });
 
-  test("C15: the cookie is sent again when the session is touched, and only then", async () => {
+  test("C15: sends the cookie again when the session is touched, and only then", async () => {
     const { visitor, clock } = await setUpVisited({}, remembered);
     clock.advance(DAY);
     expect(sessionCookies(await visitor.visit(read))).toEqual([]);
     clock.advance(1);
-    expect(maxAgeOf(await visitor.visit(read))).toBe(10 * 86_400);
+    expect(readMaxAge(await visitor.visit(read))).toBe(10 * 86_400);
     expect(sessionCookies(await visitor.visit(read))).toEqual([]);
   });
 
-  test("the cookie is sent again when a write touches the session, though the clock goes on meanwhile", async () => {
+  test("sends the cookie again when a write touches the session, even if time passes meanwhile", async () => {
     const site = new Site((now) => new TappedStore(now));
     const now = (): number => (site.clock.advance(1), site.clock.now());
     const visitor = new Visitor(site.another({ now }));
     await visitor.visit(remembered);
     expect(sessionCookies(await visitor.visit(write))).toEqual([]);
     site.clock.advance(2 * DAY);
-    expect(maxAgeOf(await visitor.visit((session) => (session["b"] = 1)))).toBe(10 * 86_400);
+    expect(readMaxAge(await visitor.visit((session) => (session["b"] = 1)))).toBe(10 * 86_400);
   });
 
-  test("the cookie is sent again by a request that stored something on its way", async () => {
+  test("sends the cookie again if the request has stored something before its end", async () => {
     const { visitor, store, clock } = await setUpVisited({}, remembered);
     clock.advance(2 * DAY);
     const response = await visitor.visit((session) => session.update(write));
-    expect(maxAgeOf(response)).toBe(10 * 86_400);
+    expect(readMaxAge(response)).toBe(10 * 86_400);
     expect(sessionCookies(await visitor.visit(write))).toEqual([]);
     expect(store.calls).toEqual(["read", "read", "replace", "touch", "read"]);
   });
@@ -494,7 +497,7 @@ describe("login({ remember })", () => {
       (session) => session.update(write),
       (store) => store.break("touch"),
     ],
-  ])("the cookie is not sent again, with the page, where the store %s", async (_, page, spoil) => {
+  ])("does not send the cookie again with the page if the store %s", async (_, page, spoil) => {
     using _error = quiet("error");
     const { visitor, store, clock } = await setUpVisited({ storeTimeout: 20 }, remembered);
     clock.advance(2 * DAY);
@@ -511,7 +514,7 @@ describe("login({ remember })", () => {
     ["has stored a change before", (session) => session.update(write)],
     ["has saved before", (session) => ((session["a"] = 1), session.save())],
   ])(
-    "the cookie is not sent again where another request changed the id meanwhile: one that %s",
+    "does not send the cookie again if another request changed the id meanwhile: one that %s",
     async (_, page) => {
       const { visitor, clock } = await setUpVisited({}, remembered);
       clock.advance(2 * DAY);
@@ -525,7 +528,7 @@ describe("login({ remember })", () => {
     },
   );
 
-  test("the cookie is not sent again where the session's time ran out meanwhile", async () => {
+  test("does not send the cookie again if the session expired meanwhile", async () => {
     const { visitor, clock } = await setUpVisited({}, remembered);
     clock.advance(10 * DAY - 1);
     const response = await visitor.visit(() => clock.advance(1));
@@ -534,27 +537,27 @@ describe("login({ remember })", () => {
     expect(await visitor.clone().ask(isThere)).toBe(true);
   });
 
-  test("the cookie does not promise more than the absolute lifetime", async () => {
+  test("does not let the cookie outlive the absolute lifetime", async () => {
     const { visitor, clock } = await setUpVisited({}, remembered);
     for (const _ of [1, 2, 3]) {
       clock.advance(9 * DAY);
       await visitor.visit(read);
     }
     const response = await visitor.visit((session) => session.regenerate());
-    expect(maxAgeOf(response)).toBe(3 * 86_400);
+    expect(readMaxAge(response)).toBe(3 * 86_400);
   });
 
   test.each([
     ["regenerate()", (session) => session.regenerate(), 10 * 86_400],
     ["login() of the user", logIn, 10 * 86_400],
-    ["one that says another time", (session) => session.login("ann", { remember: 60 }), 60],
+    ["login() with another time", (session) => session.login("ann", { remember: 60 }), 60],
     ["login() of another user", (session) => session.login("bob"), undefined],
   ] as [string, Page, number | undefined][])(
-    "B2: is kept by whoever renews the session, and by nobody else: %s",
+    "B2: is kept when its user renews the session, and by nobody else: %s",
     async (_, page, maxAge) => {
       const { visitor } = await setUpVisited({}, remembered);
       const response = await visitor.visit(page);
-      expect([sessionCookies(response).length, maxAgeOf(response)]).toEqual([1, maxAge]);
+      expect([sessionCookies(response).length, readMaxAge(response)]).toEqual([1, maxAge]);
     },
   );
 
@@ -565,7 +568,7 @@ describe("login({ remember })", () => {
 });
 
 describe("expiry", () => {
-  test("L9: an expired session is rejected with the sweeper off, and its row stays for the sweeper", async () => {
+  test("L9: an expired session is rejected even if nothing sweeps, and its row remains", async () => {
     const { visitor, store, clock, events } = await setUpVisited();
     clock.advance(TIMEOUT);
     expect(await visitor.look()).toEqual({});
@@ -573,7 +576,7 @@ describe("expiry", () => {
     expect(events).toEqual([{ type: "expired", handle: hashId(visitor.id) }]);
   });
 
-  test("L4: a lifetime that was shortened holds for sessions that are there already", async () => {
+  test("L4: a shortened lifetime applies to sessions that are already stored", async () => {
     const { visitor, store, clock } = await setUpVisited();
     clock.advance(HOUR);
     const options = { backend: store, now: clock.now, lifetime: 3_600, sweepInterval: 0 };
@@ -588,25 +591,31 @@ describe("caching", () => {
     ["304", () => new Response(null, { status: 304 })],
     ["an error", () => new Response("", { status: 404 })],
     ["a stream", () => new Response(new ReadableStream({ start: (stream) => stream.close() }))],
-  ])("K1, K3: %s that sets the cookie is kept out of caches, and varies", async (_, answer) => {
-    const page: Page = (session) => ((session["a"] = 1), answer());
-    expect(cacheHeaders(await setUpTapped().visitor.visit(page))).toEqual(["Cookie", "no-store"]);
-  });
+  ])(
+    "K1, K3: %s that sets the cookie is kept out of caches, and varies by it",
+    async (_, answer) => {
+      const page: Page = (session) => ((session["a"] = 1), answer());
+      expect(cacheHeaders(await setUpTapped().visitor.visit(page))).toEqual(["Cookie", "no-store"]);
+    },
+  );
 
   test.each([...LOOKS, ["update", (session) => session.update(() => undefined)]] as [
     string,
     Page,
-  ][])("K2: %s makes the response vary, and no more than that", async (_, touch) => {
-    const { sessions, visitor } = await setUpVisited();
-    const open = await sessions.open(requestOf(visitor));
-    await touch(open.session);
-    const response = await sessions.commit(open, new Response(""));
-    expect(cacheHeaders(response)).toEqual(["Cookie", "private"]);
-  });
+  ][])(
+    "K2: %s makes the response private and vary by the cookie, and no more",
+    async (_, touch) => {
+      const { sessions, visitor } = await setUpVisited();
+      const open = await sessions.open(createRequest(visitor));
+      await touch(open.session);
+      const response = await sessions.commit(open, new Response(""));
+      expect(cacheHeaders(response)).toEqual(["Cookie", "private"]);
+    },
+  );
 });
 
 describe("wrap", () => {
-  test("leaves a route its parameters, and a handler its server, by their types too", async () => {
+  test("preserves, in types too, a route's parameters and a handler's server", async () => {
     const { sessions } = setUpTapped();
     await using service = Bun.serve({
       port: 0,
@@ -641,7 +650,7 @@ describe.each(STORES)("a user's sessions, on %s", (_, create) => {
     return { site, visitors, handles: visitors.map(({ id }) => hashId(id)) };
   }
 
-  test("L7: list() returns the live ones, oldest first, and no other's", async () => {
+  test("L7: list() returns the live ones, oldest first, and no other user's", async () => {
     const { site, handles } = await setUpUser();
     const { clock, sessions } = site;
     const list = await sessions.list("ann");
@@ -676,7 +685,7 @@ describe.each(STORES)("a user's sessions, on %s", (_, create) => {
       [0, 1, 2],
     ],
   ] as [string, (sessions: Sessions, second: string) => Promise<number | void>, number[]][])(
-    "L7: %s ends those and no others, says how many, and tells of them once",
+    "L7: %s ends those and no others, returns how many, and reports them once",
     async (__, revoke, ended) => {
       const { site, visitors, handles } = await setUpUser();
       site.events.length = 0;
@@ -694,18 +703,18 @@ describe.each(STORES)("a user's sessions, on %s", (_, create) => {
   );
 });
 
-test("on a backend of two methods list() and revokeAll() say that they need a SessionStore, revoke() does not", async () => {
+test("with a two-method backend, list() and revokeAll() say that they need a SessionStore, and revoke() works", async () => {
   const site = new Site((now) => new LiveObjectBackend(now));
   const [{ sessions }, visitor] = [site, site.visitor()];
   await visitor.visit(logIn);
   for (const ask of [sessions.list("ann"), sessions.revokeAll("ann")]) {
-    expect(await ask.then(() => "", causeOf)).toContain("Extend SessionStore");
+    expect(await ask.then(() => "", readCause)).toContain("Extend SessionStore");
   }
   await sessions.revoke(hashId(visitor.id));
   expect(await visitor.look()).toEqual({});
 });
 
-test("L7: revoke() ends what the store cannot read", async () => {
+test("L7: revoke() ends a session that cannot be read", async () => {
   const site = new Site((now) => new InMemorySessionBackend({ now }));
   const [{ sessions, backend }, visitor] = [site, site.visitor()];
   await visitor.visit(logIn);
@@ -720,7 +729,7 @@ test("L7: revoke() ends what the store cannot read", async () => {
 
 describe("sweep", () => {
   test.each(SWEPT_STORES)(
-    "B22: leaves what a process whose clock is five minutes behind still serves, in %s",
+    "B22: spares what a process whose clock is five minutes slow still serves, in %s",
     async (_, create) => {
       const site = new Site(create);
       const { clock } = site;
@@ -735,7 +744,7 @@ describe("sweep", () => {
     },
   );
 
-  test("goes in batches of 30, and lets others have a turn between them", async () => {
+  test("works in batches of 30, with a turn for others between them", async () => {
     const { sessions, store, clock, events } = setUpTapped();
     for (let count = 0; count < 80; count++) await store.inner.save(`${count}`, { a: 1 }, 1);
     const before = clock.now() + SECOND;
@@ -752,7 +761,7 @@ describe("sweep", () => {
     expect(events).toEqual([{ type: "swept", count: 80 }]);
   });
 
-  test("happens by itself every 60 s, until close()", async () => {
+  test("runs every 60 s until close()", async () => {
     jest.useFakeTimers();
     const store = new TappedStore();
     const sessions = new Sessions({ backend: store });
@@ -782,18 +791,24 @@ const write31Bytes: Page = (session) => {
 
 describe("new Sessions", () => {
   test.each<[string, Partial<SessionsOptions>, Page, number, number]>([
-    ["32 KiB of JSON", {}, (session) => (session["b"] = filled(32_768)), 32_768, 32_768],
-    ["not a byte more", {}, (session) => (session["b"] = filled(32_769)), 32_769, 32_768],
-    ["as much as `maxBytes`, and flash messages count", { maxBytes: 38 }, write31Bytes, 31, 38],
-    ["bytes, not characters", { maxBytes: 30 }, write31Bytes, 31, 30],
     [
-      "no more by update()",
+      "32 KiB of JSON are accepted",
+      {},
+      (session) => (session["b"] = filled(32_768)),
+      32_768,
+      32_768,
+    ],
+    ["a byte more is refused", {}, (session) => (session["b"] = filled(32_769)), 32_769, 32_768],
+    ["`maxBytes` includes flash messages", { maxBytes: 38 }, write31Bytes, 31, 38],
+    ["bytes count, not characters", { maxBytes: 30 }, write31Bytes, 31, 30],
+    [
+      "update() has the same limit",
       { maxBytes: 30 },
       (session) => session.update((data) => (data["b"] = filled(31))),
       31,
       30,
     ],
-  ])("S3: holds %s", async (_, options, page, bytes, limit) => {
+  ])("S3: limits the data: %s", async (_, options, page, bytes, limit) => {
     const { visitor } = await setUpVisited(options);
     const visit = visitor.visit(page);
     if (bytes <= limit) expect((await visit).status).toBe(200);
@@ -805,7 +820,7 @@ describe("new Sessions", () => {
   });
 
   test.each(["timeout", "lifetime", "maxBytes", "storeTimeout", "sweepInterval"])(
-    "refuses nonsense for `%s`, and takes its absence",
+    "refuses invalid values of `%s`, and accepts its absence",
     (name) => {
       const make = (value: unknown) => () =>
         new Sessions({ backend: new MapBackend(), [name]: value });
@@ -826,7 +841,7 @@ describe("new Sessions", () => {
     },
   );
 
-  test("keeps time by Date.now unless it is told otherwise", async () => {
+  test("reads the time from Date.now by default", async () => {
     const visitor = new Visitor(new Sessions({ backend: new MapBackend(), sweepInterval: 0 }));
     const before = Date.now();
     await visitor.visit(write);

@@ -25,7 +25,7 @@ describe.each(EVERY_BACKEND)("a session that outlives its response, on %s", (_, 
     ["save() alone", (session) => session.save()],
     ["update()", (session, n) => session.update((data) => (data["n"] = n))],
   ] as [string, (session: Session, n: number) => Promise<boolean>][])(
-    "B4: is kept alive by %s, by the present clock",
+    "B4: is kept alive by %s, from the time of that call",
     async (__, use) => {
       const { site, visitor, session } = await leave(create);
       for (let n = 1; n <= 12; n++) {
@@ -49,7 +49,7 @@ describe.each(EVERY_BACKEND)("a session that outlives its response, on %s", (_, 
     },
   );
 
-  test("B4: an unchanged save() shows what others have stored meanwhile", async () => {
+  test("B4: is updated by an unchanged save() with what others have stored", async () => {
     const { visitor, session } = await leave(create);
     await visitor.visit((other) => (other["n"] = 7));
     expect(await session.save()).toBe(true);

@@ -32,35 +32,41 @@ const CASES = RENEWALS.flatMap(([name, renew]) =>
   WRITES.map(([how, act]) => [`${how} after ${name}`, renew, act] as const),
 );
 
-describe.each(EVERY_BACKEND)("what is written after a new id was asked for, on %s", (_, create) => {
-  test.each(CASES)("B1, L2: %s is never seen under the old id", async (__, renew, act) => {
-    const { visitor } = await begin(create, write);
-    const thief = visitor.clone();
-    await visitor.visit(async (session) => {
-      renew(session);
-      expect(await act(session)).toBe(true);
+describe.each(EVERY_BACKEND)(
+  "what is written after login() or regenerate(), on %s",
+  (_, create) => {
+    test.each(CASES)("B1, L2: %s is never seen under the old id", async (__, renew, act) => {
+      const { visitor } = await begin(create, write);
+      const thief = visitor.clone();
+      await visitor.visit(async (session) => {
+        renew(session);
+        expect(await act(session)).toBe(true);
+        expect(await thief.look()).toEqual({});
+      });
+      expect(await visitor.look()).toEqual({ a: 1, secret: 1 });
       expect(await thief.look()).toEqual({});
     });
-    expect(await visitor.look()).toEqual({ a: 1, secret: 1 });
-    expect(await thief.look()).toEqual({});
-  });
 
-  test.each(CASES)("B1: %s, and the handler throws: the same", async (__, renew, act) => {
-    const { visitor } = await begin(create, write);
-    const thief = visitor.clone();
-    const response = await visitor.visit(async (session) => {
-      renew(session);
-      await act(session);
-      return new Response(null, { status: 500 });
-    });
-    expect(response.headers.getSetCookie()).toHaveLength(1);
-    expect(await thief.look()).toEqual({});
-    expect(await visitor.look()).toEqual({ a: 1, secret: 1 });
-  });
-});
+    test.each(CASES)(
+      "B1: %s is never seen under the old id if the handler then throws",
+      async (__, renew, act) => {
+        const { visitor } = await begin(create, write);
+        const thief = visitor.clone();
+        const response = await visitor.visit(async (session) => {
+          renew(session);
+          await act(session);
+          return new Response(null, { status: 500 });
+        });
+        expect(response.headers.getSetCookie()).toHaveLength(1);
+        expect(await thief.look()).toEqual({});
+        expect(await visitor.look()).toEqual({ a: 1, secret: 1 });
+      },
+    );
+  },
+);
 
-describe.each(EVERY_STORE)("login() by the user whose session it is, on %s", (_, create) => {
-  test("B2: gives it a new id and a new time, and keeps `remember` and `label`", async () => {
+describe.each(EVERY_STORE)("login() by the session's own user, on %s", (_, create) => {
+  test("B2: changes its id and its login time, and keeps `remember` and `label`", async () => {
     const { site, visitor } = await begin(create, (session) => {
       session["cart"] = 1;
       session.login("ann", { remember: 7 * DAY, label: "Firefox" });
@@ -81,7 +87,7 @@ describe.each(EVERY_STORE)("login() by the user whose session it is, on %s", (_,
     expect(await visitor.look()).toEqual({ cart: 1 });
   });
 
-  test("B2: takes those that are given anew", async () => {
+  test("B2: replaces `remember` and `label` if they are passed", async () => {
     const { site, visitor } = await begin(create, (session) =>
       session.login("ann", { remember: 7 * DAY, label: "one" }),
     );
@@ -90,7 +96,7 @@ describe.each(EVERY_STORE)("login() by the user whose session it is, on %s", (_,
     expect(session).toMatchObject({ label: "two", expiresAt: site.clock.now() + DAY * 1000 });
   });
 
-  test("B2: one that is under way does not outlive revokeAll()", async () => {
+  test("B2: does not let the session outlive a concurrent revokeAll()", async () => {
     const { site, visitor } = await begin(create, logIn);
     await visitor.visit(async (session) => {
       expect(await site.sessions.revokeAll("ann")).toBe(1);
@@ -99,7 +105,7 @@ describe.each(EVERY_STORE)("login() by the user whose session it is, on %s", (_,
     expect(await site.sessions.list("ann")).toEqual([]);
   });
 
-  test("B20: meta.authenticatedWithin() goes by the last login", async () => {
+  test("B20: restarts meta.authenticatedWithin()", async () => {
     const site = new Site(create);
     const visitor = site.visitor();
     expect(await visitor.ask(isFresh)).toEqual([false, null]);

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 
 import { hashId } from "../../src/session/id.ts";
 import type { Session } from "../../src/session/session.ts";
-import { requestOf, setUpTapped, setUpVisited } from "../support/stores/site.ts";
+import { createRequest, setUpTapped, setUpVisited } from "../support/stores/site.ts";
 import type { Page } from "../support/visitor.ts";
 
 const NAMES = ["regenerate", "login", "destroy", "flash", "update", "save", "meta"] as const;
@@ -16,12 +16,12 @@ const whose: Page = ({ meta }) => meta.userId;
 
 /** The session of a request without a cookie, and the request's end. */
 async function openNew() {
-  const open = await setUpTapped().sessions.open(requestOf());
+  const open = await setUpTapped().sessions.open(createRequest());
   return { open, session: open.session };
 }
 
 describe("the dictionary", () => {
-  test("is empty when it is new: nothing is inherited", async () => {
+  test("is empty if the session is new, and inherits nothing", async () => {
     const { session } = await openNew();
     expect(Object.keys(session)).toEqual([]);
     for (const name of ["constructor", "toString", "__proto__", "hasOwnProperty", "valueOf"]) {
@@ -42,12 +42,12 @@ describe("the dictionary", () => {
     expect(Bun.inspect(session)).toContain("b: 2");
   });
 
-  test("is one object, however often it is asked for", async () => {
+  test("is the same object on every access", async () => {
     const { open, session } = await openNew();
     expect(open.session).toBe(session);
   });
 
-  test("S1: takes __proto__, constructor and prototype for keys like any other", async () => {
+  test("S1: accepts __proto__, constructor and prototype like any other key", async () => {
     const text = '{"__proto__":{"admin":true},"constructor":1,"prototype":[2],"toString":"3"}';
     const { visitor } = setUpTapped();
     await visitor.visit((session) => {
@@ -57,7 +57,7 @@ describe("the dictionary", () => {
     expect(Object.prototype).not.toHaveProperty("admin");
   });
 
-  test.each(NAMES)("refuses to have `%s` overwritten, and says so", async (name) => {
+  test.each(NAMES)("does not let `%s` be overwritten, and says so", async (name) => {
     const { session } = await openNew();
     const untyped: Record<string, unknown> = session;
     const before = session[name];
@@ -70,7 +70,7 @@ describe("the dictionary", () => {
     expect(Object.keys(session)).toEqual([]);
   });
 
-  test("is typed by its data, every key of which may be missing", () => {
+  test("has the type of its data, in which every key may be missing", () => {
     type Shop = Session<{ visits: number }>;
     const count = ({ visits }: Shop): number | undefined => visits;
     // @ts-expect-error -- a number is no text
@@ -90,7 +90,7 @@ describe("login", () => {
     expect(session.meta.userId).toBeNull();
   });
 
-  test("is forgotten by a destroy() behind it, and not by one before it", async () => {
+  test("is undone by a destroy() after it, and not by one before it", async () => {
     const { visitor, store } = setUpTapped();
     await visitor.visit((session) => (session.login("ann"), session.destroy()));
     expect(store.calls).toEqual([]);
@@ -113,13 +113,13 @@ describe("destroy", () => {
 });
 
 describe("flash", () => {
-  test("can be taken by the request that left it, and then nothing is stored", async () => {
+  test("can be taken by the request that left it, and nothing is stored then", async () => {
     const { visitor, store } = setUpTapped();
     expect(await visitor.ask((session) => (session.flash("note", 1), takeNote(session)))).toBe(1);
     expect(store.calls).toEqual([]);
   });
 
-  test("survives requests that do not take it, changes to the data, and a new id", async () => {
+  test("survives requests that do not take it, changes of the data, and a new id", async () => {
     const { visitor } = setUpTapped();
     await visitor.visit((session) => session.flash("note", 1));
     await visitor.visit((session) => (session["a"] = 1));
@@ -129,7 +129,7 @@ describe("flash", () => {
     expect(await visitor.look()).toEqual({ a: 1, b: 1 });
   });
 
-  test("knows __proto__ and toString as names like any other", async () => {
+  test("accepts __proto__ and toString like any other name", async () => {
     const { visitor } = setUpTapped();
     await visitor.visit((session) => {
       expect(session.flash("toString")).toBeUndefined();
@@ -141,7 +141,7 @@ describe("flash", () => {
 });
 
 describe("update", () => {
-  test("changes what is stored at once, and what the handler holds", async () => {
+  test("changes at once what is stored and what the handler holds", async () => {
     const { visitor } = setUpTapped();
     await visitor.visit((session) => (session["count"] = 1));
     const seen = await visitor.ask(async (session) => {
@@ -153,14 +153,14 @@ describe("update", () => {
     expect(await visitor.look()).toEqual({ mine: 1, count: 2 });
   });
 
-  test("begins a session where there is none", async () => {
+  test("begins a session if there is none", async () => {
     const { visitor } = setUpTapped();
     await visitor.visit((session) => session.update((data) => (data["count"] = 1)));
     expect(await visitor.look()).toEqual({ count: 1 });
   });
 
   test.each([false, true])(
-    "refuses a function that is asynchronous; session stored: %p",
+    "refuses an asynchronous function; session stored: %p",
     async (stored) => {
       const { visitor } = setUpTapped();
       if (stored) await visitor.visit((session) => (session["a"] = 1));
@@ -169,7 +169,7 @@ describe("update", () => {
     },
   );
 
-  test("passes on what the function throws, and stores nothing", async () => {
+  test("throws what the function throws, and stores nothing", async () => {
     const { visitor } = await setUpVisited();
     const visit = visitor.visit((session) =>
       session.update((data) => {
@@ -181,7 +181,7 @@ describe("update", () => {
     expect(await visitor.look()).toEqual({ a: 1 });
   });
 
-  test("S1: gives the function a dictionary in which __proto__ is a key", async () => {
+  test("S1: passes the function a dictionary in which __proto__ is a key", async () => {
     const { visitor } = await setUpVisited();
     await visitor.visit((session) => session.update((data) => (data["__proto__"] = { b: 1 })));
     const page = await visitor.visit((session) => new Response(JSON.stringify(session)));
@@ -190,7 +190,7 @@ describe("update", () => {
 });
 
 describe("save", () => {
-  test("stores at once, and the commit at the end stores only what came after", async () => {
+  test("stores at once, and the commit at the end stores only later changes", async () => {
     const { visitor, store } = await setUpVisited();
     const seen = await visitor.ask(async (session) => {
       session["b"] = 1;
@@ -200,7 +200,7 @@ describe("save", () => {
     expect(store.calls).toEqual(["read", "replace", "read"]);
   });
 
-  test("keeps what was written while it was under way for the commit", async () => {
+  test("leaves what is written while it runs to the commit", async () => {
     const { visitor, store } = await setUpVisited();
     const hold = store.hold("replace");
     await visitor.visit(async (session) => {
@@ -227,7 +227,7 @@ describe("save", () => {
 });
 
 describe("meta", () => {
-  test("of a new session says so, and nothing else", async () => {
+  test("of a new session says that it is new, and nothing else", async () => {
     const { visitor } = setUpTapped();
     expect(await visitor.ask(readMeta)).toEqual({
       isNew: true,
@@ -240,7 +240,7 @@ describe("meta", () => {
     });
   });
 
-  test("of a stored session holds its facts, in Unix milliseconds", async () => {
+  test("of a stored session has its times in Unix milliseconds", async () => {
     const { visitor, clock } = setUpTapped();
     const now = clock.now();
     await visitor.visit(logIn);

@@ -27,7 +27,7 @@ describe.each(EVERY_BACKEND)("two services on one backend, on %s", (_, create) =
   const shop = { cookie: { name: "shop" } };
   const staff = { cookie: { name: "staff" } };
 
-  test("B9: never open each other's sessions where their cookies have different names", async () => {
+  test("B9: never open each other's sessions if their cookies have different names", async () => {
     const { site, visitor: customer } = await begin(create, logIn, shop);
     const id = customer.client.cookies.get("shop") ?? "";
     const intruder = new Visitor(site.another(staff));
@@ -36,7 +36,7 @@ describe.each(EVERY_BACKEND)("two services on one backend, on %s", (_, create) =
     expect(await customer.ask(identity)).toEqual(["1", null]);
   });
 
-  test("B9: nor where their namespaces differ", async () => {
+  test("B9: never open each other's sessions if their namespaces differ", async () => {
     const { site, visitor: customer } = await begin(create, logIn, { namespace: "shop" });
     const intruder = customer.clone(site.another({ namespace: "staff" }));
     expect(await intruder.ask(identity)).toEqual([null, null]);
@@ -45,7 +45,7 @@ describe.each(EVERY_BACKEND)("two services on one backend, on %s", (_, create) =
 });
 
 describe.each(EVERY_STORE)("users in different namespaces, on %s", (_, create) => {
-  test("B9: are different users, though they have one id", async () => {
+  test("B9: are different users even if their ids are equal", async () => {
     const { site } = await begin(create, logIn, { namespace: "shop" });
     const staff = site.another({ namespace: "staff" });
     const employee = new Visitor(staff);
@@ -55,7 +55,7 @@ describe.each(EVERY_STORE)("users in different namespaces, on %s", (_, create) =
     expect(await employee.ask(identity)).toEqual(["1", null]);
   });
 
-  test("B9: are no users without one, whatever those are called", async () => {
+  test("B9: differ from users without a namespace, whatever those are called", async () => {
     const { site, visitor: customer } = await begin(create, logIn, { namespace: "shop" });
     const others = site.another({});
     const namesake = new Visitor(others);
@@ -75,7 +75,7 @@ describe.each(EVERY_BACKEND)("login(), on %s", (_, create) => {
     ["half of a surrogate pair", "a\ud800"],
     ["more than 255 characters", "x".repeat(256)],
     ["nothing", ""],
-  ])("B15: refuses a user's id with %s, and stores nothing", async (__, userId) => {
+  ])("B15: refuses a user id with %s, and stores nothing", async (__, userId) => {
     const site = new Site(create);
     const visit = site.visitor().visit((session) => session.login(userId));
     await expect(visit).rejects.toThrow(TypeError);
@@ -83,7 +83,7 @@ describe.each(EVERY_BACKEND)("login(), on %s", (_, create) => {
   });
 
   test.each(["x".repeat(255), "naïve 🙂", " ann ", "ann\u001f1"])(
-    "B15: keeps the user's id %p as it is",
+    "B15: keeps the user id %p unchanged",
     async (userId) => {
       const { visitor } = await begin(create, (session) => session.login(userId));
       expect(await visitor.ask(identity)).toEqual([userId, null]);
@@ -99,7 +99,7 @@ describe.each(EVERY_BACKEND)("login(), on %s", (_, create) => {
 });
 
 describe.each(EVERY_STORE)("maxPerUser, on %s", (_, create) => {
-  test("B10: a login beyond it ends the user's session that was used longest ago", async () => {
+  test("B10: one login too many ends the user's least recently used session", async () => {
     const site = new Site(create, { maxPerUser: 3 });
     const visitors = [1, 2, 3, 4].map(() => site.visitor());
     const [first, second, third, fourth] = visitors as [Visitor, Visitor, Visitor, Visitor];
@@ -122,7 +122,7 @@ describe.each(EVERY_STORE)("maxPerUser, on %s", (_, create) => {
     ]);
   });
 
-  test("B10: leaves other users and their number alone", async () => {
+  test("B10: does not affect other users", async () => {
     const { site, visitor: ben } = await begin(create, logInBen, { maxPerUser: 1 });
     for (let logins = 0; logins < 3; logins++) {
       await site.visitor().visit((session) => session.login("ann"));
@@ -145,7 +145,7 @@ describe.each(EVERY_STORE)("the list of a user's sessions, on %s", (_, create) =
     ]);
   });
 
-  test("B10: revokeAll() ends as many as there are, in steps, and says what it ended", async () => {
+  test("B10: can be ended by revokeAll() in steps, however long it is", async () => {
     const site = new Site(create, { maxPerUser: Infinity });
     for (let logins = 0; logins < 450; logins++) {
       await site.visitor().visit((session) => session.login("ann"));
@@ -168,7 +168,7 @@ describe("a user's id", () => {
     }
   });
 
-  test.each([undefined, null])("B9: nor can a handle be %p", async (handle) => {
+  test.each([undefined, null])("B9: the handle %p is refused", async (handle) => {
     const sessions = new Sessions({ backend: new InMemorySessionBackend() });
     await expect(sessions.revoke(handle as never)).rejects.toThrow(
       `The handle of a session has to be a string, but it is ${handle}.`,
@@ -176,7 +176,7 @@ describe("a user's id", () => {
   });
 });
 
-describe("options that make no sense", () => {
+describe("invalid options", () => {
   const backend = new MapBackend();
 
   test.each(["", "a b", "a/b", "x".repeat(65)])("B9: the namespace %p is refused", (namespace) => {
@@ -213,11 +213,11 @@ describe("options that make no sense", () => {
     ],
     [{ sessionBackend: backend }, "Did you mean `backend`?"],
     [{ trustedOrigins: "https://a.example" }, "`trustedOrigins` has to be a list"],
-  ])("B16: what resembles no option is answered with all of them: %#", (options, words) => {
+  ])("B16: an error about an unknown option lists all options: %#", (options, words) => {
     expect(() => new Sessions({ backend, ...(options as object) })).toThrow(words);
   });
 
-  test.each([undefined, null, "backend"])("B16: %p for the options is refused", (options) => {
+  test.each([undefined, null, "backend"])("B16: %p instead of options is refused", (options) => {
     expect(() => new Sessions(options as never)).toThrow(
       "Sessions takes an object of options, such as { backend: … }.",
     );
@@ -230,11 +230,11 @@ describe("options that make no sense", () => {
     expect(() => new App(options as object)).toThrow(words);
   });
 
-  test("B16: a lifetime below the default timeout is none", () => {
+  test("B16: a lifetime below the default timeout is accepted", () => {
     expect(() => new Sessions({ backend, lifetime: 60 })).not.toThrow();
   });
 
-  test("B16: App names the nearest option too", () => {
+  test("B16: an error of App names the nearest option too", () => {
     const options = { sesionBackend: backend } as object;
     expect(() => new App(options)).toThrow("Did you mean `sessionBackend`");
   });
@@ -244,11 +244,11 @@ describe("options that make no sense", () => {
     ["busyTimeOut", "busyTimeout", (given: object) => new SqliteSessionBackend(":memory:", given)],
     ["tabel", "table", (given: object) => new PostgresSessionBackend("postgres://h/d", given)],
     ["prefx", "prefix", (given: object) => new RedisSessionBackend("redis://h", given)],
-  ])("B16: the backend's option `%s` is refused for `%s`", (name, nearest, create) => {
+  ])("B16: the backend option `%s` is refused for `%s`", (name, nearest, create) => {
     expect(() => create({ [name]: 1 })).toThrow(`Did you mean \`${nearest}\`?`);
   });
 
-  test("B16: so is an option of login()", async () => {
+  test("B16: an unknown option of login() is refused", async () => {
     const visitor = new Visitor(new Sessions({ backend, storeTimeout: 60_000 }));
     const mistaken = { rememberMe: 60 } as object;
     const login: Page = (session) => session.login("ann", mistaken);

@@ -39,7 +39,7 @@ function withCookies(...ids: readonly string[]): RequestInit {
 }
 
 describe.each(EVERY_BACKEND)("several cookies of one name, on %s", (_, create) => {
-  test("B5: the one that opens a session counts, wherever it stands", async () => {
+  test("B5: the one that opens a session counts, whatever its position", async () => {
     const { site, visitor } = await begin(create, write);
     const { id } = visitor;
     for (const others of [[createId()], ["malformed"], [createId(), createId(), ""]]) {
@@ -48,7 +48,7 @@ describe.each(EVERY_BACKEND)("several cookies of one name, on %s", (_, create) =
     }
   });
 
-  test("B5: of several that do, none counts, and no cookie is set by reading", async () => {
+  test("B5: none counts if several open a session, and reading sets no cookie", async () => {
     const site = new Site(create);
     const [one, other] = [site.visitor(), site.visitor()];
     await one.visit(logIn);
@@ -59,13 +59,13 @@ describe.each(EVERY_BACKEND)("several cookies of one name, on %s", (_, create) =
     expect(site.of("rejected").at(-1)?.reason).toBe("ambiguous");
   });
 
-  test("B5: a fifth value is not looked at", async () => {
+  test("B5: a fifth value is ignored", async () => {
     const { site, visitor } = await begin(create, write);
     const four = Array.from({ length: 4 }, () => createId());
     expect(await site.visitor().look(withCookies(...four, visitor.id))).toEqual({});
   });
 
-  test("B5: the earlier id of a session among them gets no new cookie", async () => {
+  test("B5: an earlier id of the session gets no new cookie", async () => {
     const { site, visitor } = await begin(create, write);
     const before = visitor.id;
     await visitor.visit((session) => session.regenerate());
@@ -77,8 +77,8 @@ describe.each(EVERY_BACKEND)("several cookies of one name, on %s", (_, create) =
 describe.each(EVERY_BACKEND)("a cookie that opens nothing, on %s", (_, create) => {
   test.each([
     ["an id that was never issued", createId()],
-    ["something that is no id", "nonsense"],
-  ])("B6: destroy() clears it, and nothing else does: %s", async (__, id) => {
+    ["a malformed id", "nonsense"],
+  ])("B6: is cleared by destroy() and nothing else: %s", async (__, id) => {
     const site = new Site(create);
     const look = await site.visitor().visit(identity, withCookies(id));
     expect(sessionCookies(look)).toEqual([]);
@@ -86,7 +86,7 @@ describe.each(EVERY_BACKEND)("a cookie that opens nothing, on %s", (_, create) =
     expect(sessionCookies(response)).toEqual([expect.stringContaining("Max-Age=0")]);
   });
 
-  test("B6: meta.lapsed tells one that is over from none at all", async () => {
+  test("B6: sets meta.lapsed if its session has expired or ended, and not otherwise", async () => {
     const site = new Site(create);
     const visitor = site.visitor();
     const ask = async (init?: RequestInit): Promise<unknown> =>
@@ -104,7 +104,7 @@ describe.each(EVERY_BACKEND)("a cookie that opens nothing, on %s", (_, create) =
     ["destroy()", (session) => session.destroy()],
     ["login()", (session) => session.login("ben")],
   ] as [string, Page][])(
-    "B22: %s ends the session that only this process's clock calls expired",
+    "B22: %s ends a session that only this process's clock calls expired",
     async (__, page) => {
       const { site, visitor } = await begin(create, logIn);
       const tab = visitor.clone(site.another({ now: () => site.clock.now() + 9 * HOUR }));
@@ -114,12 +114,12 @@ describe.each(EVERY_BACKEND)("a cookie that opens nothing, on %s", (_, create) =
   );
 });
 
-describe("a request that only looks", () => {
+describe("a request that shows nothing to the visitor", () => {
   test.each([
     ["a HEAD", { method: "HEAD" }],
     ["a prefetch", { headers: { "sec-purpose": "prefetch" } }],
     ["a prerender", { headers: { "sec-purpose": "prefetch;prerender" } }],
-  ])("B7: leaves flash messages where they are: %s", async (__, init) => {
+  ])("B7: leaves flash messages in place: %s", async (__, init) => {
     const { visitor } = await begin(createMap, (session) => session.flash("notice", "Saved."));
     const taken: unknown[] = [];
     for (const each of [init, {}, {}]) {
@@ -132,7 +132,7 @@ describe("a request that only looks", () => {
 const CROSS_SITE = { headers: { "sec-fetch-site": "cross-site" } };
 const CROSS_SITE_POST = { method: "POST", ...CROSS_SITE };
 
-describe("a request of another site without a cookie", () => {
+describe("a cross-site request without a cookie", () => {
   const strict = { cookie: { sameSite: "strict" }, crossOrigin: "allow" } as const;
   const lax = { crossOrigin: "allow" } as const;
 
@@ -157,13 +157,13 @@ describe("a request of another site without a cookie", () => {
     ["a safe one, under Lax", lax, CROSS_SITE],
     ["any, under None", { ...lax, cookie: { sameSite: "none" } } as const, CROSS_SITE_POST],
     ["one of the same site", strict, { headers: { "sec-fetch-site": "same-site" } }],
-    ["one that no page caused", strict, { method: "POST" }],
-  ])("B8: begins one where no cookie was withheld: %s", async (__, options, init) => {
+    ["one that no page initiated", strict, { method: "POST" }],
+  ])("B8: begins one if no cookie was withheld: %s", async (__, options, init) => {
     const site = new Site(createMap, options);
     expect(sessionCookies(await site.visitor().visit(write, init))).toHaveLength(1);
   });
 
-  test("B8: login() begins one all the same", async () => {
+  test("B8: begins one by login()", async () => {
     const visitor = new Site(createMap, strict).visitor();
     await visitor.visit(logIn, CROSS_SITE_POST);
     expect(await visitor.ask(identity)).toBe("ann");
@@ -171,7 +171,7 @@ describe("a request of another site without a cookie", () => {
 });
 
 describe("the option `renews`", () => {
-  test("B12: requests for which it returns false do not count as use", async () => {
+  test("B12: keeps a request from counting as use by returning false", async () => {
     const { site, visitor } = await begin(createMap, write, { renews: isNoPoll });
     for (let polls = 0; polls < 9; polls++) {
       site.clock.advance(HOUR);
@@ -182,7 +182,7 @@ describe("the option `renews`", () => {
 });
 
 describe.each(EVERY_STORE)("two timeouts on one backend, on %s", (_, create) => {
-  test("B21: nobody is logged out in mid-use", async () => {
+  test("B21: log out nobody who is active", async () => {
     const { site, visitor } = await begin(create, logIn, { timeout: 3600 });
     const beside = visitor.clone(site.another({ timeout: 60 }));
     for (let visits = 0; visits < 60; visits++) {
@@ -195,7 +195,7 @@ describe.each(EVERY_STORE)("two timeouts on one backend, on %s", (_, create) => 
     expect(await visitor.ask(use)).toBe("ann");
   });
 
-  test("B21: a timeout that was shortened applies to sessions that are stored", async () => {
+  test("B21: apply to stored sessions when they are shortened", async () => {
     const { site, visitor } = await begin(create, logIn, { timeout: 3600 });
     const beside = visitor.clone(site.another({ timeout: 60 }));
     site.clock.advance(60_000);

@@ -13,8 +13,8 @@ afterEach(closeSites);
 
 const MINUTE = 60_000;
 /** In milliseconds; far more than it ever takes. */
-const PATIENCE = 20_000;
-setDefaultTimeout(PATIENCE + 10_000);
+const TIMEOUT = 20_000;
+setDefaultTimeout(TIMEOUT + 10_000);
 
 const logIn: Page = (session) => session.login("Ann");
 const logInBen: Page = (session) => session.login("Ben");
@@ -63,13 +63,13 @@ async function leave(
 
 function doNothing(): void {}
 
-function handleOf({ meta }: Session): string {
+function readHandle({ meta }: Session): string {
   return String(meta.handle);
 }
 
-/** Waits for something to come to be so. */
-async function until(isSo: () => boolean): Promise<void> {
-  expect(await becomesTrue(PATIENCE, async () => isSo())).toBe(true);
+/** Waits until the condition holds. */
+async function until(condition: () => boolean): Promise<void> {
+  expect(await becomesTrue(TIMEOUT, async () => condition())).toBe(true);
 }
 
 async function expectEnd({ told }: Left, reason: SessionEnd): Promise<void> {
@@ -80,8 +80,16 @@ async function expectEnd({ told }: Left, reason: SessionEnd): Promise<void> {
 describe.each(EVERY_BACKEND)("sessions.onEnd, on %s", (_, create) => {
   test.each([
     ["destroyed", "another request destroys it", ({ visitor }) => visitor.visit(destroy)],
-    ["destroyed", "its own does", async ({ session }) => (session.destroy(), session.save())],
-    ["destroyed", "it is revoked", ({ site, session }) => site.sessions.revoke(handleOf(session))],
+    [
+      "destroyed",
+      "its own request destroys it",
+      async ({ session }) => (session.destroy(), session.save()),
+    ],
+    [
+      "destroyed",
+      "it is revoked",
+      ({ site, session }) => site.sessions.revoke(readHandle(session)),
+    ],
     ["superseded", "another gives it a new id", ({ visitor }) => visitor.visit(regenerate)],
     ["superseded", "its user logs in again", ({ visitor }) => visitor.visit(logIn)],
     ["destroyed", "another user logs in", ({ visitor }) => visitor.visit(logInBen)],
@@ -102,7 +110,7 @@ describe.each(EVERY_BACKEND)("sessions.onEnd, on %s", (_, create) => {
     },
   );
 
-  test("leaves a session alone that only others' requests use and write", async () => {
+  test("does not end a session that others only use and write", async () => {
     const left = await leave(create);
     await left.visitor.visit((other) => (other["n"] = 1));
     left.site.clock.advance(20 * MINUTE);
@@ -115,7 +123,7 @@ describe.each(EVERY_BACKEND)("sessions.onEnd, on %s", (_, create) => {
     await expectEnd(left, "destroyed");
   });
 
-  test("X6: goes on with a session to which its own handler gives a new id", async () => {
+  test("X6: keeps watching a session to which its own handler gives a new id", async () => {
     const left = await leave(create, {}, write, async (session) => {
       session.login("Ann");
       await session.save();
@@ -127,7 +135,7 @@ describe.each(EVERY_BACKEND)("sessions.onEnd, on %s", (_, create) => {
     await expectEnd(left, "superseded");
   });
 
-  test("watches a new session from when it is stored", async () => {
+  test("watches a new session once it is stored", async () => {
     const left = await leave(create, {}, doNothing, write);
     expect(left.told).toEqual([]);
     await left.visitor.visit(destroy);
@@ -138,7 +146,7 @@ describe.each(EVERY_BACKEND)("sessions.onEnd, on %s", (_, create) => {
     await expectEnd(await leave(create, {}, write, (session) => delete session["n"]), "destroyed");
   });
 
-  test("calls nobody after it was stopped", async () => {
+  test("calls nobody once it was stopped", async () => {
     const left = await leave(create);
     const later = listen(left, left.session);
     left.stop();
@@ -148,15 +156,15 @@ describe.each(EVERY_BACKEND)("sessions.onEnd, on %s", (_, create) => {
   });
 });
 
-describe.each(EVERY_STORE)("sessions.onEnd, on %s", (_, create) => {
-  test("calls all listeners when all of a user's sessions are revoked, but for one", async () => {
+describe.each(EVERY_STORE)("sessions.onEnd of several sessions, on %s", (_, create) => {
+  test("calls the listeners of all sessions that revokeAll() ends, and not of the one that it spares", async () => {
     const one = await leave(create);
     const other = one.site.visitor();
     await other.visit(logIn);
     let told: SessionEnd[] = [];
     let handle = "";
     await other.visit((session) => {
-      handle = handleOf(session);
+      handle = readHandle(session);
       told = listen(one, session);
     });
     await one.site.sessions.revokeAll("Ann", { except: handle });
@@ -171,7 +179,7 @@ describe.each(EVERY_STORE)("sessions.onEnd, on %s", (_, create) => {
     await expectEnd(left, "destroyed");
   });
 
-  test("neither counts its reads nor restarts the idle timeout by them", async () => {
+  test("does not count its reads as use, nor restart the idle timeout by them", async () => {
     const left = await leave(create);
     const { sessions } = left.site;
     const [before] = await sessions.list("Ann");
@@ -196,13 +204,13 @@ async function leaveTapped(
 }
 
 describe("sessions.onEnd", () => {
-  test("reads the store again every `watchInterval`, where it gives no notice", async () => {
+  test("reads the store again every `watchInterval` if the store does not notify", async () => {
     const left = await leaveTapped();
-    left.store.inner.delete(handleOf(left.session));
+    left.store.inner.delete(readHandle(left.session));
     await expectEnd(left, "destroyed");
   });
 
-  test("finds out what others did from the session's own writes", async () => {
+  test("notices what others did from the session's own writes", async () => {
     for (const [reason, end] of [
       ["destroyed", (other: Session) => other.destroy()],
       ["superseded", (other: Session) => other.regenerate()],
@@ -224,10 +232,10 @@ describe("sessions.onEnd", () => {
     expect(told).toEqual(["destroyed"]);
   });
 
-  test("X6: ends nothing while the store fails, and finds out afterwards", async () => {
+  test("X6: ends nothing while the store fails, and notices ends afterwards", async () => {
     const left = await leaveTapped();
     left.store.break("read");
-    left.store.inner.delete(handleOf(left.session));
+    left.store.inner.delete(readHandle(left.session));
     left.site.clock.advance(30 * MINUTE);
     await until(() => left.site.of("failed").length >= 2);
     expect(left.site.of("failed")[0]).toMatchObject({ operation: "watch" });
@@ -236,7 +244,7 @@ describe("sessions.onEnd", () => {
     await expectEnd(left, "expired");
   });
 
-  test("X6: reads again before it calls a session expired that was used elsewhere", async () => {
+  test("X6: reads again before it reports as expired a session that was used elsewhere", async () => {
     const left = await leaveTapped(60);
     const there = left.visitor.clone(left.site.another());
     left.site.clock.advance(20 * MINUTE);
@@ -249,7 +257,7 @@ describe("sessions.onEnd", () => {
     expect(left.store.calls.slice(reads)).toEqual(["read", "read"]);
   });
 
-  test("X6: judges a session by the time at which the store was asked, however late the answer", async () => {
+  test("X6: judges a session by the time of the store call, however late the answer", async () => {
     const asked = Promise.withResolvers<void>();
     const released = Promise.withResolvers<void>();
     let isHeld = false;
@@ -276,7 +284,7 @@ describe("sessions.onEnd", () => {
     await expectEnd(left, "destroyed");
   });
 
-  test("X6: goes on with a session whose own rotation shows in the store before it is answered", async () => {
+  test("X6: keeps watching a session whose own rotation is visible in the store before it is acknowledged", async () => {
     const left = await leaveTapped();
     const { store, visitor } = left;
     let told: SessionEnd[] = [];
@@ -303,7 +311,7 @@ describe("sessions.onEnd", () => {
     expect(told).toEqual(["destroyed"]);
   });
 
-  test("has the store give notice while something is watched, and no longer", async () => {
+  test("subscribes to the store's notices while something is watched, and no longer", async () => {
     const listeners = new Set<EndListener>();
     const left = await leaveTapped(0.05, {
       watchEnds: (listener) => {
@@ -321,14 +329,14 @@ describe("sessions.onEnd", () => {
     const told = listen(left, session as Session);
     await until(() => listeners.size === 1);
     expect(store.calls.length).toBe(Number(calls) + 1);
-    store.inner.delete(handleOf(session as Session));
+    store.inner.delete(readHandle(session as Session));
     for (const listener of listeners) listener();
     await until(() => told.length > 0);
     await left.site.sessions.close();
     expect(listeners.size).toBe(0);
   });
 
-  test("asks a store again that could not give notice at first", async () => {
+  test("subscribes again to a store that failed to at first", async () => {
     let attempts = 0;
     const left = await leaveTapped(0.05, {
       watchEnds: () => {
@@ -343,7 +351,7 @@ describe("sessions.onEnd", () => {
     ]);
   });
 
-  test("has a store that failed give notice anew once it answers again", async () => {
+  test("subscribes again to a store that has failed once it answers", async () => {
     let [attempts, stopped] = [0, 0];
     const left = await leaveTapped(0.05, {
       watchEnds: () => {
@@ -364,7 +372,7 @@ describe("sessions.onEnd", () => {
     expect(attempts).toBe(2);
   });
 
-  test("reports a store that cannot stop giving notice", async () => {
+  test("reports a store that fails to unsubscribe", async () => {
     const failure = new Error("The connection is gone.");
     const left = await leaveTapped(0.05, {
       watchEnds: () => {
@@ -376,7 +384,7 @@ describe("sessions.onEnd", () => {
     expect(left.site.of("failed")).toMatchObject([{ operation: "watch", error: failure }]);
   });
 
-  test("reads many sessions in steps, and finds those that have ended in each", async () => {
+  test("reads many sessions in batches, and finds the ended ones in each", async () => {
     const site = new Site((now) => new TappedStore(now), { watchInterval: 0.05 });
     const told: string[] = [];
     const handles = await Promise.all(
@@ -384,7 +392,7 @@ describe("sessions.onEnd", () => {
         const visitor = site.visitor();
         await visitor.visit((session) => (session["n"] = 1));
         const response = await visitor.visit((session) => {
-          const handle = handleOf(session);
+          const handle = readHandle(session);
           site.sessions.onEnd(session, () => told.push(handle));
           return handle;
         });
@@ -397,7 +405,7 @@ describe("sessions.onEnd", () => {
     expect(told.toSorted()).toEqual(ended.toSorted());
   });
 
-  test("reads nothing again while the store says that nobody else has written", async () => {
+  test("does not read again while the store says that no other process has written", async () => {
     let [writes, asked] = [1, 0];
     const left = await leaveTapped(0.05, {
       foreignWrites: () => {
@@ -411,7 +419,7 @@ describe("sessions.onEnd", () => {
     const before = reads();
     await until(() => asked >= 6);
     expect(reads()).toBe(before);
-    store.inner.delete(handleOf(left.session));
+    store.inner.delete(readHandle(left.session));
     writes++;
     await expectEnd(left, "destroyed");
   });

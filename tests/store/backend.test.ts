@@ -18,7 +18,7 @@ describe.each(STORES)("%s", (_, create) => {
     expect(await store.load("id")).toEqual({});
   });
 
-  test("save() keeps the facts of a session that is there, and raises its version", async () => {
+  test("save() keeps a session's facts, and raises its version", async () => {
     const clock = new FakeClock();
     const store = create(clock.now);
     const before = makeRecord({ userId: "ann", flash: '{"n":1}', version: 7 }, clock.now());
@@ -30,7 +30,7 @@ describe.each(STORES)("%s", (_, create) => {
     expect(await store.read("id")).toEqual({ ...before, ...times, data: '{"b":2}', version: 8 });
   });
 
-  test("L3: save() begins a new session in place of one that has expired, to the millisecond", async () => {
+  test("L3: save() begins a new session in place of an expired one, to the millisecond", async () => {
     const clock = new FakeClock();
     const store = create(clock.now);
     const expiresAt = clock.now() + 60_000;
@@ -45,7 +45,7 @@ describe.each(STORES)("%s", (_, create) => {
 });
 
 describe("save", () => {
-  test("tries again when somebody else writes the session in between", async () => {
+  test("tries again if another process writes the session in between", async () => {
     const store = new TappedStore();
     await store.save("id", { a: 1 }, 60);
     store.once("replace", () => store.inner.save("id", { theirs: 1 }, 60));
@@ -54,7 +54,7 @@ describe("save", () => {
     expect(store.calls.filter((call) => call === "replace")).toHaveLength(2);
   });
 
-  test("gives up on a store that refuses whatever it is asked", async () => {
+  test("gives up on a store that refuses everything", async () => {
     class Refusing extends TappedStore {
       override create(): boolean {
         return false;

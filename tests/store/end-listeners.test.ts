@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { EndListeners } from "../../src/store/end-listeners.ts";
 
 describe("EndListeners", () => {
-  test("tells each listener as often as it was added, and not after it was taken out", async () => {
+  test("calls each listener as often as it was added, and not after its removal", async () => {
     const listeners = new EndListeners();
     const told: unknown[] = [];
     const listen = (ids?: readonly string[]): void => void told.push(ids);

@@ -8,11 +8,11 @@ afterEach(() => {
 });
 
 describe("KeyedQueue", () => {
-  test("runs a task at once, and without a promise, when its key is free", () => {
+  test("runs a task synchronously if its key is free", () => {
     expect(new KeyedQueue().run("a", () => 1)).toBe(1);
   });
 
-  test("runs the tasks of one key one after the other, in the order of asking", async () => {
+  test("runs the tasks of one key one after the other, in the order of the calls", async () => {
     const queue = new KeyedQueue();
     const log: string[] = [];
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -29,13 +29,13 @@ describe("KeyedQueue", () => {
     expect(log).toEqual(["first begins", "first ends", "second", "third"]);
   });
 
-  test("lets tasks of different keys run side by side", () => {
+  test("runs tasks of different keys concurrently", () => {
     const queue = new KeyedQueue();
     void queue.run("a", () => new Promise(() => undefined));
     expect(queue.run("b", () => "done")).toBe("done");
   });
 
-  test("goes on after a task that failed, whose error only its own caller sees", async () => {
+  test("continues after a task that failed, whose error only its own caller sees", async () => {
     const queue = new KeyedQueue();
     const failing = queue.run("a", () => Promise.reject(new Error("no")));
     const next = queue.run("a", () => "done");
@@ -43,7 +43,7 @@ describe("KeyedQueue", () => {
     expect(await next).toBe("done");
   });
 
-  test("throws what a task throws at once, and leaves the key free", () => {
+  test("throws synchronously what a task throws, and leaves the key free", () => {
     const queue = new KeyedQueue();
     expect(() =>
       queue.run("a", () => {
@@ -60,19 +60,19 @@ describe("KeyedQueue", () => {
     expect(queue.run("a", () => 1)).toBe(1);
   });
 
-  describe("with a timeout", () => {
+  describe("KeyedQueue with a timeout", () => {
     beforeEach(() => {
       jest.useFakeTimers();
     });
 
-    test("waits for a task that never ends until its time is over, and no longer", async () => {
+    test("waits for a task that never ends until its timeout, and no longer", async () => {
       const queue = new KeyedQueue(1_000);
       void queue.run("a", never);
       await pass(1);
       await checkWait(queue, 999);
     });
 
-    test("counts from when a task was asked for, however late it began", async () => {
+    test("measures the timeout of a task from the call, however late it begins", async () => {
       const queue = new KeyedQueue(1_000);
       void queue.run("a", never);
       await pass(400);
@@ -81,7 +81,7 @@ describe("KeyedQueue", () => {
       await checkWait(queue, 400);
     });
 
-    test("keeps a key for as long again, from when a task holds it", async () => {
+    test("restarts a key's timeout when a task holds the key", async () => {
       const queue = new KeyedQueue(1_000);
       void queue.run("a", async (turn) => {
         await Bun.sleep(900);
@@ -93,7 +93,7 @@ describe("KeyedQueue", () => {
       await checkWait(queue, 900);
     });
 
-    test("does not start a task whose turn has timed out", async () => {
+    test("does not start a task that has timed out while waiting", async () => {
       const queue = new KeyedQueue(1_000);
       void queue.run("a", async (turn) => {
         await Bun.sleep(500);
@@ -111,7 +111,7 @@ describe("KeyedQueue", () => {
       expect(await third).toBe("done");
     });
 
-    test("tells a task that goes on after its timeout", async () => {
+    test("notifies a task that goes on after its timeout", async () => {
       const { promise, resolve } = Promise.withResolvers<void>();
       const late = new KeyedQueue(1_000).run("a", async (turn) => {
         await promise;

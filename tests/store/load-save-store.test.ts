@@ -50,7 +50,7 @@ describe.each(PAIRS)("LoadSaveStore, on %s", (_, create) => {
   test.each([
     ["L6: keeps a destroyed session destroyed", false],
     ["B3: keeps a note, and its id ended after that", true],
-  ])("%s, even where something else saves it again", async (__, isRotated) => {
+  ])("%s, even if something else saves it again", async (__, isRotated) => {
     const clock = new FakeClock();
     const backend = create(clock.now);
     const store = new LoadSaveStore(backend, clock.now);
@@ -73,7 +73,7 @@ describe.each(PAIRS)("LoadSaveStore, on %s", (_, create) => {
 });
 
 describe("LoadSaveStore", () => {
-  test("answers at once, without a promise, where its backend does", () => {
+  test("returns synchronously if its backend does", () => {
     const clock = new FakeClock();
     const store = new LoadSaveStore(new MapBackend(clock.now), clock.now);
     expect(store.create("id", record(clock))).toBe(true);
@@ -92,7 +92,7 @@ describe("LoadSaveStore", () => {
     expect(save.mock.calls).toEqual([["id", { visits: 1, $ }, 1]]);
   });
 
-  test("deletes by saving nothing, for no time", () => {
+  test("deletes by saving nothing, with a timeout of 0", () => {
     const backend = { load: mock(), save: mock() };
     new LoadSaveStore(backend).delete("id");
     expect(backend.save.mock.calls).toEqual([["id", {}, 0]]);
@@ -101,7 +101,7 @@ describe("LoadSaveStore", () => {
   test.each([
     ["a note", true],
     ["a destroyed session", false],
-  ])("leaves %s as it was where a delete fails", (_, isRotated) => {
+  ])("leaves %s unchanged if a delete fails", (_, isRotated) => {
     const clock = new FakeClock();
     const backend = new MapBackend(clock.now);
     const store = new LoadSaveStore(backend, clock.now);
@@ -118,12 +118,12 @@ describe("LoadSaveStore", () => {
     expect(store.read("old")).toEqual(isRotated ? makeNote(clock) : undefined);
   });
 
-  test.each([{}, null, undefined])("takes %p for no session", (data) => {
+  test.each([{}, null, undefined])("treats %p as no session", (data) => {
     const backend = { load: () => data, save: () => undefined };
     expect(new LoadSaveStore(backend).read("id")).toBeUndefined();
   });
 
-  test("sweeps nothing: its backend expires sessions by itself", () => {
+  test("sweeps nothing, because its backend expires sessions itself", () => {
     expect(new LoadSaveStore(new MapBackend()).sweep()).toBe(0);
   });
 });
@@ -136,8 +136,8 @@ function setUpForeign<Backend extends SessionBackend>(create: (now: () => number
   return { site, visitor, key: hashId(visitor.id) };
 }
 
-describe("a session that something else than Bunpie has saved", () => {
-  test("is served, and becomes one of Bunpie's with its first touch", async () => {
+describe("a session that was saved by something other than Bunpie", () => {
+  test("is served, and becomes one of Bunpie's when it is first touched", async () => {
     const { site, visitor, key } = setUpForeign((now) => new MapBackend(now));
     site.backend.save(key, { a: 1 }, 60 * 60);
     expect(await visitor.look()).toEqual({ a: 1 });
@@ -169,14 +169,14 @@ describe("a session that something else than Bunpie has saved", () => {
     ["facts of which one is null", { a: 1, $: { ...facts, expiresAt: null } }],
     ["facts of which one is damaged", { a: 1, $: { ...facts, version: "1" } }],
     ["facts with a version below 0", { a: 1, $: { ...facts, version: -4 } }],
-  ])("S2: is no session, and an event: %s", async (_, loaded) => {
+  ])("S2: counts as no session, and causes an event: %s", async (_, loaded) => {
     const load = (): SessionData => loaded as unknown as SessionData;
     const { site, visitor } = setUpForeign(() => ({ load, save: () => undefined }));
     expect(await visitor.look()).toEqual({});
     expect(site.events).toMatchObject([{ type: "failed", operation: "decode" }]);
   });
 
-  test("is one where the backend drops what is null", async () => {
+  test("is accepted if the backend drops null values", async () => {
     const { visitor } = setUpForeign(() => ({
       load: () => ({ a: 1, $: { version: 1, ...times } }),
       save: () => undefined,
@@ -201,7 +201,7 @@ async function setUpLate() {
   return { site, visitor, delayNextLoad, answer };
 }
 
-describe("a two-method backend that answers when nobody waits any more", () => {
+describe("a two-method backend that answers after the timeout", () => {
   let log: ReturnType<typeof quiet>;
 
   beforeEach(() => {

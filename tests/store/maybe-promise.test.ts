@@ -12,17 +12,17 @@ describe("isPromise", () => {
     ["a string", "then", false],
     // oxlint-disable-next-line unicorn/no-thenable
     ["an object whose then is no function", { then: 1 }, false],
-  ])("tells %s", (_, value, expected) => {
+  ])("recognizes %s", (_, value, expected) => {
     expect(isPromise<unknown>(value)).toBe(expected);
   });
 });
 
 describe("andThen", () => {
-  test("goes on at once, without a promise, when the value is there", () => {
+  test("continues synchronously if the value is there", () => {
     expect(andThen(20, (value) => value + 1)).toBe(21);
   });
 
-  test("goes on later when the value is promised", async () => {
+  test("continues later if the value is a promise", async () => {
     const later = andThen(Promise.resolve(20), (value) => value + 1);
     expect(later).toBeInstanceOf(Promise);
     expect(await later).toBe(21);
@@ -34,14 +34,14 @@ function fail(): never {
 }
 
 describe("orUndo", () => {
-  test("gives what the call gives, at once or later, and undoes nothing", async () => {
+  test("returns what the call returns, now or later, and undoes nothing", async () => {
     const undo = mock();
     expect(orUndo(() => 21, undo)).toBe(21);
     expect(await orUndo(() => Promise.resolve(21), undo)).toBe(21);
     expect(undo).not.toHaveBeenCalled();
   });
 
-  test("undoes what failed at once, or later, and fails alike", async () => {
+  test("undoes what failed, now or later, and fails the same way", async () => {
     const undo = mock();
     expect(() => orUndo(fail, undo)).toThrow("no");
     expect(undo).toHaveBeenCalledTimes(1);

@@ -25,7 +25,7 @@ afterEach(() => {
 });
 
 describe("startSweeping", () => {
-  test("sweeps after the interval, give or take a tenth, and again after the next", async () => {
+  test("sweeps after the interval, plus or minus a tenth, and again after the next", async () => {
     const sweeper = new Sweeper();
     startSweeping(sweeper, MINUTE);
     jest.advanceTimersByTime(0.9 * MINUTE - 1);
@@ -37,7 +37,7 @@ describe("startSweeping", () => {
     expect(sweeper.count).toBe(2);
   });
 
-  test("does not keep all processes in step", () => {
+  test("spreads the sweeps of several processes", () => {
     const sweepers = Array.from({ length: 50 }, () => new Sweeper());
     for (const sweeper of sweepers) startSweeping(sweeper, MINUTE);
     jest.advanceTimersByTime(MINUTE);
@@ -45,7 +45,7 @@ describe("startSweeping", () => {
     expect(early).toBeWithin(5, 45);
   });
 
-  test("waits for a sweep to end before it counts down to the next", async () => {
+  test("waits for a sweep to end before it starts the next interval", async () => {
     const sweeper = new Sweeper();
     const { promise, resolve } = Promise.withResolvers<number>();
     sweeper.answer = () => promise;
@@ -58,7 +58,7 @@ describe("startSweeping", () => {
     expect(sweeper.count).toBe(2);
   });
 
-  test("goes on after a sweep that failed", async () => {
+  test("continues after a sweep that failed", async () => {
     const sweeper = new Sweeper();
     sweeper.answer = () => Promise.reject(new Error("The disk is gone."));
     startSweeping(sweeper, MINUTE);
@@ -81,7 +81,7 @@ describe("startSweeping", () => {
     expect([what, sweeper.count, jest.getTimerCount()]).toEqual([what, 0, 0]);
   });
 
-  test("ends when it is stopped in the middle of a sweep", async () => {
+  test("ends when it is stopped during a sweep", async () => {
     const sweeper = new Sweeper();
     const { promise, resolve } = Promise.withResolvers<number>();
     sweeper.answer = () => promise;

@@ -31,7 +31,7 @@ describe("Tombstones", () => {
     }
   });
 
-  test("remember 50,000 at least and 100,000 at most, if not told otherwise", () => {
+  test("remember at least 50,000 and at most 100,000 by default", () => {
     const tombstones = new Tombstones();
     for (let index = 0; index <= 100_000; index++) tombstones.add(String(index));
     expect(tombstones.has("0")).toBe(false);

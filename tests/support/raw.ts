@@ -30,7 +30,7 @@ export function head(line: string, headers: Readonly<Record<string, string>> = {
 }
 
 /** The statuses in what a server answered, one for each response. */
-export function statusesOf(answer: string): number[] {
+export function readStatuses(answer: string): number[] {
   return [...answer.matchAll(/^HTTP\/1\.1 (\d{3}) /gm)].map(([, status]) => Number(status));
 }
 

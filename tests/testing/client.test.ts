@@ -44,7 +44,7 @@ function redirecting(to: Readonly<Record<string, readonly [status: number, to: s
 }
 
 describe("TestClient", () => {
-  test("sends back the cookies that it was sent", async () => {
+  test("sends back the cookies that it has received", async () => {
     const client = new TestClient(echo);
     expect(await client.json("/")).toMatchObject({ cookie: null });
     await client.send(setting("a=1; Path=/; HttpOnly", "b=x%20y=; Secure"));
@@ -73,20 +73,20 @@ describe("TestClient", () => {
     },
   );
 
-  test("leaves a Cookie header of the test's own alone", async () => {
+  test("does not change a Cookie header that the test has set", async () => {
     const client = new TestClient(echo);
     client.cookies.set("a", "1");
     expect(await client.json("/", { headers: { cookie: "b=2" } })).toMatchObject({ cookie: "b=2" });
   });
 
-  test("knows the id of its session", async () => {
+  test("exposes the id of its session", async () => {
     const client = new TestClient(echo);
     expect(client.sessionId).toBeUndefined();
     await client.send(setting("session_id=abc"));
     expect(client.sessionId).toBe("abc");
   });
 
-  test("says what it got where that is no JSON", async () => {
+  test("shows the response if that is no JSON", async () => {
     const body = "<h1>Not Found</h1>".padEnd(300, ".");
     const client = new TestClient({ fetch: () => new Response(body, { status: 404 }) });
     await expect(client.json("/api")).rejects.toThrow(
@@ -116,7 +116,7 @@ describe("TestClient", () => {
     });
   });
 
-  test("is copied with its cookies, which then go their own ways", async () => {
+  test("is copied with its cookies, which are independent from then on", async () => {
     const client = new TestClient(echo);
     await client.send(setting("a=1"));
     const copy = client.clone();
@@ -130,7 +130,7 @@ describe("TestClient", () => {
   test.each([
     ["a URL", (server: Bun.Server<undefined>) => server.url],
     ["a URL as text", (server: Bun.Server<undefined>) => server.url.href],
-    ["what Bun.serve gives", (server: Bun.Server<undefined>) => server],
+    ["what Bun.serve returns", (server: Bun.Server<undefined>) => server],
   ])("talks to a server, given %s", async (_, target) => {
     await using server = Bun.serve({ port: 0, fetch: (request) => echo.fetch(request) });
     const client = new TestClient(target(server));
@@ -140,7 +140,7 @@ describe("TestClient", () => {
 });
 
 describe("TestClient, and redirects", () => {
-  test("follows none by itself, not even of a server", async () => {
+  test("does not follow them by itself, even from a server", async () => {
     const app = redirecting({ "/": [302, "/page"] });
     await using server = Bun.serve({ port: 0, fetch: app.fetch });
     for (const target of [app, server.url]) {
@@ -150,7 +150,7 @@ describe("TestClient, and redirects", () => {
     expect(app.seen).toEqual(["GET /", "GET /"]);
   });
 
-  test("goes where they point, with the cookies that it gets on the way", async () => {
+  test("follows them on request, with the cookies that it receives on the way", async () => {
     const app = redirecting({
       "/login": [303, "account/?from=login"],
       "/account/": [302, "./orders"],
@@ -171,7 +171,7 @@ describe("TestClient, and redirects", () => {
     ["a page", new Response("page")],
     ["a page with a Location", new Response("page", { headers: { location: "/elsewhere" } })],
     ["a redirect without a Location", new Response(null, { status: 302 })],
-  ])("stays where it is for %s", async (_, response) => {
+  ])("does not follow %s", async (_, response) => {
     const client = new TestClient({ fetch: () => response });
     expect(await client.follow(await client.send("/"))).toBe(response);
   });
@@ -183,7 +183,7 @@ describe("TestClient, and redirects", () => {
     );
   });
 
-  test.each([307, 308])("does not send a form once more, for a %d", async (status) => {
+  test.each([307, 308])("does not submit a form again for a %d", async (status) => {
     const client = new TestClient(redirecting({ "/": [status, "/page"] }));
     expect(await (await client.follow(await client.send("/"))).text()).toBe("the page /page");
     expect(client.follow(await client.post("/"))).rejects.toThrow(
@@ -191,7 +191,7 @@ describe("TestClient, and redirects", () => {
     );
   });
 
-  test("does not go round in circles", async () => {
+  test("stops at a circle of redirects", async () => {
     const app = redirecting({ "/": [302, "/"] });
     const client = new TestClient(app);
     expect(client.follow(await client.send("/"))).rejects.toThrow(
@@ -229,7 +229,7 @@ class Live extends App<{ n: number }> {
 }
 
 describe("TestClient.socket", () => {
-  test("serves an app for it, and shares the cookies", async () => {
+  test("serves an app for the socket, and shares the cookies", async () => {
     const client = new TestClient(new Live());
     const socket = await client.socket("/echo");
     expect(socket.response.status).toBe(101);
@@ -244,7 +244,7 @@ describe("TestClient.socket", () => {
     expect((await client.socket("/echo")).response.headers.getSetCookie()).toEqual([]);
   });
 
-  test("opens one at a server's URL", async () => {
+  test("opens a socket at a server's URL", async () => {
     const app = new Live();
     await using server = Bun.serve({ port: 0, fetch: app.fetch, websocket: app.websocket });
     await using socket = await new TestClient(server.url).socket("/echo");
@@ -252,7 +252,7 @@ describe("TestClient.socket", () => {
     expect(await socket.receive()).toBe("a");
   });
 
-  test("has the response of one that is refused, and keeps its cookies", async () => {
+  test("has the response of a refused handshake, and keeps its cookies", async () => {
     const client = new TestClient(new Live());
     const socket = await client.socket("/full");
     expect(socket.response.status).toBe(503);
@@ -266,7 +266,7 @@ describe("TestClient.socket", () => {
     await socket.close();
   });
 
-  test("gives the messages until the end, and says how that came", async () => {
+  test("yields the messages until the end, and says why it ended", async () => {
     const socket = await new TestClient(new Live()).socket("/echo");
     socket.send("a");
     socket.send("close");
@@ -276,26 +276,26 @@ describe("TestClient.socket", () => {
     );
   });
 
-  test("sends what it is told to", async () => {
+  test("sends texts, bytes and JSON", async () => {
     const { response } = await new TestClient(new Live()).socket("/echo", {
       headers: { origin: "https://example.com" },
     });
     expect(response.status).toBe(403);
   });
 
-  test("is refused by an app that has none", async () => {
+  test("is refused by an app without sockets", async () => {
     const { response } = await new TestClient(echo).socket("/");
     expect(response.status).toBe(200);
   });
 
-  test("fails where nothing answers", async () => {
+  test("fails if nothing answers", async () => {
     const server = Bun.serve({ port: 0, fetch: () => new Response() });
     const { url } = server;
     await server.stop(true);
     await expect(new TestClient(url).socket("/")).rejects.toThrow("Nothing answers at ws:");
   });
 
-  test("keeps no process alive", async () => {
+  test("does not keep the process alive", async () => {
     const path = `${import.meta.dir}/../../src`;
     const code = `
       import { App } from "${path}/index.ts";

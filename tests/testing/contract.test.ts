@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import { LOAD_SAVE_STORE, SESSION_BACKEND } from "../../src/testing/backend-contract.ts";
 import { SESSION_STORE } from "../../src/testing/store-contract.ts";
-import { docComments, sentencesOf } from "./doc-comments.ts";
+import { docComments, splitSentences } from "./doc-comments.ts";
 
 const STORE = join(import.meta.dir, "../../src/store");
 
@@ -48,12 +48,12 @@ const checks = [SESSION_BACKEND, LOAD_SAVE_STORE, SESSION_STORE].flatMap((contra
 );
 
 /** The names of the tests of what stands under a name. */
-function testsOf(subject: string): string[] {
+function findTests(subject: string): string[] {
   return checks.filter(([name]) => name === subject).flatMap(([, sentences]) => sentences);
 }
 
 /** The beginnings of a test's name that may be words of a doc comment: up to any of its colons. */
-function wordsOf(name: string): string[] {
+function findWords(name: string): string[] {
   const parts = name.split(": ");
   return parts.map((_, index) => parts.slice(0, index + 1).join(": "));
 }
@@ -72,12 +72,12 @@ describe("testSessionBackend", () => {
     });
   });
 
-  test.each(docs)("has a test for every sentence of %s, under its words", (subject, text) => {
-    const names = testsOf(subject);
-    const untested = sentencesOf(text)
+  test.each(docs)("has a test for every sentence of %s, in its words", (subject, text) => {
+    const names = findTests(subject);
+    const untested = splitSentences(text)
       .filter(
         (sentence) =>
-          !names.some((name) => wordsOf(name).some((words) => sentence.includes(words))),
+          !names.some((name) => findWords(name).some((words) => sentence.includes(words))),
       )
       .filter((sentence) => !SAID_IN_PASSING.has(sentence));
     expect(untested).toEqual([]);
@@ -85,7 +85,7 @@ describe("testSessionBackend", () => {
 
   test.each(checks)("has no test of %s that no doc comment announces", (subject, names) => {
     const text = new Map(docs).get(subject) ?? "";
-    expect(names.filter((name) => !wordsOf(name).some((words) => text.includes(words)))).toEqual(
+    expect(names.filter((name) => !findWords(name).some((words) => text.includes(words)))).toEqual(
       [],
     );
   });

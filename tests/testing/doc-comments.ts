@@ -11,17 +11,17 @@ export function docComments(source: string): Map<string, string> {
   for (const [, comment = "", exported, member = ""] of commented) {
     type = exported ?? type;
     const name = exported ?? (member === "constructor" ? type : `${type}.${member}`);
-    docs.set(name, `${docs.get(name) ?? ""} ${textOf(comment)}`.trim());
+    docs.set(name, `${docs.get(name) ?? ""} ${readText(comment)}`.trim());
   }
   return docs;
 }
 
 /** The sentences of a text. */
-export function sentencesOf(text: string): string[] {
+export function splitSentences(text: string): string[] {
   return text.split(/(?<=[.!?]) (?=[A-Z`])/);
 }
 
-function textOf(comment: string): string {
+function readText(comment: string): string {
   return comment
     .replaceAll(/^\s*\*? ?/gm, " ")
     .replaceAll(/\{@link (\w+)\}/g, "$1")

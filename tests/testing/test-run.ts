@@ -27,17 +27,17 @@ function outcomesIn(report: string): Outcome[] {
     /<testcase name="([^"]*)" classname="([^"]*)"[^>]*?(?:\/>|>([\s\S]*?)<\/testcase>)/g,
   );
   return [...cases].map(([, name = "", blocks = "", result = ""]) => ({
-    path: [...textOf(blocks).split(" > ").toReversed(), textOf(name)],
-    state: stateOf(result),
+    path: [...unescapeXml(blocks).split(" > ").toReversed(), unescapeXml(name)],
+    state: toState(result),
   }));
 }
 
-function stateOf(result: string): Outcome["state"] {
+function toState(result: string): Outcome["state"] {
   if (result.includes("<failure")) return "failed";
   return result.includes("<skipped") ? "skipped" : "passed";
 }
 
-function textOf(xml: string): string {
+function unescapeXml(xml: string): string {
   return xml.replaceAll(/&(?:#(\d+)|(\w+));/g, (all, code?: string, name = "") =>
     code === undefined ? (ENTITIES[name] ?? all) : String.fromCodePoint(Number(code)),
   );

@@ -7,7 +7,7 @@ import type { Row } from "../support/stores/map-store.ts";
 import { MapStore } from "../support/stores/map-store.ts";
 
 describe("a trial", () => {
-  test("gives the backend a clock that it can move", async () => {
+  test("passes the backend a clock that it can set", async () => {
     await using trial = await beginTrial((now) => new MapBackend(now));
     await trial.backend.save(trial.newId(), { a: 1 }, 60);
     expect(trial.clock.now()).toBeWithin(Date.now() - 1_000, Date.now() + 1_000);
@@ -38,7 +38,7 @@ describe("a trial", () => {
     expect([...rows.keys()]).toEqual(["another's"]);
   });
 
-  test("says nothing of a backend that cannot remove or close: there are tests of that", async () => {
+  test("ignores a backend that cannot remove or close, which has its own tests", async () => {
     class Stuck extends MapStore {
       override delete(): string | undefined {
         throw new Error("It cannot be deleted.");
@@ -54,7 +54,7 @@ describe("a trial", () => {
 });
 
 describe("neverTwice", () => {
-  test("refuses a store that was made before, with the remedy", async () => {
+  test("refuses a store that was created before, with the remedy", async () => {
     const store = new MapStore();
     const create = neverTwice(() => store);
     expect(await create(Date.now)).toBe(store);
@@ -63,7 +63,7 @@ describe("neverTwice", () => {
     );
   });
 
-  test("takes two methods again and again: nobody closes them", async () => {
+  test("accepts two methods repeatedly, because nobody closes them", async () => {
     const pair = new MapBackend();
     const create = neverTwice(() => pair);
     expect([await create(Date.now), await create(Date.now)]).toEqual([pair, pair]);

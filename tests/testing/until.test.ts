@@ -22,11 +22,11 @@ describe("becomesTrue", () => {
 });
 
 describe("retryUntil", () => {
-  test("returns the first result that is good", async () => {
+  test("returns the first good result", async () => {
     expect(await retryUntil(oneByOne(1, 2, 3), (result) => result === 2)).toBe(2);
   });
 
-  test("returns the last of twenty when none is", async () => {
+  test("returns the twentieth result if none is good", async () => {
     let attempts = 0;
     const last = await retryUntil(
       async () => ++attempts,

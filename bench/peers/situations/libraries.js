@@ -51,7 +51,7 @@ function callbackVisit(request) {
   };
 }
 
-const queryOf = (url) => new URL(url, "http://localhost").searchParams;
+const parseQuery = (url) => new URL(url, "http://localhost").searchParams;
 
 async function startExpress(store) {
   const app = express();
@@ -67,7 +67,7 @@ async function startExpress(store) {
   for (const [path, page] of Object.entries(PAGES)) {
     // oxlint-disable-next-line oxc/no-async-endpoint-handlers -- Express 5 forwards rejections.
     app.get(path, async (request, response) => {
-      const answer = await page(callbackVisit(request), queryOf(request.url));
+      const answer = await page(callbackVisit(request), parseQuery(request.url));
       if (typeof answer === "string") response.type("text").send(answer);
       else response.redirect(answer.location);
     });
@@ -89,7 +89,7 @@ async function startFastify(store) {
   });
   for (const [path, page] of Object.entries(PAGES)) {
     app.get(path, async (request, reply) => {
-      const answer = await page(callbackVisit(request), queryOf(request.url));
+      const answer = await page(callbackVisit(request), parseQuery(request.url));
       return typeof answer === "string"
         ? reply.type("text/plain").send(answer)
         : reply.redirect(answer.location);
@@ -127,7 +127,7 @@ async function startHono(store) {
         },
         destroy: () => session.deleteSession(),
       };
-      const answer = await page(visit, queryOf(c.req.url));
+      const answer = await page(visit, parseQuery(c.req.url));
       return typeof answer === "string" ? c.text(answer) : c.redirect(answer.location);
     });
   }
@@ -166,7 +166,7 @@ async function startKoa(store) {
         ctx.session = null;
       },
     };
-    const answer = await PAGES[ctx.path](visit, queryOf(ctx.url));
+    const answer = await PAGES[ctx.path](visit, parseQuery(ctx.url));
     if (typeof answer === "string") ctx.body = answer;
     else ctx.redirect(answer.location);
   });
@@ -193,7 +193,7 @@ async function startBunpie(store) {
         login: (user) => session.login(user),
         destroy: () => session.destroy(),
       };
-      const answer = await page(visit, queryOf(request.url));
+      const answer = await page(visit, parseQuery(request.url));
       return typeof answer === "string" ? new Response(answer) : Response.redirect(answer.location);
     }),
   ]);

@@ -33,11 +33,11 @@ describe("InMemorySessionBackend", () => {
     );
   });
 
-  test("says that it returns synchronously", () => {
+  test("says that it is synchronous", () => {
     expect(new InMemorySessionBackend().isSynchronous).toBe(true);
   });
 
-  test("holds 100,000 sessions when not told otherwise", () => {
+  test("holds 100,000 sessions by default", () => {
     const store = new InMemorySessionBackend();
     const record = makeRecord();
     for (let index = 0; index < 100_100; index++) store.create(String(index), record);
@@ -46,7 +46,7 @@ describe("InMemorySessionBackend", () => {
   });
 
   describe("when it is full", () => {
-    test("gives up an expired session first, even a user's that expired a millisecond ago", () => {
+    test("evicts an expired session first, even a user's that expired a millisecond ago", () => {
       const clock = new FakeClock();
       const store = new InMemorySessionBackend({ maxSessions: 3, now: clock.now });
       const until = (ms: number, userId: string | null = null) =>
@@ -71,7 +71,7 @@ describe("InMemorySessionBackend", () => {
         (store: InMemorySessionBackend) => store.replace("first", makeRecord(), makeRecord()),
       ],
       ["touched", (store: InMemorySessionBackend) => store.touch("first", Date.now() + 60_000)],
-    ])("gives up the anonymous session that was used longest ago, not one just %s", (_, use) => {
+    ])("evicts the least recently used anonymous session, not one just %s", (_, use) => {
       const store = new InMemorySessionBackend({ maxSessions: 3 });
       store.create("signed in", signedIn);
       store.create("first", makeRecord());
@@ -85,7 +85,7 @@ describe("InMemorySessionBackend", () => {
       ]);
     });
 
-    test("gives up none that somebody has logged into, and says what to do", () => {
+    test("evicts no signed-in session, and says what to do", () => {
       const store = new InMemorySessionBackend({ maxSessions: 2 });
       store.create("one", signedIn);
       store.create("before the login", makeRecord());
@@ -122,7 +122,7 @@ describe("InMemorySessionBackend", () => {
     /** Room for seven records like {@link BIG}. */
     const LIMIT = { maxBytes: 100_000 };
 
-    test("gives up the anonymous sessions that were used longest ago, as many as it takes", () => {
+    test("evicts the least recently used anonymous sessions, as many as necessary", () => {
       const store = new InMemorySessionBackend(LIMIT);
       store.create("signed in", signedIn);
       for (let index = 0; index < 300; index++) store.create(String(index), makeRecord());
@@ -141,7 +141,7 @@ describe("InMemorySessionBackend", () => {
       ]);
     });
 
-    test("gives up expired sessions first, signed-in ones too", () => {
+    test("evicts expired sessions first, signed-in ones too", () => {
       const clock = new FakeClock();
       const store = new InMemorySessionBackend({ ...LIMIT, now: clock.now });
       store.create("anonymous", makeRecord({ expiresAt: clock.now() + 5_000 }));
@@ -158,7 +158,7 @@ describe("InMemorySessionBackend", () => {
       ]);
     });
 
-    test("gives up others, and not the session itself, when one grows", () => {
+    test("evicts others, and not the session itself, when one grows", () => {
       const store = new InMemorySessionBackend(LIMIT);
       store.create("growing", makeRecord());
       for (let index = 0; index < 7; index++) store.create(`big ${index}`, BIG);
@@ -170,7 +170,7 @@ describe("InMemorySessionBackend", () => {
       expect(store.bytes).toBeLessThanOrEqual(100_000);
     });
 
-    test("gives up none that somebody has logged into, and says what to do", () => {
+    test("evicts no signed-in session, and says what to do", () => {
       const store = new InMemorySessionBackend(LIMIT);
       store.create("small", signedIn);
       store.create("anonymous", makeRecord());
@@ -192,7 +192,7 @@ describe("InMemorySessionBackend", () => {
       ]);
     });
 
-    test("refuses an anonymous session that would grow beyond what signed-in ones leave", () => {
+    test("refuses an anonymous session that would outgrow what signed-in ones leave free", () => {
       const store = new InMemorySessionBackend(LIMIT);
       for (let index = 0; index < 5; index++) store.create(`big ${index}`, BIG_SIGNED_IN);
       store.create("growing", BIG);
@@ -201,7 +201,7 @@ describe("InMemorySessionBackend", () => {
       expect(store.read("growing")).toEqual(BIG);
     });
 
-    test("stays sound when a session expires while room is made for it", () => {
+    test("stays consistent when a session expires during eviction", () => {
       let now = 0;
       const store = new InMemorySessionBackend({ ...LIMIT, now: () => now++ });
       const record = { ...BIG, expiresAt: 1_000 };
@@ -216,67 +216,70 @@ describe("InMemorySessionBackend", () => {
       expect([store.size, store.bytes]).toEqual([0, 0]);
     });
 
-    test("refuses a session that is larger than all that it may hold", () => {
+    test("refuses a session that is larger than `maxBytes`", () => {
       const store = new InMemorySessionBackend({ maxBytes: 1_000 });
       store.create("id", makeRecord());
       expect(() => store.create("big", BIG)).toThrow("Raise `maxBytes`");
       expect(heldBy(store, "id")).toEqual(["id"]);
     });
 
-    test.each([1, 2, 3])("counts what is there, whatever was done before (seed %p)", (seed) => {
-      const random = seededRandom(seed);
-      const clock = new FakeClock();
-      const store = new InMemorySessionBackend({ maxBytes: 5_000, now: clock.now });
-      const ids = Array.from({ length: 30 }, (_, index) => `id ${index}`);
-      const anyId = (): string => ids[random(ids.length)] ?? "";
-      const anyText = (): string => (random(2) === 0 ? "x" : "ā").repeat(random(400));
-      const make = (version: number): SessionRecord =>
-        makeRecord({
-          version,
-          data: anyText(),
-          flash: random(2) === 0 ? null : anyText(),
-          userId: random(3) > 0 ? "Ann" : null,
-          label: random(2) === 0 ? null : anyText(),
-          touchedAt: clock.now() - random(10),
-          expiresAt: clock.now() + random(60),
-        });
-      const steps = [
-        (id: string) => store.create(id, make(1)),
-        (id: string, old: SessionRecord) => store.replace(id, make(old.version + 1), old),
-        (id: string, old: SessionRecord) => store.rotate(id, anyId(), make(old.version + 1), old),
-        (id: string) => store.touch(id, clock.now() + random(60)),
-        (id: string) => store.delete(id),
-        () => store.deleteAll("Ann", anyId(), 3),
-        () => store.sweep(5),
-      ];
-      let refused = 0;
-      for (let step = 0; step < 3_000; step++) {
-        clock.advance(random(2));
-        const id = anyId();
-        const found = store.read(id);
-        const old = found === undefined || isNote(found) ? makeRecord() : found;
-        try {
-          steps[random(steps.length)]?.(id, old);
-        } catch (error) {
-          expect(String(error)).toContain("Raise `maxBytes`");
-          refused++;
+    test.each([1, 2, 3])(
+      "counts its bytes correctly after any sequence of operations (seed %p)",
+      (seed) => {
+        const random = seededRandom(seed);
+        const clock = new FakeClock();
+        const store = new InMemorySessionBackend({ maxBytes: 5_000, now: clock.now });
+        const ids = Array.from({ length: 30 }, (_, index) => `id ${index}`);
+        const anyId = (): string => ids[random(ids.length)] ?? "";
+        const anyText = (): string => (random(2) === 0 ? "x" : "ā").repeat(random(400));
+        const make = (version: number): SessionRecord =>
+          makeRecord({
+            version,
+            data: anyText(),
+            flash: random(2) === 0 ? null : anyText(),
+            userId: random(3) > 0 ? "Ann" : null,
+            label: random(2) === 0 ? null : anyText(),
+            touchedAt: clock.now() - random(10),
+            expiresAt: clock.now() + random(60),
+          });
+        const steps = [
+          (id: string) => store.create(id, make(1)),
+          (id: string, old: SessionRecord) => store.replace(id, make(old.version + 1), old),
+          (id: string, old: SessionRecord) => store.rotate(id, anyId(), make(old.version + 1), old),
+          (id: string) => store.touch(id, clock.now() + random(60)),
+          (id: string) => store.delete(id),
+          () => store.deleteAll("Ann", anyId(), 3),
+          () => store.sweep(5),
+        ];
+        let refused = 0;
+        for (let step = 0; step < 3_000; step++) {
+          clock.advance(random(2));
+          const id = anyId();
+          const found = store.read(id);
+          const old = found === undefined || isNote(found) ? makeRecord() : found;
+          try {
+            steps[random(steps.length)]?.(id, old);
+          } catch (error) {
+            expect(String(error)).toContain("Raise `maxBytes`");
+            refused++;
+          }
+          const held = ids.flatMap((each) => {
+            const content = store.read(each);
+            return content === undefined ? [] : [countBytes(each, content)];
+          });
+          expect(store.size).toBe(held.length);
+          expect(store.bytes).toBe(held.reduce((sum, bytes) => sum + bytes, 0));
+          expect(store.bytes).toBeLessThanOrEqual(5_000);
         }
-        const held = ids.flatMap((each) => {
-          const content = store.read(each);
-          return content === undefined ? [] : [countBytes(each, content)];
-        });
-        expect(store.size).toBe(held.length);
-        expect(store.bytes).toBe(held.reduce((sum, bytes) => sum + bytes, 0));
-        expect(store.bytes).toBeLessThanOrEqual(5_000);
-      }
-      expect(refused).toBeWithin(5, 1_000);
-    });
+        expect(refused).toBeWithin(5, 1_000);
+      },
+    );
   });
 
   describe("a forwarding note", () => {
     const next = { ...signedIn, version: 2 };
 
-    test("is given up like an anonymous session, and before the session that it leads to", () => {
+    test("is evicted like an anonymous session, and before the session that it leads to", () => {
       const store = new InMemorySessionBackend({ maxSessions: 3 });
       store.create("old", makeRecord());
       store.create("other", makeRecord());
@@ -287,7 +290,7 @@ describe("InMemorySessionBackend", () => {
       expect(heldBy(store, "other", "old", "new", "newer")).toEqual(["other", "new", "newer"]);
     });
 
-    test("is not left where signed-in sessions take all the room", () => {
+    test("is not stored if signed-in sessions take all the room", () => {
       const store = new InMemorySessionBackend({ maxSessions: 2 });
       for (const id of ["one", "old"]) store.create(id, signedIn);
       expect(store.rotate("old", "new", next, signedIn)).toBe(true);
@@ -301,7 +304,7 @@ describe("InMemorySessionBackend", () => {
   });
 
   describe("a user's sessions", () => {
-    test("are listed and removed without a look at any others, however many there are", () => {
+    test("are listed and removed without reading any others, however many there are", () => {
       const store = new InMemorySessionBackend();
       let looks = 0;
       const watched = (time: number): SessionRecord => ({
@@ -321,7 +324,7 @@ describe("InMemorySessionBackend", () => {
     });
   });
 
-  test("stays readable after it was closed, so that a last request can end in peace", () => {
+  test("stays readable after close(), so that a last request can finish", () => {
     const store = new InMemorySessionBackend();
     store.create("id", makeRecord());
     store.close();
@@ -329,8 +332,8 @@ describe("InMemorySessionBackend", () => {
   });
 });
 
-describe("what ends in memory", () => {
-  test("is told, also if a session was given up for want of room", async () => {
+describe("the end of a session in memory", () => {
+  test("is reported, even if the session was evicted", async () => {
     const store = new InMemorySessionBackend({ maxSessions: 2 });
     const told: string[] = [];
     const stop = store.watchEnds((ids = []) => told.push(...ids));

@@ -6,16 +6,19 @@ import { makeRecord, randomId } from "../../../src/testing/records.ts";
 const ID = randomId();
 
 describe("countBytes()", () => {
-  test("counts a small session as about 0.4 KB", () => {
+  test("returns about 0.4 KB for a small session", () => {
     expect(countBytes(ID, makeRecord())).toBeWithin(380, 490);
   });
 
-  test.each([100, 1_000, 32_000])("counts at least a byte for each of %p characters", (length) => {
-    const without = countBytes(ID, makeRecord({ data: "" }));
-    const narrow = countBytes(ID, makeRecord({ data: "x".repeat(length) })) - without;
-    expect(narrow).toBeGreaterThanOrEqual(length);
-    expect(narrow).toBeLessThan(3 * length);
-  });
+  test.each([100, 1_000, 32_000])(
+    "counts at least one byte for each of %p characters",
+    (length) => {
+      const without = countBytes(ID, makeRecord({ data: "" }));
+      const narrow = countBytes(ID, makeRecord({ data: "x".repeat(length) })) - without;
+      expect(narrow).toBeGreaterThanOrEqual(length);
+      expect(narrow).toBeLessThan(3 * length);
+    },
+  );
 
   test.each([1, 100, 1_000, 32_000])(
     "counts two bytes for each of %p characters once one is outside Latin-1",
@@ -26,7 +29,7 @@ describe("countBytes()", () => {
     },
   );
 
-  test("counts the id, the messages, the user and the label too", () => {
+  test("includes the id, the flash messages, the user and the label", () => {
     const text = "x".repeat(10_000);
     const plain = countBytes("", makeRecord());
     expect(countBytes(text, makeRecord()) - plain).toBeGreaterThan(9_000);
@@ -47,7 +50,7 @@ describe("countGrowth()", () => {
     { userId: long },
     { data: "", flash: "{}", label: "", userId: "Ann" },
     {},
-  ])("says how many bytes more one takes than the other: %j", (facts) => {
+  ])("returns how many more bytes the second record takes: %j", (facts) => {
     const [small, large] = [makeRecord(), makeRecord(facts)];
     const growth = countBytes(ID, large) - countBytes(ID, small);
     expect(countGrowth(small, large)).toBe(growth);

@@ -13,7 +13,7 @@ describe("Entry", () => {
     ["a record that outlives the browser", makeRecord({ remember: 60 })],
     ["a user's record", makeRecord({ userId: "Ann", authenticatedAt: 3 })],
     ["a note", note],
-  ])("gives back %s as it was", (_, content) => {
+  ])("round-trips %s", (_, content) => {
     const entry = new Entry("id", makeRecord({ data: "{}", flash: "{}", label: "laptop" }));
     entry.content = content;
     expect(entry.content).toEqual(content);

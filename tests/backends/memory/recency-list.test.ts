@@ -10,7 +10,7 @@ class Item implements Listed<Item> {
 }
 
 /** The items from the oldest to the newest, and whether the way back meets the same. */
-function itemsOf(list: RecencyList<Item>): Item[] {
+function listItems(list: RecencyList<Item>): Item[] {
   const items: Item[] = [];
   for (let item = list.oldest; item !== undefined; item = item.newer) items.push(item);
   const back: Item[] = [];
@@ -21,7 +21,7 @@ function itemsOf(list: RecencyList<Item>): Item[] {
 }
 
 describe("RecencyList", () => {
-  test("agrees with an array, whatever is done to it", () => {
+  test("agrees with an array after any sequence of operations", () => {
     const random = seededRandom(1);
     const list = new RecencyList<Item>();
     let model: Item[] = [];
@@ -45,7 +45,7 @@ describe("RecencyList", () => {
         list.use(item);
         model.push(item);
       }
-      const order = itemsOf(list);
+      const order = listItems(list);
       expect(order.length).toBe(model.length);
       expect(order.every((one, index) => one === model[index])).toBe(true);
     }

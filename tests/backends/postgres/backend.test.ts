@@ -47,7 +47,7 @@ describe("PostgresSessionBackend", () => {
     ["connectionTimeout", 0, "`connectionTimeout` is 0; it has to be milliseconds, more than 0."],
     ["queryTimeout", Number.NaN, "`queryTimeout` is NaN; it has to be milliseconds, more than 0."],
     ["queryTimeout", "9", "`queryTimeout` is 9; it has to be milliseconds, more than 0."],
-  ])("refuses `%s` of %p, and says what it takes", (name, value, message) => {
+  ])("refuses `%s` of %p, and says what it accepts", (name, value, message) => {
     const options: unknown = { [name]: value };
     expect(
       () => new PostgresSessionBackend(URL_OF_NOTHING, options as PostgresSessionBackendOptions),
@@ -62,7 +62,7 @@ describe("PostgresSessionBackend", () => {
   });
 
   test.each(["", "sessions.db", "mysql://localhost/shop", "localhost:5432/shop"])(
-    "refuses %p for a URL, and says what it takes",
+    "refuses %p as a URL, and says what it accepts",
     (url) => {
       expect(() => new PostgresSessionBackend(url)).toThrow(
         new TypeError(
@@ -77,7 +77,7 @@ describe("PostgresSessionBackend", () => {
     ["connections", 5],
     ["connectionTimeout", 100],
     ["pooler", true],
-  ])("refuses `%s` for a pool of the app's", (name, value) => {
+  ])("refuses `%s` together with the app's own pool", (name, value) => {
     const pool = new Bun.SQL(URL_OF_NOTHING);
     expect(() => new PostgresSessionBackend(pool, { [name]: value })).toThrow(
       new TypeError(
@@ -95,7 +95,7 @@ describe("PostgresSessionBackend", () => {
     ["a Drizzle database on another driver", () => drizzleProxy(async () => ({ rows: [] }))],
     ["a Drizzle database on bun:sqlite", () => drizzleSqlite(new Database(":memory:"))],
     ["a Drizzle database without a connection", () => drizzle.mock()],
-  ])("refuses %s, and says what it takes", (_, make) => {
+  ])("refuses %s, and says what it accepts", (_, make) => {
     expect(() => new PostgresSessionBackend(make() as Bun.SQL)).toThrow(NO_SOURCE);
   });
 });
@@ -126,7 +126,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
     await schema.sql.unsafe(statement);
   }
 
-  describe("with a pool of the app's", () => {
+  describe("with the app's own pool", () => {
     let pool: Bun.SQL;
     beforeEach(() => {
       pool = new Bun.SQL(schema.url, { max: 2, bigint: true, transform: Bun.SQL.camel });
@@ -136,7 +136,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
     test.each([
       ["a Bun.SQL", () => pool],
       ["a Drizzle database", () => drizzle(pool, { casing: "snake_case", logger: LOGGER })],
-    ])("takes %s with the app's own settings, and leaves it open", async (_, source) => {
+    ])("accepts %s with the app's own settings, and leaves it open", async (_, source) => {
       const backend = open(source());
       const id = randomId();
       const record = makeRecord({ userId: "Ann", authenticatedAt: 1, remember: 60 });
@@ -148,14 +148,14 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
       expect(await pool`SELECT id FROM bunpie_sessions`).toHaveLength(1);
     });
 
-    test("gives an app its sessions by the exported table", async () => {
+    test("lets the app read its sessions by the exported table", async () => {
       const db = drizzle(pool);
       await open(db).create("id", makeRecord({ userId: "Ann", version: 7 }));
       const rows = await db.select().from(sessions);
       expect(rows).toMatchObject([{ id: "id", userId: "Ann", version: 7, remember: null }]);
     });
 
-    test("refuses a transaction or a reserved connection of it", async () => {
+    test("refuses a transaction or a reserved connection", async () => {
       using reserved = await pool.reserve();
       expect(() => open(reserved)).toThrow(NO_SOURCE);
       await pool.begin(async (transaction) => {
@@ -167,13 +167,13 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
     });
   });
 
-  describe("with a table of one's own", () => {
-    test("shares nothing with a backend that has one of that name in another schema", async () => {
+  describe("with a custom table", () => {
+    test("shares nothing with a backend whose table has the same name in another schema", async () => {
       await using elsewhere = await Schema.create();
       await expectApart(open(schema.url, { schema: elsewhere.name }), open());
     });
 
-    test("is given to an app by sessionsTable()", async () => {
+    test("can be read by sessionsTable()", async () => {
       await using elsewhere = await Schema.create();
       const place = { table: "shop", schema: elsewhere.name };
       await open(schema.url, place).create("id", makeRecord({ label: "phone" }));
@@ -184,7 +184,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
   });
 
   describe("expiry", () => {
-    test("a sweep neither waits for rows that another process sweeps, nor counts them", async () => {
+    test("a sweep neither waits for rows that another process is sweeping, nor counts them", async () => {
       const backend = open();
       const ids = ["a", "b", "c", "d", "e"];
       await Promise.all(ids.map((id) => backend.create(id, makeExpiredRecord())));
@@ -197,7 +197,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
       expect(await backend.sweep(10)).toBe(2);
     });
 
-    test("a sweep spares a session whose end is being moved", async () => {
+    test("a sweep spares a session whose expiry is being moved", async () => {
       const backend = open();
       await backend.create("id", makeExpiredRecord());
       await using rival = await schema.begin(
@@ -210,18 +210,18 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
     });
   });
 
-  test("keeps a session whose end is later than the database can tell", async () => {
+  test("keeps a session whose expiry is later than the database can represent", async () => {
     const backend = open();
     await backend.create("id", makeRecord({ expiresAt: 1e20 }));
     expect(await backend.touch("id", 1e20)).toBe(true);
     expect(await backend.read("id")).toMatchObject({ expiresAt: Number.MAX_SAFE_INTEGER });
   });
 
-  test("leaves the columns of facts alone when only the contents are new", async () => {
+  test("writes no columns of facts if only the contents have changed", async () => {
     await expectContentsAlone(open(), alter);
   });
 
-  test("deleteAll goes on from where it came to, and looks at what is before that in the end", async () => {
+  test("deleteAll continues where it stopped, and looks at the rows before that at the end", async () => {
     const backend = open();
     for (const touchedAt of [100, 200]) {
       await backend.create(`${touchedAt}`, makeRecord({ userId: "Ann", touchedAt }));
@@ -234,7 +234,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
     expect(await backend.deleteAll("Ann", undefined, 1)).toEqual([]);
   });
 
-  test("deleteAll begins at the beginning for another user", async () => {
+  test("deleteAll starts over for another user", async () => {
     const backend = open();
     await backend.create("Ann's", makeRecord({ userId: "Ann", touchedAt: 100 }));
     await backend.create("Bob's", makeRecord({ userId: "Bob", touchedAt: 50 }));
@@ -245,30 +245,27 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
   test.each([
     ["list", "list"],
     ["deleteAll", "removeAll"],
-  ] as const)(
-    "%s walks along the index of a user's sessions, and sorts nothing",
-    async (_, name) => {
-      await schema.sql`
+  ] as const)("%s uses the index of a user's sessions, without sorting", async (_, name) => {
+    await schema.sql`
       INSERT INTO bunpie_sessions (id, data, version, created_at, touched_at, expires_at, user_id)
       SELECT n::text, '', 1, 1, n, 9e12, 'Ann' FROM generate_series(1, 5000) n`;
-      await schema.sql`ANALYZE bunpie_sessions`;
-      const statement = prepareStatements(sessions)[name];
-      const { text, params } = statement({
-        userId: "Ann",
-        exceptId: "",
-        now: 1,
-        limit: 100,
-        deadline: 1,
-        channel: "ends",
-        from: 0,
-      });
-      const plan = (await schema.sql.unsafe(`EXPLAIN ${text}`, params).values()).join("\n");
-      expect(plan).toMatch(/Index Scan .*using bunpie_sessions_user_id/);
-      expect(plan).not.toMatch(/Seq Scan|Sort/);
-    },
-  );
+    await schema.sql`ANALYZE bunpie_sessions`;
+    const statement = prepareStatements(sessions)[name];
+    const { text, params } = statement({
+      userId: "Ann",
+      exceptId: "",
+      now: 1,
+      limit: 100,
+      deadline: 1,
+      channel: "ends",
+      from: 0,
+    });
+    const plan = (await schema.sql.unsafe(`EXPLAIN ${text}`, params).values()).join("\n");
+    expect(plan).toMatch(/Index Scan .*using bunpie_sessions_user_id/);
+    expect(plan).not.toMatch(/Seq Scan|Sort/);
+  });
 
-  describe("beside somebody else's transaction", () => {
+  describe("during another transaction", () => {
     const old = makeRecord({ userId: "Ann" });
     const fresh = { ...old, version: 2 };
 
@@ -278,31 +275,31 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
 
     test.each(
       Object.entries<readonly [Step, Step, answers: unknown[], left: string[]]>({
-        "L7: deleteAll ends a session that is just getting a new id": [
+        "L7: deleteAll ends a session that is being rotated": [
           rotate,
           removeAll,
           [true, ["new"]],
           ["old -1"],
         ],
-        "deleteAll spares a session that somebody else is just logging into": [
+        "deleteAll spares a session that another user is logging into": [
           logInAsBob,
           removeAll,
           [true, []],
           ["old 2"],
         ],
-        "L6: delete says where a session went that is just getting a new id": [
+        "L6: delete returns the new id of a session that is being rotated": [
           rotate,
           remove,
           [true, "new"],
           ["new 2"],
         ],
-        "replace does not bring back a session that is just being deleted": [
+        "replace does not bring back a session that is being deleted": [
           remove,
           logInAsBob,
           [undefined, false],
           [],
         ],
-        "rotate does not bring back a session that is just being deleted": [
+        "rotate does not bring back a session that is being deleted": [
           remove,
           rotate,
           [undefined, false],
@@ -366,19 +363,22 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
     ["is no JSON", "data = '{\"visits\": 1'"],
     ["is a list", "data = '[1, 2]'"],
     ["has a version that no number holds", "version = 9223372036854775807"],
-    ["has a version below 0, where that of notes is", "version = -4"],
-  ])("S2: a row that %s is no session, and an event, never an error", async (_, damage) => {
-    await expectLeftOut(open(), () => schema.sql.unsafe(`UPDATE bunpie_sessions SET ${damage}`));
-  });
+    ["has a version below 0, as notes have", "version = -4"],
+  ])(
+    "S2: a row that %s counts as no session, and causes an event and no error",
+    async (_, damage) => {
+      await expectLeftOut(open(), () => schema.sql.unsafe(`UPDATE bunpie_sessions SET ${damage}`));
+    },
+  );
 
-  test("refuses a user id that text in PostgreSQL cannot hold, rather than shorten it", async () => {
+  test("refuses a user id that PostgreSQL's text cannot hold, instead of truncating it", async () => {
     const backend = open();
     const record = makeRecord({ userId: "Ann\0" });
     expect(await backend.create("id", record).then(String, String)).toContain("invalid byte");
     expect(await schema.rows()).toEqual([]);
   });
 
-  test("I7: neither the log nor the answer of a failed request tells an id or a session's data", async () => {
+  test("I7: neither the log nor the answer of a failed request contains an id or a session's data", async () => {
     const told = await tellFailures(open(), [
       () => alter("ALTER TABLE bunpie_sessions RENAME COLUMN flash TO gone"),
       async () => {
@@ -391,7 +391,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend on a server", () => {
     expect(told).toContain("small");
   });
 
-  test("close() closes the connections that were opened from a URL", async () => {
+  test("close() closes connections that were opened by URL", async () => {
     const url = new URL(schema.url);
     url.searchParams.set("application_name", `${schema.name}_closed`);
     const count = (): Promise<unknown[]> =>

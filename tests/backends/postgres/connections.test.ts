@@ -4,14 +4,14 @@ import { Connections, createName } from "../../../src/backends/postgres/connecti
 import { postgres } from "../../support/servers/postgres.ts";
 import { closeAfterEach } from "../opened.ts";
 
-describe("the name of connections", () => {
+describe("createName()", () => {
   test.each([
     ["postgres://localhost/shop", /^bunpie [0-9a-f]{8}$/],
     ["postgres://localhost/shop?application_name=the%20shop", /^the shop [0-9a-f]{8}$/],
     ["postgres://localhost/shop?application_name=caf%C3%A9", /^caf\? [0-9a-f]{8}$/],
     [`postgres://localhost/shop?application_name=${"x".repeat(80)}`, /^x{54} [0-9a-f]{8}$/],
     ["no URL", /^bunpie [0-9a-f]{8}$/],
-  ])("has what the URL gives, and a suffix: %s", (url, name) => {
+  ])("returns the name in the URL, and a suffix: %s", (url, name) => {
     expect(createName(url)).toMatch(name);
     expect(createName(url)).not.toBe(createName(url));
   });
@@ -37,7 +37,7 @@ describe.skipIf(!postgres.isThere)("connections", () => {
     while (!(await former.areGone(successors)));
   });
 
-  test("are not known to be gone if names do not arrive as they were given", async () => {
+  test("are not known to be gone if the server sees other names", async () => {
     const former = await open("changed on the way", createName(postgres.url));
     const successors = await open("changed on the way", createName(postgres.url));
     expect(await former.areGone(successors)).toBe(false);
@@ -50,7 +50,7 @@ describe.skipIf(!postgres.isThere)("connections", () => {
     expect(await former.areGone(successors)).toBe(false);
   });
 
-  test("are asked about once, by all who ask at the same time", async () => {
+  test("are asked about once for all concurrent callers", async () => {
     const [former, successors] = [await openNamed(), await openNamed()];
     const asked = former.areGone(successors);
     expect(former.areGone(successors)).toBe(asked);
@@ -76,7 +76,7 @@ describe.skipIf(!postgres.isThere)("connections", () => {
     while (!(await some.areGone(asker)));
   });
 
-  test("are not known to be idle if names do not arrive as they were given", async () => {
+  test("are not known to be idle if the server sees other names", async () => {
     const some = await openNamed();
     const asker = await open("changed on the way", createName(postgres.url));
     expect(await some.areIdle(asker)).toBe(false);

@@ -52,13 +52,13 @@ describeLong(postgres.isThere, "`drizzle-kit push` of an app in the same databas
   test.each<[string, PostgresSessionBackendOptions, object]>([
     ["a `tablesFilter`", {}, { tablesFilter: ["!bunpie_*"] }],
     [
-      "a `tablesFilter` for a table of one's own",
+      "a `tablesFilter` for a custom table",
       { table: "shop" },
       { tablesFilter: ["!shop", "!shop_*"] },
     ],
-    ["a schema of their own", { schema: "visits" }, {}],
+    ["a separate schema", { schema: "visits" }, {}],
   ])(
-    "leaves sessions alone by %s",
+    "does not touch sessions by %s",
     async (_, options, config) => {
       await sql`CREATE SCHEMA visits`;
       const backend = new PostgresSessionBackend(database.url, { ...PATIENT, ...options });

@@ -7,8 +7,8 @@ import { freePort } from "../../support/processes/free-port.ts";
 import { patient, postgres, Schema } from "../../support/servers/postgres.ts";
 import { closeAfterEach } from "../opened.ts";
 
-const PATIENCE = 60_000;
-setDefaultTimeout(PATIENCE + 10_000);
+const TIMEOUT = 60_000;
+setDefaultTimeout(TIMEOUT + 10_000);
 
 describe.skipIf(!postgres.isThere)("PostgresSessionBackend.watchEnds", () => {
   let schema: Schema;
@@ -36,7 +36,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend.watchEnds", () => {
     ["a URL", () => schema.url],
     ["a pool of the app's", () => new Bun.SQL(schema.url, { max: 1 })],
   ] as const)(
-    "listens on a connection of its own, given %s, and gives it back",
+    "listens on a connection of its own, given %s, and releases it",
     async (_, source) => {
       const given = source();
       const backend = open(given);
@@ -46,16 +46,16 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend.watchEnds", () => {
       const id = randomId();
       await backend.create(id, makeRecord());
       await backend.delete(id);
-      expect(await becomesTrue(PATIENCE, async () => told.has(id))).toBe(true);
+      expect(await becomesTrue(TIMEOUT, async () => told.has(id))).toBe(true);
       await stop?.();
-      expect(await becomesTrue(PATIENCE, async () => (await countListeners()) === 0)).toBe(true);
+      expect(await becomesTrue(TIMEOUT, async () => (await countListeners()) === 0)).toBe(true);
       // The app's pool stays open.
       expect(await backend.read(id)).toBeUndefined();
       if (typeof given !== "string") await given.close();
     },
   );
 
-  test("I7: gives notice of each session by the hash of its id and nothing else, however many", async () => {
+  test("I7: notifies of each session by the hash of its id and nothing else, however many", async () => {
     const backend = open(schema.url);
     const told: string[] = [];
     const stop = await schema.sql.listen("bunpie_sessions", (payload) => told.push(payload));
@@ -64,16 +64,16 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend.watchEnds", () => {
     // In one statement, more than a single notice could hold.
     await backend.deleteAll("Ann", undefined, 300);
     const theirs = (): string[] => told.filter((id) => ids.includes(id));
-    expect(await becomesTrue(PATIENCE, async () => theirs().length === ids.length)).toBe(true);
+    expect(await becomesTrue(TIMEOUT, async () => theirs().length === ids.length)).toBe(true);
     expect(theirs().toSorted()).toEqual(ids.toSorted());
     await stop.unlisten();
   });
 
-  test("does not listen through a pooler, which would hand the connection on", async () => {
+  test("does not listen through a pooler, which would pass the connection on", async () => {
     expect(await open(schema.url, { pooler: true }).watchEnds(() => undefined)).toBeUndefined();
   });
 
-  test("fails where there is no server, and once the backend is closed", async () => {
+  test("fails if there is no server, and once the backend is closed", async () => {
     const nowhere = open(`postgres://postgres@127.0.0.1:${await freePort()}/test`);
     expect((async () => nowhere.watchEnds(() => undefined))()).rejects.toThrow();
     const backend = open(schema.url);

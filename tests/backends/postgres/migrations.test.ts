@@ -17,8 +17,8 @@ import {
   OwnDatabase,
   PATIENT,
   patient,
-  portOf,
   postgres,
+  readPort,
   Schema,
 } from "../../support/servers/postgres.ts";
 import { TcpProxy } from "../../support/servers/tcp-proxy.ts";
@@ -50,7 +50,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
 
   const OWN_TABLES = ["bunpie_migrations", "bunpie_sessions"];
 
-  test("makes the table and its indexes as the schema has them, at the first request", async () => {
+  test("creates the table and its indexes as in the schema, at the first request", async () => {
     const backend = open();
     expect(await tables()).toEqual([]);
     expect(await backend.read("id")).toBeUndefined();
@@ -69,7 +69,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
     expect(indexed.flat()).toEqual([...names, "bunpie_sessions_pkey"].toSorted());
   });
 
-  test("makes a table of one's own, with all that belongs to it, where it is told to", async () => {
+  test("creates a custom table, with all that belongs to it, in the given place", async () => {
     await using elsewhere = await Schema.create();
     const place = { table: "shop", schema: elsewhere.name };
     await using pool = new Bun.SQL(schema.url, { max: 1 });
@@ -89,7 +89,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
   });
 
   test.each(["LATIN1", "SQL_ASCII", "UTF8"])(
-    "takes no encoding that lacks characters: %s",
+    "refuses an encoding that lacks characters: %s",
     async (encoding) => {
       const settings = `ENCODING '${encoding}' LOCALE 'C' TEMPLATE template0`;
       await using database = await OwnDatabase.create(settings);
@@ -109,7 +109,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
     },
   );
 
-  test("makes tables whose names are words of SQL, beside each other", async () => {
+  test("creates tables whose names are words of SQL, side by side", async () => {
     await schema.sql`CREATE SCHEMA "user"`;
     try {
       const places = [{ table: "order" }, { table: "table", schema: "user" }] as const;
@@ -128,7 +128,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
     expect(row.reloptions).toEqual(["fillfactor=70"]);
   });
 
-  test("finds everything as it was when it comes again", async () => {
+  test("changes nothing when it starts again", async () => {
     const record = makeRecord({ userId: "Ann" });
     const first = open();
     await first.create("id", record);
@@ -140,7 +140,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
   });
 
   test.each(MIGRATIONS.slice(0, -1).map((_, index) => index + 1))(
-    "brings a table up to date, with the sessions in it, that had %i migrations",
+    "updates a table with %i migrations, and keeps its sessions",
     async (count) => {
       const [former, missing] = [MIGRATIONS.slice(0, count), MIGRATIONS.slice(count)];
       await schema.sql`CREATE TABLE bunpie_migrations (id serial PRIMARY KEY, hash text, created_at bigint)`;
@@ -169,15 +169,15 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
     },
   );
 
-  test("takes the table of a later release as it is", async () => {
+  test("accepts the table of a later release unchanged", async () => {
     await open().ready();
     await schema.sql`INSERT INTO bunpie_migrations (hash, created_at) VALUES ('later', 4e12)`;
     expect(await open().create("id", makeRecord())).toBe(true);
   });
 
   test.each([
-    ["as it is by default", ""],
-    ["on isolation that the app has raised", "&default_transaction_isolation=serializable"],
+    ["by default", ""],
+    ["with a stricter isolation level", "&default_transaction_isolation=serializable"],
   ])(
     "succeeds in each of eight processes that start at once: %s",
     async (_, setting) => {
@@ -225,7 +225,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
     });
   });
 
-  describe("as a user who may do little", () => {
+  describe("as a user with few rights", () => {
     let user: string;
     let url: string;
 
@@ -245,12 +245,12 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
       await schema.sql.unsafe(`GRANT ${rights} ON ${on} TO ${user}`);
     }
 
-    test("makes the table with no more than CREATE on the schema", async () => {
+    test("creates the table with no more than CREATE on the schema", async () => {
       await allow("CREATE", `SCHEMA ${schema.name}`);
       expect(await open(url).create("id", makeRecord())).toBe(true);
     });
 
-    test("works with a table that somebody else has made, and no right to make one", async () => {
+    test("works with an existing table, without the right to create one", async () => {
       await open().ready();
       await allow("SELECT", "bunpie_migrations");
       await allow("SELECT, INSERT, UPDATE, DELETE", "bunpie_sessions");
@@ -273,7 +273,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
     });
 
     test.each(["SELECT", "INSERT", "UPDATE", "DELETE"])(
-      "says what is missing: %s",
+      "says which right is missing: %s",
       async (right) => {
         await open().ready();
         await allow("SELECT", "bunpie_migrations");
@@ -285,7 +285,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
       },
     );
 
-    test("says what is missing of a table of one's own", async () => {
+    test("says what is missing for a custom table", async () => {
       await open(schema.url, { table: "shop" }).ready();
       await allow("SELECT", "shop_migrations");
       const told = await open(url, { table: "shop" }).ready().then(String, String);
@@ -299,37 +299,37 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
   describe("says what to do", () => {
     test.each<[string, () => string | Promise<string>, string]>([
       [
-        "nobody listens there",
+        "nothing listens there",
         () => changed(schema, (url) => (url.port = "1")),
         "Failed to connect. Check that the server is running, reachable from here, and the one that the URL names.",
       ],
       [
-        "there is no such host",
+        "the host does not exist",
         () => changed(schema, (url) => (url.hostname = "no.such.host.invalid")),
         "Failed to connect. Check that the server is running,",
       ],
       [
-        "there is no such database",
+        "the database does not exist",
         () => changed(schema, (url) => (url.pathname = "/no_such_database")),
         'database "no_such_database" does not exist. Create the database, or name another one in the URL.',
       ],
       [
-        "there is no such user",
+        "the user does not exist",
         () => changed(schema, (url) => (url.username = "nobody_at_all")),
         'role "nobody_at_all" does not exist. Name a user in the URL',
       ],
       [
-        "there is no such schema",
+        "the schema does not exist",
         () => changed(schema, (url) => url.searchParams.set("search_path", "no_such_schema")),
         "no schema has been selected to create in. Set the user's search_path to a schema that exists.",
       ],
       [
-        "it may only be read",
+        "the database is read-only",
         () => changed(schema, (url) => url.searchParams.set("default_transaction_read_only", "on")),
         "in a read-only transaction. The server is a standby or read-only: name the primary in the URL.",
       ],
       [
-        "the table's name is taken by something else",
+        "the table's name is taken",
         async () => {
           await schema.sql`CREATE TABLE bunpie_sessions (n integer)`;
           return schema.url;
@@ -338,7 +338,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
           "Use the option `table` to choose another name.",
       ],
       [
-        "only one of the tables was dropped",
+        "only one of the two tables was dropped",
         async () => {
           await open().ready();
           await schema.sql`DROP TABLE bunpie_sessions`;
@@ -359,7 +359,7 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
       expect((error as Error).cause).toBeInstanceOf(Error);
     });
 
-    test("when the schema that the option names does not exist", async () => {
+    test("when the schema in the option does not exist", async () => {
       const place = { table: "shop", schema: "no_such_schema" };
       expect(await open(schema.url, place).ready().then(String, String)).toEndWith(
         'Run CREATE SCHEMA "no_such_schema" first, or give the option `schema` another name.',
@@ -398,8 +398,8 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
     expect(await tables()).toEqual(OWN_TABLES);
   });
 
-  test("is tried again by each request while the database is down, and succeeds once it is up", async () => {
-    await using proxy = await TcpProxy.to(portOf(postgres.url));
+  test("is repeated by each request while the database is down, and succeeds once it is up", async () => {
+    await using proxy = await TcpProxy.to(readPort(postgres.url));
     proxy.refuse();
     const backend = open(schema.urlAt(proxy.port), { queryTimeout: 60_000 });
     const writes = ["a", "b"].map((id) => backend.create(id, makeRecord()).then(String, String));

@@ -6,7 +6,7 @@ import type {
   PostgresPool,
 } from "../../../src/backends/postgres/pool.ts";
 import { adoptPool, openPool } from "../../../src/backends/postgres/pool.ts";
-import { portOf, postgres, Schema } from "../../support/servers/postgres.ts";
+import { postgres, readPort, Schema } from "../../support/servers/postgres.ts";
 import { TcpProxy } from "../../support/servers/tcp-proxy.ts";
 import { describeLong } from "../../support/trials.ts";
 import { closeAfterEach } from "../opened.ts";
@@ -53,7 +53,7 @@ describe.skipIf(!postgres.isThere)("PostgresPool", () => {
     return row.count;
   }
 
-  test("gives rows as values, and how many were written", async () => {
+  test("returns rows as arrays of values, and how many were written", async () => {
     const pool = open();
     const rows = await pool.run({ text: "SELECT $1::text, 2", params: ["one"] });
     expect([...rows]).toEqual([["one", 2]]);
@@ -61,12 +61,12 @@ describe.skipIf(!postgres.isThere)("PostgresPool", () => {
     expect((await pool.run(count("nobody"))).affectedRows).toBe(0);
   });
 
-  test("tells where the database is, and no password", () => {
+  test("shows where the database is, without the password", () => {
     const pool = open({}, "postgres://user:secret@db.example:6543/shop");
     expect(pool.address).toBe("db.example:6543/shop");
   });
 
-  describe("a statement that waits for somebody else's lock", () => {
+  describe("a statement that waits for a lock", () => {
     test.each<[string, () => PostgresPool]>([
       ["directly", () => open()],
       ["through a pooler", () => open({ pooler: true })],
@@ -75,7 +75,7 @@ describe.skipIf(!postgres.isThere)("PostgresPool", () => {
         () => adoptPool(closing(new Bun.SQL(schema.url, { max: 2 })), TIMEOUT),
       ],
     ])(
-      "S7: fails in time, is given up by the server too, and keeps no other: %s",
+      "S7: fails in time, is cancelled in the server too, and delays no other: %s",
       async (_, make) => {
         const pool = make();
         await pool.run(ONE);
@@ -93,7 +93,7 @@ describe.skipIf(!postgres.isThere)("PostgresPool", () => {
     );
   });
 
-  test("tries again after a deadlock, which the server has undone", async () => {
+  test("is tried again after a deadlock, which the server has rolled back", async () => {
     // The server looks for a deadlock once a statement has waited for so long, and ends that one.
     const pool = open({ queryTimeout: 10_000 }, `${schema.url}&deadlock_timeout=300`);
     await using rival = await schema.begin("UPDATE counters SET count = 7 WHERE name = 'b'");
@@ -109,7 +109,7 @@ describe.skipIf(!postgres.isThere)("PostgresPool", () => {
     expect([await counted("a"), await counted("b")]).toEqual([8, 8]);
   });
 
-  test("never runs what was given up while it waited for a connection", async () => {
+  test("never runs if it has timed out while waiting for a connection", async () => {
     const sql = new Bun.SQL(schema.url, { max: 1 });
     const held = await sql.reserve();
     const late = adoptPool(sql, 100).run(count("a")).then(String, String);
@@ -125,7 +125,7 @@ describe.skipIf(!postgres.isThere)("PostgresPool", () => {
     let pool: PostgresPool;
 
     async function connect(options?: Partial<PoolOptions>): Promise<void> {
-      proxy = await TcpProxy.to(portOf(postgres.url));
+      proxy = await TcpProxy.to(readPort(postgres.url));
       pool = open(options, schema.urlAt(proxy.port));
       // Bun opens them all at once, and begins as soon as the first is there.
       const slow = { text: "SELECT pg_backend_pid(), pg_sleep(0.02)", params: [] };
@@ -145,7 +145,7 @@ describe.skipIf(!postgres.isThere)("PostgresPool", () => {
         () => false,
       );
 
-    test("reports a write as failed whose reply is lost, and does not make it again", async () => {
+    test("reports a write as failed whose reply is lost, and does not repeat it", async () => {
       await connect({ queryTimeout: IN_TIME });
       await pool.run(count("a"));
       proxy.cut(5);
@@ -161,7 +161,7 @@ describe.skipIf(!postgres.isThere)("PostgresPool", () => {
       return (await pool.run({ text, params: [] }))[0]?.[0];
     };
 
-    test("keeps its connections when an answer is only late", async () => {
+    test("keeps its connections if an answer is only late", async () => {
       await connect();
       const name = await readName();
       proxy.hold();
@@ -174,7 +174,7 @@ describe.skipIf(!postgres.isThere)("PostgresPool", () => {
     test.each([
       ["directly", false],
       ["through a pooler", true],
-    ])("replaces connections on which nothing comes back: %s", async (_, pooler) => {
+    ])("replaces connections on which nothing arrives: %s", async (_, pooler) => {
       await connect({ pooler });
       proxy.swallow();
       const asked = Array.from({ length: 10 }, () => pool.run(ONE).then(String, String));
@@ -186,7 +186,7 @@ describe.skipIf(!postgres.isThere)("PostgresPool", () => {
       expect(performance.now() - begun).toBeLessThan(IN_TIME);
     });
 
-    test("replaces a single dead one of them too, and lets the others finish", async () => {
+    test("replaces a single dead connection, and lets the others finish", async () => {
       await connect();
       const name = await readName();
       proxy.swallow();
@@ -210,7 +210,7 @@ describe.skipIf(!postgres.isThere)("PostgresPool", () => {
       await pool.transact(askOnce, IN_TIME);
     });
 
-    test("closes all the same", async () => {
+    test("closes without waiting for a server that does not answer", async () => {
       await connect();
       proxy.swallow();
       void answers();

@@ -8,7 +8,7 @@ import type {
 } from "../../../src/backends/postgres/pool.ts";
 import { openPool } from "../../../src/backends/postgres/pool.ts";
 import { SilenceWatch } from "../../../src/backends/postgres/silence.ts";
-import { portOf, postgres, Schema } from "../../support/servers/postgres.ts";
+import { postgres, readPort, Schema } from "../../support/servers/postgres.ts";
 import { TcpProxy } from "../../support/servers/tcp-proxy.ts";
 
 /** So long that whoever waited for it would be found out on any machine. */
@@ -31,8 +31,8 @@ const NAME: BoundStatement = {
   params: [],
 };
 
-async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await isSo())) await Bun.sleep(1);
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await Bun.sleep(1);
 }
 
 describe.skipIf(!postgres.isThere)("connections on which nothing arrives", () => {
@@ -43,7 +43,7 @@ describe.skipIf(!postgres.isThere)("connections on which nothing arrives", () =>
 
   beforeEach(async () => {
     schema = await Schema.create();
-    proxy = await TcpProxy.to(portOf(postgres.url));
+    proxy = await TcpProxy.to(readPort(postgres.url));
     await schema.sql`CREATE TABLE counters (count integer)`;
     await schema.sql`INSERT INTO counters VALUES (0)`;
     await open(schema.urlAt(proxy.port));
@@ -68,7 +68,7 @@ describe.skipIf(!postgres.isThere)("connections on which nothing arrives", () =>
     return row.count;
   }
 
-  test("are replaced as soon as the server says that it has nothing to do on them", async () => {
+  test("are replaced as soon as the server says that it does nothing on them", async () => {
     proxy.swallow();
     const lost = pool.run(COUNT).then(String, String);
     await until(() => proxy.lost > 0);
@@ -80,7 +80,7 @@ describe.skipIf(!postgres.isThere)("connections on which nothing arrives", () =>
     expect(await ask(NAME)).not.toBe(name);
   });
 
-  test("are asked about again where the question is lost too", async () => {
+  test("are asked about again if the question is lost too", async () => {
     proxy.swallow();
     const before = proxy.connections;
     const lost = pool.run(COUNT).then(String, String);
@@ -107,7 +107,7 @@ describe.skipIf(!postgres.isThere)("connections on which nothing arrives", () =>
     expect(await ask(NAME)).toBe(name);
   });
 
-  test("are kept if the server refuses another one", async () => {
+  test("are kept if the server refuses another connection", async () => {
     const user = schema.name.slice(-40);
     await pool.close();
     await schema.sql.unsafe(`
@@ -127,7 +127,7 @@ describe.skipIf(!postgres.isThere)("connections on which nothing arrives", () =>
     await schema.sql.unsafe(`DROP OWNED BY ${user}; DROP ROLE ${user}`);
   });
 
-  test("carry nothing out once their statements have failed", async () => {
+  test("execute nothing once their statements have failed", async () => {
     proxy.hold();
     const begun = performance.now();
     const deadline = pool.deadline();
@@ -146,7 +146,7 @@ describe.skipIf(!postgres.isThere)("connections on which nothing arrives", () =>
     expect(await counted()).toBe(0);
   });
 
-  test("are no longer asked about when the pool closes", async () => {
+  test("are no longer asked about once the pool closes", async () => {
     proxy.swallow();
     const before = proxy.connections;
     const lost = pool.run(COUNT).then(String, String);
@@ -188,7 +188,7 @@ describe("SilenceWatch", () => {
     jest.useRealTimers();
   });
 
-  test("asks about no connections that have never answered: they may still be opening", async () => {
+  test("asks about no connections that have never answered, because they may still be opening", async () => {
     watch.begin();
     for (let turn = 0; turn < 10; turn++) await pass(250);
     expect(asked).toEqual([]);
@@ -205,7 +205,7 @@ describe("SilenceWatch", () => {
     expect([...asked, lost]).toEqual(["idle?", "end", 1]);
   });
 
-  test("takes an answer in between for a sign of life", async () => {
+  test("treats an answer in between as a sign of life", async () => {
     watch.begin();
     watch.end(true);
     for (let turn = 0; turn < 10; turn++) {

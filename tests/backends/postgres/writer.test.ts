@@ -10,7 +10,7 @@ import { openPool } from "../../../src/backends/postgres/pool.ts";
 import type { Statement } from "../../../src/backends/postgres/statements.ts";
 import { PostgresWriter } from "../../../src/backends/postgres/writer.ts";
 import { makeRecord } from "../../../src/testing/records.ts";
-import { portOf, postgres, Schema } from "../../support/servers/postgres.ts";
+import { postgres, readPort, Schema } from "../../support/servers/postgres.ts";
 import { TcpProxy } from "../../support/servers/tcp-proxy.ts";
 import { describeLong } from "../../support/trials.ts";
 import { closeAfterEach } from "../opened.ts";
@@ -66,7 +66,7 @@ describe.skipIf(!postgres.isThere)("a write to PostgreSQL", () => {
 
   beforeEach(async () => {
     schema = await Schema.create();
-    proxy = await TcpProxy.to(portOf(postgres.url));
+    proxy = await TcpProxy.to(readPort(postgres.url));
     await schema.sql`CREATE TABLE counters (count integer)`;
     await schema.sql`INSERT INTO counters VALUES (0)`;
     pool = openPool(schema.urlAt(proxy.port), OPTIONS);
@@ -94,7 +94,7 @@ describe.skipIf(!postgres.isThere)("a write to PostgreSQL", () => {
       SELECT FROM pg_stat_activity WHERE starts_with(application_name, ${schema.name})`;
   }
 
-  test("fails at once if there is no connection: nothing can come of it", async () => {
+  test("fails at once if there is no connection, because it can have no effect", async () => {
     proxy.refuse();
     while (
       !/Failed to connect/.test(
@@ -113,7 +113,7 @@ describe.skipIf(!postgres.isThere)("a write to PostgreSQL", () => {
     expect(sleep).not.toHaveBeenCalled();
   });
 
-  test("does not fail before it is sure that nothing will come of it any more", async () => {
+  test("does not fail before it is certain to have no later effect", async () => {
     proxy.hold();
     const counting = count();
     while (proxy.held === 0) await Bun.sleep(1);
@@ -141,19 +141,19 @@ describe.skipIf(!postgres.isThere)("a write to PostgreSQL", () => {
     return outcome;
   }
 
-  test("fails as soon as the server is back and has no connection left that could carry it out", async () => {
+  test("fails as soon as the server is back without a connection that could execute it", async () => {
     const { text, after } = await lose(A_MINUTE, false);
     expect(text).toContain("Connection closed");
     expect(after).toBeLessThan(A_MINUTE / 2);
   });
 
-  test("does not take the word of a server that a pooler may hide", async () => {
+  test("does not trust a server that a pooler may hide", async () => {
     const { text, after } = await lose(TIMEOUT, true);
     expect(text).toContain("Connection closed");
     expect(after).toBeGreaterThanOrEqual(TIMEOUT - 1);
   });
 
-  test("is not even sent once the time for it is used up", async () => {
+  test("is not sent once its time is used up", async () => {
     const late = writer.run(COUNT, {}, performance.now()).then(String, String);
     expect(await late).toBe(
       "Error: The deadline passed before the statement was sent to PostgreSQL.",
@@ -161,7 +161,7 @@ describe.skipIf(!postgres.isThere)("a write to PostgreSQL", () => {
     expect(await count()).toMatchObject({ text: "2" });
   });
 
-  test("is carried out if the server's clock was set", async () => {
+  test("is executed even if the server's clock was set", async () => {
     let lag = 3_600_000;
     const asked: string[] = [];
     const one = new PostgresWriter({
@@ -197,7 +197,7 @@ describeLong(postgres.isThere, "a write that is held back", () => {
 
   beforeEach(async () => {
     schema = await Schema.create();
-    proxy = await TcpProxy.to(portOf(postgres.url));
+    proxy = await TcpProxy.to(readPort(postgres.url));
   });
 
   async function open(
@@ -250,7 +250,7 @@ describeLong(postgres.isThere, "a write that is held back", () => {
   ];
 
   test.each(SOURCES)(
-    "by the network does nothing any more once it is known to have failed: %s",
+    "that the network delays has no effect once it has failed: %s",
     async (_, make) => {
       const backend = await make();
       const at = Date.now();
@@ -284,7 +284,7 @@ describeLong(postgres.isThere, "a write that is held back", () => {
     },
   );
 
-  test("by the network, and then by somebody's lock, does nothing either", async () => {
+  test("that the network and then a lock delay has no effect either", async () => {
     const backend = await open(schema.urlAt(proxy.port), { connections: 1 });
     await backend.create("id", makeRecord());
     await backend.delete("nobody");
@@ -298,7 +298,7 @@ describeLong(postgres.isThere, "a write that is held back", () => {
     expect(await schema.rows()).toMatchObject([{ id: "id" }]);
   });
 
-  test("while another process makes the table, is not carried out after that", async () => {
+  test("that waits for another process to create the table is not executed afterwards", async () => {
     await using rival = await schema.begin("SELECT pg_advisory_xact_lock(7120530925046)");
     const backend = closing(new PostgresSessionBackend(schema.url, { queryTimeout: TIMEOUT }));
     const creating = backend.create("id", makeRecord()).then(String, String);

@@ -74,7 +74,7 @@ describe("new RedisSessionBackend()", () => {
         ] as const,
     ),
   ] as [unknown, unknown, string | RegExp][])(
-    "refuses %j with %j, and says what it takes",
+    "refuses %j with %j, and says what it accepts",
     (source, options, message) => {
       const make = (): unknown =>
         new RedisSessionBackend(source as string, options as RedisSessionBackendOptions);
@@ -85,7 +85,7 @@ describe("new RedisSessionBackend()", () => {
   );
 
   test.each(["redis://localhost", "rediss://user:secret@localhost:1", "redis+unix:///tmp/no.sock"])(
-    "connects to nothing yet: %s",
+    "does not connect yet: %s",
     async (url) => {
       await new RedisSessionBackend(url, { prefix: "", replyTimeout: 1 }).close();
     },
@@ -97,13 +97,13 @@ describe("new RedisSessionBackend()", () => {
     ["create", "1", (store: RedisSessionBackend) => store.create("id", makeRecord())],
     ["deleteAll", null, (store: RedisSessionBackend) => store.deleteAll("Ann", undefined, 10)],
     ["list", "id", (store: RedisSessionBackend) => store.list("Ann", 10)],
-  ])("says so if a client's replies are of another kind: %s, %p", async (_, reply, ask) => {
+  ])("rejects a client whose replies are of another kind: %s, %p", async (_, reply, ask) => {
     const answer = Promise.resolve(ask(new RedisSessionBackend(new Stub(reply))));
     expect(answer).rejects.toThrow(TypeError);
     expect(answer).rejects.toThrow("It has to return text as strings, integers as numbers");
   });
 
-  test("a list fails where a session's facts cannot be read", async () => {
+  test("fails to list sessions whose facts cannot be read", async () => {
     const client = new Stub(["id"]);
     const send = client.send.bind(client);
     client.send = (command, args) =>
@@ -111,7 +111,7 @@ describe("new RedisSessionBackend()", () => {
     await expect(new RedisSessionBackend(client).list("Ann", 10)).rejects.toThrow("is cut");
   });
 
-  test("has keys begin with `bunpie:`, if nothing else is said", async () => {
+  test("has keys begin with `bunpie:` by default", async () => {
     const client = new Stub(null);
     await new RedisSessionBackend(client).read("id");
     expect(client.sent).toEqual([["GET", "bunpie:session:id"]]);
@@ -151,18 +151,18 @@ describe.skipIf(!redis.isThere)("RedisSessionBackend", () => {
   }
 
   describe("keys", () => {
-    test("of one prefix are not seen under another", async () => {
+    test("of one prefix are not visible under another", async () => {
       await expectApart(open(), open({ prefix: `${space.prefix}other:` }));
     });
 
-    test("of a user are out of reach for whoever names a session", async () => {
+    test("of a user cannot be reached by the name of a session", async () => {
       const backend = open();
       await backend.create("id", makeRecord({ userId: "Ann" }));
       for (const handle of ['user:"Ann"', '../user:"Ann"', "*"]) await backend.delete(handle);
       expect(await backend.list("Ann", 10)).toHaveLength(1);
     });
 
-    test("go when their session goes", async () => {
+    test("are removed with their session", async () => {
       const backend = open();
       for (const id of ["one", "two"]) await backend.create(id, makeRecord({ userId: "Ann" }));
       await backend.rotate(
@@ -188,7 +188,7 @@ describe.skipIf(!redis.isThere)("RedisSessionBackend", () => {
     });
   });
 
-  test("asks the server once for a read, and once for a write", async () => {
+  test("sends one command for a read, and one for a write", async () => {
     const { asked, backend } = watch();
     const life = async (id: string): Promise<void> => {
       const record = makeRecord({ userId: "Ann", version: 2 });
@@ -210,7 +210,7 @@ describe.skipIf(!redis.isThere)("RedisSessionBackend", () => {
     ]);
   });
 
-  describe("a replace that changes nothing but the contents", () => {
+  describe("a replace that changes only the contents", () => {
     const old = makeRecord({ userId: "Ann" });
     const record = { ...old, version: 2, data: '{"visits":2}', flash: '["Hello"]', label: "phone" };
 
@@ -229,7 +229,7 @@ describe.skipIf(!redis.isThere)("RedisSessionBackend", () => {
       expect(await space.send("ZRANGE", 'user:"Ann"', "0", "-1", "WITHSCORES")).toEqual(set);
     });
 
-    test("goes by the version alone, where what is stored differs from what it was told", async () => {
+    test("compares only the version, even if the stored record differs from the expected one", async () => {
       const { asked, backend } = watch();
       await backend.create("id", { ...old, label: "laptop" });
       await backend.replace("id", record, old);
@@ -243,7 +243,7 @@ describe.skipIf(!redis.isThere)("RedisSessionBackend", () => {
       expect(await backend.read("id")).toEqual(next);
     });
 
-    test("finds nothing where a hash is", async () => {
+    test("finds nothing if the key holds a hash", async () => {
       await space.send("HSET", "session:id", "a", "b");
       expect(await open().replace("id", record, old)).toBe(false);
     });
@@ -263,7 +263,7 @@ describe.skipIf(!redis.isThere)("RedisSessionBackend", () => {
     const record = (facts = {}): ReturnType<typeof makeRecord> =>
       makeRecord({ expiresAt: clock.now() + HOUR, ...facts });
 
-    test("Redis keeps a session one minute longer than it lives, whatever has written it", async () => {
+    test("Redis keeps a session for a minute after it expires, whatever has written it", async () => {
       const backend = open({ now: clock.now });
       const [first, second, fourth] = [1, 2, 4].map((version) =>
         record({ version, expiresAt: clock.now() + version * HOUR }),
@@ -278,7 +278,7 @@ describe.skipIf(!redis.isThere)("RedisSessionBackend", () => {
       await expectLeft("new", 4 * HOUR);
     });
 
-    test("what has ended when it is stored is not kept at all", async () => {
+    test("a session that has expired when it is stored is not kept", async () => {
       const backend = open({ now: clock.now });
       const over = record({ userId: "Ann", expiresAt: clock.now() });
       expect(await backend.create("id", over)).toBe(true);
@@ -293,7 +293,7 @@ describe.skipIf(!redis.isThere)("RedisSessionBackend", () => {
       expect(await space.keys()).toEqual([]);
     });
 
-    test("a session that ends in a future beyond all dates is kept", async () => {
+    test("a session that expires beyond the range of dates is kept", async () => {
       const backend = open();
       const far = Number.MAX_VALUE;
       expect(await backend.create("id", makeRecord({ userId: "Ann", expiresAt: far }))).toBe(true);
@@ -304,7 +304,7 @@ describe.skipIf(!redis.isThere)("RedisSessionBackend", () => {
       expect(await backend.list("Ann", 10)).toHaveLength(1);
     });
 
-    test("L7: a user's set lives as long as the session that lives longest", async () => {
+    test("L7: a user's set lives as long as the session that expires last", async () => {
       const backend = open({ now: clock.now });
       await backend.create("long", record({ userId: "Ann", expiresAt: clock.now() + 5 * HOUR }));
       await backend.create("short", record({ userId: "Ann" }));
@@ -333,7 +333,7 @@ describe.skipIf(!redis.isThere)("RedisSessionBackend", () => {
       expect(await space.keys()).toEqual([]);
     });
 
-    test("sweep() leaves all of that to Redis", async () => {
+    test("sweep() leaves expiry to Redis", async () => {
       const client = new Stub(null);
       const backend: SessionStore = new RedisSessionBackend(client);
       expect(await backend.sweep(500)).toBe(0);
@@ -341,7 +341,7 @@ describe.skipIf(!redis.isThere)("RedisSessionBackend", () => {
     });
   });
 
-  test("changes nothing if it cannot note whose session it is", async () => {
+  test("changes nothing if it cannot store whose session it is", async () => {
     const backend = open();
     await space.send("SET", 'user:"Ann"', "something else");
     const record = makeRecord({ userId: "Ann", version: 2 });
@@ -360,7 +360,7 @@ describe.skipIf(!redis.isThere)("RedisSessionBackend", () => {
   });
 
   describe("close", () => {
-    test("closes the connection that was made for a URL", async () => {
+    test("closes a connection that was made by URL", async () => {
       const { proxy, url } = await brittle(redis.url);
       await using _ = proxy;
       const backend = new RedisSessionBackend(url, { prefix: space.prefix });
@@ -370,7 +370,7 @@ describe.skipIf(!redis.isThere)("RedisSessionBackend", () => {
       while (proxy.open > 0) await Bun.sleep(1);
     });
 
-    test("leaves a client of the app's open", async () => {
+    test("leaves the app's own client open", async () => {
       const backend = new RedisSessionBackend(space.client, { prefix: space.prefix });
       await backend.create("id", makeRecord());
       await backend.close();

@@ -53,7 +53,7 @@ describe.skipIf(!redis.isThere)("a connection to Redis", () => {
   const ping = (by = connection): Promise<unknown> => by.send("PING", []);
   const count = (): Promise<unknown> => connection.send("INCR", [`${space.prefix}count`]);
 
-  test("is made when it is needed, and one for all who need it", async () => {
+  test("is made on demand, and shared by all concurrent requests", async () => {
     expect(proxy.connections).toBe(0);
     const pings = Array.from({ length: 50 }, () => ping());
     expect(await Promise.all(pings)).toEqual(Array<string>(50).fill("PONG"));
@@ -61,7 +61,7 @@ describe.skipIf(!redis.isThere)("a connection to Redis", () => {
     expect(proxy.connections).toBe(1);
   });
 
-  test("gives an error of the server as it is, and stays", async () => {
+  test("passes on an error of the server unchanged, and stays open", async () => {
     await connection.send("SET", [`${space.prefix}text`, "a"]);
     const { text } = await outcome(connection.send("INCR", [`${space.prefix}text`]));
     expect(text).toEndWith(": ERR value is not an integer or out of range");
@@ -69,7 +69,7 @@ describe.skipIf(!redis.isThere)("a connection to Redis", () => {
     expect(proxy.connections).toBe(1);
   });
 
-  describe("while nobody listens", () => {
+  describe("while nothing listens", () => {
     test("fails at once, and is there again with the server", async () => {
       await ping();
       proxy.refuse();
@@ -85,7 +85,7 @@ describe.skipIf(!redis.isThere)("a connection to Redis", () => {
       patient.close();
     });
 
-    test("is tried for ten times a second at most", async () => {
+    test("is attempted at most ten times a second", async () => {
       let now = 0;
       using _ = spyOn(performance, "now").mockImplementation(() => now);
       proxy.target = 1;
@@ -113,7 +113,7 @@ describe.skipIf(!redis.isThere)("a connection to Redis", () => {
     });
   });
 
-  test("is given up when it does not come about", async () => {
+  test("is given up if it is not made in time", async () => {
     proxy.swallow();
     const hasty = new RedisConnection(url, HASTY_TIMEOUT);
     const { text, after } = await outcome(hasty.send("PING", []));
@@ -124,7 +124,7 @@ describe.skipIf(!redis.isThere)("a connection to Redis", () => {
     await untilThere(hasty);
   });
 
-  test("is given up when no reply comes, and another is made", async () => {
+  test("is replaced if no reply comes", async () => {
     const hasty = new RedisConnection(url, HASTY_TIMEOUT);
     await untilThere(hasty);
     const { connections } = proxy;
@@ -139,7 +139,7 @@ describe.skipIf(!redis.isThere)("a connection to Redis", () => {
     expect(proxy.connections).toBeGreaterThan(connections);
   });
 
-  test("is kept when this process stands still", async () => {
+  test("is kept if this process was suspended", async () => {
     const hasty = new RedisConnection(url, HASTY_TIMEOUT);
     await untilThere(hasty);
     const { connections } = proxy;
@@ -163,7 +163,7 @@ describe.skipIf(!redis.isThere)("a connection to Redis", () => {
     },
   );
 
-  test("is replaced after a minute of silence, which firewalls do not forgive", async () => {
+  test("is replaced after a minute of silence, because firewalls may have dropped it", async () => {
     let now = 0;
     using _ = spyOn(performance, "now").mockImplementation(() => now);
     await ping();
@@ -179,7 +179,7 @@ describe.skipIf(!redis.isThere)("a connection to Redis", () => {
     expect(proxy.connections).toBe(2);
   });
 
-  test("tells the server's name and never the password", async () => {
+  test("shows the server's name and never the password", async () => {
     const { host } = new URL(url);
     const secret = new RedisConnection(`redis://user:secret@${host}/3`, 20 * REPLY_TIMEOUT);
     const error: unknown = await secret.send("PING", []).catch((reason: unknown) => reason);
@@ -191,7 +191,7 @@ describe.skipIf(!redis.isThere)("a connection to Redis", () => {
     expect((error as Error).cause).toBeInstanceOf(Error);
   });
 
-  test("to a database that the server does not have is no connection", async () => {
+  test("fails for a database that the server does not have", async () => {
     const wrong = new RedisConnection(new URL("/9999", url).href, REPLY_TIMEOUT);
     for (let attempt = 0; attempt < 2; attempt++) {
       expect((await outcome(wrong.send("PING", []))).text).toContain("DB index is out of range");
@@ -209,7 +209,7 @@ describe.skipIf(!redis.isThere)("a connection to Redis", () => {
   });
 });
 
-describe.skipIf(!hasRedisServer)("a connection to a Redis of one's own", () => {
+describe.skipIf(!hasRedisServer)("a connection to a Redis server", () => {
   test("is kept while replies come, however long the last one takes", async () => {
     await using server = await RedisServer.start();
     const connection = new RedisConnection(server.url, 800);

@@ -29,8 +29,8 @@ async function explain(
 }
 let said = "";
 
-describe("what is found out about a server that cannot be reached", () => {
-  test("nothing listens there", async () => {
+describe("the diagnosis of a server that cannot be reached", () => {
+  test("says that nothing listens there", async () => {
     const port = await freePort();
     using folder = new Folder();
     for (const url of [
@@ -45,13 +45,13 @@ describe("what is found out about a server that cannot be reached", () => {
     }
   });
 
-  test("its host name is unknown", async () => {
+  test("says that its host name is unknown", async () => {
     expect(await explainFailure("redis://bunpie.invalid", {}, LONG)).toBe(
       "its host name is unknown. Correct the URL.",
     );
   });
 
-  test("it takes another password", async () => {
+  test("says that it expects another password", async () => {
     const login = "user%40:p%C3%A4ss@";
     const url = `redis://${login}localhost:`;
     expect(await explain("-WRONGPASS invalid.\r\n", (port) => url + port)).toBe(
@@ -65,16 +65,16 @@ describe("what is found out about a server that cannot be reached", () => {
   });
 
   test.each([
-    ["has words of its own", "redis", "-ERR max clients\r\n", "it says: ERR max clients"],
-    ["has many of them", "redis", `-${"x".repeat(1_000)}\r\n`, `it says: ${"x".repeat(120)}`],
+    ["returns an unknown error", "redis", "-ERR max clients\r\n", "it says: ERR max clients"],
+    ["returns a long error", "redis", `-${"x".repeat(1_000)}\r\n`, `it says: ${"x".repeat(120)}`],
     [
-      "closes the connection without a word",
+      "closes the connection at once",
       "redis",
       undefined,
       "it closes the connection at once. If it requires TLS, begin the URL with rediss://.",
     ],
     [
-      "does that in a TLS handshake",
+      "closes the connection in a TLS handshake",
       "rediss",
       undefined,
       "it closes the connection at once. If it does not use TLS, begin the URL with redis://.",
@@ -91,12 +91,12 @@ describe("what is found out about a server that cannot be reached", () => {
       "%7\r\n$6\r\nserver\r\n",
       "the connection was closed. The next request tries again.",
     ],
-  ])("it %s", async (_, scheme, words, found) => {
+  ])("says what is wrong with a server that %s", async (_, scheme, words, found) => {
     expect(await explain(words, (port) => `${scheme}://localhost:${port}`)).toBe(found);
     if (scheme === "redis") expect(said).toBe("*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n");
   });
 
-  test("it does not answer in time, or there is no time left", async () => {
+  test("says that it does not answer in time, or that no time is left", async () => {
     using server = Bun.listen({
       hostname: "localhost",
       port: 0,

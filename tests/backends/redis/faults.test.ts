@@ -101,7 +101,7 @@ const hasNoRoom: Fault = async (server) => {
   return () => other.close();
 };
 
-const standsStill: Fault = async (server) => {
+const isSuspended: Fault = async (server) => {
   server.freeze();
   return () => server.thaw();
 };
@@ -113,8 +113,8 @@ const isGone: Fault = async (server) => {
 
 const [REPLICATE, LEAD] = ["REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE"];
 
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  while (!(await isSo())) await Bun.sleep(1);
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await Bun.sleep(1);
 }
 
 function refuses(server: RedisServer): Promise<boolean> {
@@ -131,7 +131,7 @@ const NOBODY = { reads: "refused", ends: "refused" };
 const READERS = { ...NOBODY, reads: "fine" };
 const READERS_AND_LEAVERS = { ...READERS, ends: "fine" };
 
-describe.skipIf(!hasRedisServer)("RedisSessionBackend behind a service", () => {
+describe.skipIf(!hasRedisServer)("RedisSessionBackend on a failing server", () => {
   test.each<[string, Fault, typeof NOBODY, RegExp]>([
     ["has no memory left", set("maxmemory", "1", "0"), READERS_AND_LEAVERS, /^OOM/],
     ["cannot write to its disk", diskFails, READERS, /^MISCONF/],
@@ -153,16 +153,16 @@ describe.skipIf(!hasRedisServer)("RedisSessionBackend behind a service", () => {
       /^NOPERM|can't run this command|ACL failure in script/,
     ],
     [
-      "wants a password all of a sudden",
+      "suddenly requires a password",
       set("requirepass", "secret", "''", "CLIENT KILL TYPE normal"),
       NOBODY,
       GONE,
     ],
-    ["takes no more clients", hasNoRoom, NOBODY, GONE],
-    ["stands still", standsStill, NOBODY, /did not answer for 1000 ms/],
+    ["accepts no more clients", hasNoRoom, NOBODY, GONE],
+    ["is suspended", isSuspended, NOBODY, /did not answer for 1000 ms/],
     ["is gone", isGone, NOBODY, GONE],
   ])(
-    "S7: while the server %s, it is 503 and cookies stay, and all is well afterwards",
+    "S7: while the server %s, answers 503 and keeps cookies, and recovers afterwards",
     async (_name, fault, who, reason) => {
       using _ = quiet("error");
       await using server = await RedisServer.start(
@@ -217,7 +217,7 @@ describe.skipIf(!hasRedisServer)("RedisSessionBackend behind a service", () => {
     },
   );
 
-  test("I7: neither the log nor the answer of a failed request tells an id or a session's data", async () => {
+  test("I7: neither the log nor the answer of a failed request contains an id or a session's data", async () => {
     await using server = await RedisServer.start();
     const url = server.url.replace("//", "//default:secret@");
     const told = await tellFailures(new RedisSessionBackend(url), [
@@ -231,7 +231,7 @@ describe.skipIf(!hasRedisServer)("RedisSessionBackend behind a service", () => {
     expect(told).not.toContain("secret");
   });
 
-  test("is of no consequence to anybody when the server forgets its scripts", async () => {
+  test("does not notice when the server forgets its scripts", async () => {
     await using server = await RedisServer.start();
     const sessions = new Sessions({ backend: new RedisSessionBackend(server.url) });
     const [visitor, other] = [new Visitor(sessions), new Visitor(sessions)];
@@ -267,7 +267,7 @@ if (hasRedisServer) {
       return new RedisSessionBackend(server.url, { ...PATIENT, prefix: `{${randomId()}}:`, now });
     });
 
-    test("refuses a write of two slots, where there is no hash tag, and keeps what was there", async () => {
+    test("refuses a write to two slots without a hash tag, and leaves what is stored", async () => {
       const backend = new RedisSessionBackend(server.url);
       await backend.create("one", makeRecord());
       const refused = backend.rotate(

@@ -57,7 +57,7 @@ describe("a command to Redis", () => {
 
   const send = (command: string): Promise<unknown> => link.send(command, []);
 
-  test("goes at once if nothing is under way", async () => {
+  test("is sent at once if none is in flight", async () => {
     const reply = send("A");
     expect(client.sent).toEqual(["A"]);
     client.answer("a");
@@ -67,7 +67,7 @@ describe("a command to Redis", () => {
     expect(client.sent).toEqual(["A", "B"]);
   });
 
-  test("goes with what is asked in the same turn of the event loop", async () => {
+  test("is sent with others of the same turn of the event loop", async () => {
     const replies = [send("A"), send("B")];
     await Promise.resolve();
     replies.push(send("C"));
@@ -76,7 +76,7 @@ describe("a command to Redis", () => {
     expect(await Promise.all(replies)).toEqual(["a", "b", "c"]);
   });
 
-  test("goes with what follows from the replies to a burst", async () => {
+  test("is sent with what follows from the replies to a burst", async () => {
     const replies = ["A", "B"].map((command) => send(command).then(() => send(command.repeat(2))));
     await nextTurn();
     client.answer();
@@ -88,7 +88,7 @@ describe("a command to Redis", () => {
     expect(await Promise.all(replies)).toEqual(["aa", "bb"]);
   });
 
-  test("waits for the burst that is on its way, and goes with all that waits", async () => {
+  test("waits for the burst in flight, and is sent with all that wait", async () => {
     const first = [send("A"), send("B")];
     await nextTurn();
     const second = [send("C"), send("D")];
@@ -120,7 +120,7 @@ describe("a command to Redis", () => {
     expect(client.sent).toEqual(["A"]);
   });
 
-  test("is still sent and answered if the connection is let go before its burst", async () => {
+  test("is still sent and answered if the connection is released before its burst", async () => {
     const first = send("A");
     await nextTurn();
     const waiting = send("B");

@@ -13,7 +13,7 @@ const NOT_CONNECTED =
   /^Error: The Bun\.RedisClient is not connected\. Call `await client\.connect\(\)` at start-up\./;
 
 describe.skipIf(!hasRedisServer)("a client of the app's own", () => {
-  test("that has given up reconnecting is reported as that, and ready() connects it again", async () => {
+  test("is reported if it has given up reconnecting, and is connected again by ready()", async () => {
     await using server = await RedisServer.start();
     const client = new Bun.RedisClient(server.url, { enableOfflineQueue: false, maxRetries: 1 });
     const backend = new RedisSessionBackend(client);
@@ -36,7 +36,7 @@ describe.skipIf(!hasRedisServer)("a client of the app's own", () => {
     expect(await backend.read("id").then(String, String)).toMatch(GIVEN_UP);
   });
 
-  test("that was never connected, and keeps nothing for later, is reported as that", async () => {
+  test("is reported if it was never connected and has no offline queue", async () => {
     await using server = await RedisServer.start();
     const client = new Bun.RedisClient(server.url, { enableOfflineQueue: false });
     const backend = new RedisSessionBackend(client);
@@ -46,7 +46,7 @@ describe.skipIf(!hasRedisServer)("a client of the app's own", () => {
     client.close();
   });
 
-  test("whose server is away makes ready() fail, and not wait for ever", async () => {
+  test("makes ready() fail, without waiting forever, if its server is away", async () => {
     const client = new Bun.RedisClient("redis://127.0.0.1:1");
     const failure: unknown = await new OwnClient(client, 50).connect().catch((error) => error);
     expect(failure).toBeInstanceOf(NotSent);
@@ -55,7 +55,7 @@ describe.skipIf(!hasRedisServer)("a client of the app's own", () => {
     client.close();
   });
 
-  test("that cannot say whether it is connected is taken as it is", async () => {
+  test("is used as it is if it cannot say whether it is connected", async () => {
     const failure = new Error("Connection has failed");
     const client: RedisLike = { send: () => Promise.reject(failure) };
     const own = new OwnClient(client);

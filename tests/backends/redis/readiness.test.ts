@@ -20,7 +20,7 @@ const GUIDE = readFileSync(join(import.meta.dir, "../../../docs/deploying.md"), 
 const [, USER = "", RIGHTS = ""] = /^ACL SETUSER (\w+) on >PASSWORD (.*)$/m.exec(GUIDE) ?? [];
 const PREFIX = "bunpie:";
 
-describe("the rights that the guide names", () => {
+describe("the rights in the guide", () => {
   test("are those for what the backend sends and calls in scripts, and no others", () => {
     const source = ["backend", "scripts", "writer"]
       .map((name) => readFileSync(join(SOURCE, `${name}.ts`), "utf8"))
@@ -81,7 +81,7 @@ describe.skipIf(!hasRedisServer)("ready()", () => {
     return closing(new RedisSessionBackend(source, { prefix }));
   }
 
-  test("is content with the rights in the guide, and leaves next to nothing behind", async () => {
+  test("accepts a user with the rights in the guide, and leaves next to nothing behind", async () => {
     using warn = quiet("warn");
     await open().ready();
     expect(warn).not.toHaveBeenCalled();
@@ -92,7 +92,7 @@ describe.skipIf(!hasRedisServer)("ready()", () => {
   });
 
   test.each(Object.keys(COMMANDS))(
-    "names a right that is missing, without which nothing works: %s",
+    "names a missing right without which nothing works: %s",
     async (name) => {
       await grant(...RIGHTS.split(" ").filter((right) => right !== `+${name.toLowerCase()}`));
       expect(await open().ready().then(String, String)).toBe(
@@ -105,7 +105,7 @@ describe.skipIf(!hasRedisServer)("ready()", () => {
     },
   );
 
-  test("names all rights that are missing", async () => {
+  test("names all missing rights", async () => {
     await grant("~bunpie:*", "+@read", "+@scripting");
     expect(await open().ready().then(String, String)).toContain(
       `run PEXPIRE, SET, TIME, UNLINK, ZADD, ZREM. Grant the rights: ACL SETUSER ${USER} +pexpire +set +time +unlink`,
@@ -123,7 +123,7 @@ describe.skipIf(!hasRedisServer)("ready()", () => {
     },
   );
 
-  test("names a placeholder for the user of a client of the app's own", async () => {
+  test("names a placeholder for the user of the app's own client", async () => {
     const client = new Bun.RedisClient(url());
     await grant("~*", "+@all", "-time");
     expect(await open(client).ready().then(String, String)).toBe(
@@ -133,7 +133,7 @@ describe.skipIf(!hasRedisServer)("ready()", () => {
   });
 
   test.each(["allkeys-lru", "volatile-ttl"])(
-    "warns of a policy that drops sessions: %s",
+    "warns of a policy that evicts sessions: %s",
     async (policy) => {
       using warn = quiet("warn");
       await server.command("CONFIG", "SET", "maxmemory-policy", policy);
@@ -155,7 +155,7 @@ describe.skipIf(!hasRedisServer)("ready()", () => {
     },
   );
 
-  test("says so if the server refuses to write", async () => {
+  test("rejects a server that refuses to write", async () => {
     await server.command("CONFIG", "SET", "maxmemory", "1");
     expect(await open().ready().then(String, String)).toContain(
       `Redis at 127.0.0.1:${server.port} refuses to write: OOM command not allowed`,
@@ -168,7 +168,7 @@ describe.skipIf(!hasRedisServer)("ready()", () => {
     expect(await backend.ready().then(String, String)).toBe("Error: The session store is closed.");
   });
 
-  test("says so if the server is a replica", async () => {
+  test("rejects a replica", async () => {
     await using replica = await RedisServer.start("--replicaof", "127.0.0.1", "1");
     expect(await open(replica.url).ready().then(String, String)).toBe(
       `Error: Redis at 127.0.0.1:${replica.port} is a replica. Use the URL of the primary.`,
@@ -222,24 +222,24 @@ describe("the check of a server", () => {
     }
   });
 
-  test.each(["7.0.15", "7.4.0", "8.0.1", "10.0"])("is content with version %s", async (version) => {
+  test.each(["7.0.15", "7.4.0", "8.0.1", "10.0"])("accepts version %s", async (version) => {
     expect(await check({ ...HELLO, version })).toBe("undefined");
   });
 
-  test("says so if it is a Sentinel", async () => {
+  test("rejects a Sentinel", async () => {
     expect(await check({ ...HELLO, mode: "sentinel" })).toBe(
       "Error: Redis is a Sentinel. Use the URL of the primary that it watches.",
     );
   });
 
-  test("says so if it is the wrong node of a cluster", async () => {
+  test("rejects the wrong node of a cluster", async () => {
     expect(await check({ ...HELLO, mode: "cluster" }, failing("MOVED 3999 10.0.0.2:6379"))).toBe(
       'Error: Redis is a node of a cluster and does not hold the slot of the prefix "bunpie:": MOVED 3999 10.0.0.2:6379. ' +
         "Use the URL of the node that does.",
     );
   });
 
-  test("passes on what else it says", async () => {
+  test("passes on other errors", async () => {
     expect(await check(HELLO, failing("LOADING Redis is loading the dataset in memory"))).toBe(
       "Error: LOADING Redis is loading the dataset in memory",
     );

@@ -21,7 +21,7 @@ import { expectLeftOut } from "../checks.ts";
 const HOUR = 60 * 60_000;
 
 describe("a record's text", () => {
-  test("says what the record says", () => {
+  test("contains the record's values", () => {
     const record = makeRecord({
       version: 3,
       createdAt: 1,
@@ -35,7 +35,7 @@ describe("a record's text", () => {
     expect(text).toBe('[3,4,2,1,6,5,"desk",\n"Ann"]\n"{\\"a\\":\\"b\\"}"\n{"visits":1}');
   });
 
-  test("gives the record back, whatever its texts are", () => {
+  test("round-trips the record, whatever its texts are", () => {
     const text = string({ unit: "binary" });
     const texts = recordFrom({ data: text, flash: text, userId: text, label: text });
     assert(
@@ -60,22 +60,25 @@ describe.skipIf(!redis.isThere)("a text that holds no record", () => {
 
   test.each([
     ["an empty text", ["SET", ""]],
-    ["a text of somebody else's", ["SET", '{"visits":5}']],
+    ["another program's text", ["SET", '{"visits":5}']],
     [
-      "a record of which a fact is no JSON",
+      "a record with a fact that is no JSON",
       ["SET", "[1,9999999999999,1,x,null,null,null,\nnull]\n{}"],
     ],
     ["a hash", ["HSET", "visits", "5"]],
     ["a list", ["LPUSH", "5"]],
-  ])("S2: is no session, and an event, never an error: %s", async (_, [command = "", ...args]) => {
-    await expectLeftOut(backend, async (key) => {
-      await space.send("DEL", `session:${key}`);
-      await space.send(command, `session:${key}`, ...args);
-    });
-  });
+  ])(
+    "S2: counts as no session, and causes an event and no error: %s",
+    async (_, [command = "", ...args]) => {
+      await expectLeftOut(backend, async (key) => {
+        await space.send("DEL", `session:${key}`);
+        await space.send(command, `session:${key}`, ...args);
+      });
+    },
+  );
 
   test.each(["SET", "LPUSH"])(
-    "can be saved over and deleted, and is in no list: %s",
+    "can be overwritten and deleted, and is in no list: %s",
     async (command) => {
       for (const id of ["saved", "deleted", "listed"]) {
         await backend.create(id, makeRecord({ userId: "Ann" }));
@@ -106,22 +109,22 @@ describe.skipIf(!redis.isThere)("a text that holds no record", () => {
     expect(await backend.create("id", makeExpiredRecord())).toBe(!isLive);
   }
 
-  describe("has the same version for a read as for a write, so that it can be replaced", () => {
+  describe("has the same version for a read and a write, so that it can be replaced,", () => {
     const facts = { userId: 'A"\n]', flash: '{"a":"b"}', remember: 60, authenticatedAt: 5 };
     const record = makeRecord({ ...facts, expiresAt: 9_000_000_000_000 });
     const whole = toText(record);
 
     test.each(["", " 1", "01", "-1", "+1", "1.5", "1e0", "0x1", "123456789012345", '"1"', "null"])(
-      "a version of %j",
+      "with a version of %j",
       (version) => check(whole.replace("[1,", `[${version},`)),
     );
 
     test.each(["", " 9", "9.", ".9", "-9", "9e12", "9000000000000.5", "9 ", "Infinity", "null"])(
-      "an expiry of %j",
+      "with an expiry of %j",
       (expiresAt) => check(whole.replace("9000000000000", expiresAt)),
     );
 
-    test("whatever else has become of it", async () => {
+    test("after any other damage", async () => {
       const part = oneof(
         string({ unit: "binary" }),
         string({ unit: constantFrom(...'0123456789[],.-+e"\\n\n{}nul ') }),

@@ -6,8 +6,8 @@ import { makeRecord, randomId } from "../../../src/testing/records.ts";
 import { becomesTrue } from "../../../src/testing/until.ts";
 import { hasRedisServer, RedisServer } from "../../support/servers/redis-server.ts";
 
-const PATIENCE = 20_000;
-setDefaultTimeout(PATIENCE + 10_000);
+const TIMEOUT = 20_000;
+setDefaultTimeout(TIMEOUT + 10_000);
 
 /** Notes what a listener is told; `"?"` where some may have ended. */
 function record() {
@@ -16,7 +16,7 @@ function record() {
 }
 
 async function hears(told: readonly string[], what: string): Promise<void> {
-  expect(await becomesTrue(PATIENCE, async () => told.includes(what))).toBe(true);
+  expect(await becomesTrue(TIMEOUT, async () => told.includes(what))).toBe(true);
 }
 
 /** A client that can do the least that is asked of one. */
@@ -41,7 +41,7 @@ describe.skipIf(!hasRedisServer)("RedisSessionBackend.watchEnds", () => {
   }
 
   /** A client with Bun's own settings: it connects again by itself. */
-  function clientOf(server: RedisServer): Bun.RedisClient {
+  function makeClient(server: RedisServer): Bun.RedisClient {
     const client = new Bun.RedisClient(server.url);
     opened.push({ [Symbol.asyncDispose]: async () => client.close() });
     return client;
@@ -49,7 +49,7 @@ describe.skipIf(!hasRedisServer)("RedisSessionBackend.watchEnds", () => {
 
   test.each([
     ["a URL", (server: RedisServer) => server.url],
-    ["a client of the app's", clientOf],
+    ["a client of the app's", makeClient],
   ] as const)("subscribes again, given %s, when the connection is lost", async (_, source) => {
     const server = await serve();
     const backend = open(source(server));
@@ -72,10 +72,10 @@ describe.skipIf(!hasRedisServer)("RedisSessionBackend.watchEnds", () => {
     await stop?.();
     const isLeft = async (): Promise<boolean> =>
       String(await server.command("PUBSUB", "NUMSUB", "bunpie:ends")) === "bunpie:ends,0";
-    expect(await becomesTrue(PATIENCE, isLeft)).toBe(true);
+    expect(await becomesTrue(TIMEOUT, isLeft)).toBe(true);
   });
 
-  test("tries for as long as the server is away, and no longer once it is stopped", async () => {
+  test("retries for as long as the server is away, and no longer once it is stopped", async () => {
     const server = await serve();
     const { told, listen } = record();
     const stop = await open(server.url).watchEnds(listen);
@@ -88,7 +88,7 @@ describe.skipIf(!hasRedisServer)("RedisSessionBackend.watchEnds", () => {
     const stopFailing = await subscribe(
       async () => {
         attempts++;
-        if (attempts === 1) return clientOf(server);
+        if (attempts === 1) return makeClient(server);
         if (attempts === 3) lost.resolve();
         throw new Error("There is no connection.");
       },
@@ -101,7 +101,7 @@ describe.skipIf(!hasRedisServer)("RedisSessionBackend.watchEnds", () => {
     expect(attempts).toBe(3);
   });
 
-  test("closes a connection that comes after it was stopped", async () => {
+  test("closes a connection that is made after it was stopped", async () => {
     const server = await serve();
     const gate = Promise.withResolvers<void>();
     const reached = Promise.withResolvers<void>();
@@ -112,7 +112,7 @@ describe.skipIf(!hasRedisServer)("RedisSessionBackend.watchEnds", () => {
           reached.resolve();
           await gate.promise;
         }
-        const client = clientOf(server);
+        const client = makeClient(server);
         clients.push(client);
         return client;
       },
@@ -124,10 +124,10 @@ describe.skipIf(!hasRedisServer)("RedisSessionBackend.watchEnds", () => {
     await stop();
     gate.resolve();
     const isClosed = async (): Promise<boolean> => clients[1]?.connected === false;
-    expect(await becomesTrue(PATIENCE, isClosed)).toBe(true);
+    expect(await becomesTrue(TIMEOUT, isClosed)).toBe(true);
   });
 
-  test("L6: a user who may not publish logs out all the same", async () => {
+  test("L6: lets a user log out who may not publish", async () => {
     const server = await serve();
     await server.command("ACL", "SETUSER", "app", "on", ">secret", "~*", "resetchannels", "+@all");
     const url = server.url.replace("redis://", "redis://app:secret@");

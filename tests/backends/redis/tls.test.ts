@@ -66,7 +66,7 @@ describe.skipIf(!hasRedisServer || !canCertify)("RedisSessionBackend over TLS", 
     return { ca: ca(), cert: read(cert), key: read(key) };
   };
 
-  test("keeps sessions on a server that a private authority has certified", async () => {
+  test("keeps sessions on a server with the certificate of a private authority", async () => {
     const backend = new RedisSessionBackend(`rediss://localhost:${usual}`, { tls: { ca: ca() } });
     await backend.ready();
     const record = makeRecord({ userId: "Ann" });
@@ -75,7 +75,7 @@ describe.skipIf(!hasRedisServer || !canCertify)("RedisSessionBackend over TLS", 
     await backend.close();
   });
 
-  test("takes a bundle of authorities, as text or as bytes", async () => {
+  test("accepts a bundle of authorities, as text or as bytes", async () => {
     const bundle = read(other.file) + ca();
     for (const each of [bundle, new TextEncoder().encode(bundle)]) {
       expect(await tryToKeep(`rediss://localhost:${usual}`, { ca: each })).toBeOneOf([
@@ -85,12 +85,12 @@ describe.skipIf(!hasRedisServer || !canCertify)("RedisSessionBackend over TLS", 
     }
   });
 
-  test("takes another name that the certificate is for", async () => {
+  test("accepts another name that the certificate is for", async () => {
     const tls = { ca: ca(), serverName: "localhost" };
     expect(await tryToKeep(`rediss://127.0.0.1:${usual}`, tls)).toMatch(/^(true|false)$/);
   });
 
-  test("shows a server that asks for it a certificate of its own", async () => {
+  test("shows its own certificate to a server that asks for it", async () => {
     const url = `rediss://localhost:${strict}`;
     expect(await tryToKeep(url, client(authority))).toBe("true");
     expect(await tryToKeep(url, { ca: ca() })).toEndWith(
@@ -129,7 +129,7 @@ describe.skipIf(!hasRedisServer || !canCertify)("RedisSessionBackend over TLS", 
     );
   });
 
-  test("does not hang where one side speaks TLS and the other does not", async () => {
+  test("does not hang if only one side speaks TLS", async () => {
     expect(await tryToKeep(`redis://localhost:${usual}`)).toEndWith(
       "it closes the connection at once. If it requires TLS, begin the URL with rediss://.",
     );
@@ -139,7 +139,7 @@ describe.skipIf(!hasRedisServer || !canCertify)("RedisSessionBackend over TLS", 
     );
   });
 
-  test("refuses options that cannot be used, and says how they have to be", () => {
+  test("refuses invalid options, and says what they must be", () => {
     const { cert, key } = authority.sign("localhost");
     const url = "rediss://localhost";
     const PEM = '`ca`, `cert` and `key` have to be PEM, such as `await Bun.file("ca.pem").text()`.';

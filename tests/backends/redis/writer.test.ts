@@ -12,7 +12,7 @@ import type { TcpProxy } from "../../support/servers/tcp-proxy.ts";
 import { describeLong } from "../../support/trials.ts";
 
 /** How long a write may take to reach the server, in milliseconds. */
-const PATIENCE = 1_000;
+const REPLY_TIMEOUT = 1_000;
 
 /** The same where six servers are tried at once. */
 const HELD_BACK = 5_000;
@@ -32,8 +32,8 @@ describe.skipIf(!redis.isThere)("a write to Redis", () => {
   beforeEach(async () => {
     space = new Keyspace();
     ({ proxy, url } = await brittle(redis.url));
-    connection = new RedisConnection(url, PATIENCE);
-    writer = new RedisWriter(connection, PATIENCE);
+    connection = new RedisConnection(url, REPLY_TIMEOUT);
+    writer = new RedisWriter(connection, REPLY_TIMEOUT);
   });
   afterEach(async () => {
     connection.close();
@@ -48,7 +48,7 @@ describe.skipIf(!redis.isThere)("a write to Redis", () => {
     return { text, after: performance.now() - begun };
   }
 
-  test("fails at once if there is no connection: nothing can come of it any more", async () => {
+  test("fails at once if there is no connection, because it can have no effect", async () => {
     await count();
     proxy.refuse();
     while (!String(await connection.send("PING", []).catch(String)).includes("cannot be reached"));
@@ -65,7 +65,7 @@ describe.skipIf(!redis.isThere)("a write to Redis", () => {
     expect(after).toBeLessThan(A_MINUTE / 2);
   });
 
-  test("does not fail before it is sure that nothing will come of it any more", async () => {
+  test("does not fail before it is certain to have no later effect", async () => {
     await count();
     proxy.hold();
     const counting = count();
@@ -73,10 +73,10 @@ describe.skipIf(!redis.isThere)("a write to Redis", () => {
     proxy.refuse();
     const { text, after } = await counting;
     expect(text).toContain("closed the connection before it answered");
-    expect(after).toBeGreaterThanOrEqual(PATIENCE - 1);
+    expect(after).toBeGreaterThanOrEqual(REPLY_TIMEOUT - 1);
   });
 
-  test("is carried out if the server's clock was set", async () => {
+  test("is executed even if the server's clock was set", async () => {
     await count();
     let lag = 3_600;
     const asked: string[] = [];
@@ -89,7 +89,7 @@ describe.skipIf(!redis.isThere)("a write to Redis", () => {
         return [String(Number(seconds) - lag), microseconds];
       },
     };
-    const one = new RedisWriter(server, PATIENCE);
+    const one = new RedisWriter(server, REPLY_TIMEOUT);
     expect((await count(one)).text).toContain("LATE The script reached the server too late");
     expect(asked).toEqual(["TIME", "EVALSHA", "TIME", "EVALSHA"]);
     lag = 0;
@@ -113,7 +113,7 @@ describe.skipIf(!redis.isThere)("a write to Redis", () => {
     expect(times()).toBe(2);
   });
 
-  test("is not carried out late, even if a client keeps it until the server is back", async () => {
+  test("is not executed late, even if a client keeps it until the server is back", async () => {
     const client = new Bun.RedisClient(url);
     const backend = new RedisSessionBackend(client, { prefix: space.prefix });
     await backend.create("id", makeRecord());
@@ -143,7 +143,7 @@ describeLong(hasRedisServer, "a write that a network holds back", () => {
     ["delete", (backend) => backend.delete("id")],
     ["deleteAll", (backend) => backend.deleteAll("Ann", undefined, 10)],
   ])(
-    "does nothing any more once it is known to have failed: %s",
+    "has no effect once it has failed: %s",
     async (_, write) => {
       await using server = await RedisServer.start();
       await using line = (await brittle(server.url)).proxy;

@@ -45,7 +45,7 @@ function rows(): Record<string, unknown>[] {
 }
 
 /** How long the log gets while 40 batches are swept: 0.9 MB, or 4.2 MB by SQLite's own settings. */
-async function logOf(backend: SqliteSessionBackend): Promise<number> {
+async function measureLog(backend: SqliteSessionBackend): Promise<number> {
   using database = new Database(path);
   database.run(
     `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000)
@@ -58,7 +58,7 @@ async function logOf(backend: SqliteSessionBackend): Promise<number> {
 }
 
 describe("SqliteSessionBackend", () => {
-  test("gives a record of a megabyte back whole", async () => {
+  test("returns a record of a megabyte whole", async () => {
     const data = JSON.stringify({ text: "naïve 🙂 ".repeat(100_000) });
     const backend = open();
     await backend.create("id", makeRecord({ data }));
@@ -71,13 +71,13 @@ describe("SqliteSessionBackend", () => {
     ["busyTimeout", -1, "`busyTimeout` is -1; it has to be milliseconds, 0 or more."],
     ["busyTimeout", Number.NaN, "`busyTimeout` is NaN; it has to be milliseconds, 0 or more."],
     ["busyTimeout", "9", "`busyTimeout` is 9; it has to be milliseconds, 0 or more."],
-  ])("refuses `%s` of %p, and says what it takes", (name, value, message) => {
+  ])("refuses `%s` of %p, and says what it accepts", (name, value, message) => {
     const options: unknown = { [name]: value };
     expect(() => open(options as SqliteSessionBackendOptions)).toThrow(new TypeError(message));
     expect(existsSync(path)).toBe(false);
   });
 
-  test("refuses an empty path, which is a database that nobody finds again", () => {
+  test("refuses an empty path, which would be a temporary database", () => {
     expect(() => new SqliteSessionBackend("")).toThrow(
       new TypeError(
         'With an empty path, SQLite deletes the database when it is closed. Name a file, or ":memory:" for a database in memory.',
@@ -86,7 +86,7 @@ describe("SqliteSessionBackend", () => {
   });
 
   test.each(["normal", "full"] as const)(
-    "refuses `synchronous` for a connection of the app's: %s",
+    "refuses `synchronous` together with the app's own connection: %s",
     (synchronous) => {
       using database = new Database(":memory:");
       expect(() => new SqliteSessionBackend(database, { synchronous })).toThrow(
@@ -96,7 +96,7 @@ describe("SqliteSessionBackend", () => {
     },
   );
 
-  test("takes `synchronous` and a `busyTimeout` of 0", async () => {
+  test("accepts `synchronous` and a `busyTimeout` of 0", async () => {
     const backend = open({ synchronous: "full", busyTimeout: 0 });
     expect(await backend.create("id", makeRecord())).toBe(true);
   });
@@ -107,15 +107,15 @@ describe("SqliteSessionBackend", () => {
     expect(existsSync(path)).toBe(false);
   });
 
-  describe("with a table of one's own", () => {
+  describe("with a custom table", () => {
     test.each(["shop_sessions", "order", `_${"9".repeat(40)}`])(
-      "%s: shares nothing with a backend that has another in the same file",
+      "%s: shares nothing with a backend that has another table in the same file",
       async (table) => {
         await expectApart(open({ table }), open());
       },
     );
 
-    test("has the indexes and the migrations under its name, and is found again", async () => {
+    test("has indexes and migrations named after it, and is found again", async () => {
       const first = open({ table: "shop_sessions" });
       await first.create("id", makeRecord());
       await first.close();
@@ -132,7 +132,7 @@ describe("SqliteSessionBackend", () => {
       ]);
     });
 
-    test("is given to an app by sessionsTable()", async () => {
+    test("can be read by sessionsTable()", async () => {
       using database = new Database(path);
       const backend = new SqliteSessionBackend(database, { table: "shop_sessions" });
       await backend.create("id", makeRecord({ label: "phone" }));
@@ -143,14 +143,14 @@ describe("SqliteSessionBackend", () => {
     });
   });
 
-  test("answers a read at once, without a promise", async () => {
+  test("answers a read synchronously", async () => {
     const backend = open();
     await backend.create("id", makeRecord());
     expect(backend.read("id")).toMatchObject({ data: '{"visits":1}' });
     expect(backend.read("another")).toBeUndefined();
   });
 
-  describe("lets a read see, while it is still in flight,", () => {
+  describe("lets a read see, before the commit,", () => {
     const old = makeRecord();
     const fresh = makeRecord({ version: 2 });
 
@@ -182,19 +182,19 @@ describe("SqliteSessionBackend", () => {
     });
   });
 
-  test("lets a list see writes that are still in flight", async () => {
+  test("lets a list see writes that are not yet committed", async () => {
     const backend = open();
     void backend.create("id", makeRecord({ userId: "Ann" }));
     expect(await backend.list("Ann", 9)).toMatchObject([{ handle: "id" }]);
   });
 
-  test("leaves the columns of facts alone when only the contents are new", async () => {
+  test("writes no columns of facts if only the contents have changed", async () => {
     using database = new Database(path);
     await expectContentsAlone(open(), (statement) => database.run(statement));
   });
 
-  describe("of a user with very many sessions", () => {
-    test("deletes no more at a time than it can between two requests", async () => {
+  describe("with a user who has very many sessions", () => {
+    test("deletes no more at once than it can between two requests", async () => {
       const backend = open();
       const record = makeRecord({ userId: "Ann" });
       for (let id = 0; id < 70; id++) void backend.create(`${id}`, record);
@@ -207,7 +207,7 @@ describe("SqliteSessionBackend", () => {
     test.each([
       ["list", "select"],
       ["deleteAll", "delete"],
-    ])("%s walks along their index, and sorts nothing", (_, verb) => {
+    ])("%s uses the index of their sessions, without sorting", (_, verb) => {
       open();
       using database = new Database(path);
       const texts: string[] = [];
@@ -227,13 +227,13 @@ describe("SqliteSessionBackend", () => {
   });
 
   describe("expiry", () => {
-    test("keeps the write-ahead log short, so that no commit has to move a long one", async () => {
-      expect(await logOf(open())).toBeLessThan(1_300_000);
+    test("keeps the write-ahead log short, so that no commit has to checkpoint a long one", async () => {
+      expect(await measureLog(open())).toBeLessThan(1_300_000);
     });
 
-    test("lets the log get longer again once the backlog is swept", async () => {
+    test("lets the log grow again once the backlog is swept", async () => {
       const backend = open();
-      await logOf(backend);
+      await measureLog(backend);
       using database = new Database(path);
       database.run("PRAGMA wal_checkpoint(TRUNCATE)");
       const { size } = statSync(path);
@@ -241,18 +241,18 @@ describe("SqliteSessionBackend", () => {
       expect(statSync(path).size).toBe(size);
     });
 
-    test("leaves the log of a connection of the app's to the app: a replicator may need it", async () => {
+    test("leaves the log of the app's own connection alone, because a replicator may need it", async () => {
       using client = new Database(path);
       client.run("PRAGMA journal_mode = WAL");
       client.run("PRAGMA wal_autocheckpoint = 0");
       const backend = closing(new SqliteSessionBackend(client));
-      expect(await logOf(backend)).toBeGreaterThan(5_000_000);
+      expect(await measureLog(backend)).toBeGreaterThan(5_000_000);
       await backend.close();
     });
   });
 
   describe("close", () => {
-    test("leaves it to the last process that closes to move the write-ahead log into the file", async () => {
+    test("leaves the checkpoint to the last process that closes", async () => {
       const [one, other] = [open(), open()];
       await one.create("id", makeRecord());
       await one.close();
@@ -262,7 +262,7 @@ describe("SqliteSessionBackend", () => {
       expect(rows()).toHaveLength(2);
     });
 
-    test("commits what is waiting on a connection of the app's, too", async () => {
+    test("commits what is waiting on the app's own connection, too", async () => {
       using database = new Database(path);
       const backend = new SqliteSessionBackend(database);
       void backend.create("id", makeRecord());
@@ -272,7 +272,7 @@ describe("SqliteSessionBackend", () => {
   });
 
   // What visitors get while a database cannot be used: tests/guarantees/outages.test.ts.
-  test("S7: a page that was damaged is read anew, and no longer from memory, once it is restored", async () => {
+  test("S7: a damaged page is read again, and not from memory, once it is restored", async () => {
     using client = new Database(path);
     client.run("PRAGMA journal_mode = WAL");
     const backend = closing(new SqliteSessionBackend(client));
@@ -295,7 +295,7 @@ describe("SqliteSessionBackend", () => {
     }
   });
 
-  test("a file that was deleted is told of at the next write, not at the next start", async () => {
+  test("a deleted file is reported at the next write, not at the next start", async () => {
     const backend = open();
     await backend.create("id", makeRecord());
     rmSync(path);
@@ -308,7 +308,7 @@ describe("SqliteSessionBackend", () => {
     expect(await open().create("another", makeRecord())).toBe(true);
   });
 
-  test("never stops the event loop while another process holds the lock", async () => {
+  test("never blocks the event loop while another process holds the lock", async () => {
     const [hasty, patient] = [open({ busyTimeout: 1 }), open({ busyTimeout: 60_000 })];
     await using lock = new Child("hold-lock", path);
     await lock.next();
@@ -320,7 +320,7 @@ describe("SqliteSessionBackend", () => {
     expect(await created).toBe(true);
   });
 
-  test("I7: neither the log nor the answer of a failed request tells an id or a session's data", async () => {
+  test("I7: neither the log nor the answer of a failed request contains an id or a session's data", async () => {
     using database = new Database(path);
     const told = await tellFailures(new SqliteSessionBackend(database), [
       () => database.run("PRAGMA query_only = ON"),
@@ -334,7 +334,7 @@ describe("SqliteSessionBackend", () => {
   });
 });
 
-test("what ends by this process is told, and does not change foreignWrites()", async () => {
+test("sessions that this process ends are reported, and do not change foreignWrites()", async () => {
   const backend = open();
   const told: string[] = [];
   await backend.watchEnds((ids = []) => told.push(...ids));

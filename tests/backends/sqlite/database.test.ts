@@ -91,7 +91,7 @@ function write(text: string): void {
 }
 
 describe("openDatabase", () => {
-  test("makes a new file, with the table and its indexes as the schema has them", () => {
+  test("creates a new file, with the table and its indexes as in the schema", () => {
     const database = open();
     const { columns, indexes } = getTableConfig(sessions);
     expect(names(database, "table")).toEqual(OWN_TABLES);
@@ -124,7 +124,7 @@ describe("openDatabase", () => {
       expect(modes()).toEqual(["600", "600", "600"]);
     });
 
-    test("and leaves a file that is there as it is", async () => {
+    test("and leaves an existing file as it is", async () => {
       await Bun.write(path, "");
       chmodSync(path, 0o640);
       open();
@@ -142,7 +142,7 @@ describe("openDatabase", () => {
     });
   });
 
-  test("moves what an earlier process left in the log before anybody is served", () => {
+  test("checkpoints what an earlier process left in the log before it serves anybody", () => {
     const killed = open();
     killed.run("INSERT INTO bunpie_migrations (hash) VALUES (hex(zeroblob(50000)))");
     const { size } = statSync(path);
@@ -150,7 +150,7 @@ describe("openDatabase", () => {
     expect(statSync(path).size).toBeGreaterThan(size);
   });
 
-  test("waits for another process that has the file at start-up", async () => {
+  test("waits for another process that holds the file at start-up", async () => {
     open();
     await using lock = new Child("hold-lock", path);
     await lock.next();
@@ -214,7 +214,7 @@ describe("openDatabase", () => {
 });
 
 describe("adoptDatabase", () => {
-  test("takes a Database, and a database of Drizzle with the app's own settings", async () => {
+  test("accepts a Database, or a database of Drizzle with the app's own settings", async () => {
     const users = sqliteTable("users", { fullName: integer() });
     const queries: string[] = [];
     const client = connect(path);
@@ -236,12 +236,12 @@ describe("adoptDatabase", () => {
   });
 
   test.each([
-    ["as they are by default", []],
+    ["the defaults", []],
     [
-      "as the app has set them",
+      "the app's own",
       ["journal_mode = TRUNCATE", "synchronous = EXTRA", "busy_timeout = 7", "foreign_keys = ON"],
     ],
-  ])("leaves the connection's pragmas alone: %s", (_, settings) => {
+  ])("does not change the connection's pragmas: %s", (_, settings) => {
     const client = connect(path);
     for (const setting of settings) client.run(`PRAGMA ${setting}`);
     const before = PRAGMAS.map((name) => pragma(client, name));
@@ -254,7 +254,7 @@ describe("adoptDatabase", () => {
     ["null", null],
     ["a number", 5],
     ["an object without a connection", { $client: {} }],
-  ])("refuses %s, and says what it takes", (_, source) => {
+  ])("refuses %s, and says what it accepts", (_, source) => {
     // @ts-expect-error -- what a caller without types may do
     expect(() => adoptDatabase(source)).toThrow(
       new TypeError(
@@ -264,7 +264,7 @@ describe("adoptDatabase", () => {
     );
   });
 
-  test("refuses a connection that gives BigInts, and says what to do", () => {
+  test("refuses a connection that returns BigInts, and says what to do", () => {
     expect(() => adoptDatabase(connect(path, { safeIntegers: true }))).toThrow(
       new TypeError(
         "SqliteSessionBackend needs numbers: open the database without `safeIntegers`.",
@@ -275,7 +275,7 @@ describe("adoptDatabase", () => {
   test.each([
     ["with the table", true],
     ["without the table", false],
-  ])("refuses a connection that cannot write, and says what to do: %s", (_, prepared) => {
+  ])("refuses a read-only connection, and says what to do: %s", (_, prepared) => {
     connect(path, { create: true }).run("CREATE TABLE own (n)");
     if (prepared) adoptDatabase(connect(path));
     expect(() => adoptDatabase(connect(path, { readonly: true }))).toThrow(
@@ -284,11 +284,11 @@ describe("adoptDatabase", () => {
   });
 });
 
-describe("a database that somebody else is writing to", () => {
+describe("a database that another process is writing to", () => {
   test.each([
     ["from a path", () => open()],
     ["on the app's connection", () => adoptDatabase(connect(path))],
-  ])("is not taken for one that cannot be written: %s", (_, openAgain) => {
+  ])("is not mistaken for a read-only one: %s", (_, openAgain) => {
     const rival = open();
     rival.run("BEGIN IMMEDIATE");
     expect(names(openAgain(), "table")).toEqual(OWN_TABLES);
@@ -297,7 +297,7 @@ describe("a database that somebody else is writing to", () => {
 });
 
 describe("migrations", () => {
-  test("are found done when another process was faster by a moment", () => {
+  test("are accepted when another process has just applied them", () => {
     const client = connect(path);
     const rival = mock(() => open());
     interpose(client, "BEGIN", rival);
@@ -334,7 +334,7 @@ describe("migrations", () => {
     ["before", ["own", "ours"]],
     ["after", ["ours", "own"]],
     ["before and after, again and again", ["own", "ours", "ours", "own", "ours", "own"]],
-  ])("are applied beside the app's own ones, %s", (_, order) => {
+  ])("are applied beside the app's own, %s", (_, order) => {
     const client = connect(path);
     for (const whose of order) {
       if (whose === "own") migrate(drizzle(client), own);
@@ -346,7 +346,7 @@ describe("migrations", () => {
   });
 
   test.each(MIGRATIONS.slice(0, -1).map((_, index) => index + 1))(
-    "bring a table up to date, with the sessions in it, that had %i of them",
+    "update a table with %i of them, and keep its sessions",
     async (count) => {
       const client = connect(path);
       client.run("CREATE TABLE bunpie_migrations (id SERIAL, hash text, created_at numeric)");
@@ -371,7 +371,7 @@ describe("migrations", () => {
     },
   );
 
-  test("fail the construction when the table's name is taken by something else", () => {
+  test("fail the construction when the table's name is taken", () => {
     const client = connect(path);
     client.run("CREATE TABLE shop_sessions (n INTEGER)");
     expect(() => new SqliteSessionBackend(client, { table: "shop_sessions" })).toThrow(

@@ -78,7 +78,7 @@ describe("GroupCommit", () => {
   }
 
   describe("write", () => {
-    test("makes one transaction of all writes of one turn", async () => {
+    test("commits all writes of one turn in one transaction", async () => {
       pagesWritten();
       for (let n = 0; n < 100; n++) await insert(n);
       expect(pagesWritten()).toBeGreaterThanOrEqual(100);
@@ -94,7 +94,7 @@ describe("GroupCommit", () => {
       expect(numbers()).toEqual([1]);
     });
 
-    test("tells each write its own result", async () => {
+    test("returns each write's own result", async () => {
       await insert(1);
       expect(await Promise.all([remove(1), remove(2), insert(3), remove(3)])).toEqual([1, 0, 1, 1]);
     });
@@ -106,7 +106,7 @@ describe("GroupCommit", () => {
       expect(numbers()).toEqual([1, 2]);
     });
 
-    test("tries again, not only once, when another process takes the lock after a bad one", async () => {
+    test("tries again, more than once, if another process takes the lock after a bad write", async () => {
       const run = client.run.bind(client);
       client.run = (...args: Parameters<typeof run>) => {
         const changes = run(...args);
@@ -123,7 +123,7 @@ describe("GroupCommit", () => {
       expect(numbers()).toEqual([-1, 1, 2]);
     });
 
-    test("fails a bad write that stands alone, and leaves nothing of it", async () => {
+    test("fails a bad write that is alone, and leaves nothing of it", async () => {
       const halfDone = commits.write([], () => {
         client.run("INSERT INTO t VALUES (1)");
         throw new Error("no more");
@@ -151,7 +151,7 @@ describe("GroupCommit", () => {
       expect(numbers()).toEqual([3]);
     });
 
-    test("counts each write's time from its own beginning", async () => {
+    test("measures each write's time from its own start", async () => {
       rival.run("BEGIN IMMEDIATE");
       const early = insert(1).catch(() => rival.run("ROLLBACK"));
       now += 1;
@@ -186,7 +186,7 @@ describe("GroupCommit", () => {
   });
 
   describe("settled", () => {
-    test("waits for the writes to this id, and for no others", async () => {
+    test("waits for the writes to this id, and no others", async () => {
       const write = commits.write(["a", "b"], () => client.run("INSERT INTO t VALUES (1)"));
       expect(commits.settled("c")).toBeUndefined();
       await Promise.all([commits.settled("a"), commits.settled("b")]);
@@ -206,7 +206,7 @@ describe("GroupCommit", () => {
   });
 
   describe("idle", () => {
-    test("waits for all writes, those too that are begun meanwhile", async () => {
+    test("waits for all writes, also for those that begin meanwhile", async () => {
       void insert(1).then(() => insert(2));
       await commits.idle();
       expect(numbers()).toEqual([1, 2]);
@@ -229,11 +229,11 @@ describe("GroupCommit", () => {
       writer.close();
     });
 
-    test("answers at once, without a promise", () => {
+    test("returns synchronously", () => {
       expect(commits.read(query)).toEqual({ n: 0 });
     });
 
-    test("throws what waiting would not mend, at once", () => {
+    test("throws at once what waiting cannot solve", () => {
       const { value, error } = attempt(() =>
         commits.read(() => plain.query("SELECT x FROM t").get()),
       );

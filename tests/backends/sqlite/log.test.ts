@@ -48,7 +48,7 @@ function readMeanwhile(work: () => void): void {
 }
 
 describe("limitLog", () => {
-  test("has a log that a long reader made grow cut to 4 MB, two commits after the reader is gone", () => {
+  test("truncates a log that a long reader made grow to 4 MB, two commits after the reader is gone", () => {
     limitLog(client);
     readMeanwhile(() => insert(10 * MEGABYTE));
     expect(logSize()).toBeGreaterThan(10 * MEGABYTE);
@@ -59,7 +59,7 @@ describe("limitLog", () => {
 });
 
 describe("paceLog", () => {
-  test("has the log moved sooner while a backlog is swept", () => {
+  test("checkpoints sooner while a backlog is swept", () => {
     paceLog(client, true);
     insert(MEGABYTE);
     expect(statSync(path).size).toBeGreaterThan(MEGABYTE);
@@ -70,7 +70,7 @@ describe("paceLog", () => {
 });
 
 describe("emptyLog", () => {
-  test("moves all of the log, so that the next commit begins it anew", () => {
+  test("checkpoints the whole log, so that the next commit restarts it", () => {
     readMeanwhile(() => insert(MEGABYTE));
     const size = logSize();
     expect(emptyLog(client)).toBe(true);
@@ -78,7 +78,7 @@ describe("emptyLog", () => {
     expect(logSize()).toBe(size);
   });
 
-  test("returns false while somebody reads, without waiting", () => {
+  test("returns false while another connection reads, without waiting", () => {
     reader.run("PRAGMA busy_timeout = 60000");
     readMeanwhile(() => {
       insert(1);
@@ -87,14 +87,14 @@ describe("emptyLog", () => {
     expect(emptyLog(client)).toBe(true);
   });
 
-  test("returns false where the log cannot be moved: in the middle of a transaction", () => {
+  test("returns false if the log cannot be checkpointed: inside a transaction", () => {
     client.run("BEGIN");
     insert(1);
     expect(emptyLog(client)).toBe(false);
     client.run("COMMIT");
   });
 
-  test("leaves the log to a replicator that has switched SQLite's own moving off", () => {
+  test("leaves the log to a replicator that has disabled SQLite's own checkpoints", () => {
     client.run("PRAGMA wal_autocheckpoint = 0");
     insert(1);
     const { size } = statSync(path);
@@ -102,7 +102,7 @@ describe("emptyLog", () => {
     expect(statSync(path).size).toBe(size);
   });
 
-  test("returns false where there is no log", () => {
+  test("returns false if there is no log", () => {
     using memory = new Database(":memory:");
     expect(emptyLog(memory)).toBe(false);
   });

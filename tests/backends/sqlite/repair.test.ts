@@ -66,13 +66,13 @@ describe("a table that was dropped", () => {
     expect(await open().create("id", makeRecord())).toBe(true);
   });
 
-  test("is created again under the name that the backend has", async () => {
+  test("is created again under its custom name", async () => {
     const backend = open(path, { table: "shop_sessions" });
     runElsewhere("DROP TABLE shop_sessions");
     expect(await backend.create("id", makeRecord())).toBe(true);
   });
 
-  test("waits for a transaction of the app's on the same connection", async () => {
+  test("waits for a transaction of the app on the same connection", async () => {
     using database = new Database(path);
     const backend = open(database);
     database.run("DROP TABLE bunpie_sessions");
@@ -94,7 +94,7 @@ describe("a table that was dropped", () => {
     expect(await found).toBeUndefined();
   });
 
-  test("is an error, with the reason, while something is in its way", async () => {
+  test("causes an error, with the reason, while something is in its way", async () => {
     const backend = open();
     runElsewhere("ALTER TABLE bunpie_sessions RENAME TO elsewhere");
     const message =
@@ -108,14 +108,14 @@ describe("a table that was dropped", () => {
 });
 
 describe.if(Bun.which("prlimit") !== null)("a full disk", () => {
-  test("a log that has filled the disk under a long reader is moved into the file once the reader is gone", async () => {
+  test("does not prevent the checkpoint of a log that filled it once the long reader is gone", async () => {
     await using child = new Child("fill-log", path);
     const full = "SQLiteError: disk I/O error";
     expect(await child.next()).toEqual({ during: [full, full], after: [true, true] });
   });
 });
 
-test("a log that is left to a replicator is never moved, on a full disk either", async () => {
+test("a full disk causes no checkpoint of a log that is left to a replicator", async () => {
   using database = new Database(path);
   database.run("PRAGMA journal_mode = WAL");
   database.run("PRAGMA wal_autocheckpoint = 0");

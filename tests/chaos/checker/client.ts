@@ -1,7 +1,7 @@
 import type { Answer, Exchange, Page } from "./history.ts";
 
 /** In milliseconds; far beyond what a server that is well takes. */
-const PATIENCE = 15_000;
+const TIMEOUT = 15_000;
 const COOKIE = "session_id";
 
 /** A request that is to be sent. */
@@ -42,12 +42,12 @@ export class Client {
     }
     try {
       const response = await fetch(url, {
-        method: methodOf(page),
+        method: chooseMethod(page),
         headers: cookie === null ? {} : { cookie: `${COOKIE}=${cookie}` },
         redirect: "manual",
         // A connection that is used again is one on which `fetch` may send a request again.
         keepalive: false,
-        signal: AbortSignal.timeout(PATIENCE),
+        signal: AbortSignal.timeout(TIMEOUT),
       });
       const text = await response.text();
       return readReply(response, text);
@@ -61,7 +61,7 @@ export class Client {
 
 type Reply = Pick<Exchange, "outcome" | "detail" | "answer" | "issued" | "isCleared">;
 
-function methodOf(page: Page): string {
+function chooseMethod(page: Page): string {
   return page === "read" ? "GET" : "POST";
 }
 

@@ -239,11 +239,11 @@ function countUpTo(times: ArrayLike<number>, limit: number): number {
 }
 
 /** How many of the sorted times, from the first on, are so. */
-function search(times: ArrayLike<number>, isSo: (time: number) => boolean): number {
+function search(times: ArrayLike<number>, condition: (time: number) => boolean): number {
   let [low, high] = [0, times.length];
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (isSo(times[middle] ?? 0)) low = middle + 1;
+    if (condition(times[middle] ?? 0)) low = middle + 1;
     else high = middle;
   }
   return low;

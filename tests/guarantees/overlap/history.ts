@@ -29,7 +29,7 @@ export class History {
     return this.ids[0] ?? "";
   }
 
-  idOf(user: string): string {
+  toUserId(user: string): string {
     return `${user} of ${this.#name}`;
   }
 

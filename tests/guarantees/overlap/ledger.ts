@@ -68,7 +68,7 @@ export class SessionLedger {
   }
 
   /** The user's sessions, as far as anybody was told of them. */
-  sessionsOf(userId: string): string[] {
+  findSessions(userId: string): string[] {
     return [...this.#owners].flatMap(([handle, owner]) => (owner === userId ? [handle] : []));
   }
 
@@ -102,7 +102,7 @@ export class SessionLedger {
 }
 
 /** Values that requests write look like this, so that they are found wherever they turn up. */
-export function valueOf(request: number, step: number): string {
+export function toValue(request: number, step: number): string {
   return `<${request}.${step}>`;
 }
 

@@ -4,7 +4,7 @@ import { History } from "./history.ts";
 import { SessionLedger } from "./ledger.ts";
 import type { Plan } from "./plan.ts";
 import { isPeaceful } from "./plan.ts";
-import { PlannedRequest, requestWith, sightOf } from "./request.ts";
+import { PlannedRequest, readSight, requestWith } from "./request.ts";
 import type { Turn } from "./scheduled.ts";
 import type { Sight } from "./serial-sessions.ts";
 import * as serial from "./serial-sessions.ts";
@@ -25,7 +25,7 @@ export class Overlap {
 
   /** Makes the session that all requests are about. */
   async begin(): Promise<void> {
-    const userId = this.#plan.isLoggedIn ? this.#history.idOf("ann") : null;
+    const userId = this.#plan.isLoggedIn ? this.#history.toUserId("ann") : null;
     const [data, flash] = [{ shared: "<seed>" }, { shared: "<note>" }];
     const begin = this.#manager(0).wrap(async (_, session) => {
       Object.assign(session, data);
@@ -75,7 +75,7 @@ export class Overlap {
     const { promise, resolve } = Promise.withResolvers<Sight>();
     const begun = this.#history.tick();
     const look = manager.wrap(async (_, session) => {
-      const sight = sightOf(session);
+      const sight = readSight(session);
       const flash = Object.fromEntries(
         names.flatMap((name) => {
           const message = session.flash(name);
@@ -87,7 +87,7 @@ export class Overlap {
         serial.begin(state, number, hashId(id));
         return (
           serial.looksLike(state, number, sight) &&
-          Bun.deepEquals(serial.contentsOf(state, number).flash, flash)
+          Bun.deepEquals(serial.findContents(state, number).flash, flash)
         );
       });
       resolve(sight);

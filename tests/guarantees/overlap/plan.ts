@@ -84,7 +84,7 @@ export function plans(options: {
   readonly knowsUsers: boolean;
 }): fc.Arbitrary<Plan> {
   const all = [...PEACEFUL, ...ENDING, ...(options.knowsUsers ? OF_USERS : [])];
-  const planOf = (choice: typeof PEACEFUL): fc.Arbitrary<Plan> => {
+  const makePlan = (choice: typeof PEACEFUL): fc.Arbitrary<Plan> => {
     const step = fc.oneof(
       ...choice.map(([weight, each]) => ({ weight, arbitrary: fc.constant(each) })),
     );
@@ -104,7 +104,7 @@ export function plans(options: {
     });
   };
   return fc.oneof(
-    { weight: 1, arbitrary: planOf(PEACEFUL) },
-    { weight: 3, arbitrary: planOf(all) },
+    { weight: 1, arbitrary: makePlan(PEACEFUL) },
+    { weight: 3, arbitrary: makePlan(all) },
   );
 }

@@ -3,7 +3,7 @@ import { hashId } from "../../../src/session/id.ts";
 import type { Session } from "../../../src/session/session.ts";
 import type { History } from "./history.ts";
 import type { SessionLedger } from "./ledger.ts";
-import { valueOf } from "./ledger.ts";
+import { toValue } from "./ledger.ts";
 import type { RequestPlan, Step } from "./plan.ts";
 import type { SerialSessions, Sight } from "./serial-sessions.ts";
 import * as serial from "./serial-sessions.ts";
@@ -69,7 +69,7 @@ export class PlannedRequest {
       opened = this.#open(given, id, begun);
       for (const [index, step] of steps.entries()) {
         await this.#history.turn(`request ${this.#number} goes on`);
-        await this.#take(step, valueOf(this.#number, index), given, manager);
+        await this.#take(step, toValue(this.#number, index), given, manager);
       }
       call = this.#call(given);
       if (ending === "throws") throw new PlannedError();
@@ -94,7 +94,7 @@ export class PlannedRequest {
   #open(session: Session, id: string | undefined, begun: number): Sight {
     const number = this.#number;
     const handle = id === undefined ? null : hashId(id);
-    const sight = sightOf(session);
+    const sight = readSight(session);
     if (handle !== null) this.#ledger.saw(handle, begun, sight);
     this.#history.happened(number, `opens ${JSON.stringify(sight)}`, begun, (state) => {
       serial.begin(state, number, handle);
@@ -121,7 +121,7 @@ export class PlannedRequest {
         const name = this.#name(step.name);
         session.flash(name, value);
         return this.#edit((state) => {
-          serial.contentsOf(state, number).flash[name] = value;
+          serial.findContents(state, number).flash[name] = value;
           return true;
         });
       }
@@ -129,7 +129,7 @@ export class PlannedRequest {
         const name = step.name === "shared" ? "shared" : `own${(number + 1) % 5}`;
         const message = session.flash(name);
         return this.#edit((state) => {
-          const { flash } = serial.contentsOf(state, number);
+          const { flash } = serial.findContents(state, number);
           const isSame = flash[name] === message;
           delete flash[name];
           return isSame;
@@ -143,7 +143,7 @@ export class PlannedRequest {
         session.destroy();
         return this.#edit((state) => serial.destroy(state, number));
       case "log in": {
-        const userId = this.#history.idOf(step.user);
+        const userId = this.#history.toUserId(step.user);
         const former = session.meta.userId;
         if (former !== null && former !== userId) this.#dooms(session);
         session.login(userId);
@@ -174,7 +174,7 @@ export class PlannedRequest {
 
   #change(session: Session, change: (data: Record<string, unknown>) => unknown): void {
     change(session);
-    this.#edit((state) => void change(serial.contentsOf(state, this.#number).data));
+    this.#edit((state) => void change(serial.findContents(state, this.#number).data));
   }
 
   #dooms(session: Session): void {
@@ -188,7 +188,7 @@ export class PlannedRequest {
     const [edits, values, doomed] = [this.#edits, this.#values, this.#doomed];
     const meanwhile: Edit[] = [];
     [this.#edits, this.#values, this.#doomed] = [meanwhile, [], []];
-    const { handle: before, userId, data } = sightOf(session);
+    const { handle: before, userId, data } = readSight(session);
     const own = Object.fromEntries(this.#ownKeys.map((key) => [key, data[key]]));
     const begun = this.#history.tick();
     return { begun, before, userId, edits, meanwhile, values, own, doomed };
@@ -213,14 +213,14 @@ export class PlannedRequest {
   /** All that the handler had changed is stored, if there still was a session to store it in. */
   #stored(call: Call, session: Session, saved?: boolean): void {
     const number = this.#number;
-    const sight = sightOf(session);
+    const sight = readSight(session);
     // A later call may be waiting for this one. It has no part in what was done before this one's end.
     const meanwhile = call.meanwhile.splice(0);
     // An id that was destroyed before anybody learned of it.
     const newHandle = sight.handle ?? `unknown ${this.#history.tick()}`;
     this.#finished(call);
     this.#history.happened(number, `stores ${JSON.stringify(sight)}`, call.begun, (state) => {
-      const wish = serial.wishOf(state, number);
+      const wish = serial.findWish(state, number);
       const cameSo = meanwhile.every((edit) => edit(state));
       serial.fulfil(state, number, wish, newHandle);
       const isSame = saved === undefined || saved !== serial.hasEnded(state, number);
@@ -254,7 +254,7 @@ export class PlannedRequest {
     const call = this.#call(session);
     const { begun } = call;
     const counted = await session.update(countUp);
-    const sight = sightOf(session);
+    const sight = readSight(session);
     this.#finished(call);
     this.#history.happened(number, "renews", call.begun, (state) => {
       serial.renew(state, number, sight.handle ?? `unknown ${begun}`);
@@ -292,9 +292,9 @@ export class PlannedRequest {
     manager: Sessions,
     { user, butOwn }: Extract<Step, { does: "revoke all" }>,
   ): Promise<void> {
-    const userId = this.#history.idOf(user);
+    const userId = this.#history.toUserId(user);
     const except = butOwn ? session.meta.handle : null;
-    const known = this.#ledger.sessionsOf(userId).filter((handle) => handle !== except);
+    const known = this.#ledger.findSessions(userId).filter((handle) => handle !== except);
     const begun = this.#history.tick();
     const count = await manager.revokeAll(userId, { except });
     // It looks again until none is left: meanwhile others may log in, or move a session.
@@ -341,7 +341,7 @@ export function requestWith(id: string | undefined): Request & { readonly cookie
   return Object.assign(request, { cookies: new Bun.CookieMap() });
 }
 
-export function sightOf(session: Session): Sight {
+export function readSight(session: Session): Sight {
   const { handle, userId } = session.meta;
   return { handle, userId, data: structuredClone({ ...session }) };
 }

@@ -82,12 +82,12 @@ export function begin(state: SerialSessions, request: number, handle: string | n
 
 /** `session.regenerate()` */
 export function regenerate(state: SerialSessions, request: number): void {
-  openOf(state, request).rotates = true;
+  findOpen(state, request).rotates = true;
 }
 
 /** `session.login(userId)` */
 export function logIn(state: SerialSessions, request: number, userId: string): void {
-  const open = openOf(state, request);
+  const open = findOpen(state, request);
   const former = open.login ?? open.userId ?? open.endedUser;
   if (former !== null && former !== userId) destroy(state, request);
   open.logins++;
@@ -96,7 +96,7 @@ export function logIn(state: SerialSessions, request: number, userId: string): v
 
 /** `session.destroy()`: what is written afterwards begins a new session. */
 export function destroy(state: SerialSessions, request: number): void {
-  const open = openOf(state, request);
+  const open = findOpen(state, request);
   open.doomed = open.handle ?? open.superseded ?? open.doomed;
   open.destroys++;
   forget(open);
@@ -109,13 +109,13 @@ export function destroy(state: SerialSessions, request: number): void {
  * it may have been given others.
  */
 export function finishDestroy(state: SerialSessions, request: number): void {
-  const open = openOf(state, request);
+  const open = findOpen(state, request);
   if (open.doomed !== null) open.doomed = revoke(state, open.doomed);
 }
 
 /** What the request wants stored at the moment. */
-export function wishOf(state: SerialSessions, request: number): Wish {
-  return structuredClone(openOf(state, request));
+export function findWish(state: SerialSessions, request: number): Wish {
+  return structuredClone(findOpen(state, request));
 }
 
 /**
@@ -128,7 +128,7 @@ export function fulfil(
   wish: Wish,
   newHandle: string | null,
 ): void {
-  const open = openOf(state, request);
+  const open = findOpen(state, request);
   const { handle, base, mine, login } = wish;
   const isWritten = !Bun.deepEquals(mine, base);
   if (open.ended && (login === null || login === open.endedUser)) return;
@@ -159,10 +159,10 @@ export function fulfil(
 
 /** What `session.update()` does first: the new id that is still to be given, with the data as it was. */
 export function renew(state: SerialSessions, request: number, newHandle: string | null): void {
-  const open = openOf(state, request);
+  const open = findOpen(state, request);
   const isMoved = open.superseded !== null && open.login !== null;
   if (!open.rotates || (open.handle === null && !isMoved)) return;
-  fulfil(state, request, { ...wishOf(state, request), mine: copy(open.base) }, newHandle);
+  fulfil(state, request, { ...findWish(state, request), mine: copy(open.base) }, newHandle);
 }
 
 /** `session.update()`. `false`: the session has ended. */
@@ -172,12 +172,12 @@ export function update(
   change: (data: Dictionary) => void,
   newHandle: string | null,
 ): boolean {
-  const open = openOf(state, request);
+  const open = findOpen(state, request);
   if (open.handle === null) {
     if ((open.ended || open.superseded !== null) && open.login === null) return false;
     if (open.ended && open.login === open.endedUser) return false;
     change(open.mine.data);
-    fulfil(state, request, wishOf(state, request), newHandle);
+    fulfil(state, request, findWish(state, request), newHandle);
     return true;
   }
   const row = state.rows[open.handle];
@@ -212,13 +212,13 @@ export function revokeAll(state: SerialSessions, userId: string, except: string 
 }
 
 /** The contents that a request's handler reads and writes. */
-export function contentsOf(state: SerialSessions, request: number): Contents {
-  return openOf(state, request).mine;
+export function findContents(state: SerialSessions, request: number): Contents {
+  return findOpen(state, request).mine;
 }
 
 /** Whether a request's handler would see just this. */
 export function looksLike(state: SerialSessions, request: number, sight: Sight): boolean {
-  const { handle, userId, login, mine } = openOf(state, request);
+  const { handle, userId, login, mine } = findOpen(state, request);
   return (
     handle === sight.handle &&
     (login ?? userId) === sight.userId &&
@@ -228,13 +228,13 @@ export function looksLike(state: SerialSessions, request: number, sight: Sight):
 
 /** Whether the session was found to have ended, or to have got another id, elsewhere. */
 export function hasEnded(state: SerialSessions, request: number): boolean {
-  const { ended, superseded } = openOf(state, request);
+  const { ended, superseded } = findOpen(state, request);
   return ended || superseded !== null;
 }
 
 const EMPTY: Contents = { data: {}, flash: {} };
 
-function openOf(state: SerialSessions, request: number): Open {
+function findOpen(state: SerialSessions, request: number): Open {
   const open = state.open[request];
   if (open === undefined) throw new Error(`Request ${request} has not begun.`);
   return open;

@@ -77,8 +77,8 @@ export class ServedApp implements AsyncDisposable {
     await this.process.exited;
   }
 
-  async #until(isSo: () => boolean): Promise<void> {
-    while (!isSo()) {
+  async #until(condition: () => boolean): Promise<void> {
+    while (!condition()) {
       if (this.process.exitCode !== null || this.process.signalCode !== null) {
         throw new Error(`The process ended: ${this.output}\n${this.errors}`);
       }

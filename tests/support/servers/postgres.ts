@@ -119,7 +119,7 @@ export function patient(source: unknown): Partial<typeof PATIENT> {
 }
 
 /** The port in a server's URL. */
-export function portOf(url: string): number {
+export function readPort(url: string): number {
   return Number(new URL(url).port || 5432);
 }
 

@@ -5,16 +5,16 @@ import type { SessionStore } from "../../../src/store/session-store.ts";
 import { PATIENT } from "../servers/postgres.ts";
 
 /** What a busy machine may keep a test's processes waiting for, in milliseconds. */
-const PATIENCE = 60_000;
+const TIMEOUT = 60_000;
 
 /** Stores that several processes can share, by name: for processes that a test starts. */
 const SHARED = {
-  SQLite: (path: string) => new SqliteSessionBackend(path, { busyTimeout: PATIENCE }),
+  SQLite: (path: string) => new SqliteSessionBackend(path, { busyTimeout: TIMEOUT }),
   // A test may start many processes, and the server has connections for a hundred.
   PostgreSQL: (url: string) => new PostgresSessionBackend(url, { ...PATIENT, connections: 3 }),
   Redis: (target: string) => {
     const [url = "", prefix = ""] = target.split("#");
-    return new RedisSessionBackend(url, { prefix, replyTimeout: PATIENCE });
+    return new RedisSessionBackend(url, { prefix, replyTimeout: TIMEOUT });
   },
 } as const;
 

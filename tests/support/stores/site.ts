@@ -120,7 +120,7 @@ export async function setUpVisited(
 }
 
 /** A request with a visitor's cookie, or without any. */
-export function requestOf(visitor?: Visitor): Request {
+export function createRequest(visitor?: Visitor): Request {
   const headers: Record<string, string> =
     visitor === undefined ? {} : { cookie: `session_id=${visitor.id}` };
   return new Request("http://localhost/", { headers });
