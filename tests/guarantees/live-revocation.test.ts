@@ -83,6 +83,10 @@ describeLong(canStartPostgres, "a listener whose connection was killed, on Postg
     async () => {
       const server = open(await PostgresServer.start());
       const { connect } = await serve("PostgreSQL", server.url);
+      // It listens once it has heard of an end: to kill it while it begins would be another matter.
+      const first = await connect();
+      await first.visitor.visit((session) => session.destroy());
+      expect(await first.closed).toEqual([4401, "destroyed"]);
       const [one, other] = [await connect(), await connect()];
       const admin = new Bun.SQL(server.url, { max: 1 });
       opened.push({ [Symbol.asyncDispose]: () => admin.close() });
