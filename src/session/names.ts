@@ -25,7 +25,10 @@ export class Names {
     return this.#realm === "" ? hashId(id) : hashId(id + this.#realm);
   }
 
-  /** Without a namespace, an id that contains the separator gets one in front: it must not name another's user. */
+  /**
+   * Without a namespace, an id that contains the separator gets another in front. It would otherwise
+   * name a user of the namespace before the separator.
+   */
   toStoredUser(userId: string): string {
     // Not every program is type-checked, and `meta.userId` is null for anonymous visitors.
     if (typeof userId !== "string") {

@@ -204,7 +204,7 @@ export class SessionWatch {
   }
 
   async #readBatch(keys: readonly string[], told: boolean): Promise<void> {
-    // By the clock as it is before the question: the session may be used while the answer is on its way.
+    // Read before the store is asked: other requests may use a session while the answer is on its way.
     const now = this.#settings.now();
     const times = await this.#store.ask("readTimes", keys);
     const gone = keys.filter((key) => {

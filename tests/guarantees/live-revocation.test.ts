@@ -83,7 +83,7 @@ describeLong(canStartPostgres, "a listener whose connection was killed, on Postg
     async () => {
       const server = open(await PostgresServer.start());
       const { connect } = await serve("PostgreSQL", server.url);
-      // It listens once it has heard of an end: to kill it while it begins would be another matter.
+      // A process that has heard of an end is listening. Killing its connection earlier would test something else.
       const first = await connect();
       await first.visitor.visit((session) => session.destroy());
       expect(await first.closed).toEqual([4401, "destroyed"]);

@@ -7,8 +7,8 @@ const GRACE = 250;
 const ANSWER_TIME = 400;
 
 /**
- * In milliseconds. A busy machine may leave a statement, or the answer to it, lying for so long: the
- * server has to say twice that it has nothing to do.
+ * How long after the server has said that it is idle it is asked once more, in milliseconds. A busy
+ * machine may delay a statement, or the answer to it, for this long.
  */
 const CONFIRMATION = 150;
 
@@ -81,7 +81,7 @@ export class SilenceWatch {
     this.#wait(isSuspected ? CONFIRMATION : Math.max(0, GRACE - spent));
   }
 
-  /** Before their first answer, the connections may still be opening. */
+  /** Connections that have never answered do not count: they may still be opening. */
   #isSilent(before: number): boolean {
     return before > 0 && this.#answers === before && this.#pending > 0 && !this.#isClosed;
   }
