@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { Folder } from "../support/folder.ts";
@@ -28,6 +28,8 @@ export class FaultyCopy implements Disposable {
     }
     symlinkSync(join(ROOT, "node_modules"), this.#folder.file("node_modules"));
     mkdirSync(this.#folder.file("tmp"));
+    // PostgreSQL runs as another user, and has to reach its data in "tmp".
+    chmodSync(this.#folder.path, 0o711);
   }
 
   /** Breaks what the fault breaks, until the end of the `using` block. */
