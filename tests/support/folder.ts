@@ -4,7 +4,11 @@ import { join } from "node:path";
 
 /** A folder for the files of one test; gone at the end of the `using` block or on `remove`. */
 export class Folder implements Disposable {
-  readonly path = mkdtempSync(join(tmpdir(), "bunpie-"));
+  readonly path: string;
+
+  constructor(parent = tmpdir()) {
+    this.path = mkdtempSync(join(parent, "bunpie-"));
+  }
 
   /** The path of a file in it. */
   file(name: string): string {
