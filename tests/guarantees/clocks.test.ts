@@ -213,7 +213,7 @@ describe.each(BACKENDS)("sessions while the clock is set back and forth, on %s",
       await fc.assert(property, trial.runs);
       expect(tally.expired).toBeGreaterThan(trial.size / 2);
       trial.never("requests that differ from the model", 0, tally.requests);
-      trial.note(`${number(tally.expired)} of them came too late`);
+      trial.note(`${number(tally.expired)} requests came after their session's end`);
       trial.note(`the clock was set back ${number(tally.backwards)} times`);
       if (backend instanceof SessionStore) await backend.close();
     },

@@ -161,7 +161,7 @@ describe("a loss of power, with the default of `synchronous`", () => {
   function report(trial: Trial, losses: Losses): void {
     trial.always("opened, integrity_check ok", losses.intact);
     trial.always("exactly the sessions as of one commit", losses.prefixes);
-    trial.never("copies without what was moved into the file before", losses.undone);
+    trial.never("copies that lack what was checkpointed before", losses.undone);
   }
 
   const losing = { gate: 50, full: 500, of: "copies" };

@@ -114,7 +114,7 @@ async function tryAll<Inputs extends [unknown, ...unknown[]]>(
 ): Promise<void> {
   const before = inherited();
   await fc.assert(property, trial.runs);
-  trial.never("came back otherwise", 0);
+  trial.never("values changed by storing them", 0);
   trial.never("changes of Object.prototype", inherited() === before ? 0 : 1);
 }
 
@@ -291,7 +291,7 @@ describe("any damage", () => {
       expect(log).not.toHaveBeenCalled();
       expect(leftOut).toBeWithin(trial.size / 2, trial.size);
       trial.never("failed pages", 0);
-      trial.note(`${number(leftOut)} left out, the others whole in spite of the damage`);
+      trial.note(`${number(leftOut)} ignored, the others intact despite the damage`);
       await app.close();
     },
   );

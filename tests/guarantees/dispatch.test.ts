@@ -234,7 +234,7 @@ describe("D1: a name from the wire reaches nothing but pages", () => {
         reached += calls.length;
       }
       await served.close();
-      trial.never("calls of anything unregistered, and answers that are none", strange);
+      trial.never("calls of anything unregistered, and unexpected responses", strange);
       const list = [...counts].map(([status, number_]) => `${number(number_)} × ${status}`);
       trial.note(`${list.toSorted().join(", ")}; ${number(reached)} reached a page`);
       expect(reached).toBeGreaterThan(0);

@@ -187,8 +187,8 @@ describe("a Cookie header", () => {
       }));
       const dearest = Math.max(...times.map(({ at16 }) => at16));
       const steepest = Math.max(...times.map(({ doubling }) => doubling));
-      trial.atMost("dearest of 16 KB", dearest, 1, "ms");
-      trial.atMost("twice as much takes at most", steepest, 2.5, "times as long");
+      trial.atMost("slowest shape at 16 KB", dearest, 1, "ms");
+      trial.atMost("twice the length takes at most", steepest, 2.5, "times as long");
       await sessions.close();
     },
   );
@@ -215,8 +215,8 @@ async function tryVariants(trial: Trial, backend: SessionStore, ids: readonly st
     }
     if (await isOpen(id)) opened++;
   }
-  trial.never("accepted", accepted);
-  trial.always("the ids themselves opened theirs", opened, ids.length);
+  trial.never("variants accepted", accepted);
+  trial.always("unmodified ids that opened their session", opened, ids.length);
   await sessions.close();
 }
 
@@ -244,7 +244,7 @@ describe("an id that was not issued", () => {
         if (response.headers.has("set-cookie")) cookies.push(cookie);
         if (count % 100_000 === 0) trial.progress(count);
       }
-      trial.never("hits", hits);
+      trial.never("ids that opened a session", hits);
       trial.never("rows", backend.size - live);
       trial.never("cookies set", cookies);
       await app.sessions.close();

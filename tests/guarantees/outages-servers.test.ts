@@ -185,11 +185,11 @@ async function liveThrough(trial: Trial, backend: SessionBackend, fault: Fault):
     alive.filter((page) => page !== "nobody").length,
     ended.length,
   );
-  trial.never("answers but pages and clean 503s", sum("others"), answers);
+  trial.never("responses other than pages and clean 503s", sum("others"), answers);
   expect(sum("refusals")).toBeGreaterThan(0);
   const longest = Math.max(...visitors.map(({ seen }) => seen.longest));
   trial.atMost("longest answer", longest, DEADLINE, "ms");
-  trial.atMost("all well after", recovery, RECOVERY, "ms");
+  trial.atMost("recovered after", recovery, RECOVERY, "ms");
   trial.atMost("longest page without a session", longestPage, AT_ONCE, "ms");
   trial.note(`${number(sum("refusals"))} times 503, ${number(strangers)} pages without a session`);
 }

@@ -89,7 +89,7 @@ async function live(trial: Trial, server: Fetcher, outage: Outage): Promise<void
 
   const refused = Object.values(during.refused).reduce((sum, count) => sum + count, 0);
   trial.never(
-    "answers that were anonymous, a stranger's, or set a cookie",
+    "responses that were anonymous, another visitor's, or set a cookie",
     during.wrong.length,
     asked,
   );
@@ -97,7 +97,7 @@ async function live(trial: Trial, server: Fetcher, outage: Outage): Promise<void
   expect(refused > 0).toBe(outage.refused.length > 0 || outage.either !== undefined);
   trial.atMost("slowest", during.slowest, DEADLINE, "ms");
   trial.atMost("slowest page without a session", slowest, UNDISTURBED, "ms");
-  trial.atMost("well again after", recovery, RECOVERY, "ms");
+  trial.atMost("recovered after", recovery, RECOVERY, "ms");
 }
 
 const GOES_ON = "requests that cannot be served get a 503, and all others succeed,";
@@ -323,7 +323,7 @@ describe("a database with an overwritten page", () => {
       for (const guest of guests) await guest.ask("read", last);
       expect(last.served.read).toBe(GUESTS_THERE);
       const reads = book.served.read + book.refused.read;
-      trial.never("anonymous pages, or a stranger's", book.wrong.length, reads);
+      trial.never("pages that were anonymous, or another visitor's", book.wrong.length, reads);
       trial.note(`${book.refused.read} were 503`);
       await app.close();
     },

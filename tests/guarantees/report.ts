@@ -45,29 +45,30 @@ export function writePage(results: readonly Result[], run: Run): string {
   return [
     "# Verification results",
     summarize(results, run),
-    table(["figure", "what was tried", "promises", "result"], [...byId].map(summarizeFigure)),
+    table(["figure", "subject", "promises", "result"], [...byId].map(summarizeFigure)),
     HOW_TO_READ,
     ...[...byId].map(writeChapter),
   ].join("\n\n");
 }
 
-/** docs/seeded-faults.md: the rules, and which test noticed which of so many faults that were tried. */
+/** docs/seeded-faults.md: the rules, the faults, and the test that noticed each fault. */
 export function writeFaultsPage(tried: number, { date, machine }: Run): string {
   return [
     "# Rules and seeded faults",
     `${number(tried)} of these ${number(FAULTS.length)} faults were put into a copy of the code, one at a time, in the run of ${date} (${machine}).
-**All ${number(tried)} turned the test red that claims the rule.** Each is a mistake that others have made or that somebody could
-make in good faith; the same test was green without it. They are in \`tests/guarantees/seeded-faults*.diff\`.`,
-    `Rules have a letter for what they are about, and a test whose name begins with a rule's letters claims it: ${list(Object.entries(KINDS).map(([letter, kind]) => `**${letter}** ${kind}`))}. A fault of a kind
-that was seen in other software has its name.`,
+**Each of the ${number(tried)} made the test that claims the rule fail**; without the fault, the same test passed. Each fault is
+a mistake found in other software, or one that could be made in good faith. The patches are in
+\`tests/guarantees/seeded-faults*.diff\`.`,
+    `A rule's letter says what the rule is about: ${list(Object.entries(KINDS).map(([letter, kind]) => `**${letter}** ${kind}`))}. A test whose name
+begins with a rule's code claims the rule. A fault that was seen in other software is listed under that software's name.`,
     SOURCES,
     "## Rules",
     table(["", "rule"], Object.entries(RULES)),
     "## Seen in other software",
-    table(["in", "what happened"], Object.entries(SEEN_ELSEWHERE)),
+    table(["software", "what happened"], Object.entries(SEEN_ELSEWHERE)),
     "## Faults",
     table(
-      ["breaks", "fault", "in", "test that went red"],
+      ["rule", "fault", "file", "test that failed"],
       FAULTS.map((fault) => [fault.rule, fault.what, `\`${fault.file}\``, fault.test]),
     ),
   ].join("\n\n");
@@ -149,7 +150,7 @@ function writePromises(results: readonly Result[]): string[] {
       ...(hasFailed ? ["result"] : []),
       figure.of,
       ...whats,
-      ...(hasNotes ? ["besides"] : []),
+      ...(hasNotes ? ["notes"] : []),
       "took",
     ];
     return [`${escaped(capitalized(promise))}.`, table(head.map(escaped), rows)];
@@ -198,17 +199,17 @@ const HIGHLIGHTS: readonly (readonly [id: string, what: string, text: string])[]
   ["G12", "requests cut", "requests cut by SIGTERM,"],
   ["G1", "forged ids accepted", "forged ids accepted,"],
   ["G8", "rows", "rows made by visitors without a cookie,"],
-  ["G24", "schedules that break a rule", "schedules that break a rule, of all there are,"],
-  ["G22", "faults unnoticed", "faults in the code that no test noticed,"],
+  ["G24", "schedules that break a rule", "schedules that break a rule, of all possible ones,"],
+  ["G22", "faults unnoticed", "seeded faults that no test noticed,"],
 ];
 
-const HOW_TO_READ = `How to read this: G and a number name a figure, which tries one or more promises. A zero is what was
-seen, not what is certain: with 0 in N trials the rate is below 3 / N, with 95 % confidence. That is why N stands beside
-every zero. The rules that tests claim, and the [faults that they notice](seeded-faults.md), have a page of their own.
+const HOW_TO_READ = `How to read this: G and a number name a figure, which verifies one or more promises. A zero is an
+observation, not a proof: 0 in N trials means a rate below 3 / N, with 95 % confidence. So N stands beside every zero.
+The rules that tests claim, and the [faults that they notice](seeded-faults.md), have their own page.
 
-\`bun run guarantees\` tries everything at its full size and writes both pages; \`bun run check\` tries the same at a
-smaller size, and \`bun run test\` at a smaller one still. \`--seed <n>\` makes other random choices, \`--random\` ones that
-nobody has chosen, and names such as \`G6 G7\` run those figures alone.`;
+\`bun run guarantees\` runs every trial at full size and writes both pages; \`bun run check\` runs smaller trials, and
+\`bun run test\` smaller ones still. \`--seed <n>\` sets the seed of the random choices, \`--random\` picks one at random, and
+names such as \`G6 G7\` run only those figures.`;
 
 const SOURCES = `In brackets: V is OWASP's Application Security Verification Standard 5.0, CS its Session Management Cheat
 Sheet; 6265bis, 9110 and 9111 are the RFCs on cookies, HTTP and caches.`;

@@ -73,18 +73,18 @@ describe.skipIf(!postgres.isThere)("a user with very many sessions", () => {
         SELECT count(*)::int AS all, (count(*) FILTER (WHERE user_id = 'Mallory'))::int AS theirs
         FROM bunpie_sessions`;
       const theirs = trial.size - trial.size / 10 + 1;
-      trial.always("ended, as revokeAll says", revoked, theirs);
-      trial.never("of them left", left.theirs, theirs);
-      trial.always("sessions of others left", left.all, trial.size / 10 + 1);
+      trial.always("ended, by revokeAll's count", revoked, theirs);
+      trial.never("of these rows left", left.theirs, theirs);
+      trial.always("other users' sessions left", left.all, trial.size / 10 + 1);
       expect(await thief.text("/who")).toBe("null");
       expect(await visitor.text("/who")).toBe("Ann");
       expect(await app.sessions.list("Mallory")).toEqual([]);
       waits.sort((one, other) => one - other);
       const usual = waits[Math.floor(waits.length * 0.99)] ?? 0;
-      trial.atMost("99 of 100 pages of another visitor took at most", usual, USUAL_WAIT, "ms");
-      trial.atMost("the longest", waits.at(-1) ?? 0, LONGEST_WAIT, "ms");
-      trial.atMost(`list() of the ${listed.length} used last`, listTime, USUAL_WAIT, "ms");
-      trial.note(`done after ${seconds.toFixed(1)} s, beside ${waits.length} visits`);
+      trial.atMost("p99 of another visitor's pages", usual, USUAL_WAIT, "ms");
+      trial.atMost("slowest of these pages", waits.at(-1) ?? 0, LONGEST_WAIT, "ms");
+      trial.atMost(`list() of the ${listed.length} most recently used`, listTime, USUAL_WAIT, "ms");
+      trial.note(`took ${seconds.toFixed(1)} s, during ${waits.length} visits`);
       await app.sessions.close();
     },
   );

@@ -177,7 +177,7 @@ describe("a service that is shut down under load", () => {
   ] as const) {
     guarantee(
       `SIGTERM under load cuts no request and loses no change, under ${way}`,
-      { id: "G12", on: way, gate: 2, full: 15, of: "ends" },
+      { id: "G12", on: way, gate: 2, full: 15, of: "shutdowns" },
       async (trial) => {
         const tally: Tally = { requests: 0, cut: 0, acknowledged: 0, lost: 0, torn: 0 };
         let [slowest, slowestPlain] = [0, 0];
@@ -194,8 +194,8 @@ describe("a service that is shut down under load", () => {
         const live = trial.size * (SOCKETS + STREAMS);
         trial.never("sockets and event streams not ended in order", tally.torn, live);
         trial.always("exit code 0", trial.size);
-        trial.atMost("slowest end", slowestPlain, LIMIT, "ms");
-        trial.atMost("with headers half sent", slowest, LIMIT + 500, "ms");
+        trial.atMost("slowest shutdown", slowestPlain, LIMIT, "ms");
+        trial.atMost("slowest with half-sent headers", slowest, LIMIT + 500, "ms");
       },
     );
   }

@@ -70,7 +70,7 @@ describe("clients that send slowly", () => {
 
   guarantee(
     "requests that arrive at a byte a second delay nobody else, and are cut off",
-    { id: "G19", gate: 24, full: FULL, of: "of them" },
+    { id: "G19", gate: 24, full: FULL, of: "slow requests" },
     async (trial) => {
       // Below 12 seconds, Bun's idleTimeout shortens what a body is given, but not what a head is.
       const isQuick = trial.size < FULL;
@@ -194,9 +194,9 @@ describe("a request that takes its time", () => {
       );
       const outcomes = await Promise.all(pairs);
       const delayed = outcomes.filter((outcome) => outcome.delayed > 0);
-      trial.never("delayed", delayed.length, trial.size * pairs.length);
+      trial.never("requests delayed", delayed.length, trial.size * pairs.length);
       trial.always(
-        "changes of both kept",
+        "pairs whose changes were both kept",
         outcomes.filter(({ kept }) => kept).length,
         pairs.length,
       );

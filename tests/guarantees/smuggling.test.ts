@@ -132,7 +132,7 @@ describe("a request inside another", () => {
       await send(port, [post([CHUNKED], END + HIDDEN)]);
       expect(app.visits).toEqual({ seen: seen + 1, hidden: 1 });
       await app.close();
-      trial.never("answered", [...hidden]);
+      trial.never("hidden requests answered", [...hidden]);
     },
   );
 });

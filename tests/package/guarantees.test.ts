@@ -96,7 +96,7 @@ describe("the page of results", () => {
       [
         "A promise: ….",
         "",
-        "| … | requests | rows | slowest (limit 9 ms) | besides | took |",
+        "| … | requests | rows | slowest (limit 9 ms) | notes | took |",
         "| --- | --- | --- | --- | --- | --- |",
         "| SQLite | 20,000 | 0 in 5 | 3 ms | seen on SQLite | 2 s |",
         "| Redis | 20,000 | 0 in 5 | 3 ms | seen on Redis | 2 s |",
