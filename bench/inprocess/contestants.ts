@@ -6,8 +6,13 @@ import { sessions as elysiaSessions } from "../../src/integrations/elysia.ts";
 import { sessions as honoSessions } from "../../src/integrations/hono.ts";
 import type { Session } from "../../src/session/session.ts";
 import type { MaybePromise } from "../../src/store/maybe-promise.ts";
-import { countAsAppDoes } from "../servers/app-by-hand.ts";
 import { countInText } from "../servers/text-counter-page.ts";
+import {
+  countAsAppDoes,
+  countAsElysiaDoes,
+  countAsHonoDoes,
+  countAsWrapDoes,
+} from "./duties-by-hand.ts";
 
 /** The base of the other contestants' multiples. */
 export const BY_HAND = "by hand";
@@ -60,13 +65,16 @@ const hono = new Hono()
 export const CONTESTANTS: readonly Contestant[] = [
   { name: "new Response", fetch: () => new Response("hello") },
   { name: BY_HAND, fetch: (request) => countInText(request) },
-  { name: "App's duties by hand", fetch: (request) => countAsAppDoes(request) },
   { name: "App, no session", fetch: (request) => hello.fetch(request) },
+  { name: "App's duties by hand", fetch: (request) => countAsAppDoes(request) },
   { name: "App", fetch: (request) => counter.fetch(request), target: 1.35 },
+  { name: "wrap's duties by hand", fetch: (request) => countAsWrapDoes(request) },
   { name: "wrap", fetch: (request) => wrapped(request), target: 1.2 },
   { name: "Elysia, bare", fetch: (request) => bareElysia.fetch(request) },
+  { name: "the same by hand on Elysia", fetch: (request) => countAsElysiaDoes(request) },
   { name: "Elysia", fetch: (request) => elysia.fetch(request), target: 1.6 },
   { name: "Hono, bare", fetch: (request) => bareHono.fetch(request) },
+  { name: "the same by hand on Hono", fetch: (request) => countAsHonoDoes(request) },
   { name: "Hono", fetch: (request) => hono.fetch(request), target: 2.5 },
 ];
 
