@@ -34,8 +34,12 @@ function find({ data }: { readonly data: unknown }): SocketConnection | undefine
   return data instanceof SocketConnection ? data : undefined;
 }
 
-const NO_SERVER =
-  "This server has no WebSockets. Serve the app with app.listen() or as the default export; or pass app.websocket to Bun.serve, and the original request with the server to app.fetch(request, server).";
+/** What visitors read. */
+const NO_SOCKETS = "This server has no WebSockets.";
+
+/** What the developer reads. */
+const HOW_TO_SERVE =
+  "A WebSocket could not be opened, because the server has no WebSockets or does not know the request. Serve the app with app.listen() or as the default export; or pass app.websocket to Bun.serve, and the original request with the server to app.fetch(request, server).";
 
 /** Whether a request is a handshake: `Upgrade` counts only where `Connection` names it (RFC 9110, 7.8). */
 export function isHandshake(request: Request): boolean {
@@ -49,13 +53,17 @@ const KEY = /^[\w+/]{22}==$/;
  * Calls a socket page and returns the response to the handshake: 101 as soon as the page accepts,
  * or what the page returns without accepting.
  *
- * @throws what the page throws before it accepts; HttpError 501 if the server has no WebSockets.
+ * @throws what the page throws before it accepts; HttpError 501, which is reported, if the server has
+ *   no WebSockets.
  */
 export function callSocket(
   visit: Visit,
   { page, handler, branch, params }: Match,
 ): Promise<unknown> {
-  if (visit.server?.upgrade === undefined) throw new HttpError(501, NO_SERVER);
+  if (visit.server?.upgrade === undefined) {
+    visit.report(new Error(HOW_TO_SERVE));
+    throw new HttpError(501, NO_SOCKETS);
+  }
   const connection = new SocketConnection(visit);
   visit.connection = connection;
   const socket = new PageSocket<RawMessage>(connection, (message) => message);
@@ -93,13 +101,15 @@ export function finishHandshake(
     visit.server?.upgrade?.(visit.arrived, { headers, data: connection });
     if (connection.isOpen) return response;
   } catch (cause) {
-    visit.report(new Error(NO_SERVER, { cause }));
+    visit.report(new Error(HOW_TO_SERVE, { cause }));
     connection.refuse();
-    return new Response(NO_SERVER, { status: 501, headers });
+    return new Response(NO_SOCKETS, { status: 501, headers });
   }
   connection.refuse();
+  const { arrived } = visit;
+  if (!KEY.test(arrived.headers.get("sec-websocket-key") ?? ""))
+    return new Response("The WebSocket handshake is malformed.", { status: 400, headers });
   // The server does not know the request, which is a copy; or the client has disconnected.
-  if (KEY.test(visit.arrived.headers.get("sec-websocket-key") ?? ""))
-    return new Response(NO_SERVER, { status: 501, headers });
-  return new Response("The WebSocket handshake is malformed.", { status: 400, headers });
+  if (!arrived.signal.aborted) visit.report(new Error(HOW_TO_SERVE));
+  return new Response(NO_SOCKETS, { status: 501, headers });
 }

@@ -89,7 +89,8 @@ export async function* readParts(
       if (field !== undefined && filename === undefined) {
         fields.append(field, new TextDecoder().decode(await collect(read(stream, fieldRoom))));
       } else if (field !== undefined && filename) {
-        if (++files > limits.maxFiles) throw tooLarge(`has more than ${limits.maxFiles} files`);
+        if (++files > limits.maxFiles)
+          throw tooLarge(`has more than ${countFiles(limits.maxFiles)}`);
         const room = makeRoom(limits.maxFileBytes, "has a file of more than");
         part = new UploadPart(field, filename, mediaType, read(stream, room, fileRoom));
         yield part;
@@ -144,6 +145,10 @@ function makeRoom(limit: number, excess: string): Room {
     left -= bytes;
     if (left < 0) throw tooLarge(`${excess} ${limit} bytes`);
   };
+}
+
+function countFiles(count: number): string {
+  return count === 1 ? "1 file" : `${count} files`;
 }
 
 function tooLarge(excess: string): HttpError {

@@ -539,18 +539,30 @@ describe("a handshake", () => {
     await outer.close();
   });
 
-  test("without a server is answered with 501, which says what to do", async () => {
+  test("without a server is answered with 501, and the report says what to do", async () => {
     const headers = { upgrade: "websocket", connection: "Upgrade" };
     const response = await client.send("/echo", { headers });
     expect(response.status).toBe(501);
-    expect(await response.text()).toContain("pass app.websocket to Bun.serve");
+    expect(await response.text()).toBe("This server has no WebSockets.");
+    expect(String(site.reports)).toContain("pass app.websocket to Bun.serve");
+  });
+
+  test("of a request that the server does not know is answered with 501, which is reported", async () => {
+    await using server = Bun.serve({
+      port: 0,
+      fetch: (request, it) => site.fetch(new Request(request), it),
+      websocket: site.websocket,
+    });
+    const { response } = await new TestClient(server.url).socket("/echo");
+    expect(response.status).toBe(501);
+    expect(String(site.reports)).toContain("does not know the request");
   });
 
   test("on a server without the app's sockets is answered with 501, which is reported", async () => {
     await using server = Bun.serve({ port: 0, fetch: (request, it) => site.fetch(request, it) });
     const { response } = await new TestClient(server.url).socket("/keep");
     expect(response.status).toBe(501);
-    expect(await response.text()).toContain("pass app.websocket to Bun.serve");
+    expect(await response.text()).toBe("This server has no WebSockets.");
     expect(String(site.reports)).toContain("pass app.websocket to Bun.serve");
     expect(site.sockets).toEqual([]);
   });

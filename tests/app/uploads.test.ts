@@ -209,7 +209,7 @@ describe.each([
     ]);
     expect(await ask(read({ maxFiles: 1 }), many(file("a"), 2))).toEqual([
       413,
-      "The request's form has more than 1 files.",
+      "The request's form has more than 1 file.",
     ]);
   });
 
