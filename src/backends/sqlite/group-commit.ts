@@ -18,9 +18,9 @@ const FIRST_PAUSE = 1;
 const LAST_PAUSE = 32;
 
 /**
- * Gathers the writes of one turn of the event loop into one transaction. Each write gets its own
- * result after the commit. A hand-written counter that commits for each request takes 26.7 µs of
- * CPU per request, Bunpie's 18.3; with `synchronous = FULL`, 75.3 and 21.2 (bench/results.md).
+ * Gathers the writes of one turn of the event loop into one transaction. Under load that halves the
+ * CPU time of a request beside a commit for each request, and with `synchronous = FULL` it takes a
+ * quarter (bench/results.md).
  *
  * SQLite would wait for a lock inside the call and block every request of the process. So this
  * class waits outside, with a timer, for at most `busyTimeout` milliseconds.
