@@ -4,6 +4,7 @@ import type { MaybePromise } from "../store/maybe-promise.ts";
 import { andThen, isPromise } from "../store/maybe-promise.ts";
 import { CLOCK_TOLERANCE, startSweeping, sweepInSteps } from "../store/sweeper.ts";
 import { Arrivals } from "./arrivals.ts";
+import { runChange } from "./change.ts";
 import type { Contents } from "./contents.ts";
 import { SessionCookie } from "./cookie.ts";
 import { refuseReservedKeys } from "./dictionary.ts";
@@ -257,12 +258,13 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
     if (!open.isOpen) return false;
     const { place } = open.life;
     if (place.at !== "store") {
-      runSynchronously(change, open.session as SessionData);
+      const data = open.session as SessionData;
+      runChange(change, data, encode(data, "session"));
       return this.#save(open);
     }
     const changeStored = (current: Contents): Contents => {
       const data = toDictionary(decode(current.data) ?? {});
-      runSynchronously(change, data);
+      runChange(change, data, current.data);
       refuseReservedKeys(data);
       return { data: encode(data, "session"), flash: current.flash };
     };
@@ -474,12 +476,4 @@ function followUpdate(open: SomeOpenSession, task: Promise<unknown>): void {
 /** Whether the session was still there to be written. */
 function isKept({ at }: Place): boolean {
   return at !== "ended" && at !== "superseded";
-}
-
-function runSynchronously(change: (data: SessionData) => unknown, data: SessionData): void {
-  if (isPromise(change(data))) {
-    throw new TypeError(
-      "session.update() needs a synchronous function, because it may run again. Await everything it needs first.",
-    );
-  }
 }

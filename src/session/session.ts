@@ -90,6 +90,8 @@ export interface SessionMethods<Data> {
    * @throws SessionStoreError (503) if the store fails.
    * @throws SessionDataError if JSON cannot hold the data, if it exceeds `maxBytes`, or if it needs
    *   a cookie after the response's headers are sent.
+   * @throws TypeError if `change` is asynchronous, or returns new data instead of changing what it
+   *   received.
    */
   update(change: (session: Partial<Data>) => void): Promise<boolean>;
 

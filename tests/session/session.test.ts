@@ -169,6 +169,27 @@ describe("update", () => {
     },
   );
 
+  test.each([false, true])(
+    "refuses a function that returns new data instead of changing the old; session stored: %p",
+    async (stored) => {
+      const { visitor } = setUpTapped();
+      if (stored) await visitor.visit((session) => (session["a"] = 1));
+      const visit = visitor.visit((session) => session.update((data) => ({ ...data, b: 1 })));
+      await expect(visit).rejects.toThrow("Change the data that it receives");
+    },
+  );
+
+  test("accepts a function that returns a part of the data, changed or not", async () => {
+    const { visitor } = setUpTapped();
+    for (let visit = 0; visit < 2; visit++) {
+      const isStored = await visitor.ask((session) =>
+        session.update((data) => ((data["a"] ??= {}).b ??= { c: 1 })),
+      );
+      expect(isStored).toBe(true);
+    }
+    expect(await visitor.look()).toEqual({ a: { b: { c: 1 } } });
+  });
+
   test("throws what the function throws, and stores nothing", async () => {
     const { visitor } = await setUpVisited();
     const visit = visitor.visit((session) =>
