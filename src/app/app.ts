@@ -445,9 +445,10 @@ export class App<Data extends SessionShape<Data> = AnySession> {
    * before the first request; call it if the app is mounted in another server, to learn early
    * whether it can start.
    *
-   * @throws what `onStart` throws.
+   * @throws what `onStart` throws; TypeError for what looks like a page but cannot be one.
    */
   async start(): Promise<void> {
+    this.#getSite();
     await this.#startup.begin();
   }
 

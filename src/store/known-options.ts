@@ -1,4 +1,4 @@
-/** So many letters differ at most between a misspelled name and the one that is suggested. */
+/** A suggested name differs from the misspelled one in at most two letters, and in fewer than half. */
 const MOST_MISTAKES = 2;
 
 /**
@@ -21,8 +21,9 @@ function suggest(name: string, known: readonly string[]): string {
   const [nearest = ""] = known.toSorted(
     (one, other) => distance(name, one) - distance(name, other),
   );
+  const mistakes = distance(name, nearest);
   const similar =
-    distance(name, nearest) <= MOST_MISTAKES
+    mistakes <= MOST_MISTAKES && mistakes < name.length / 2
       ? nearest
       : known.find((each) => isPart(name, each) || isPart(each, name));
   if (similar !== undefined) return `Did you mean \`${similar}\`?`;

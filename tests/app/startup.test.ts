@@ -100,6 +100,15 @@ describe("onStart", () => {
 });
 
 describe("an app that is served", () => {
+  test("start() fails for what looks like a page and cannot be one", async () => {
+    class Mistaken extends App {
+      get greet(): string {
+        return "Hello.";
+      }
+    }
+    await expect(new Mistaken().start()).rejects.toThrow("cannot be a page");
+  });
+
   test("exits with 1 if it cannot start", async () => {
     using _error = quiet("error");
     using _info = quiet("info");

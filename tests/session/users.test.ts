@@ -226,6 +226,7 @@ describe("invalid options", () => {
   test.each([
     [{ timeout: 60 }, "App has no option `timeout`. Write it as session: { timeout: … }."],
     [{ backend }, "Did you mean `sessionBackend`?"],
+    [{ foo: 1 }, "App has no option `foo`. Its options are `sessionBackend`, "],
   ])("B16: App says where %j belongs", (options, words) => {
     expect(() => new App(options as object)).toThrow(words);
   });
