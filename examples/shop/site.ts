@@ -60,13 +60,21 @@ export abstract class Site extends App<ShopSession> {
   /** Redirects after a form; the next page shows the notice, once. */
   protected async _goTo(path: string, notice?: Notice): Promise<Response> {
     const { session, method } = this.request;
-    if (notice !== undefined) session.flash("notice", notice);
+    const shown = this.#withEnd(notice);
+    if (shown !== undefined) session.flash("notice", shown);
     await session.save();
     const { forms, traces } = this._services;
     const { handle } = session.meta;
     const trace = traces.describe(`${method} ${this.request.path}`, session);
     if (handle !== null) forms.set(handle, trace);
     return redirect(path, 303);
+  }
+
+  /** A form's notice, after the news that the previous session has ended. */
+  #withEnd(notice: Notice | undefined): Notice | undefined {
+    const end = this.#tellOfEnd();
+    if (end === undefined || notice === undefined) return end ?? notice;
+    return { kind: notice.kind, text: `${end.text} ${notice.text}` };
   }
 
   /** Tells the visitor once that the session before this one has ended. */

@@ -44,6 +44,7 @@ const FORMS = [
   "/account/others",
   "/account/all",
 ];
+const ENDED = "You were signed out, or your session has expired.";
 const BROWSER = { accept: "text/html", "user-agent": FIREFOX };
 
 const folder = mkdtempSync(join(tmpdir(), "shop-"));
@@ -477,6 +478,18 @@ describe("logging in", () => {
     const client = await logIn(visit());
     await shop.sessions.revokeAll("1");
     expect(noticeIn(await client.text("/cart"))).toStartWith("You were signed out");
+    expect(noticeIn(await client.text("/cart"))).toBeUndefined();
+  });
+
+  test.each([
+    ["/add", { product: "cherry" }, `${ENDED} Cherry pie is in your cart.`],
+    ["/proofs/race", {}, ENDED],
+    ["/logout", {}, "You are logged out."],
+  ])("says so too if the first request is a form: %s", async (path, fields, expected) => {
+    const { shop, visit } = openShop();
+    const client = await logIn(visit());
+    await shop.sessions.revokeAll("1");
+    expect((await submit(client, path, fields)).notice).toBe(expected);
     expect(noticeIn(await client.text("/cart"))).toBeUndefined();
   });
 });

@@ -59,6 +59,8 @@ export abstract class LoginPages extends Site {
       const { session } = this.request;
       if (session.meta.handle !== null) this._noteEnd(session.meta.handle);
       session.destroy();
+      // The notice is enough, even if the session had ended before.
+      if (session.meta.lapsed) session.isTold = true;
       // The old session is gone. The notice begins a new one.
       return this._goTo("/", done("You are logged out."));
     },
