@@ -72,6 +72,13 @@ describe.skipIf(!hasBrowser)("the accessible shop", () => {
     }
   }
 
+  /** In how many rows these elements are. */
+  function countRows(selector: string): Promise<unknown> {
+    return browser.evaluate(
+      `new Set([...document.querySelectorAll(${JSON.stringify(selector)})].map((each) => Math.round(each.getBoundingClientRect().y))).size`,
+    );
+  }
+
   async function logIn(): Promise<void> {
     await visit("/login");
     await browser.follow("button[value=ann]");
@@ -240,19 +247,18 @@ describe.skipIf(!hasBrowser)("the accessible shop", () => {
   );
 
   test(
-    "keeps navigation and a line of the cart together at 360 pixels",
+    "keeps navigation and a line of the cart together at each width",
     async () => {
       await logIn();
       await fillShop();
-      await browser.resize(360, 800);
       await visit("/cart");
-      const rows = (selector: string): Promise<unknown> =>
-        browser.evaluate(
-          `new Set([...document.querySelectorAll(${JSON.stringify(selector)})].map((each) => Math.round(each.getBoundingClientRect().y))).size`,
-        );
-      expect(await rows(".brand, nav a")).toBe(1);
-      expect(await rows(".who > *")).toBe(1);
-      expect(await rows("li.lime button")).toBe(1);
+      for (const width of [320, 360, 600, 640, 680, 768]) {
+        await browser.resize(width, 800);
+        const rows: unknown[] = [];
+        for (const selector of [".brand, nav a", ".who > *", "li.lime button"])
+          rows.push(await countRows(selector));
+        expect([width, ...rows]).toEqual([width, 1, 1, 1]);
+      }
     },
     TIMEOUT,
   );
