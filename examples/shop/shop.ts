@@ -52,9 +52,9 @@ export class Shop extends LoginPages {
       },
     });
     this.own(facts.db);
-    this.use((_request, next) => {
+    this.use((request, next) => {
       services.activity.noteRequest();
-      return services.traces.follow(next);
+      return services.traces.follow(request, next);
     });
     this.#proofs = new Proofs(services, (request) => this.fetch(request));
     this.mount("/proofs", this.#proofs);
@@ -149,10 +149,8 @@ export class Shop extends LoginPages {
     const isOpen = !(
       error.cause instanceof CrossOriginError || error.cause instanceof SessionStoreError
     );
-    const user = isOpen ? this._user() : undefined;
-    const cartCount = isOpen ? countPies(this.request.session.cart) : 0;
-    const { path } = this.request;
-    const page = { path, title, content, notice: undefined, visitor: { user, cartCount } };
+    const visitor = isOpen ? this._describeVisitor() : { user: undefined, cartCount: 0 };
+    const page = { path: this.request.path, title, content, notice: undefined, visitor };
     return renderPage(page, error.status, error.headers);
   }
 

@@ -53,21 +53,39 @@ export abstract class Site extends App<ShopSession> {
     const notice = session.flash<Notice>("notice") ?? this.#tellOfEnd();
     // Save now, so that the page can show what was stored.
     await session.save();
-    const visitor = this.#describeVisitor();
+    const visitor = this._describeVisitor();
     return renderPage({ path: this.request.path, title, content, notice, visitor }, status);
   }
 
   /** Redirects after a form; the next page shows the notice, once. */
   protected async _goTo(path: string, notice?: Notice): Promise<Response> {
-    const { session, method } = this.request;
+    const { session } = this.request;
     const shown = this.#withEnd(notice);
     if (shown !== undefined) session.flash("notice", shown);
     await session.save();
     const { forms, traces } = this._services;
     const { handle } = session.meta;
-    const trace = traces.describe(`${method} ${this.request.path}`, session);
-    if (handle !== null) forms.set(handle, trace);
+    if (handle !== null) forms.set(handle, traces.describe(this.request));
     return redirect(path, 303);
+  }
+
+  /** What the frame shows of the visitor, whose session has to be open. */
+  protected _describeVisitor(): Visitor {
+    const { session } = this.request;
+    const { facts, forms, traces } = this._services;
+    const { handle, expiresAt } = session.meta;
+    return {
+      user: this._user(),
+      cartCount: countPies(session.cart),
+      strip: {
+        backendName: facts.backendName,
+        handle,
+        expiresAt,
+        now: facts.now(),
+        form: handle === null ? undefined : forms.take(handle),
+        trace: traces.describe(this.request),
+      },
+    };
   }
 
   /** A form's notice, after the news that the previous session has ended. */
@@ -84,23 +102,5 @@ export abstract class Site extends App<ShopSession> {
     // Begins a new session. In a late request with a superseded id, the write is dropped.
     session.isTold = true;
     return info("You were signed out, or your session has expired.");
-  }
-
-  #describeVisitor(): Visitor {
-    const { session, method, path } = this.request;
-    const { facts, forms, traces } = this._services;
-    const { handle, expiresAt } = session.meta;
-    return {
-      user: this._user(),
-      cartCount: countPies(session.cart),
-      strip: {
-        backendName: facts.backendName,
-        handle,
-        expiresAt,
-        now: facts.now(),
-        form: handle === null ? undefined : forms.take(handle),
-        trace: traces.describe(`${method} ${path}`, session),
-      },
-    };
   }
 }

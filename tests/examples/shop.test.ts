@@ -16,7 +16,7 @@ import { Shop } from "../../examples/shop/shop.ts";
 import { formatDistance, formatDuration } from "../../examples/shop/views/format.ts";
 import { SqliteSessionBackend } from "../../src/backends/sqlite/backend.ts";
 import type { SessionEvent, SessionStore } from "../../src/index.ts";
-import { InMemorySessionBackend } from "../../src/index.ts";
+import { HttpError, InMemorySessionBackend } from "../../src/index.ts";
 import { TestClient } from "../../src/testing/client.ts";
 import { FakeClock } from "../support/clock.ts";
 import { quiet } from "../support/quiet.ts";
@@ -220,6 +220,20 @@ describe("error pages", () => {
     broken(): never {
       throw new Error("A bug.");
     }
+
+    late = {
+      POST: async (): Promise<never> => {
+        this.request.session.isTold = true;
+        await this.request.session.save();
+        throw new HttpError(409, "Too late.");
+      },
+    };
+  }
+
+  function openBroken(): Shop {
+    const db = openDatabase(":memory:");
+    const facts = { db, backendName: "memory", crash: "Not here.", now: Date.now };
+    return new Broken(new InMemorySessionBackend(), facts);
   }
 
   test.each([
@@ -231,11 +245,8 @@ describe("error pages", () => {
     [500, "GET", "/broken", "Something went wrong"],
   ])("look like the shop: %d for %s %s", async (status, method, path, title) => {
     using _ = quiet("error");
-    const db = openDatabase(":memory:");
-    const facts = { db, backendName: "memory", crash: "Not here.", now: Date.now };
-    const shop = new Broken(new InMemorySessionBackend(), facts);
     const headers = method === "POST" ? { "sec-fetch-site": "cross-site" } : {};
-    const response = await new Visitor(shop).send(path, { method, headers });
+    const response = await new Visitor(openBroken()).send(path, { method, headers });
     const page = await response.text();
     expect(response.status).toBe(status);
     expect(page).toContain(`<h1>${title}</h1>`);
@@ -252,13 +263,25 @@ describe("error pages", () => {
       throw new Error("Down.");
     };
     const response = await client.send("/cart");
+    const page = await response.text();
     expect(response.status).toBe(503);
-    expect(await response.text()).toContain("<h1>Back in a moment</h1>");
+    expect(page).toContain("<h1>Back in a moment</h1>");
+    expect(page).not.toContain("Behind this page");
   });
 
   test("show who is logged in, if that is known", async () => {
     const client = await logIn(openShop().visit());
     expect(await client.text("/nothing")).toContain("Log out");
+  });
+
+  test("show what the request did to the session", async () => {
+    const client = new Visitor(openBroken());
+    expect(await client.text("/nothing")).toMatch(
+      /GET \/nothing<\/dt>\s*<dd>stored nothing, set no cookie/,
+    );
+    expect(await (await client.post("/late")).text()).toMatch(
+      /POST \/late<\/dt>\s*<dd>stored 15 bytes, set the cookie/,
+    );
   });
 
   test("are sent to programs in their own format", async () => {

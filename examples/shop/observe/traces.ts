@@ -1,6 +1,8 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 
-import type { SessionEvent } from "bunpie";
+import type { AppRequest, SessionEvent } from "bunpie";
+
+import type { ShopSession } from "../session.ts";
 
 /** What one request did to its visitor's session. */
 export interface Trace {
@@ -14,24 +16,28 @@ export interface Trace {
 
 /** Observes what a request does to its session, by the events emitted meanwhile. */
 export class Traces {
-  readonly #events = new AsyncLocalStorage<SessionEvent[]>();
+  readonly #running = new AsyncLocalStorage<SessionEvent[]>();
+  /** For error pages, which are made after the handler has thrown. */
+  readonly #events = new WeakMap<AppRequest<ShopSession>, SessionEvent[]>();
 
   /** Runs the handler of a request. */
-  follow<Result>(answer: () => Result): Result {
-    return this.#events.run([], answer);
+  follow<Result>(request: AppRequest<ShopSession>, answer: () => Result): Result {
+    const events: SessionEvent[] = [];
+    this.#events.set(request, events);
+    return this.#running.run(events, answer);
   }
 
   /** For the sessions' `onEvent`. */
   noteEvent(event: SessionEvent): void {
-    this.#events.getStore()?.push(event);
+    this.#running.getStore()?.push(event);
   }
 
-  /** What the present request has done so far to a session with this data. */
-  describe(request: string, data: object): Trace {
-    const types = new Set(this.#events.getStore()?.map(({ type }) => type));
+  /** What a request has done so far to its session. */
+  describe(request: AppRequest<ShopSession>): Trace {
+    const types = new Set(this.#events.get(request)?.map(({ type }) => type));
     const setsCookie = types.has("created") || types.has("rotated");
     const isStored = setsCookie || types.has("updated");
-    const bytes = isStored ? Buffer.byteLength(JSON.stringify(data)) : undefined;
-    return { request, bytes, setsCookie };
+    const bytes = isStored ? Buffer.byteLength(JSON.stringify(request.session)) : undefined;
+    return { request: `${request.method} ${request.path}`, bytes, setsCookie };
   }
 }

@@ -10,7 +10,7 @@ import { stripView } from "./strip.ts";
 export interface Visitor {
   readonly user: User | undefined;
   readonly cartCount: number;
-  /** The strip below the page; error pages have none. */
+  /** The strip below the page, if the session was opened. */
   readonly strip?: Strip;
 }
 
