@@ -369,7 +369,9 @@ describe("the cart", () => {
     async (fields) => {
       const client = openShop().visit();
       for (const path of ["/add", "/cart"]) {
-        expect((await client.post(path, { quantity: "1", ...fields })).status).toBe(404);
+        const response = await client.post(path, { quantity: "1", ...fields });
+        expect(response.status).toBe(404);
+        expect(await response.text()).toContain("We do not bake that pie.");
       }
       expect(await readCart(client)).toEqual({ pies: {} });
     },

@@ -16,7 +16,10 @@ const TEXTS: Readonly<Record<number, readonly [title: string, text: string]>> = 
 
 /** A title for an error, and what to tell the visitor. */
 export function describeError(error: HttpError): { readonly title: string; readonly text: string } {
-  const [title, text] = TEXTS[error.status] ?? ["That did not work", error.message];
+  const { status, message } = error;
+  // A handler's own 404 says what is missing.
+  const isOwn = status === 404 && message !== "Not Found";
+  const [title, text] = (isOwn ? undefined : TEXTS[status]) ?? ["That did not work", message];
   return { title, text };
 }
 
