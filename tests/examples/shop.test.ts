@@ -266,6 +266,7 @@ describe("error pages", () => {
     const page = await response.text();
     expect(response.status).toBe(503);
     expect(page).toContain("<h1>Back in a moment</h1>");
+    expect(page).not.toContain("logged in"); // which nobody knows now
     expect(page).not.toContain("Behind this page");
   });
 

@@ -10,7 +10,7 @@ const TEXTS: Readonly<Record<number, readonly [title: string, text: string]>> = 
   500: ["Something went wrong", "The fault is ours, and was logged. Your cart is as it was."],
   503: [
     "Back in a moment",
-    "The shop cannot reach its sessions. You are still logged in: try again soon.",
+    "The shop cannot reach its sessions. Your session is safe: try again soon.",
   ],
 };
 
