@@ -239,7 +239,8 @@ describe("error pages", () => {
   test.each([
     [404, "GET", "/nothing", "No such page"],
     [404, "GET", "/account/nothing", "No such page"],
-    [405, "GET", "/add", "This is not a page"],
+    [405, "GET", "/add", "Not allowed here"],
+    [405, "DELETE", "/cart", "Not allowed here"],
     [403, "POST", "/add", "Request refused"],
     [410, "GET", "/join/used", "That did not work"],
     [500, "GET", "/broken", "Something went wrong"],

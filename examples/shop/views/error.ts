@@ -6,7 +6,7 @@ import { drawing } from "./drawing.ts";
 const TEXTS: Readonly<Record<number, readonly [title: string, text: string]>> = {
   403: ["Request refused", "This request comes from another site, and was refused."],
   404: ["No such page", "Nothing is baked at this address."],
-  405: ["This is not a page", "This address only accepts forms."],
+  405: ["Not allowed here", "This address does not accept such requests."],
   500: ["Something went wrong", "The fault is ours, and was logged. Your cart is as it was."],
   503: [
     "Back in a moment",
