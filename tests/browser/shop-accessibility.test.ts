@@ -79,6 +79,12 @@ describe.skipIf(!hasBrowser)("the accessible shop", () => {
     );
   }
 
+  function countVisible(selector: string): Promise<unknown> {
+    return browser.evaluate(
+      `[...document.querySelectorAll(${JSON.stringify(selector)})].filter((each) => each.checkVisibility()).length`,
+    );
+  }
+
   async function logIn(): Promise<void> {
     await visit("/login");
     await browser.follow("button[value=ann]");
@@ -268,13 +274,17 @@ describe.skipIf(!hasBrowser)("the accessible shop", () => {
     async () => {
       await logIn();
       await fillShop();
-      for (const path of ["/cart", "/account", "/chat"]) {
+      for (const path of ["/", "/cart", "/account", "/chat", "/live"]) {
         await visit(path);
         await browser.emulate({ media: "print" });
-        const visible =
-          "[...document.querySelectorAll('button, input, nav, .strip')].filter((each) => each.checkVisibility()).length";
-        expect(await browser.evaluate(visible)).toBe(0);
+        expect(await countVisible("button, input, nav, .strip")).toBe(0);
       }
+      // The list of events is not cut off where it would scroll.
+      const maxHeight = "getComputedStyle(document.querySelector('.events')).maxHeight";
+      expect(await browser.evaluate(maxHeight)).toBe("none");
+      await visit("/");
+      expect(await countVisible(".lead")).toBe(0); // It is about the trials' buttons.
+      expect(await countVisible(".price")).toBe(6);
     },
     TIMEOUT,
   );
