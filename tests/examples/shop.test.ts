@@ -486,8 +486,14 @@ describe("logging in", () => {
 
   test("is not offered to a user who has just logged in", async () => {
     const client = await logIn(openShop().visit());
-    const response = await client.send("/login");
-    expect([response.status, response.headers.get("location")]).toEqual([303, "/"]);
+    const referer = "http://localhost:3000/add"; // the error page of a form, with no GET
+    for (const [path, location] of [
+      ["/login", "/"],
+      ["/login?returnTo=/account", "/account"],
+    ] as const) {
+      const response = await client.send(path, { headers: { referer } });
+      expect([response.status, response.headers.get("location")]).toEqual([303, location]);
+    }
   });
 
   test("leads back to the page that required it, and to no other on the way", async () => {

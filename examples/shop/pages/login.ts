@@ -15,11 +15,11 @@ export abstract class LoginPages extends Site {
   login = {
     GET: (): Promise<Response> => {
       const user = this._user();
-      if (user === undefined) {
-        const isSent = this.request.query("returnTo") !== undefined;
-        return this._page("Log in", loginPage({ isSent }));
+      const isSent = this.request.query("returnTo") !== undefined;
+      if (user === undefined) return this._page("Log in", loginPage({ isSent }));
+      if (this.request.session.meta.authenticatedWithin(FRESH)) {
+        return this._goTo(isSent ? this.#findWayBack("/") : "/");
       }
-      if (this.request.session.meta.authenticatedWithin(FRESH)) return this._goTo("/");
       return this._page("Confirm your password", confirmPage(user));
     },
 
@@ -82,13 +82,17 @@ export abstract class LoginPages extends Site {
     },
   });
 
+  #findWayBack(fallback: string): string {
+    return this.redirectBack(fallback).headers.get("location") ?? fallback;
+  }
+
   async #logIn(user: User, isRemembered = false): Promise<Response> {
     const { session } = this.request;
     const isConfirmed = session.meta.userId === user.id;
     // An anonymous visitor's cart is kept; another user's is not.
     const label = this._device();
     session.login(user.id, isRemembered ? { remember: REMEMBER, label } : { label });
-    const back = this.redirectBack(isConfirmed ? "/account" : "/").headers.get("location") ?? "/";
+    const back = this.#findWayBack(isConfirmed ? "/account" : "/");
     return this._goTo(back, done(isConfirmed ? "Confirmed." : `Welcome, ${user.name}.`));
   }
 }
