@@ -111,7 +111,7 @@ export class Shop extends LoginPages {
 
     /** Turns the cart into a receipt in one step, so the second of two clicks finds the receipt. */
     POST: async (): Promise<Response> => {
-      this._requireUser();
+      this._requireUser({ back: "/cart" });
       const { session } = this.request;
       const isStored = await session.update((stored) => {
         const order = this.#toOrder(stored.cart);

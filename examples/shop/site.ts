@@ -13,6 +13,14 @@ import { renderPage } from "./views/layout.ts";
 /** How long after a login sensitive actions need no password, in seconds. */
 export const FRESH = 5 * 60;
 
+/** Who may see a page or send a form. */
+interface UserDemand {
+  /** The greatest age of the login, in seconds. */
+  readonly fresh?: number;
+  /** For a form: the page to which the login leads. */
+  readonly back?: string;
+}
+
 /** What the shop and the apps mounted in it share: the page frame, notices, and who the visitor is. */
 export abstract class Site extends App<ShopSession> {
   protected readonly _services: Services;
@@ -28,8 +36,8 @@ export abstract class Site extends App<ShopSession> {
   }
 
   /** Returns the logged-in user; redirects anyone else to the login page, which leads back. */
-  protected _requireUser(demand: { readonly fresh?: number } = {}): User {
-    const user = this._services.users.find(this.requireLogin(demand));
+  protected _requireUser(demand: UserDemand = {}): User {
+    const user = this._services.users.find(this.#requireLogin(demand));
     if (user !== undefined) return user;
     // The account was deleted.
     this.request.session.destroy();
@@ -86,6 +94,15 @@ export abstract class Site extends App<ShopSession> {
         trace: traces.describe(this.request),
       },
     };
+  }
+
+  #requireLogin({ back, ...demand }: UserDemand): string {
+    try {
+      return this.requireLogin(demand);
+    } catch (refusal) {
+      if (back === undefined || !(refusal instanceof Response)) throw refusal;
+      throw redirect(`/login?returnTo=${encodeURIComponent(back)}`, 303);
+    }
   }
 
   /** A form's notice, after the news that the previous session has ended. */

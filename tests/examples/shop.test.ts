@@ -44,6 +44,7 @@ const FORMS = [
   "/account/others",
   "/account/all",
 ];
+const LOGIN_FOR_ACCOUNT = "/login?returnTo=%2Faccount";
 const ENDED = "You were signed out, or your session has expired.";
 const BROWSER = { accept: "text/html", "user-agent": FIREFOX };
 
@@ -393,8 +394,12 @@ describe("ordering", () => {
     expect(await readCart(client)).toEqual({ pies: { cherry: 1 }, total: "€21.00" });
   });
 
-  test("requires a login", async () => {
-    expect((await submit(openShop().visit(), "/order")).path).toBe("/login");
+  test("requires a login, which leads back to the cart", async () => {
+    const client = openShop().visit();
+    await submit(client, "/add", { product: "cherry" });
+    const { path, page } = await submit(client, "/order");
+    expect(page).toContain("Log in to continue");
+    expect((await submit(client, path, ANN)).path).toBe("/cart");
   });
 
   test("leads to one receipt after a double click", async () => {
@@ -500,7 +505,7 @@ describe("logging in", () => {
     const client = openShop().visit();
     const response = await client.send("/account");
     const login = response.headers.get("location") ?? "";
-    expect(login).toBe("/login?returnTo=%2Faccount");
+    expect(login).toBe(LOGIN_FOR_ACCOUNT);
     expect(await client.text(login)).toContain("Log in to continue");
     expect((await submit(client.clone(), "/login", ANN)).path).toBe("/");
     expect((await submit(client, login, ANN)).path).toBe("/account");
@@ -645,11 +650,11 @@ describe("the account", () => {
     clock.advance(5 * MINUTE + 1);
     expect(await readHandles(client)).toEqual([]);
     for (const path of ["/account/end", "/account/others", "/account/all"]) {
-      expect((await submit(client, path)).path).toBe("/login");
+      expect((await submit(client, path)).path).toBe(LOGIN_FOR_ACCOUNT);
     }
     expect(await isLoggedIn(other)).toBe(true);
 
-    expect(await client.text("/login")).toContain("<h1>Confirm your password</h1>");
+    expect(await client.text(LOGIN_FOR_ACCOUNT)).toContain("<h1>Confirm your password</h1>");
     const wrong = await client.post("/login", { ...ANN, password: "x", confirm: "yes" });
     expect([wrong.status, noticeIn(await wrong.text())]).toEqual([
       401,
@@ -667,7 +672,7 @@ describe("the account", () => {
       const ann = await logIn(visit());
       const [session] = await shop.sessions.list("1");
       const { path: next } = await submit(visit(), path, { handle: session?.handle ?? "" });
-      expect(next).toBe("/login");
+      expect(next).toBe(LOGIN_FOR_ACCOUNT);
       expect(await isLoggedIn(ann)).toBe(true);
     },
   );
@@ -752,6 +757,7 @@ describe("the proofs", () => {
   test("log in another browser by a link, once", async () => {
     const { visit } = openShop();
     const client = await logIn(visit());
+    expect((await submit(visit(), "/proofs/other")).path).toBe("/login?returnTo=%2F%23elsewhere");
     const { page } = await submit(client, "/proofs/other");
     const link = new URL(/<a href="([^"]+)" target/.exec(page)?.[1] ?? "");
     expect(link.hostname).toBe("127.0.0.1"); // which has other cookies than localhost
@@ -791,7 +797,8 @@ describe("the chat", () => {
 
   test("can be read by everyone, and written by users", async () => {
     const { visit } = openShop();
-    expect((await submit(visit(), "/chat", { text: "Spam" })).path).toBe("/login");
+    const { path } = await submit(visit(), "/chat", { text: "Spam" });
+    expect(path).toBe("/login?returnTo=%2Fchat");
     const socket = await visit().socket("/chat");
     socket.send(JSON.stringify({ text: "Spam" }));
     expect(await socket.closed).toMatchObject({ code: 4403 });

@@ -21,11 +21,11 @@ export class Account extends Site {
   end = {
     /** Ends one of the user's sessions. */
     POST: async (): Promise<Response> => {
-      const user = this._requireUser({ fresh: FRESH });
+      const back = this.#findWayBack();
+      const user = this._requireUser({ fresh: FRESH, back });
       const handle = (await this.request.form()).get("handle");
       // revoke() ends any session: check that this one is the user's own.
       const session = (await this.#list(user)).find((own) => own.handle === handle);
-      const back = this.#wayBack();
       if (session === undefined) return this._goTo(back, info("That session has ended already."));
       this._noteEnd(session.handle);
       await this.sessions.revoke(session.handle);
@@ -37,7 +37,7 @@ export class Account extends Site {
   others = {
     /** Ends all of the user's sessions but this one. */
     POST: async (): Promise<Response> => {
-      const user = this._requireUser({ fresh: FRESH });
+      const user = this._requireUser({ fresh: FRESH, back: "/account" });
       for (const { handle } of await this.#list(user)) this._noteEnd(handle);
       const except = this.request.session.meta.handle;
       const count = await this.sessions.revokeAll(user.id, { except });
@@ -48,7 +48,7 @@ export class Account extends Site {
   all = {
     /** Ends all of the user's sessions. */
     POST: async (): Promise<Response> => {
-      const user = this._requireUser({ fresh: FRESH });
+      const user = this._requireUser({ fresh: FRESH, back: "/account" });
       for (const { handle } of await this.#list(user)) this._noteEnd(handle);
       await this.sessions.revokeAll(user.id);
       this.request.session.destroy();
@@ -89,7 +89,7 @@ export class Account extends Site {
   }
 
   /** The page of the form: the first page has a button to end a session too. */
-  #wayBack(): string {
+  #findWayBack(): string {
     const referer = URL.parse(this.request.headers.get("referer") ?? "");
     return referer?.pathname === "/" ? "/#elsewhere" : "/account";
   }

@@ -24,7 +24,7 @@ export class Chat extends Site {
       this._page("Chat", chatPage(this._services.messages.listAfter(0), this._user())),
 
     POST: async (): Promise<Response> => {
-      const user = this._requireUser();
+      const user = this._requireUser({ back: "/chat" });
       const parsed = Line.safeParse(Object.fromEntries(await this.request.form()));
       if (parsed.success) {
         this.#say(user, parsed.data.text);

@@ -73,7 +73,7 @@ export class Proofs extends Site {
   /** Makes a link that logs in another browser, once. */
   other = {
     POST: async (): Promise<Response> => {
-      const user = this._requireUser();
+      const user = this._requireUser({ back: "/#elsewhere" });
       const secret = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString("base64url");
       this._services.passes.set(secret, user.id);
       this.request.session.flash("pass", secret);
