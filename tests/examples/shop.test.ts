@@ -14,6 +14,7 @@ import type { CrashTrial } from "../../examples/shop/proofs/crash.ts";
 import { runCrash } from "../../examples/shop/proofs/crash.ts";
 import { Shop } from "../../examples/shop/shop.ts";
 import { formatDistance, formatDuration } from "../../examples/shop/views/format.ts";
+import { figures } from "../../examples/shop/views/live.ts";
 import { SqliteSessionBackend } from "../../src/backends/sqlite/backend.ts";
 import type { SessionEvent, SessionStore } from "../../src/index.ts";
 import { HttpError, InMemorySessionBackend } from "../../src/index.ts";
@@ -845,6 +846,19 @@ describe("the live page", () => {
       const line = (await events.next()).value;
       expect(line).toMatchObject({ event: "line", data: expect.stringContaining(text) });
       await events.return();
+    }
+  });
+
+  test("says how long the store takes on average, if it was used", () => {
+    const none = { count: 0, totalTime: 0, maxTime: 0 };
+    const stats = openShop().shop.sessions.stats();
+    for (const [use, text] of [
+      [none, "0 <small>not used yet</small>"],
+      [{ ...none, count: 4, totalTime: 0.03 }, "4 <small>&lt; 0.01 ms each</small>"],
+      [{ ...none, count: 4, totalTime: 5 }, "4 <small>1.25 ms each</small>"],
+    ] as const) {
+      const shown = String(figures({ ...stats, loads: use, stores: none }, []));
+      expect(/Store reads<\/dt>\s*<dd>(.*?)<\/dd>/.exec(shown)?.[1]).toBe(text);
     }
   });
 

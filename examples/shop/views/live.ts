@@ -60,8 +60,9 @@ export function activityLine({ first, at, text, times }: ActivityLine): Html {
 }
 
 function describeUse({ count, totalTime }: StoreUse): Html {
-  const mean = count === 0 ? 0 : totalTime / count;
-  return html`${count} <small>${mean.toFixed(2)} ms each</small>`;
+  if (count === 0) return html`0 <small>not used yet</small>`;
+  const mean = totalTime / count;
+  return html`${count} <small>${mean < 0.01 ? "< 0.01" : mean.toFixed(2)} ms each</small>`;
 }
 
 /** Two bars per second: requests, and writes in front of them. */
