@@ -14,12 +14,10 @@ import { NOWHERE } from "./life.ts";
 import type { Lifetimes } from "./lifetimes.ts";
 import type { Names } from "./names.ts";
 import type { Settings } from "./options.ts";
+import { UserLimit } from "./user-limit.ts";
 
 /** Repeated collisions mean that the random source is broken. */
 const ID_ATTEMPTS = 4;
-
-/** The maximum number of sessions beyond `maxPerUser` that one login ends. */
-const TRIM_BATCH = 100;
 
 /** What the store has under a key. */
 type Found = SessionRecord | ForwardingNote | undefined;
@@ -174,6 +172,7 @@ export class Writer {
     const id = createId();
     const key = this.#names.toKey(id);
     const record = this.#renew(NEW_RECORD, contents, login);
+    const limit = this.#limit(login);
     return andThen(this.#store.ask("create", key, record), (isCreated) => {
       if (!isCreated) {
         if (attempt === ID_ATTEMPTS) throw this.#failWithoutId();
@@ -181,7 +180,7 @@ export class Writer {
       }
       const userId = this.#names.toUserId(record.userId);
       this.#events.emit({ type: "created", handle: key, userId });
-      return andThen(this.#trim(login, key), () => ({ at: "store", id, key, record }));
+      return this.#trim({ at: "store", id, key, record }, limit);
     });
   }
 
@@ -320,11 +319,12 @@ export class Writer {
     const newKey = this.#names.toKey(id);
     const login = renewal.kind === "login" ? renewal : undefined;
     const record = this.#renew(current, contents, login);
+    const limit = this.#limit(login);
     return andThen(this.#store.ask("rotate", key, newKey, record, current), (isDone) => {
       if (!isDone) return undefined;
       const userId = this.#names.toUserId(record.userId);
       this.#events.emit({ type: "rotated", handle: newKey, from: key, userId });
-      return andThen(this.#trim(login, newKey), () => ({ at: "store", id, key: newKey, record }));
+      return this.#trim({ at: "store", id, key: newKey, record }, limit);
     });
   }
 
@@ -381,20 +381,30 @@ export class Writer {
     return this.#lifetimes.restart({ ...record, ...facts }, now);
   }
 
-  /** Ends the user's least recently used sessions beyond `maxPerUser`. */
-  #trim(login: Login | undefined, key: string): MaybePromise<void> {
+  #limit(login: Login | undefined): UserLimit | undefined {
     const { maxPerUser, knowsUsers } = this.#settings;
-    if (login === undefined || !knowsUsers || maxPerUser === Infinity) return;
-    const user = this.#names.toStoredUser(login.userId);
-    return andThen(this.#store.tell("list", user, maxPerUser + TRIM_BATCH), (sessions = []) => {
-      const others = sessions.map(({ handle }) => handle).filter((handle) => handle !== key);
-      const surplus = others.slice(maxPerUser - 1);
-      return surplus.length === 0 ? undefined : this.#endAll(surplus, login.userId);
+    const isLimited = login !== undefined && knowsUsers && maxPerUser !== Infinity;
+    return isLimited ? new UserLimit(maxPerUser) : undefined;
+  }
+
+  /** Ends the user's least recently used sessions beyond `maxPerUser`, after a login. */
+  #trim(place: Stored, limit: UserLimit | undefined): MaybePromise<Place> {
+    const { userId } = place.record;
+    if (limit === undefined || userId === null) return place;
+    return andThen(this.#store.tell("list", userId, limit.listed), (sessions = []) => {
+      const surplus = limit.findSurplus(sessions, place.key, this.#settings.now());
+      const ended = surplus.length === 0 ? undefined : this.#endAll(surplus, userId);
+      return andThen(ended, () => {
+        if (surplus.includes(place.key)) return toEnded(place);
+        limit.complete(place.key);
+        return place;
+      });
     });
   }
 
-  async #endAll(keys: readonly string[], userId: string): Promise<void> {
+  async #endAll(keys: readonly string[], stored: string): Promise<void> {
     for (const key of keys) await this.#store.tell("delete", key);
+    const userId = this.#names.toUserId(stored);
     this.#events.emit({ type: "destroyed", handles: keys, userId, count: keys.length });
   }
 

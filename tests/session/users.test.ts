@@ -5,6 +5,7 @@ import { App, InMemorySessionBackend, Sessions } from "bunpie";
 import { PostgresSessionBackend } from "../../src/backends/postgres/backend.ts";
 import { RedisSessionBackend } from "../../src/backends/redis/backend.ts";
 import { SqliteSessionBackend } from "../../src/backends/sqlite/backend.ts";
+import { Child } from "../support/processes/child.ts";
 import { MapBackend } from "../support/stores/backends.ts";
 import {
   begin,
@@ -13,6 +14,10 @@ import {
   EVERY_STORE,
   Site,
 } from "../support/stores/every-store.ts";
+import { PLACES } from "../support/stores/places.ts";
+import { sharedBackend } from "../support/stores/shared-backends.ts";
+import { Gate } from "../support/stores/site.ts";
+import { watch } from "../support/stores/watched-backend.ts";
 import type { Page } from "../support/visitor.ts";
 import { Visitor } from "../support/visitor.ts";
 
@@ -98,6 +103,13 @@ describe.each(EVERY_BACKEND)("login(), on %s", (_, create) => {
   });
 });
 
+/** A service with so many sessions per user, and its store under watch. */
+function watchSite(create: (typeof EVERY_STORE)[number][1], maxPerUser: number) {
+  const watched = watch(create(() => site.clock.now()));
+  const site: Site = new Site(() => watched.backend, { maxPerUser });
+  return { site, watched };
+}
+
 describe.each(EVERY_STORE)("maxPerUser, on %s", (_, create) => {
   test("B10: one login too many ends the user's least recently used session", async () => {
     const site = new Site(create, { maxPerUser: 3 });
@@ -129,6 +141,130 @@ describe.each(EVERY_STORE)("maxPerUser, on %s", (_, create) => {
     }
     expect(await site.sessions.list("ann")).toHaveLength(1);
     expect(await ben.ask(identity)).toEqual(["ben", null]);
+  });
+
+  test("B10: logins in the same millisecond end each other in their order", async () => {
+    const site = new Site(create, { maxPerUser: 2 });
+    const visitors = Array.from({ length: 9 }, () => site.visitor());
+    for (const [index, visitor] of visitors.entries()) {
+      await visitor.visit((session) => session.login("ann"));
+      const before = visitors.slice(0, index + 1);
+      const alive = before.map((each) => each.ask(({ meta }) => meta.userId === "ann"));
+      expect(await Promise.all(alive)).toEqual(before.map((_each, turn) => index - turn < 2));
+    }
+  });
+
+  test.each([
+    [1, 2, 0],
+    [1, 3, 0],
+    [2, 3, 0],
+    [3, 7, 0],
+    [1, 2, 5_000],
+    [2, 5, 5_000],
+  ])(
+    "B10: at most %i of %i concurrent logins last, and no fewer, if a process's clock is %i ms fast",
+    async (maxPerUser, logins, skew) => {
+      const { site, watched } = watchSite(create, maxPerUser);
+      const { promise, resolve } = Promise.withResolvers<void>();
+      let waiting = 0;
+      // Each login looks at the user's sessions when all of them are stored.
+      watched.before = (method) => {
+        if (method !== "list") return undefined;
+        if (++waiting === logins) resolve();
+        return promise;
+      };
+      const beside = site.another({ maxPerUser, now: () => site.clock.now() + skew });
+      const visitors = Array.from({ length: logins }, (_each, index) =>
+        index % 2 === 0 ? site.visitor() : new Visitor(beside),
+      );
+      await Promise.all(visitors.map((each) => each.visit((session) => session.login("ann"))));
+      expect(await site.sessions.list("ann")).toHaveLength(maxPerUser);
+      const known = visitors.filter(({ hasCookie }) => hasCookie);
+      const seen = await Promise.all(known.map((each) => each.ask(identity)));
+      expect(seen.filter((each) => Bun.deepEquals(each, ["ann", null]))).toHaveLength(maxPerUser);
+    },
+  );
+
+  test("B10: a login that others have overtaken ends its own session, and says so", async () => {
+    const { site, watched } = watchSite(create, 2);
+    const gate = new Gate();
+    watched.before = (method) => {
+      if (method !== "create") return undefined;
+      watched.before = () => undefined;
+      return gate.pass();
+    };
+    const [slow, ...others] = [site.visitor(), site.visitor(), site.visitor()];
+    const saved: boolean[] = [];
+    const login = slow?.visit(async (session) => {
+      session.login("ann");
+      saved.push(await session.save());
+      return { ...session };
+    });
+    await gate.reached;
+    for (const visitor of others) {
+      site.clock.advance(1);
+      await visitor.visit((session) => session.login("ann"));
+    }
+    gate.open();
+    const response = await login;
+    expect([response?.status, saved, slow?.hasCookie]).toEqual([200, [false], false]);
+    for (const visitor of others) expect(await visitor.ask(identity)).toEqual(["ann", null]);
+    expect(site.of("destroyed")).toEqual([
+      expect.objectContaining({ userId: "ann", handles: [site.of("created")[2]?.handle] }),
+    ]);
+  });
+
+  test("B10: a login where the clock is slow lasts, and ends nobody who has logged in since", async () => {
+    const { site, visitor: ann } = await begin(create, (session) => session.login("ann"), {
+      maxPerUser: 1,
+    });
+    const slow = new Visitor(site.another({ maxPerUser: 1, now: () => site.clock.now() - 5_000 }));
+    await slow.visit((session) => session.login("ann"));
+    expect(await slow.ask(identity)).toEqual(["ann", null]);
+    expect(await ann.ask(identity)).toEqual(["ann", null]);
+    site.clock.advance(1);
+    const next = site.visitor();
+    await next.visit((session) => session.login("ann"));
+    expect(await site.sessions.list("ann")).toHaveLength(1);
+    expect(await next.ask(identity)).toEqual(["ann", null]);
+  });
+
+  test("B10: a login ends at most 100 sessions, the least recently used first", async () => {
+    const site = new Site(create, { maxPerUser: Infinity });
+    const handles: string[] = [];
+    for (let logins = 0; logins < 250; logins++) {
+      site.clock.advance(1);
+      await site.visitor().visit((session) => session.login("ann"));
+      handles.push(site.of("created").at(-1)?.handle ?? "");
+    }
+    const limited = site.another({ maxPerUser: 10 });
+    for (const left of [151, 52, 10, 10]) {
+      site.clock.advance(1);
+      await new Visitor(limited).visit((session) => session.login("ann"));
+      handles.push(site.of("created").at(-1)?.handle ?? "");
+      const list = await site.sessions.list("ann");
+      expect(list.map(({ handle }) => handle)).toEqual(handles.slice(-left));
+    }
+    expect(site.of("destroyed").map(({ count }) => count)).toEqual([100, 100, 43, 1]);
+  });
+});
+
+describe.each(PLACES)("maxPerUser in two processes, on one store of %s", (kind, make) => {
+  test.each([1, 2])("B10: at most %i of concurrent logins last, and no fewer", async (limit) => {
+    await using place = await make();
+    const backend = sharedBackend(kind, place.target);
+    const sessions = new Sessions({ backend, sweepInterval: 0, storeTimeout: 60_000 });
+    await using children = new AsyncDisposableStack();
+    children.defer(() => sessions.close());
+    const processes = [1, 2].map(() =>
+      children.use(new Child("log-in", kind, place.target, String(limit), "2")),
+    );
+    for (const child of processes) expect(await child.next()).toBe("ready");
+    for (let round = 0; round < 25; round++) {
+      for (const child of processes) child.send(`user${round}`);
+      for (const child of processes) expect(await child.next()).toBeNumber();
+      expect(await sessions.list(`user${round}`)).toHaveLength(limit);
+    }
   });
 });
 
