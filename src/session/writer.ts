@@ -171,7 +171,7 @@ export class Writer {
   #insert(contents: Contents, login: Login | undefined, attempt: number): MaybePromise<Place> {
     const id = createId();
     const key = this.#names.toKey(id);
-    const record = this.#renew(NEW_RECORD, contents, login);
+    const record = this.#renew(NEW_RECORD, contents, login, true);
     const limit = this.#limit(login);
     return andThen(this.#store.ask("create", key, record), (isCreated) => {
       if (!isCreated) {
@@ -248,7 +248,7 @@ export class Writer {
     const change = this.#checkSize(findChange(swap, current));
     return swap.renewal === undefined
       ? this.#replace(swap, key, current, change)
-      : this.#rotate(swap.renewal, key, current, change);
+      : this.#rotate(swap.renewal, key, current, change, swap.use);
   }
 
   #replace(
@@ -314,11 +314,12 @@ export class Writer {
     key: string,
     current: SessionRecord,
     contents: Contents,
+    use: Use,
   ): MaybePromise<Place | undefined> {
     const id = createId();
     const newKey = this.#names.toKey(id);
     const login = renewal.kind === "login" ? renewal : undefined;
-    const record = this.#renew(current, contents, login);
+    const record = this.#renew(current, contents, login, use.restarts !== "never");
     const limit = this.#limit(login);
     return andThen(this.#store.ask("rotate", key, newKey, record, current), (isDone) => {
       if (!isDone) return undefined;
@@ -361,11 +362,15 @@ export class Writer {
     return renewal?.kind === "login" && this.#names.toStoredUser(renewal.userId) === userId;
   }
 
-  /** The record to store under a new id. A login restarts the absolute lifetime. */
+  /**
+   * The record to store under a new id. A login restarts the absolute lifetime, and always the idle
+   * timeout.
+   */
   #renew(
     current: SessionRecord | typeof NEW_RECORD,
     { data, flash }: Contents,
     login: Login | undefined,
+    isUse: boolean,
   ): SessionRecord {
     const now = this.#settings.now();
     const isNew = !("createdAt" in current);
@@ -373,7 +378,7 @@ export class Writer {
       ? { ...current, createdAt: now, touchedAt: now, expiresAt: now }
       : { ...current, version: current.version + 1 };
     const record = { ...base, data, flash };
-    if (login === undefined) return this.#lifetimes.restart(record, now);
+    if (login === undefined) return isUse ? this.#lifetimes.restart(record, now) : record;
     const userId = this.#names.toStoredUser(login.userId);
     const former = record.userId === userId ? record : NEW_RECORD;
     const { remember = former.remember, label = former.label, at } = login;

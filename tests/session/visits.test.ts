@@ -179,6 +179,31 @@ describe("the option `renews`", () => {
     }
     expect(await visitor.look()).toEqual({});
   });
+
+  test.each([
+    ["a write", (session) => (session["n"] = Math.random())],
+    ["regenerate()", (session) => session.regenerate()],
+    ["save() after regenerate()", (session) => (session.regenerate(), session.save())],
+  ] as [string, Page][])(
+    "B12: does so even if the request stores something: %s",
+    async (__, page) => {
+      const { site, visitor } = await begin(createMap, write, { renews: isNoPoll });
+      const end = await visitor.ask(({ meta }) => meta.expiresAt);
+      site.clock.advance(7 * HOUR);
+      await visitor.visit(page, { headers: { "x-poll": "1" } });
+      expect(await visitor.ask(({ meta }) => meta.expiresAt, { headers: { "x-poll": "1" } })).toBe(
+        end,
+      );
+    },
+  );
+
+  test("B12: does not keep login() from beginning the idle timeout", async () => {
+    const { site, visitor } = await begin(createMap, write, { renews: isNoPoll });
+    site.clock.advance(7 * HOUR);
+    await visitor.visit(logIn, { headers: { "x-poll": "1" } });
+    site.clock.advance(7 * HOUR);
+    expect(await visitor.ask(identity)).toBe("ann");
+  });
 });
 
 describe.each(EVERY_STORE)("two timeouts on one backend, on %s", (_, create) => {
