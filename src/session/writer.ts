@@ -5,7 +5,7 @@ import { andThen, isPromise } from "../store/maybe-promise.ts";
 import type { ForwardingNote, SessionRecord } from "../store/record.ts";
 import { isNote, isRecord, NEW_RECORD } from "../store/record.ts";
 import type { Contents, Merged } from "./contents.ts";
-import { EMPTY, isEmpty, mergeContents } from "./contents.ts";
+import { EMPTY, isEmpty, isSame, mergeContents } from "./contents.ts";
 import { SessionDataError } from "./errors.ts";
 import type { EventLog } from "./events.ts";
 import { createId } from "./id.ts";
@@ -452,7 +452,8 @@ export class Writer {
  */
 function findChange({ base, contents, update }: Swap, current: SessionRecord): Contents | Merged {
   if (update !== undefined) return update(current);
-  return current === base ? contents : mergeContents(base, contents, current);
+  const isUnchanged = current === base || isSame(current, base);
+  return isUnchanged ? contents : mergeContents(base, contents, current);
 }
 
 function toEnded(from: Place): Place {

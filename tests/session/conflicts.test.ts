@@ -7,6 +7,8 @@ import type { Page } from "../support/visitor.ts";
 
 afterEach(closeSites);
 
+const HOUR = 60 * 60 * 1000;
+
 /** Two requests that change one session at once: `first` is stored while `second` is under way. */
 async function change(create: (typeof EVERY_BACKEND)[number][1], first: Page, second: Page) {
   const { site, visitor } = await begin(create, (session) =>
@@ -40,6 +42,35 @@ describe.each(EVERY_BACKEND)("two requests that change one session, on %s", (_, 
     );
     expect(await visitor.look()).toEqual({ a: 2, b: 2 });
     expect(site.of("overwritten")).toEqual([expect.objectContaining({ keys: ["a"] })]);
+    expect(site.of("merged")).toEqual([]);
+  });
+
+  test.each([
+    ["save() and a later write", (session) => session.save()],
+    ["update() and a later write", (session) => session.update(() => undefined)],
+  ] as [string, Page][])(
+    "B19: nothing is merged if one request alone has written: %s",
+    async (__, store) => {
+      const { site, visitor } = await begin(create, (session) => (session["a"] = 0));
+      site.clock.advance(2 * HOUR);
+      await visitor.visit(async (session) => {
+        await store(session);
+        session["a"] = 1;
+      });
+      expect(await visitor.look()).toEqual({ a: 1 });
+      expect(site.of("merged")).toEqual([]);
+    },
+  );
+
+  test("B19: nothing is merged if another request has only read", async () => {
+    const { site, visitor } = await begin(create, (session) => (session["a"] = 0));
+    site.clock.advance(2 * HOUR);
+    await overlap(
+      visitor,
+      (session) => (session["a"] = 1),
+      (session) => void session["a"],
+    );
+    expect(await visitor.look()).toEqual({ a: 1 });
     expect(site.of("merged")).toEqual([]);
   });
 
