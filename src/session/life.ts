@@ -74,8 +74,11 @@ export class Life {
 export interface Use {
   /** When the session was used, in Unix milliseconds. */
   readonly at: number;
-  /** `due`: only once a tenth of the timeout has passed. */
-  readonly restarts: "due" | "always" | "never";
+  /**
+   * `due`: only once a tenth of the timeout has passed. `late`: the same, after the response, which
+   * can no longer send the cookie again.
+   */
+  readonly restarts: "due" | "late" | "always" | "never";
 }
 
 /** What has to be done to the store for a life. */

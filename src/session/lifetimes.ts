@@ -28,14 +28,14 @@ export class Lifetimes {
     return (
       record.expiresAt <= now ||
       record.createdAt + this.#lifetime <= now ||
-      record.touchedAt + this.#idleTimeout(record) <= now
+      this.#findIdleEnd(record) <= now
     );
   }
 
   /** When the record expires if it is not used again. */
   findEnd(record: SessionTimes): number {
-    const { expiresAt, createdAt, touchedAt } = record;
-    return Math.min(expiresAt, createdAt + this.#lifetime, touchedAt + this.#idleTimeout(record));
+    const { expiresAt, createdAt } = record;
+    return Math.min(expiresAt, createdAt + this.#lifetime, this.#findIdleEnd(record));
   }
 
   /** The record with its idle timeout restarted, but not beyond its absolute lifetime. */
@@ -45,7 +45,9 @@ export class Lifetimes {
 
   /** The record with its idle timeout restarted if `use` says so; otherwise the record itself. */
   touch(record: SessionRecord, use: Use): SessionRecord {
-    return this.#isDue(record, use) ? this.restart(record) : record;
+    if (!this.#isDue(record, use)) return record;
+    if (!isSilent(record, use)) return this.restart(record);
+    return { ...record, expiresAt: this.#expiry(record, this.#now()) };
   }
 
   /** The record's next version, with these contents. */
@@ -89,11 +91,12 @@ export class Lifetimes {
    * Considers `expiresAt` as well as `touchedAt`: during a rolling deploy, a process with another
    * timeout may have set an earlier expiry than this one would.
    */
-  #isDue(record: SessionRecord, { at, restarts }: Use): boolean {
-    if (restarts !== "due") return restarts === "always";
+  #isDue(record: SessionRecord, use: Use): boolean {
+    const { at, restarts } = use;
+    if (restarts === "never" || restarts === "always") return restarts === "always";
     const idle = this.#idleTimeout(record);
     const share = idle * TOUCH_AFTER;
-    if (at - record.touchedAt > share) return true;
+    if (at - record.touchedAt > share && !isSilent(record, use)) return true;
     return (
       record.expiresAt < at + idle - share && this.#expiry(record, at) - record.expiresAt > share
     );
@@ -103,7 +106,20 @@ export class Lifetimes {
     return Math.min(now + this.#idleTimeout(record), record.createdAt + this.#lifetime);
   }
 
+  /** The app's `timeout` may have been shortened; a record's `remember` stays as it is. */
+  #findIdleEnd({ remember, touchedAt }: SessionTimes): number {
+    return remember === null ? touchedAt + this.#timeout : Infinity;
+  }
+
   #idleTimeout(record: SessionTimes): number {
     return record.remember === null ? this.#timeout : record.remember * 1000;
   }
+}
+
+/**
+ * Whether a restart of the idle timeout moves only `expiresAt`. By `touchedAt` the cookie of a
+ * session with `remember` is due to be sent again, which only a response can do.
+ */
+export function isSilent({ remember }: SessionRecord, { restarts }: Use): boolean {
+  return remember !== null && restarts === "late";
 }

@@ -197,8 +197,9 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
     const { place } = life;
     open.isSealed = true;
     if (place.at === "store") {
-      const isNew = arrived.at !== "store" || arrived.id !== place.id;
-      return isNew || hasRestarted(arrived, before, place) ? this.#issue(place) : undefined;
+      return hasNewId(arrived, place) || hasRestarted(arrived, before, place)
+        ? this.#issue(place)
+        : undefined;
     }
     // Only if this request ended it: otherwise the browser may have a newer session's cookie by
     // now.
@@ -230,17 +231,16 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
    * Elysia and Hono call it in place of {@link settle}: the response's headers are sent already.
    *
    * @throws SessionStoreError (503) if the store fails.
-   * @throws SessionDataError if the session needs a cookie but {@link upgradeHeaders} was not
-   *   called.
+   * @throws SessionDataError if the session has a new id but {@link upgradeHeaders} was not called.
    */
   async settleUpgrade(open: SomeOpenSession): Promise<void> {
     const hasHeaders = open.isSealed;
     open.isSealed = true;
-    const setCookie = await this.settle(open, 101);
+    await this.settle(open, 101);
     const { place } = open.life;
-    if (setCookie !== undefined && place.at === "store" && !hasHeaders) {
-      open.refuseLateCookie("A new session");
-    }
+    // Any other cookie that is due can be sent with the next response.
+    const needsCookie = place.at === "store" && hasNewId(open.arrived, place);
+    if (needsCookie && !hasHeaders) open.refuseLateCookie("A new session");
   }
 
   // The handler calls save() or update().
@@ -332,7 +332,8 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
   }
 
   #useNow(open: SomeOpenSession): Use {
-    return this.#isRenewing(open) ? { at: this.#settings.now(), restarts: "due" } : NO_USE;
+    const restarts = open.isSealed ? "late" : "due";
+    return this.#isRenewing(open) ? { at: this.#settings.now(), restarts } : NO_USE;
   }
 
   #isRenewing(open: SomeOpenSession): boolean {
@@ -445,14 +446,20 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
 
 const NO_USE: Use = { at: 0, restarts: "never" };
 
+/** Whether the session is in the store under another id than the one that the request brought. */
+function hasNewId(arrived: Place, { id }: Stored): boolean {
+  return arrived.at !== "store" || arrived.id !== id;
+}
+
 /**
  * Whether a cookie that outlives the browser has to be sent again: only if the store has just
  * confirmed the session. Otherwise another request may have given it a new id, whose cookie this
  * one would replace.
  */
-function hasRestarted(arrived: Stored, before: Place, place: Stored): boolean {
+function hasRestarted(arrived: Place, before: Place, place: Stored): boolean {
   const { remember, touchedAt } = place.record;
-  return remember !== null && before !== place && touchedAt !== arrived.record.touchedAt;
+  if (remember === null || before === place || arrived.at !== "store") return false;
+  return touchedAt !== arrived.record.touchedAt;
 }
 
 function takeTurn(open: SomeOpenSession, task: Promise<unknown>): void {

@@ -12,6 +12,7 @@ import { createId } from "./id.ts";
 import type { Attempt, Login, Place, Renewal, Stored, Swap, Use } from "./life.ts";
 import { NOWHERE } from "./life.ts";
 import type { Lifetimes } from "./lifetimes.ts";
+import { isSilent } from "./lifetimes.ts";
 import type { Names } from "./names.ts";
 import type { Settings } from "./options.ts";
 import { UserLimit } from "./user-limit.ts";
@@ -135,6 +136,7 @@ export class Writer {
    * visitors who only read are served while the store cannot be written.
    */
   #touch(from: Stored, use: Use): MaybePromise<Place> {
+    if (isSilent(from.record, use)) return from;
     const record = this.#lifetimes.touch(from.record, use);
     return record === from.record ? from : this.#touchDue(from, record);
   }
@@ -149,17 +151,34 @@ export class Writer {
     });
   }
 
-  /** Finds out whether the session still exists, and restarts its idle timeout if due. */
+  /**
+   * Finds out whether the session still exists, and what it holds, and restarts its idle timeout if
+   * due.
+   */
   #check(from: Stored, use: Use): MaybePromise<Place> {
-    const record = this.#lifetimes.touch(from.record, use);
-    const touched = record !== from.record && this.#store.ask("touch", from.key, record.expiresAt);
-    return andThen(touched, (isDone) => {
-      if (isDone) return { ...from, record };
-      return andThen(this.#read(from.key), (found) => {
+    const { key, record } = from;
+    const next = isSilent(record, use) ? record : this.#lifetimes.touch(record, use);
+    const touched = next !== record && this.#store.ask("touch", key, next.expiresAt);
+    return andThen(touched, () =>
+      andThen(this.#read(key), (found) => {
         if (found === undefined) return toEnded(from);
-        return isNote(found) ? toSuperseded(from, found) : { ...from, record: found };
-      });
-    });
+        if (isNote(found)) return toSuperseded(from, found);
+        const current = { ...from, record: found };
+        return isSilent(found, use) ? this.#prolong(current, use) : current;
+      }),
+    );
+  }
+
+  /**
+   * Restarts the idle timeout without sending the cookie again, unless another request has written
+   * the session since it was read: then the next use does.
+   */
+  #prolong(from: Stored, use: Use): MaybePromise<Place> {
+    const record = this.#lifetimes.toNext(from.record, from.record, use);
+    if (record.expiresAt === from.record.expiresAt) return from;
+    return andThen(this.#store.ask("replace", from.key, record, from.record), (isDone) =>
+      isDone ? { ...from, record } : from,
+    );
   }
 
   #create(from: Place, contents: Contents, login: Login | undefined): MaybePromise<Place> {

@@ -10,7 +10,10 @@ export interface SessionRecord {
   readonly version: number;
   /** When the session began. Its absolute lifetime counts from here. */
   readonly createdAt: number;
-  /** When the session's idle timeout was last restarted. */
+  /**
+   * When the session's idle timeout was last restarted; with `remember`, by a request whose response
+   * could renew the cookie.
+   */
   readonly touchedAt: number;
   /** When the session expires if nobody uses it again. From that moment on it is absent. */
   readonly expiresAt: number;

@@ -9,12 +9,16 @@ import { exchange, handshake, setCookiesIn } from "../support/raw.ts";
 import { createRequest, setUpVisited } from "../support/stores/site.ts";
 import { TappedStore } from "../support/stores/tapped-store.ts";
 import type { Page } from "../support/visitor.ts";
+import { sessionCookies } from "../support/visitor.ts";
+
+const DAY = 86_400_000;
 
 const change: Page = (session) => (session["a"] = 2);
 const take: Page = (session) => (session["seat"] = 7);
 const destroy: Page = (session) => session.destroy();
 const logIn: Page = (session) => session.login("ann");
 const begin: Page = (session) => (session["a"] = 1);
+const remembered: Page = (session) => session.login("ann", { remember: 10 * 86_400 });
 const beginAndSave: Page = (session) => ((session["a"] = 1), session.save());
 
 /** Serves a page that upgrades its request, in `fetch` and in `routes`. The sockets end at once. */
@@ -109,6 +113,39 @@ describe("a request that became a WebSocket without the headers", () => {
     },
   );
 
+  test.each([
+    ["only reads", () => undefined],
+    ["writes", change],
+    ["has saved before", (session) => session.save()],
+    ["writes after it has saved", async (session) => (await session.save(), change(session))],
+  ] as [string, Page][])(
+    "does not fail if the cookie of a remembered session is due to be sent again, and it %s",
+    async (_, page) => {
+      const { sessions, visitor, clock } = await setUpVisited({}, remembered);
+      clock.advance(2 * DAY);
+      const handler = sessions.wrap(async (_request, session) => {
+        await page(session);
+      });
+      expect(await handler(createRequest(visitor))).toBeUndefined();
+    },
+  );
+
+  test.each([
+    ["reads", () => undefined],
+    ["writes", change],
+  ] as [string, Page][])(
+    "C15: leaves the cookie of a remembered session to the next response if it %s",
+    async (_, page) => {
+      const { sessions, visitor, clock } = await setUpVisited({}, remembered);
+      clock.advance(2 * DAY);
+      const handler = sessions.wrap(async (_request, session) => {
+        await page(session);
+      });
+      await handler(createRequest(visitor));
+      expect(sessionCookies(await visitor.visit(() => undefined))).toHaveLength(1);
+    },
+  );
+
   test("does not fail if the session has ended again", async () => {
     const { sessions, store } = await setUpVisited();
     const handler = sessions.wrap(async (_request, session) => {
@@ -131,6 +168,20 @@ describe("a request that became a WebSocket without the headers", () => {
 });
 
 describe("upgradeHeaders", () => {
+  test("C15: returns the cookie of a remembered session when it is due to be sent again", async () => {
+    const { sessions, visitor, clock } = await setUpVisited({}, remembered);
+    const headers: Record<string, string>[] = [];
+    for (const passed of [0, 2 * DAY, 0]) {
+      clock.advance(passed);
+      const handler = sessions.wrap(async (_request, session) => {
+        headers.push(await sessions.upgradeHeaders(session));
+      });
+      expect(await handler(createRequest(visitor))).toBeUndefined();
+    }
+    const line = expect.stringContaining("Max-Age=864000");
+    expect(headers).toEqual([{}, { "set-cookie": line }, {}]);
+  });
+
   test("leaves the cookie to the response if no upgrade follows", async () => {
     const { sessions } = await setUpVisited();
     const handler = sessions.wrap(async (_request, session) => {
