@@ -9,6 +9,7 @@ export type RawMessage = string | Uint8Array<ArrayBuffer>;
 export interface Wire {
   binaryType?: "nodebuffer" | "arraybuffer" | "uint8array" | "blob";
   send(data: RawMessage): number;
+  getBufferedAmount(): number;
   close(code: number, reason: string): void;
   subscribe(topic: string): unknown;
   unsubscribe(topic: string): unknown;
@@ -28,6 +29,9 @@ class SocketClosed extends Error {
     this.connection = connection;
   }
 }
+
+/** How many bytes may wait for a slow client before the next message disconnects it. */
+export const MAX_BEHIND = 1024 * 1024;
 
 /** How many messages, and bytes, may wait for the page to read them. */
 const MAX_MESSAGES = 64;
@@ -226,7 +230,10 @@ export class SocketConnection {
     } else this.close(1013, "The page does not read messages.");
   }
 
+  /** Called whenever a part of what waits for the client has been sent, however small. */
   drain(): void {
+    const waiting = this.#isClosed ? 0 : (this.#wire?.getBufferedAmount() ?? 0);
+    if (waiting > MAX_BEHIND / 2) return;
     const senders = this.#senders;
     this.#senders = [];
     for (const resolve of senders) resolve();

@@ -66,7 +66,8 @@ export interface Socket<Message = string | Uint8Array<ArrayBuffer>> extends Asyn
    * another page's and closed. In the page of a closed socket it throws, which ends the page
    * without counting as a failure.
    *
-   * A client is disconnected when more than 1 MiB waits for it.
+   * A message of any size arrives at a client that reads, if the page awaits it. A client is
+   * disconnected when anything else is sent to it while more than 1 MiB waits for it.
    *
    * @throws TypeError for a value that JSON would lose.
    */

@@ -3,13 +3,10 @@ import { keepUnshared } from "../http/headers.ts";
 import { HttpError } from "./errors.ts";
 import type { SocketHandler } from "./pages.ts";
 import type { RawMessage, Wire } from "./socket-connection.ts";
-import { SocketConnection } from "./socket-connection.ts";
+import { MAX_BEHIND, SocketConnection } from "./socket-connection.ts";
 import { PageSocket } from "./socket.ts";
 import type { Match } from "./table.ts";
 import type { Visit } from "./visit.ts";
-
-/** How many bytes may wait for a slow client before it is disconnected. */
-const MAX_BEHIND = 1024 * 1024;
 
 /** The type of `Bun.serve`'s `websocket`. */
 export type WebSocketHandlers = Bun.WebSocketHandler<unknown>;

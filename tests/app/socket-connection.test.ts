@@ -10,10 +10,16 @@ class FakeWire implements Wire {
   readonly log: unknown[] = [];
   /** What `send` returns. */
   sent = 1;
+  /** How many bytes are unsent. */
+  unsent = 0;
 
   send(data: RawMessage): number {
     this.log.push(data);
     return this.sent;
+  }
+
+  getBufferedAmount(): number {
+    return this.unsent;
   }
 
   close(code: number): void {
@@ -116,5 +122,29 @@ describe("a connection that sends", () => {
     expect(await third).toBe(false);
     expect(await connection.send("d")).toBe(false);
     expect(wire.log).toEqual(["a", "b", "c"]);
+  });
+
+  test("X8: waits until at most 512 KiB are unsent, however often Bun has sent a part", async () => {
+    const { connection, wire } = open();
+    wire.sent = -1;
+    let isSent = false;
+    const sending = connection.send("a").then(() => (isSent = true));
+    for (const unsent of [20 * 1024 * 1024, 1024 * 1024, 512 * 1024 + 1]) {
+      wire.unsent = unsent;
+      connection.drain();
+      await Bun.sleep(0);
+      expect(isSent).toBe(false);
+    }
+    wire.unsent = 512 * 1024;
+    connection.drain();
+    expect(await sending).toBe(true);
+  });
+
+  test("notices that the client is gone before it has read all", async () => {
+    const { connection, wire } = open();
+    [wire.sent, wire.unsent] = [-1, 20 * 1024 * 1024];
+    const sending = connection.send("a");
+    connection.closed();
+    expect(await sending).toBe(false);
   });
 });

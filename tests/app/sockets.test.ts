@@ -226,6 +226,13 @@ class Site extends App<Data> {
     this.ended.resolve();
   }
 
+  /** Sends more at once than may wait for a client that is too slow. */
+  async ws_large(socket: Socket) {
+    await socket.accept();
+    for (const count of LARGE) await socket.send(makeLarge(count));
+    socket.close(4000, "That was all.");
+  }
+
   async ws_signal(socket: Socket) {
     await socket.accept();
     this.begun.resolve();
@@ -290,6 +297,12 @@ class Site extends App<Data> {
     this.reports.push(error);
     this.reported.resolve();
   }
+}
+
+const LARGE = [1, 2, 3];
+
+function makeLarge(count: number): Uint8Array {
+  return new Uint8Array(24 * 1024 * 1024).fill(count);
 }
 
 let clock: FakeClock;
@@ -791,6 +804,29 @@ describe("what a socket sends", () => {
     reader.destroy();
     await site.ended.promise;
   });
+
+  test.each([
+    [false, null],
+    [true, "permessage-deflate"],
+  ])(
+    "arrives completely, however large, if the page waits; perMessageDeflate: %p",
+    async (perMessageDeflate, extension) => {
+      await using server = Bun.serve({
+        port: 0,
+        fetch: site.fetch,
+        websocket: { ...site.websocket, perMessageDeflate },
+      });
+      const socket = await new TestClient(server.url).socket("/large");
+      const extensions = socket.response.headers.get("sec-websocket-extensions");
+      expect(extensions?.split(";")[0] ?? null).toBe(extension);
+      for (const count of LARGE) {
+        const message = await socket.receive();
+        expect(Buffer.from(message as Uint8Array).equals(makeLarge(count))).toBe(true);
+      }
+      expect(await socket.closed).toEqual({ code: 4000, reason: "That was all." });
+      expect(site.reports).toEqual([]);
+    },
+  );
 
   test("X8: disconnects a client that is too far behind, if the page does not wait", async () => {
     const port = Number(site.listen(0).port);
