@@ -87,7 +87,12 @@ export interface Socket<Message = string | Uint8Array<ArrayBuffer>> extends Asyn
    */
   publish(topic: string, value: unknown, options?: { readonly self?: boolean }): void;
 
-  /** Closes the socket. `code` is 1000 by default; codes from 4000 to 4999 are the app's own. */
+  /**
+   * Closes the socket. `code` is 1000 by default; codes from 4000 to 4999 are the app's own. Of a
+   * longer `reason`, the client receives the first 123 bytes.
+   *
+   * @throws RangeError for a code that no client may receive.
+   */
   close(code?: number, reason?: string): void;
 }
 
@@ -168,8 +173,19 @@ export class PageSocket<Message> implements Socket<Message> {
   }
 
   close(code = 1000, reason = ""): void {
+    if (!isCloseCode(code)) {
+      throw new RangeError(
+        `A socket cannot be closed with the code ${code}. Use 1000, or one from 4000 to 4999, which are the app's own.`,
+      );
+    }
     this.#connection.close(code, reason);
   }
+}
+
+/** Whether a close frame may carry a code; clients treat others as a broken connection (RFC 6455, 7.4). */
+function isCloseCode(code: number): boolean {
+  const isDefined = code >= 1000 && code <= 1014 && !(code >= 1004 && code <= 1006);
+  return Number.isInteger(code) && (isDefined || (code >= 3000 && code <= 4999));
 }
 
 const decoder = new TextDecoder();

@@ -233,6 +233,11 @@ class Site extends App<Data> {
     socket.close(4000, "That was all.");
   }
 
+  async ws_closes(socket: Socket, code: string) {
+    await socket.accept();
+    socket.close(Number(code), "As it likes.");
+  }
+
   async ws_signal(socket: Socket) {
     await socket.accept();
     this.begun.resolve();
@@ -916,6 +921,28 @@ describe("the end of a socket", () => {
     await Bun.sleep(0);
     expect(site.reports).toEqual([]);
   });
+
+  test.each([1000, 1003, 1007, 1014, 3000, 4999])(
+    "has the code that its page gave: %d",
+    async (code) => {
+      const socket = await client.socket(`/closes/${code}`);
+      expect(await socket.closed).toEqual({ code, reason: "As it likes." });
+      expect(site.reports).toEqual([]);
+    },
+  );
+
+  test.each([0, 999, 1004, 1005, 1006, 1015, 2999, 5000, 70_000, 1000.5, NaN])(
+    "cannot have a code that no close frame may carry: %d",
+    async (code) => {
+      const socket = await client.socket(`/closes/${code}`);
+      expect((await socket.closed).code).toBe(1011);
+      expect(site.reports).toEqual([
+        new RangeError(
+          `A socket cannot be closed with the code ${code}. Use 1000, or one from 4000 to 4999, which are the app's own.`,
+        ),
+      ]);
+    },
+  );
 
   test("comes with the app's: 1001, at once", async () => {
     const socket = await client.socket("/echo");
