@@ -42,11 +42,12 @@ export class TestClient {
 
   /**
    * `target` is an app, whose requests have the origin `http://localhost:3000` but do not use the
-   * network; or the URL of a server.
+   * network; or the URL of a server, or the server itself, as `Bun.serve` and `app.listen()` return
+   * it.
    */
   constructor(target: Fetcher | URL | string) {
-    this.#target = target;
-    this.#origin = isFetcher(target) ? ORIGIN : toOrigin(target);
+    this.#target = isFetcher(target) ? (findUrl(target) ?? target) : target;
+    this.#origin = isFetcher(this.#target) ? ORIGIN : toOrigin(this.#target);
   }
 
   /** The session id, if its cookie has the default name. */
@@ -213,6 +214,15 @@ export class TestClient {
     this.#server.unref();
     return this.#server.url.origin;
   }
+}
+
+/**
+ * The URL of a server that `Bun.serve` returned, whose own `fetch()` ignores routes and leaves the
+ * handler without the server; `undefined` for an app, and for a server without TCP or with TLS.
+ */
+function findUrl(target: Fetcher): URL | undefined {
+  const { url, requestIP } = target as Partial<Bun.Server<unknown>>;
+  return typeof requestIP === "function" && url?.protocol === "http:" ? url : undefined;
 }
 
 /** @throws TypeError for what is no URL of a server. */

@@ -1,9 +1,12 @@
 import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
 
 import { App } from "../../src/app/app.ts";
 import { eventStream } from "../../src/app/event-stream.ts";
 import type { Socket } from "../../src/app/socket.ts";
+import type { Fetcher } from "../../src/testing/client.ts";
 import { TestClient } from "../../src/testing/client.ts";
+import { Folder } from "../support/folder.ts";
 
 /** An app that answers with what it was sent, and sets the cookies that the query names. */
 const echo = {
@@ -132,10 +135,32 @@ describe("TestClient", () => {
     ["a URL as text", (server: Bun.Server<undefined>) => server.url.href],
     ["what Bun.serve returns", (server: Bun.Server<undefined>) => server],
   ])("talks to a server, given %s", async (_, target) => {
-    await using server = Bun.serve({ port: 0, fetch: (request) => echo.fetch(request) });
+    await using server = Bun.serve({
+      port: 0,
+      routes: { "/route": new Response("a route") },
+      fetch: (request) => echo.fetch(request),
+    });
     const client = new TestClient(target(server));
     await client.send(setting("a=1"));
-    expect(await client.json("/page")).toMatchObject({ cookie: "a=1" });
+    const url = `http://localhost:${server.port}/page`;
+    expect(await client.json("/page")).toMatchObject({ cookie: "a=1", url });
+    expect(await client.text("/route")).toBe("a route");
+    expect(await client.clone().json("/page")).toMatchObject({ cookie: "a=1", url });
+  });
+
+  test("calls a server without a port in this process", async () => {
+    using folder = new Folder();
+    await using server = Bun.serve({
+      unix: join(folder.path, "socket"),
+      fetch: (request) => echo.fetch(request),
+    });
+    const client = new TestClient(server);
+    expect(await client.json("/page")).toMatchObject({ url: "http://localhost:3000/page" });
+  });
+
+  test("calls an app with a field `url` in this process", async () => {
+    const client = new TestClient({ ...echo, url: new URL("http://localhost:1") } as Fetcher);
+    expect(await client.json("/page")).toMatchObject({ url: "http://localhost:3000/page" });
   });
 });
 
@@ -244,12 +269,17 @@ describe("TestClient.socket", () => {
     expect((await client.socket("/echo")).response.headers.getSetCookie()).toEqual([]);
   });
 
-  test("opens a socket at a server's URL", async () => {
+  test.each([
+    ["a server's URL", (server: Bun.Server<unknown>) => server.url],
+    ["what Bun.serve returns", (server: Bun.Server<unknown>) => server],
+  ])("opens a socket at a server, given %s", async (_, target) => {
     const app = new Live();
     await using server = Bun.serve({ port: 0, fetch: app.fetch, websocket: app.websocket });
-    await using socket = await new TestClient(server.url).socket("/echo");
+    const client = new TestClient(target(server));
+    await using socket = await client.socket("/echo");
     socket.send("a");
     expect(await socket.receive()).toBe("a");
+    expect(client.sessionId).toBeDefined();
   });
 
   test("has the response of a refused handshake, and keeps its cookies", async () => {
