@@ -20,8 +20,8 @@ export async function* readEvents(
     const data: string[] = [];
     for (const line of block.split("\n")) {
       const [, field = "", value = ""] = /^([^:]*)(?:: ?(.*))?$/s.exec(line) ?? [];
-      if (field === "event") event = value;
-      if (field === "id") id = value;
+      if (field === "event") event = value === "" ? "message" : value;
+      if (field === "id" && !value.includes("\0")) id = value;
       if (field === "data") data.push(value);
     }
     if (data.length > 0) yield { event, data: data.join("\n"), id };
@@ -31,9 +31,15 @@ export async function* readEvents(
 /** Yields the blocks between empty lines. An unfinished block is not an event. */
 async function* readBlocks(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
   let text = "";
+  let endsInReturn = false;
   const decoder = new TextDecoder();
   for await (const chunk of body) {
-    text += decoder.decode(chunk, { stream: true });
+    const decoded = decoder.decode(chunk, { stream: true });
+    if (decoded === "") continue;
+    // A CR ends its line at once; if LF follows in the next chunk, both were one line break.
+    const part = endsInReturn && decoded.startsWith("\n") ? decoded.slice(1) : decoded;
+    endsInReturn = decoded.endsWith("\r");
+    text += part.replaceAll(/\r\n?/g, "\n");
     const blocks = text.split("\n\n");
     text = blocks.pop() ?? "";
     yield* blocks;

@@ -346,6 +346,42 @@ describe("TestClient.events", () => {
     ]);
   });
 
+  test.each([
+    ["with CRLF", ["data: 1\r\nid: a\r\n\r\ndata: 2\r\n\r\n"]],
+    ["with CR", ["data: 1\rid: a\r\rdata: 2\r\r"]],
+    ["with all kinds of line breaks", ["data: 1\nid: a\r\n\rdata: 2\n\r\n"]],
+    ["in pieces", ["data: 1\r", "\nid: a\r", "", "\n\r", "\nda", "ta: 2\n", "\ndata: 3\n"]],
+    ["that names an event nothing", ["event:\ndata: 1\nid: a\n\nevent\ndata:2\n\n"]],
+    ["with an id that has NUL", ["id: a\ndata: 1\n\nid: b\0\ndata: 2\n\n"]],
+    ["with comments and unknown fields", [":\n\n: x\ndata: 1\nid: a\nx: y\n\n\n\ndata: 2\n\n"]],
+  ])("reads a stream %s", async (_, pieces) => {
+    const body = new ReadableStream<Uint8Array>({
+      start(stream) {
+        for (const piece of pieces) stream.enqueue(new TextEncoder().encode(piece));
+        stream.close();
+      },
+    });
+    const client = new TestClient({
+      fetch: () => new Response(body, { headers: { "content-type": "text/event-stream" } }),
+    });
+    expect(await Array.fromAsync(client.events("/"))).toEqual([
+      { event: "message", data: "1", id: "a" },
+      { event: "message", data: "2", id: "a" },
+    ]);
+  });
+
+  test("yields an event as soon as its second CR has arrived", async () => {
+    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+    const client = new TestClient({
+      fetch: () => new Response(readable, { headers: { "content-type": "text/event-stream" } }),
+    });
+    const events = client.events("/");
+    const writer = writable.getWriter();
+    void writer.write(new TextEncoder().encode("data: 1\r\r"));
+    expect((await events.next()).value).toEqual({ event: "message", data: "1", id: "" });
+    await events.return();
+  });
+
   test("refuses what is no event stream", async () => {
     await expect(new TestClient(new Live()).events("/page").next()).rejects.toThrow(
       "/page is not an event stream: status 200, text/plain;charset=utf-8.",
