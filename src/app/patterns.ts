@@ -92,7 +92,8 @@ export function joinPatterns(prefix: string, pattern: string): string {
  * Makes a pattern into a path with these values, percent-encoded. `:name` takes the next value, `*`
  * all that are left.
  *
- * @throws TypeError for a value that is missing, is left over, or cannot be a segment.
+ * @throws TypeError for a value that is missing, is left over, follows an omitted one, or cannot be
+ *   a segment.
  */
 export function fillPattern(pattern: string, values: readonly unknown[]): string {
   const rest = [...values];
@@ -101,7 +102,12 @@ export function fillPattern(pattern: string, values: readonly unknown[]): string
     if (segment.kind === "rest")
       return rest.splice(0).map((value) => encodeSegment(pattern, value));
     const value = rest.shift();
-    if (value === undefined && segment.kind === "optional") return [];
+    if (value === undefined && segment.kind === "optional") {
+      if (rest.every((next) => next === undefined)) return [];
+      throw new TypeError(
+        `A link to "${pattern}" got a value after a segment that is left out. Pass a value for that one too.`,
+      );
+    }
     return [encodeSegment(pattern, value)];
   });
   if (rest.length > 0) {

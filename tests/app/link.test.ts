@@ -44,6 +44,32 @@ describe("this.link", () => {
     );
   });
 
+  test("leaves out optional segments from the end only", () => {
+    class Calendar extends App {
+      days = routes({ "/:year?/:month?/:day?": () => "" });
+    }
+    const calendar = new Calendar();
+    // Only with exactOptionalPropertyTypes is `undefined` a type error.
+    const link = (...values: unknown[]): string =>
+      calendar.link(calendar.days, "/:year?/:month?/:day?", ...(values as number[]));
+    expect([link(), link(undefined), link(2025, undefined), link(2025, 3, 1)]).toEqual([
+      "/days",
+      "/days",
+      "/days/2025",
+      "/days/2025/3/1",
+    ]);
+    for (const values of [
+      [undefined, 3],
+      [2025, undefined, 1],
+    ]) {
+      expect(() => link(...values)).toThrow(
+        new TypeError(
+          'A link to "/days/:year?/:month?/:day?" got a value after a segment that is left out. Pass a value for that one too.',
+        ),
+      );
+    }
+  });
+
   test("checks by type how many segments each kind of page takes", () => {
     type Rest<Page> = LinkArguments<Page>;
     type Value = string | number;
