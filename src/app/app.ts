@@ -270,8 +270,8 @@ export class App<Data extends SessionShape<Data> = AnySession> {
    * shares this app's sessions, server, request and middleware, and may have middleware and an
    * `onError` of its own.
    *
-   * @throws TypeError for a malformed path, and for an app that has options or is already in use;
-   *   Error once this app has begun to answer requests.
+   * @throws TypeError for a malformed path, and for an app that has options, is already in use, or
+   *   would be mounted inside itself; Error once this app has begun to answer requests.
    */
   mount<Other extends SessionShape<Other>>(prefix: string, app: App<Other>): void {
     this.#refuseLate("mount()");
@@ -288,6 +288,11 @@ export class App<Data extends SessionShape<Data> = AnySession> {
     }
     if (child.#parent !== undefined || child.#site !== undefined) {
       throw new TypeError(`The app for "${prefix}" is in use already. Make another: new …().`);
+    }
+    if (child === this.#root) {
+      throw new TypeError(
+        `The app for "${prefix}" would be mounted inside itself. Make another: new …().`,
+      );
     }
     child.#parent = this as unknown as App;
     void child.#sessions.close();

@@ -148,6 +148,18 @@ describe("mount", () => {
     }
   });
 
+  test("refuses an app inside itself, at any depth", () => {
+    const [outer, middle, inner] = [new App(), new App(), new App()];
+    outer.mount("/a", middle);
+    middle.mount("/b", inner);
+    for (const app of [outer, inner]) {
+      expect(() => app.mount("/c", outer)).toThrow(
+        new TypeError('The app for "/c" would be mounted inside itself. Make another: new …().'),
+      );
+    }
+    expect(outer.fetch).toBeFunction();
+  });
+
   test("refuses two pages for one path, whichever app they belong to", () => {
     class Outer extends App {
       api() {
