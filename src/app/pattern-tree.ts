@@ -115,6 +115,8 @@ function find<Page>(
       ? undefined
       : (findOpen(parameter, segments, at, params) ?? findOpen(optional, segments, at, params));
   if (open !== undefined || rest === undefined) return open;
+  // As for a parameter: a redirect to the rest, joined with slashes, stays on this host.
+  if (segments.includes("", at)) return undefined;
   params.push(...segments.slice(at));
   return rest;
 }

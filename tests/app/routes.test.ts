@@ -51,9 +51,24 @@ describe("routes", () => {
     ["/users/files/a%20b", "files a b"],
     ["/users/7/likes", "rest 7+likes"],
     ["/users/7/posts/3/4", "rest 7+posts+3+4"],
+    ["/users/7/posts/3/4/", "rest 7+posts+3+4"],
   ])("answer %s by the most specific pattern", async (path, body) => {
     expect(await new TestClient(new Users()).text(path)).toBe(body);
   });
+
+  test.each([
+    "/users//evil.example",
+    "/users//",
+    "/users/7/likes//",
+    "/users/files//etc/passwd",
+    "/users/files/a//b",
+    "/users/files//",
+  ])(
+    "answer %s, which has an empty segment, with 404, so that no path of `*` begins with a slash",
+    async (path) => {
+      expect((await new TestClient(new Users()).send(path)).status).toBe(404);
+    },
+  );
 
   test.each([
     ["/users", "DELETE", 405, "GET, HEAD, POST, OPTIONS"],
