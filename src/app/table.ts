@@ -28,7 +28,7 @@ export interface Match {
   /** Whether the page is a socket page, whose handler gets the socket first. */
   readonly isSocket: boolean;
   /** The folder, if the page is a public one: no session is opened for its files. */
-  readonly files: Files | undefined;
+  readonly files: Folder | undefined;
   readonly params: readonly string[];
   /** The error, if no page answers. */
   readonly refusal: HttpError | undefined;
@@ -39,10 +39,18 @@ export interface Match {
   readonly allow: string | undefined;
 }
 
+/** A public folder in the table. */
+interface Folder {
+  readonly respond: Files["respond"];
+  /** The app whose page a path below the folder is if the folder does not answer. */
+  findBranch(segments: readonly string[]): Branch;
+}
+
 /** A page in the table. */
 interface Page {
   readonly pattern: string;
   readonly branch: Branch;
+  readonly files: Folder | undefined;
   /** What the page answers: its verbs, or WebSockets. */
   readonly allow: string;
   /** By verb: the match of a path without parameters, shared by all requests. */
@@ -72,7 +80,9 @@ export class RouteTable {
     this.#branches = branches;
     for (const branch of branches) {
       for (const declared of branch.pages) {
-        const page = toPage(joinPatterns(branch.prefix, declared.pattern), branch, declared);
+        const pattern = joinPatterns(branch.prefix, declared.pattern);
+        const files = declared.files && toFolder(declared.files, pattern, branches);
+        const page = toPage(pattern, branch, declared, files);
         (declared.socket === undefined ? this.#pages : this.#sockets).add(page);
       }
     }
@@ -171,15 +181,31 @@ export class RouteTable {
 
   /** The match of a path that leads to no page, in the innermost app that the path is below. */
   #refuse(error: HttpError, segments: readonly string[]): Match {
-    const path = `/${segments.join("/")}/`;
-    const around = this.#branches.filter(({ prefix }) => path.startsWith(`${prefix}/`));
-    const branch = around.toSorted((one, other) => other.prefix.length - one.prefix.length)[0];
-    return refuse(branch ?? this.branch, error);
+    return refuse(findInnermost(this.#branches, `/${segments.join("/")}/`), error);
   }
 }
 
-function toPage(pattern: string, branch: Branch, declared: DeclaredPage): Page {
-  const { handlers, socket, files } = declared;
+/** The innermost app that a path, which ends with a slash, is below. */
+function findInnermost(branches: readonly Branch[], path: string): Branch {
+  const around = branches.filter(({ prefix }) => path.startsWith(`${prefix}/`));
+  return around.reduce((one, other) => (other.prefix.length > one.prefix.length ? other : one));
+}
+
+function toFolder(files: Files, pattern: string, branches: readonly Branch[]): Folder {
+  const place = pattern.slice(0, -"*".length);
+  return {
+    respond: (request, segments) => files.respond(request, segments),
+    findBranch: (segments) => findInnermost(branches, `${place}${segments.join("/")}/`),
+  };
+}
+
+function toPage(
+  pattern: string,
+  branch: Branch,
+  declared: DeclaredPage,
+  files: Folder | undefined,
+): Page {
+  const { handlers, socket } = declared;
   const toMatch = (handler: Handler): Match => ({
     branch,
     page: pattern,
@@ -194,6 +220,7 @@ function toPage(pattern: string, branch: Branch, declared: DeclaredPage): Page {
     return {
       pattern,
       branch,
+      files,
       allow: SOCKET,
       matches: new Map([[SOCKET, toMatch(socket as Handler)]]),
     };
@@ -203,12 +230,14 @@ function toPage(pattern: string, branch: Branch, declared: DeclaredPage): Page {
   if (get !== undefined && !verbs.has("HEAD")) verbs.set("HEAD", get);
   const allow = VERBS.filter((verb) => verbs.has(verb) || verb === "OPTIONS").join(", ");
   const matches = new Map([...verbs].map(([verb, handler]) => [verb, toMatch(handler)]));
-  return { pattern, branch, allow, matches };
+  return { pattern, branch, files, allow, matches };
 }
 
 function matchPage(page: Page, method: string, params: readonly string[]): Match {
   const match = page.matches.get(method);
   if (match !== undefined) return params.length === 0 ? match : addParams(match, params);
+  const owner = page.files?.findBranch(params) ?? page.branch;
+  if (owner !== page.branch) return refuse(owner, notFound());
   const error = new HttpError(405, `${method} is not allowed here.`, {
     headers: { allow: page.allow },
   });
@@ -223,8 +252,8 @@ function addParams(match: Match, params: readonly string[]): Match {
 }
 
 /** The match of a request for a file that its folder does not have. */
-export function refuseMissing({ branch }: Match): Match {
-  return refuse(branch, notFound());
+export function refuseMissing({ branch, files, params }: Match): Match {
+  return refuse(files?.findBranch(params) ?? branch, notFound());
 }
 
 function refuse(branch: Branch, refusal: HttpError): Match {

@@ -1,8 +1,10 @@
 import { describe, expect, test } from "bun:test";
+import { mkdirSync, writeFileSync } from "node:fs";
 
-import { App, HttpError, InMemorySessionBackend, routes } from "bunpie";
+import { App, files, HttpError, InMemorySessionBackend, routes } from "bunpie";
 
 import { TestClient } from "../../src/testing/client.ts";
+import { Folder } from "../support/folder.ts";
 import { quiet } from "../support/quiet.ts";
 
 interface Data {
@@ -115,6 +117,38 @@ describe("mount", () => {
     expect(error).toHaveBeenCalledTimes(1);
     expect(await client.json("/api/v1/nothing")).toEqual({ problem: "Not Found" });
     expect(await client.text("/nothing")).toBe("Not Found");
+  });
+
+  test("leaves what a public folder around an app does not have to that app", async () => {
+    using folder = new Folder();
+    mkdirSync(folder.file("api/v1"), { recursive: true });
+    writeFileSync(folder.file("api/v1/logo.svg"), "<svg/>");
+    class Around extends App<Data> {
+      assets = files(folder.path);
+      index = files(folder.path);
+
+      constructor() {
+        super();
+        this.mount("/api/v1", new Api());
+      }
+    }
+    const client = new TestClient(new Around());
+    log = [];
+    for (const path of ["/api/v1/none", "/api/v1/todos/items", "/api/v1"]) {
+      for (const method of ["GET", "POST", "PUT", "OPTIONS"]) {
+        const response = await client.send(path, { method });
+        expect([response.status, response.headers.get("allow")]).toEqual([404, null]);
+        expect(await response.json()).toEqual({ problem: "Not Found" });
+      }
+      expect((await client.send(path, { method: "HEAD" })).status).toBe(404);
+    }
+    expect(new Set(log)).toEqual(new Set(["api null"]));
+    expect(await client.text("/api/v1/logo.svg")).toBe("<svg/>");
+    expect(await client.text("/api/none")).toBe("Not Found");
+    for (const path of ["/api", "/assets/api/v1/logo.svg"]) {
+      const response = await client.send(path, { method: "POST" });
+      expect([response.status, response.headers.get("allow")]).toEqual([405, "GET, HEAD, OPTIONS"]);
+    }
   });
 
   test("passes pages the whole pattern", async () => {
