@@ -32,7 +32,7 @@ async function showLater(shown: HttpError, value: Promise<unknown>): Promise<Res
 }
 
 /** The response to what `onError` or `onReport` threw: a response is sent, an error is logged. */
-function giveUp(error: unknown): Response {
+export function giveUp(error: unknown): Response {
   if (error instanceof Response) return error;
   console.error("An app's onError or onReport failed:", escapeError(error));
   const plain = new HttpError(500, BUG);

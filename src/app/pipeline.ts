@@ -4,7 +4,7 @@ import type { AnySession } from "../session/session.ts";
 import type { MaybePromise } from "../store/maybe-promise.ts";
 import { isPromise } from "../store/maybe-promise.ts";
 import { callPage } from "./call.ts";
-import { showFailure } from "./failures.ts";
+import { giveUp, showFailure } from "./failures.ts";
 import { writeLog } from "./log.ts";
 import { locate, toPath } from "./request.ts";
 import { finishHandshake, isHandshake } from "./sockets.ts";
@@ -51,7 +51,7 @@ function callPageOfVisit(): MaybePromise<Response> {
 function take(visit: Visit, step: number, answer: unknown): void {
   switch (step) {
     case RECEIVE:
-      return receive(visit, answer as Response | Request | undefined);
+      return receive(visit, answer);
     case FILE:
       visit.response = answer as Response | undefined;
       // If there is no such file, the request continues as one that matches no page.
@@ -70,12 +70,17 @@ function take(visit: Visit, step: number, answer: unknown): void {
   }
 }
 
-function receive(visit: Visit, answer: Response | Request | undefined): void {
+function receive(visit: Visit, answer: unknown): void {
   if (answer instanceof Response) {
     visit.response = answer;
     return;
   }
-  if (answer !== undefined) visit.raw = answer;
+  if (answer instanceof Request) visit.raw = answer;
+  else if (answer !== undefined && answer !== null) {
+    throw new TypeError(
+      "onRequest returned neither a Response nor a Request. Return one, or nothing.",
+    );
+  }
   route(visit);
 }
 
@@ -83,10 +88,29 @@ function receive(visit: Visit, answer: Response | Request | undefined): void {
  * Stores the session; after a failure, only a `destroy()`. If storing fails too, the visitor sees
  * that second failure.
  */
-function settle({ site, open, failure, response }: Visit): MaybePromise<string | undefined> {
+function settle(visit: Visit): MaybePromise<string | undefined> {
+  const { site, open, failure, response } = visit;
+  if (response !== undefined && !isFresh(visit, response)) refuseSent(response);
   if (open === undefined || response === undefined) return undefined;
-  if (failure?.isSecond === true) return site.sessions.settleFailure(open);
+  if (failure !== undefined && failure.count > 1) return site.sessions.settleFailure(open);
   return site.sessions.settle(open, failure === undefined ? response.status : 500);
+}
+
+/** Whether the response was made for this visit and has not been passed to the app's code. */
+function isFresh({ made, match }: Visit, response: Response): boolean {
+  return response === made && match?.branch.chain.length === 0;
+}
+
+/**
+ * Bun would notice only after the session has been stored.
+ *
+ * @throws TypeError if the response's body was sent or read before.
+ */
+function refuseSent(response: Response): void {
+  if (!response.bodyUsed) return;
+  throw new TypeError(
+    "The response's body has been sent or read before, which is possible only once. Make a new Response for each request.",
+  );
 }
 
 /** Handles a request. Never throws or rejects. */
@@ -165,8 +189,10 @@ function next({ response }: Visit, at: number): number {
 }
 
 /**
- * Runs three times at most: showing a failure does not fail, and neither does storing after a
- * second failure.
+ * Records an error and returns the next step. Runs four times at most: the error of the app's code
+ * or the session backend is shown, a second one too; after a third, such as that of an `onError`
+ * whose response was sent before, the response is a plain 500. If even that cannot get its headers,
+ * it is sent without them.
  */
 function fail(visit: Visit, error: unknown): number {
   // Only onRequest runs before the route is known. Middleware and pages answer for themselves.
@@ -174,9 +200,11 @@ function fail(visit: Visit, error: unknown): number {
     visit.response = error;
     return SETTLE;
   }
-  visit.failure = { error, isSecond: visit.failure !== undefined };
-  visit.response = undefined;
-  return SHOW_FAILURE;
+  const count = (visit.failure?.count ?? 0) + 1;
+  visit.failure = { error, count };
+  visit.response = count < 3 ? undefined : giveUp(error);
+  if (count < 3) return SHOW_FAILURE;
+  return count === 3 ? SETTLE : DONE;
 }
 
 function route(visit: Visit): void {

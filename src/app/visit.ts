@@ -168,8 +168,11 @@ function isUnsaved(open: SomeOpenSession): boolean {
 /** Boxed, because anything can be thrown, `undefined` too. */
 export interface Failure {
   readonly error: unknown;
-  /** Whether it happened while the response to another failure was being made or stored. */
-  readonly isSecond: boolean;
+  /**
+   * Which of the visit's failures it is, counted from 1: the later ones happened while the response
+   * to the one before was being made or stored.
+   */
+  readonly count: number;
 }
 
 /** The current visit. Shared by all apps: an async context handles one request at a time. */

@@ -174,6 +174,110 @@ describe("an error", () => {
     expect(error).not.toHaveBeenCalled();
   });
 
+  describe.each([
+    ["no options", {}],
+    ["a log", { log: () => undefined }],
+    ["trusted origins", { trustedOrigins: ["https://shop.example"] }],
+  ])("whose response was sent before, in an app with %s,", (_, options) => {
+    const SENT = expect.objectContaining({
+      message:
+        "The response's body has been sent or read before, which is possible only once. Make a new Response for each request.",
+    });
+    const PLAIN = [500, "Something went wrong on this server."];
+
+    class Constant extends Site {
+      readonly #sorry = new Response("Sorry.", { status: 404 });
+      readonly #page = new Response("A page.");
+
+      constant() {
+        this.request.session.n = 1;
+        return this.#page;
+      }
+
+      login() {
+        this.request.session.login("ann");
+      }
+
+      logout() {
+        this.request.session.destroy();
+        throw new Error("a bug");
+      }
+
+      override onError(error: HttpError): unknown {
+        if (error.status === 500 && error.cause !== undefined) return this.#sorry;
+        throw this.#sorry;
+      }
+    }
+
+    test("is a plain 500, and the reason is logged", async () => {
+      using error = quiet("error");
+      const site = new Constant(options);
+      const client = new TestClient(site);
+      expect(await client.text("/nothing")).toBe("Sorry.");
+      const response = await client.send("/nothing");
+      expect([response.status, await response.text()]).toEqual(PLAIN);
+      expect(response.headers.get("x-content-type-options")).toBe("nosniff");
+      expect(site._reported).toEqual([SENT, "GET"]);
+      expect(error.mock.calls).toEqual([["An app's onError or onReport failed:", SENT]]);
+    });
+
+    test("still ends a destroyed session", async () => {
+      using _error = quiet("error");
+      const site = new Constant(options);
+      const client = new TestClient(site);
+      await client.text("/nothing");
+      await client.send("/login");
+      expect((await site.sessions.list("ann")).length).toBe(1);
+      const response = await client.send("/logout");
+      expect([response.status, await response.text()]).toEqual(PLAIN);
+      expect(client.sessionId).toBeUndefined();
+      expect(await site.sessions.list("ann")).toEqual([]);
+    });
+
+    test("is reported like any bug if it is a page's, and stores nothing", async () => {
+      const site = new Constant(options);
+      expect(await new TestClient(site).text("/constant")).toBe("A page.");
+      const client = new TestClient(site);
+      const response = await client.send("/constant");
+      expect([response.status, await response.text()]).toEqual([404, "Sorry."]);
+      expect(site._reported).toEqual([SENT, "GET"]);
+      expect(client.sessionId).toBeUndefined();
+    });
+
+    test("is reported like any bug if middleware has read it", async () => {
+      class Reading extends Site {
+        constructor() {
+          super(options);
+          this.use(async (_request, next) => {
+            const response = await next();
+            await response.text();
+            return response;
+          });
+        }
+        index() {
+          return "text";
+        }
+      }
+      const site = new Reading();
+      const response = await new TestClient(site).send("/");
+      expect([response.status, await response.text()]).toEqual(PLAIN);
+      expect(site._reported).toEqual([SENT, "GET"]);
+    });
+  });
+
+  test.each([
+    ["no options", {}],
+    ["a log", { log: () => undefined }],
+    ["trusted origins", { trustedOrigins: ["https://shop.example"] }],
+  ])("is a plain 500 if the request is none, in an app with %s", async (_, options) => {
+    using _error = quiet("error");
+    const response = await new Site(options).fetch(null as never);
+    expect([response.status, await response.text()]).toEqual([
+      500,
+      "Something went wrong on this server.",
+    ]);
+  });
+
   test("says so if onError reads a session that could not be opened", async () => {
     using error = quiet("error");
     class Own extends Site {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
+import type { AppOptions } from "bunpie";
 import { App } from "bunpie";
 
 import { TestClient } from "../../src/testing/client.ts";
@@ -8,8 +9,11 @@ import { quiet } from "../support/quiet.ts";
 class Site extends App {
   readonly #intercept: (request: Request, ip: string | null) => unknown;
 
-  constructor(intercept: (request: Request, ip: string | null) => unknown) {
-    super();
+  constructor(
+    intercept: (request: Request, ip: string | null) => unknown,
+    options: AppOptions = {},
+  ) {
+    super(options);
     this.#intercept = intercept;
   }
 
@@ -70,6 +74,36 @@ describe("onRequest", () => {
     await new TestClient(site).send("/");
     expect(seen).toEqual(["127.0.0.1", null]);
     await site.close();
+  });
+
+  describe.each([
+    ["no options", {}],
+    ["a log", { log: () => undefined }],
+    ["trusted origins", { trustedOrigins: ["https://shop.example"] }],
+  ])("in an app with %s", (_, options) => {
+    test.each([null, undefined])("lets a request pass if it returns %p", async (nothing) => {
+      const client = new TestClient(new Site(() => nothing, options));
+      expect(await client.text("/")).toBe("looked at");
+    });
+
+    test.each([
+      ["false", false],
+      ["a text", "too many"],
+      ["an object", {}],
+    ])("causes a 500 that says what to return if it returns %s", async (_what, value) => {
+      using error = quiet("error");
+      const response = await new TestClient(new Site(() => value, options)).send("/");
+      expect(response.status).toBe(500);
+      expect(error.mock.calls).toEqual([
+        [
+          "%s failed:",
+          "GET /",
+          expect.objectContaining({
+            message: "onRequest returned neither a Response nor a Request. Return one, or nothing.",
+          }),
+        ],
+      ]);
+    });
   });
 
   test.each([
