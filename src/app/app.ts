@@ -323,7 +323,7 @@ export class App<Data extends SessionShape<Data> = AnySession> {
     const done = work.then(() => {
       if (visit.hasLeft) visit.reportLost();
     });
-    this.#resources.waitUntil(done, (error) => this.onReport(error, visit.raw));
+    this.#resources.waitUntil(done, (error) => this.#report(error, visit.raw));
   }
 
   // For apps to override.
@@ -361,10 +361,11 @@ export class App<Data extends SessionShape<Data> = AnySession> {
 
   /**
    * Called with every error whose details visitors do not see; by default, writes it to the
-   * console. Override it for error trackers. By default a mounted app calls the `onReport` of the
-   * app it is mounted in.
+   * console. Override it for error trackers. Responses do not wait for it; shutdown does, up to
+   * `shutdownTimeout`. What it throws is written to the console. By default a mounted app calls the
+   * `onReport` of the app it is mounted in.
    */
-  onReport(error: unknown, request: Request): void {
+  onReport(error: unknown, request: Request): MaybePromise<void> {
     if (this.#parent !== undefined) return this.#parent.onReport(error, request);
     const page = escapeControls(`${request.method} ${toPath(request.url)}`);
     console.error("%s failed:", page, escapeError(error));
@@ -484,6 +485,16 @@ export class App<Data extends SessionShape<Data> = AnySession> {
     );
   }
 
+  /** Calls {@link onReport}. Never throws. */
+  #report(error: unknown, request: Request): void {
+    try {
+      const reported = this.onReport(error, request);
+      if (isPromise(reported)) this.#resources.waitUntil(reported, complain);
+    } catch (second) {
+      complain(second);
+    }
+  }
+
   #makeFetch(site: Site): (request: Request, server?: AppServer) => MaybePromise<Response> {
     return (request, server) => {
       // For a default export, Bun passes the server that it made only along with requests.
@@ -560,7 +571,7 @@ export class App<Data extends SessionShape<Data> = AnySession> {
       chain,
       pages: collectPages(this, App.prototype),
       onError: (error) => this.onError(error),
-      onReport: (error, request) => this.onReport(error, request),
+      onReport: (error, request) => this.#report(error, request),
     };
     const below = this.#mounted.flatMap(({ prefix: mount, app }) =>
       app.#branches(joinPatterns(prefix, mount), chain),
@@ -583,6 +594,10 @@ export class App<Data extends SessionShape<Data> = AnySession> {
   #announce(): void {
     console.info(this.#getSite().table.listLines().join("\n"));
   }
+}
+
+function complain(error: unknown): void {
+  console.error("An app's onReport failed:", escapeError(error));
 }
 
 /** @throws TypeError for an option of the session. */

@@ -9,13 +9,13 @@ import type { Visit } from "./visit.ts";
 
 /**
  * The response to an error: what the app's `onError` returns. Errors whose details visitors do not
- * see go to `onReport`. Never throws or rejects: if `onError` or `onReport` fails, that is logged,
- * and the response is a plain 500.
+ * see go to `onReport`. Never throws or rejects: if `onError` fails, that is logged, and the
+ * response is a plain 500.
  */
 export function showFailure(visit: Visit, error: unknown): MaybePromise<Response> {
   const shown = toHttpError(error);
+  if (isBug(error)) visit.branch.onReport(error, visit.raw);
   try {
-    if (isBug(error)) visit.branch.onReport(error, visit.raw);
     const value = visit.branch.onError(shown);
     return isPromise(value) ? showLater(shown, value) : toErrorResponse(shown, value);
   } catch (second) {
@@ -31,10 +31,10 @@ async function showLater(shown: HttpError, value: Promise<unknown>): Promise<Res
   }
 }
 
-/** The response to what `onError` or `onReport` threw: a response is sent, an error is logged. */
+/** The response to what `onError` threw: a response is sent, an error is logged. */
 export function giveUp(error: unknown): Response {
   if (error instanceof Response) return error;
-  console.error("An app's onError or onReport failed:", escapeError(error));
+  console.error("An app's onError failed:", escapeError(error));
   const plain = new HttpError(500, BUG);
   return toErrorResponse(plain, plain.message);
 }

@@ -1,7 +1,6 @@
 import type { AsyncLocalStorage } from "node:async_hooks";
 
 import type { Sessions } from "../http/sessions.ts";
-import { escapeError } from "../session/log.ts";
 import type { SomeOpenSession } from "../session/open-session.ts";
 import type { AnySession } from "../session/session.ts";
 import type { SessionEnd } from "../session/watchlist.ts";
@@ -91,11 +90,7 @@ export class Visit implements VisitFacts, Host {
 
   /** Reports an error that happened after the response was sent. Never throws. */
   report(error: unknown): void {
-    try {
-      visits.run(this, () => this.branch.onReport(error, this.raw));
-    } catch (second) {
-      console.error("An app's onReport failed:", escapeError(second));
-    }
+    visits.run(this, () => this.branch.onReport(error, this.raw));
   }
 
   reportLost(): void {

@@ -218,7 +218,7 @@ describe("an error", () => {
       expect([response.status, await response.text()]).toEqual(PLAIN);
       expect(response.headers.get("x-content-type-options")).toBe("nosniff");
       expect(site._reported).toEqual([SENT, "GET"]);
-      expect(error.mock.calls).toEqual([["An app's onError or onReport failed:", SENT]]);
+      expect(error.mock.calls).toEqual([["An app's onError failed:", SENT]]);
     });
 
     test("still ends a destroyed session", async () => {
@@ -297,6 +297,83 @@ describe("an error", () => {
     expect(String(error.mock.lastCall?.[1])).toContain("This request has no session");
   });
 });
+
+describe.each([
+  ["throws", () => fail("no tracker")],
+  ["rejects", async () => fail("no tracker")],
+])("an onReport that %s", (_, onReport) => {
+  class Untracked extends App {
+    bug() {
+      fail("a bug");
+    }
+
+    later() {
+      this.waitUntil(Promise.reject(new Error("a bug")));
+      return "sent";
+    }
+
+    *stream() {
+      yield "sent";
+      this.request.cookies.set("late", "1");
+    }
+
+    *broken() {
+      yield "sent";
+      fail("a bug");
+    }
+
+    override onReport() {
+      return onReport();
+    }
+  }
+
+  test.each([
+    ["a page's bug", "/bug", 500, "Something went wrong on this server."],
+    ["a bug in background work", "/later", 200, "sent"],
+    ["what a stream lost", "/stream", 200, "sent"],
+    ["a bug in a stream", "/broken", 200, "cut off"],
+  ])("with %s is logged, and changes no response", async (_what, path, code, text) => {
+    using error = quiet("error");
+    const site = new Untracked();
+    const inner = new Untracked();
+    site.mount("/inner", inner);
+    for (const prefix of ["", "/inner"]) {
+      const response = await new TestClient(site).send(prefix + path);
+      const received = await response.text().catch(() => "cut off");
+      expect([response.status, received]).toEqual([code, text]);
+    }
+    await site.close();
+    const line = ["An app's onReport failed:", new Error("no tracker")];
+    expect(error.mock.calls).toEqual([line, line]);
+  });
+});
+
+test("shutdown waits for an asynchronous onReport", async () => {
+  const asked = Promise.withResolvers<void>();
+  const sent = Promise.withResolvers<void>();
+  class Tracked extends App {
+    bug() {
+      fail("a bug");
+    }
+    override async onReport() {
+      asked.resolve();
+      await sent.promise;
+    }
+  }
+  const site = new Tracked();
+  expect((await new TestClient(site).send("/bug")).status).toBe(500);
+  await asked.promise;
+  let isClosed = false;
+  const closing = site.close().then(() => (isClosed = true));
+  await new Promise(setImmediate);
+  expect(isClosed).toBe(false);
+  sent.resolve();
+  await closing;
+});
+
+function fail(message: string): never {
+  throw new Error(message);
+}
 
 describe("an answer with a status", () => {
   test.each([

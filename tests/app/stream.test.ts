@@ -308,17 +308,3 @@ test.each([
     "Bun reads a ReadableStream later: read this.request before, or return a generator, in which it works.",
   );
 });
-
-describe("an onReport that fails", () => {
-  test("is logged, and ends nothing", async () => {
-    using error = quiet("error");
-    class Untracked extends Site {
-      override onReport() {
-        throw new Error("No tracker.");
-      }
-    }
-    const response = await new TestClient(new Untracked()).send("/number");
-    await expect(response.text()).rejects.toThrow();
-    expect(error.mock.calls).toEqual([["An app's onReport failed:", new Error("No tracker.")]]);
-  });
-});
