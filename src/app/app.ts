@@ -376,7 +376,8 @@ export class App<Data extends SessionShape<Data> = AnySession> {
   /**
    * The whole app as one function, which can be mounted wherever a web-standard `fetch` handler
    * can. It returns a promise only if a page, its middleware or the session backend is
-   * asynchronous, and never throws.
+   * asynchronous, and never throws. A second argument that is not a server, such as the bindings
+   * that Hono's `mount` passes, is ignored.
    *
    * @throws TypeError, on first access, for what looks like a page but cannot be one.
    */
@@ -496,7 +497,9 @@ export class App<Data extends SessionShape<Data> = AnySession> {
   }
 
   #makeFetch(site: Site): (request: Request, server?: AppServer) => MaybePromise<Response> {
-    return (request, server) => {
+    return (request, passed) => {
+      // Frameworks pass their bindings in the server's place.
+      const server = typeof passed?.requestIP === "function" ? passed : undefined;
       // For a default export, Bun passes the server that it made only along with requests.
       if (this.#isDefaultExport) this.#server ??= server;
       if (!this.#startup.isDone) {

@@ -1,3 +1,5 @@
+import { Hono } from "hono";
+
 import { TestClient } from "../../src/testing/client.ts";
 import { Everything } from "../fixtures/everything.ts";
 import { ServedApp } from "../support/processes/served-app.ts";
@@ -65,6 +67,21 @@ export const WAYS: readonly Way[] = [
           },
         }),
       ),
+  },
+  {
+    name: "mounted in a server, by a framework that passes its bindings in the place of that server",
+    ...mounted,
+    hasServer: false,
+    serve: () =>
+      serveHere((app) => {
+        const framework = new Hono()
+          .get("/beside", (context) => context.text("beside"))
+          .mount("/", app.fetch);
+        return Bun.serve({
+          port: 0,
+          fetch: (request) => framework.fetch(request, { DATABASE: "shop" }),
+        });
+      }),
   },
   {
     name: "mounted behind a function that makes another request of each",
