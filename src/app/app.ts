@@ -18,7 +18,7 @@ import type { HttpError } from "./errors.ts";
 import type { LoginDemand } from "./guards.ts";
 import { findWayBack, requireLogin } from "./guards.ts";
 import { keepThroughReload } from "./hot.ts";
-import { DEFAULT_EXPORT, startService, stopService } from "./lifecycle.ts";
+import { closeService, DEFAULT_EXPORT, startService } from "./lifecycle.ts";
 import type { Service, StoppableServer } from "./lifecycle.ts";
 import type { Linkable, LinkArguments } from "./link.ts";
 import { toLink } from "./link.ts";
@@ -464,10 +464,11 @@ export class App<Data extends SessionShape<Data> = AnySession> {
    * response, stops accepting connections, waits up to `shutdownTimeout` for requests in progress
    * and again for the work passed to {@link waitUntil}; then calls {@link onStop} and closes the
    * app's resources and the session backend. No request is cut off before the timeout, and nothing
-   * that was acknowledged is lost.
+   * that was acknowledged is lost. A call during a shutdown, a signal's too, waits for that
+   * shutdown.
    */
   close(): Promise<void> {
-    return stopService(this.#service);
+    return closeService(this.#service);
   }
 
   get #largestBody(): number {

@@ -23,6 +23,10 @@ export interface Service {
   idle(): Promise<void>;
   /** Closes the app's resources and its sessions. */
   release(): Promise<void>;
+  /** Its shutdown, while that is in progress. */
+  stopping?: Promise<void> | undefined;
+  /** Whether the app's own code has ended it, and may have more to do before the process exits. */
+  isClosedByApp?: boolean;
 }
 
 /** The key of the one app that Bun serves as a default export. */
@@ -50,7 +54,8 @@ export function startService(key: unknown, service: Service): void {
   }
   const former = shared[SERVICES].get(key);
   shared[SERVICES].set(key, service);
-  if (former !== undefined && former !== service) void retire(former, service);
+  if (former === undefined || former === service || former.stopping !== undefined) return;
+  retire(former, service).catch(complain);
 }
 
 /**
@@ -70,23 +75,44 @@ async function retire(former: Service, successor: Service): Promise<void> {
  */
 const QUIET = 100;
 
+/** Ends a service on behalf of the app's own code. */
+export function closeService(service: Service): Promise<void> {
+  service.isClosedByApp = true;
+  return stopService(service);
+}
+
+/** Ends a service once, whoever asks for that and how often: all wait for the same end. */
+function stopService(service: Service): Promise<void> {
+  service.stopping ??= stop(service).finally(() => {
+    service.stopping = undefined;
+  });
+  return service.stopping;
+}
+
 /**
  * Stops a service: closes each connection after its next response, then accepts no new ones, gives
  * requests in progress time to finish, cuts off the rest, and closes resources and sessions. If the
  * service is not being served, only waits for its requests and closes resources and sessions.
  */
-export async function stopService(service: Service): Promise<void> {
+async function stop(service: Service): Promise<void> {
   const services = (globalThis as Shared)[SERVICES] ?? new Map<unknown, Service>();
-  let isServed = false;
-  for (const [key, candidate] of services) {
-    if (candidate === service) isServed = services.delete(key);
+  const isServed = [...services.values()].includes(service);
+  // Until it has ended, the process does not exit on a signal.
+  if (!isServed) services.set(service, service);
+  try {
+    service.endConnections();
+    if (isServed) await endServer(service);
+    // The server in which the app is mounted keeps running.
+    else await within(service.shutdownTimeout, service.idle());
+    await service.release();
+  } finally {
+    for (const [key, each] of services) if (each === service) services.delete(key);
   }
-  service.endConnections();
-  if (isServed) await within(service.shutdownTimeout, stopServer(service));
-  // The server in which the app is mounted keeps running.
-  else await within(service.shutdownTimeout, service.idle());
+}
+
+async function endServer(service: Service): Promise<void> {
+  await within(service.shutdownTimeout, stopServer(service));
   await service.server()?.stop(true);
-  await service.release();
 }
 
 /**
@@ -144,11 +170,36 @@ function endOnSignals(services: ReadonlyMap<unknown, Service>): void {
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     // A second signal ends the process at once.
     for (const each of SIGNALS) process.off(each, end);
-    const stopped = await Promise.allSettled([...services.values()].map(stopService));
-    const failures = stopped.filter((each) => each.status === "rejected");
-    for (const { reason } of failures) console.error("Shutting down failed:", escapeError(reason));
+    const { ended, failures } = await stopAll(services);
+    for (const failure of failures) complain(failure);
     // Other listeners of the signal have work to finish, and exit the process afterwards.
-    if (process.listenerCount(signal) === 0) process.exit(failures.length === 0 ? 0 : 1);
+    if (process.listenerCount(signal) > 0) return;
+    const code = failures.length === 0 ? 0 : 1;
+    const closed = ended.filter(({ isClosedByApp }) => isClosedByApp === true);
+    if (closed.length === 0) process.exit(code);
+    // A listener for one signal only is gone by now, but may have work to finish after close().
+    if (code !== 0) process.exitCode = code;
+    const timeout = Math.max(...closed.map(({ shutdownTimeout }) => shutdownTimeout));
+    setTimeout(() => process.exit(), timeout).unref();
   };
   for (const signal of SIGNALS) process.on(signal, end);
+}
+
+/** Stops all services, and those that are added meanwhile: each is removed at its end. */
+async function stopAll(
+  services: ReadonlyMap<unknown, Service>,
+): Promise<{ readonly ended: readonly Service[]; readonly failures: readonly unknown[] }> {
+  const ended: Service[] = [];
+  const failures: unknown[] = [];
+  do {
+    const all = [...services.values()];
+    const stopped = await Promise.allSettled(all.map(stopService));
+    ended.push(...all);
+    for (const each of stopped) if (each.status === "rejected") failures.push(each.reason);
+  } while (services.size > 0);
+  return { ended, failures };
+}
+
+function complain(failure: unknown): void {
+  console.error("Shutting down failed:", escapeError(failure));
 }

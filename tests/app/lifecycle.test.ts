@@ -34,6 +34,8 @@ const WAYS = [
   ["listening.ts", "Service is at "],
 ] as const;
 
+const WAYS_TO_CLOSE = ["own-close-default-export.ts", "own-close-listening.ts"] as const;
+
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 
 let directory: string;
@@ -246,6 +248,14 @@ describe("a process", () => {
     expect(await child.ended()).toBe(7);
   });
 
+  test("waits for an app without a server of its own that another listener closes", async () => {
+    await using child = new ServedApp("own-close-unserved.ts");
+    await child.url();
+    child.process.kill("SIGTERM");
+    expect(await child.ended()).toBe(0);
+    expect(child.output).toEndWith("stopped\n");
+  });
+
   test("exits with 1, and says why, if the backend cannot be closed", async () => {
     await using child = new ServedApp("unclosable.ts");
     await child.url();
@@ -262,6 +272,52 @@ describe("a process", () => {
     expect(child.errors).toContain("no database");
   });
 });
+
+describe.each(
+  WAYS_TO_CLOSE.flatMap((file) =>
+    ["on, early", "on, late", "once, early", "once, late"].map((how) => [file, how] as const),
+  ),
+)(
+  "a process of %s whose own listener for the signal, added by %s, closes the app",
+  (file, listener) => {
+    test("ends after the requests in progress, onStop and what that listener does", async () => {
+      await using child = new ServedApp(file, { env: { LISTENER: listener } });
+      const url = await child.url();
+      await child.message("started");
+      const slow = fetch(new URL("/slow", url)).then(
+        (response) => response.text(),
+        () => "cut off",
+      );
+      await child.message("slow");
+      const download = await Connection.open(Number(url.port));
+      download.pause();
+      download.send(head("GET /large HTTP/1.1"));
+      await child.message("large");
+      child.process.kill("SIGTERM");
+      await isGone(url);
+      child.process.send("go on");
+      expect(await slow).toBe("slow");
+      download.resume();
+      expect((await download.answer())?.body.length).toBe(20_000_000);
+      expect(await child.ended()).toBe(0);
+      expect(child.output).toEndWith("stopped\nclosed\nown work done\n");
+      expect(child.errors).toBe("");
+    });
+  },
+);
+
+test.each(WAYS_TO_CLOSE)(
+  "a process of %s ends once `shutdownTimeout` has passed after it was closed by a listener for one signal",
+  async (file) => {
+    const env = { LISTENER: "once, early", KEEP_ALIVE: "1", SHUTDOWN_TIMEOUT: "1000" };
+    await using child = new ServedApp(file, { env });
+    await child.url();
+    await child.message("started");
+    child.process.kill("SIGTERM");
+    expect(await child.ended()).toBe(0);
+    expect(child.output).toEndWith("stopped\nclosed\nown work done\n");
+  },
+);
 
 describe("READ_BY_BUN", () => {
   // Bun reads these too, and a page of the name does no harm: see above.
@@ -468,6 +524,35 @@ describe("close", () => {
     await app.close();
     await app.close();
     await new Slow().close();
+  });
+
+  test("waits for the same end at every call, and cuts nothing off", async () => {
+    let stops = 0;
+    class Large extends Slow {
+      large() {
+        return new Uint8Array(20_000_000);
+      }
+      override onStop() {
+        stops += 1;
+      }
+    }
+    const app = new Large();
+    const { url } = app.listen(0);
+    const slow = fetch(new URL("/slow", url)).then((response) => response.text());
+    await app.begun.promise;
+    const download = await Connection.open(Number(url.port));
+    download.pause();
+    download.send(head("GET /large HTTP/1.1"));
+    const closings = [app.close(), app.close()];
+    await isGone(url);
+    closings.push(app.close());
+    app.released.resolve();
+    expect(await slow).toBe("done");
+    closings.push(app.close());
+    download.resume();
+    expect((await download.answer())?.body.length).toBe(20_000_000);
+    await Promise.all(closings);
+    expect(stops).toBe(1);
   });
 
   test("waits for requests in progress at every call if the app's server is another's", async () => {
