@@ -75,6 +75,9 @@ async function retire(former: Service, successor: Service): Promise<void> {
  */
 const QUIET = 100;
 
+/** How long what was cut off may take to remove what it leaves behind, in milliseconds. */
+const CLEAN_UP_TIME = 1000;
+
 /** Ends a service on behalf of the app's own code. */
 export function closeService(service: Service): Promise<void> {
   service.isClosedByApp = true;
@@ -113,6 +116,7 @@ async function stop(service: Service): Promise<void> {
 async function endServer(service: Service): Promise<void> {
   await within(service.shutdownTimeout, stopServer(service));
   await service.server()?.stop(true);
+  await within(CLEAN_UP_TIME, service.idle());
 }
 
 /**

@@ -508,6 +508,35 @@ describe("close", () => {
     expect(await response).toBe("cut off");
   });
 
+  test("lets a request that it cuts off clean up before the app ends", async () => {
+    const begun = Promise.withResolvers<void>();
+    const files: string[][] = [];
+    class Uploads extends App {
+      upload = {
+        POST: async () => {
+          for await (const part of this.request.parts()) {
+            await part.save(join(directory, part.filename), { onProgress: () => begun.resolve() });
+          }
+        },
+      };
+      override async onStop() {
+        files.push(await readdir(directory));
+      }
+    }
+    const app = new Uploads({ shutdownTimeout: 1 });
+    const connection = await Connection.open(Number(app.listen(0).port));
+    const type = "multipart/form-data; boundary=x";
+    connection.send(
+      head("POST /upload HTTP/1.1", { "content-type": type, "content-length": "100000" }) +
+        '--x\r\nContent-Disposition: form-data; name="f"; filename="a.bin"\r\n\r\n' +
+        "x".repeat(50_000),
+    );
+    await begun.promise;
+    expect(await readdir(directory)).toEqual([expect.stringMatching(/^\.upload-/)]);
+    await app.close();
+    expect(files).toEqual([[]]);
+  });
+
   test("cuts off a client that has sent half a request head after `shutdownTimeout`", async () => {
     const app = new Slow({ shutdownTimeout: 1 });
     const connection = await Connection.open(Number(app.listen(0).port));
