@@ -706,6 +706,25 @@ describe("maxRequestBodySize", () => {
     await app.close();
   });
 
+  test("logs why the app that Bun served before a reload could not be closed", async () => {
+    using _info = quiet("info");
+    using error = quiet("error");
+    const logged = Promise.withResolvers<unknown>();
+    error.mockImplementation((_line, reason) => logged.resolve(reason));
+    class Stuck extends App {
+      override onStop() {
+        throw new Error("cannot stop");
+      }
+    }
+    const former = new Stuck({ sessionBackend: new SqliteSessionBackend(":memory:") });
+    const next = new App();
+    void former.maxRequestBodySize;
+    void next.maxRequestBodySize;
+    expect(await logged.promise).toEqual(new Error("cannot stop"));
+    expect(error.mock.lastCall?.[0]).toBe("Shutting down failed:");
+    await next.close();
+  });
+
   test("closes the app that Bun served before a reload, but not a backend in use", async () => {
     using _info = quiet("info");
     const shared = new SqliteSessionBackend(":memory:");
