@@ -329,8 +329,8 @@ export class App<Data extends SessionShape<Data> = AnySession> {
   // For apps to override.
 
   /**
-   * Called once, before the first request; requests wait for it. If it fails, a served app exits
-   * the process with code 1.
+   * Called once, before the first request; requests wait for it, and so does shutdown, up to
+   * `shutdownTimeout`. If it fails, a served app exits the process with code 1.
    */
   onStart(): MaybePromise<void> {}
 
@@ -462,10 +462,10 @@ export class App<Data extends SessionShape<Data> = AnySession> {
   /**
    * Shuts the app down gracefully: ends streams and sockets, closes each connection after its next
    * response, stops accepting connections, waits up to `shutdownTimeout` for requests in progress
-   * and again for the work passed to {@link waitUntil}; then calls {@link onStop} and closes the
-   * app's resources and the session backend. No request is cut off before the timeout, and nothing
-   * that was acknowledged is lost. A call during a shutdown, a signal's too, waits for that
-   * shutdown.
+   * and again for a start in progress and the work passed to {@link waitUntil}; then calls
+   * {@link onStop} and closes the app's resources and the session backend. No request is cut off
+   * before the timeout, and nothing that was acknowledged is lost. A call during a shutdown, a
+   * signal's too, waits for that shutdown.
    */
   close(): Promise<void> {
     return closeService(this.#service);
@@ -518,8 +518,14 @@ export class App<Data extends SessionShape<Data> = AnySession> {
     server: AppServer | undefined,
     started: Promise<boolean>,
   ): Promise<Response> {
-    if (await started) return serveVisit(new Visit(site, request, server));
-    return unavailable("This service could not start.");
+    site.underWay += 1;
+    const hasStarted = await started;
+    site.underWay -= 1;
+    if (hasStarted) return serveVisit(new Visit(site, request, server));
+    if (site.underWay === 0) site.onIdle?.();
+    return unavailable(
+      this.#startup.hasEnded ? "This service has ended." : "This service could not start.",
+    );
   }
 
   async #idle(): Promise<void> {

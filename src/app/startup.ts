@@ -16,6 +16,7 @@ export class Startup {
   readonly #members: () => readonly Member[];
   #state: "not begun" | "begun" | "done" | "ended" = "not begun";
   #result: MaybePromise<void> = undefined;
+  #isEnding = false;
 
   /** `members` are the apps, outer before inner. */
   constructor(members: () => readonly Member[]) {
@@ -64,23 +65,27 @@ export class Startup {
 
   /**
    * Like {@link begin}, for a served app: if it cannot start, exits the process with code 1, for
-   * its supervisor to see.
+   * its supervisor to see. An app that is ending goes on with that instead.
    */
   beginOrExit(): void {
     const started = this.begin();
-    if (isPromise(started)) started.catch(() => process.exit(1));
+    if (!isPromise(started)) return;
+    started.catch(() => {
+      if (!this.#isEnding) process.exit(1);
+    });
   }
 
   /**
-   * Waits up to `timeout` milliseconds for work that outlives responses; then calls every `onStop`,
-   * closes the resources of all apps, both inner before outer, and finally the sessions. Continues
-   * after a failure.
+   * Waits up to `timeout` milliseconds for a start in progress and for work that outlives
+   * responses; then calls every `onStop`, closes the resources of all apps, both inner before
+   * outer, and finally the sessions. Continues after a failure.
    *
    * @throws the failure; an AggregateError if there were several.
    */
   async end(timeout: number, closeSessions: () => Promise<void>): Promise<void> {
+    this.#isEnding = true;
     const members = this.#members().toReversed();
-    await within(timeout, Promise.all(members.map(({ resources }) => resources.finish())));
+    await within(timeout, this.#finish(members));
     const steps = [
       ...(this.#hasBegun ? members.map((member) => () => member.onStop()) : []),
       ...members.map(
@@ -103,6 +108,11 @@ export class Startup {
     if (errors.length === 1) throw errors[0];
   }
 
+  async #finish(members: readonly Member[]): Promise<void> {
+    await Promise.allSettled([this.#result]);
+    await Promise.all(members.map(({ resources }) => resources.finish()));
+  }
+
   get #hasBegun(): boolean {
     return this.#state === "begun" || this.#state === "done";
   }
@@ -117,7 +127,16 @@ export class Startup {
 
   async #runLater(started: Promise<void>, rest: readonly Member[]): Promise<void> {
     await started;
-    for (const member of rest) await member.onStart();
+    for (const member of rest) {
+      this.#refuseEnded();
+      await member.onStart();
+    }
+    this.#refuseEnded();
     this.#state = "done";
+  }
+
+  /** @throws Error if the app has ended, because its start took longer than shutdown waits. */
+  #refuseEnded(): void {
+    if (this.hasEnded) throw new Error("The app was closed while it was starting.");
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, spyOn, test } from "bun:test";
 
-import type { Session } from "bunpie";
+import type { AppOptions, Session } from "bunpie";
 import { App } from "bunpie";
 
 import { TestClient } from "../../src/testing/client.ts";
@@ -11,8 +11,8 @@ class Site extends App {
   readonly #log: string[];
   readonly #name: string;
 
-  constructor(log: string[], name = "app") {
-    super();
+  constructor(log: string[], name = "app", options: AppOptions = {}) {
+    super(options);
     this.#log = log;
     this.#name = name;
   }
@@ -205,6 +205,124 @@ describe("close", () => {
     expect([response.status, await response.text()]).toEqual([503, "This service has ended."]);
     await site.close();
     expect(log).toEqual(["app starts", "app stops"]);
+  });
+
+  describe("while the app is starting", () => {
+    /** An app that starts when it is told to. */
+    class Starting extends Site {
+      readonly begun = Promise.withResolvers<void>();
+      readonly opened = Promise.withResolvers<void>();
+      readonly #log: string[];
+
+      constructor(log: string[], shutdownTimeout?: number) {
+        super(log, "app", shutdownTimeout === undefined ? {} : { shutdownTimeout });
+        this.#log = log;
+        this.own("database", () => void log.push("database closes"));
+        this.mount("/inner", new Site(log, "inner"));
+      }
+
+      override async onStart() {
+        this.begun.resolve();
+        await this.opened.promise;
+        this.#log.push("app starts");
+      }
+    }
+
+    test.each(["by its server", "as a function"])(
+      "waits until it has, and until its first requests are answered: served %s",
+      async (how) => {
+        using _info = quiet("info");
+        const log: string[] = [];
+        const site = new Starting(log);
+        const request =
+          how === "as a function"
+            ? site.fetch(new Request("http://localhost/later"))
+            : fetch(new URL("/later", site.listen(0).url));
+        await site.begun.promise;
+        const closing = site.close();
+        await new Promise(setImmediate);
+        expect(log).toEqual([]);
+        site.opened.resolve();
+        expect((await request).status).toBe(200);
+        await closing;
+        expect(log).toEqual([
+          "app starts",
+          "inner starts",
+          "work done",
+          "inner stops",
+          "app stops",
+          "database closes",
+        ]);
+        expect((await new TestClient(site).send("/")).status).toBe(503);
+      },
+    );
+
+    test("waits for the start even if no request does", async () => {
+      const log: string[] = [];
+      const site = new Starting(log);
+      const started = site.start();
+      const closing = site.close();
+      await new Promise(setImmediate);
+      expect(log).toEqual([]);
+      site.opened.resolve();
+      await Promise.all([started, closing]);
+      expect(log).toEqual([
+        "app starts",
+        "inner starts",
+        "inner stops",
+        "app stops",
+        "database closes",
+      ]);
+    });
+
+    test("ends it if that takes longer than `shutdownTimeout`, for good", async () => {
+      using error = quiet("error");
+      const log: string[] = [];
+      const site = new Starting(log, 1);
+      const request = site.fetch(new Request("http://localhost/"));
+      await site.begun.promise;
+      await site.close();
+      expect(log).toEqual(["inner stops", "app stops", "database closes"]);
+      site.opened.resolve();
+      const late = [await request, await new TestClient(site).send("/")];
+      for (const response of late) {
+        expect([response.status, await response.text()]).toEqual([503, "This service has ended."]);
+      }
+      expect(log).toEqual(["inner stops", "app stops", "database closes", "app starts"]);
+      await expect(site.start()).rejects.toThrow("The app was closed while it was starting.");
+      expect(error).toHaveBeenCalledTimes(1);
+    });
+
+    test("does not exit the process if it ends before it has started", async () => {
+      using error = quiet("error");
+      using _info = quiet("info");
+      using exit = spyOn(process, "exit").mockImplementation(() => undefined as never);
+      const site = new Starting([], 1);
+      site.listen(0);
+      await site.begun.promise;
+      await site.close();
+      site.opened.reject(new Error("the database is closed"));
+      await expect(site.start()).rejects.toThrow("the database is closed");
+      expect(error).toHaveBeenCalledTimes(1);
+      expect(exit).not.toHaveBeenCalled();
+    });
+
+    test("says so to requests that wait for a start that fails", async () => {
+      using _error = quiet("error");
+      const log: string[] = [];
+      const site = new Starting(log);
+      const request = site.fetch(new Request("http://localhost/"));
+      await site.begun.promise;
+      const closing = site.close();
+      site.opened.reject(new Error("no database"));
+      const response = await request;
+      expect([response.status, await response.text()]).toEqual([
+        503,
+        "This service could not start.",
+      ]);
+      await closing;
+      expect(log).toEqual(["inner stops", "app stops", "database closes"]);
+    });
   });
 
   test("does not call onStop of an app that never started", async () => {
