@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test";
 import { mkdtemp, readdir, readlink, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -656,6 +656,40 @@ describe("a signal", () => {
     process.off("SIGTERM", noop);
     expect(closed).toEqual(["third", "first", "second"]);
   });
+
+  test.each([
+    ["nothing fails", 0, [] as string[]],
+    ["something fails", 1, ["cannot stop"]],
+  ])(
+    "after which the app's own code has work to do ends the process later: %s",
+    async (_, code, messages) => {
+      using _info = quiet("info");
+      using error = quiet("error");
+      const { promise: exited, resolve } = Promise.withResolvers<void>();
+      using exit = spyOn(process, "exit").mockImplementation(() => resolve() as never);
+      class Stoppable extends App {
+        override onStop() {
+          for (const message of messages) throw new Error(message);
+        }
+      }
+      // The first app that is served adds the listeners, and the first signal removes them.
+      process.removeAllListeners("SIGTERM");
+      Reflect.deleteProperty(globalThis, Symbol.for("bunpie.services"));
+      const app = new Stoppable({ shutdownTimeout: 1 });
+      app.listen(0);
+      process.emit("SIGTERM", "SIGTERM");
+      const failure = await app.close().catch((reason: unknown) => reason);
+      expect(exit).not.toHaveBeenCalled();
+      await exited;
+      expect(exit.mock.calls).toEqual([[]]);
+      expect(process.exitCode ?? 0).toBe(code);
+      process.exitCode = 0;
+      expect(error.mock.calls).toEqual(
+        failure === undefined ? [] : [["Shutting down failed:", failure]],
+      );
+      expect(failure === undefined ? [] : [(failure as Error).message]).toEqual(messages);
+    },
+  );
 });
 
 test("the app from before a reload keeps its database until its requests are answered", async () => {
