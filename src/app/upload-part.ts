@@ -2,12 +2,16 @@ import { randomUUID } from "node:crypto";
 import { open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
+import type { MaybePromise } from "../store/maybe-promise.ts";
 import { toSafeFilename } from "./filename.ts";
 
 /** The options of {@link UploadPart.save}. */
 export interface SaveOptions {
-  /** Called after each piece has been written, with the number of bytes so far. */
-  readonly onProgress?: (bytes: number) => void;
+  /**
+   * Called after each piece has been written, with the number of bytes so far. If it returns a
+   * promise, `save` waits for that; if it fails, so does `save`.
+   */
+  readonly onProgress?: (bytes: number) => MaybePromise<void>;
 }
 
 /** The content of a file, piece by piece. */
@@ -144,7 +148,7 @@ async function writeContent(
         at += (await file.write(chunk, at)).bytesWritten;
       }
       size += chunk.byteLength;
-      onProgress?.(size);
+      if (onProgress !== undefined) await onProgress(size);
     }
     return size;
   } finally {

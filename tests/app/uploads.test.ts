@@ -507,6 +507,23 @@ describe("save", () => {
     expect(progress).toEqual(progress.toSorted((a, b) => a - b));
   });
 
+  test.each([
+    [
+      "throws",
+      () => {
+        throw new Error("no room");
+      },
+    ],
+    ["rejects", () => Promise.reject(new Error("no room"))],
+  ])("fails and leaves nothing if onProgress %s", async (_, onProgress) => {
+    const read: Read = async (body) => {
+      for await (const part of body.parts({}))
+        await part.save(folder.file("out.txt"), { onProgress });
+    };
+    await expect(ask(read, multipart(file("f")))).rejects.toThrow("no room");
+    expect(readdirSync(folder.path)).toEqual([]);
+  });
+
   test("replaces an existing file, and follows no link", async () => {
     writeFileSync(folder.file("target.txt"), "old");
     symlinkSync(folder.file("target.txt"), folder.file("out.txt"));
