@@ -16,6 +16,7 @@ export type { StoppableServer } from "./app/lifecycle.ts";
 export type { LogEntry } from "./app/log.ts";
 export type { Html } from "./app/html.ts";
 export { html } from "./app/html.ts";
+export { createElement } from "./app/jsx-runtime.ts";
 export type { Middleware } from "./app/middleware.ts";
 export type { AppRequest } from "./app/request.ts";
 export { routes } from "./app/routes.ts";

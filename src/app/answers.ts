@@ -1,4 +1,5 @@
 import { addPrivacy, keepUnshared } from "../http/headers.ts";
+import { HttpError } from "./errors.ts";
 import { Html } from "./html.ts";
 import { toJsonText } from "./json-text.ts";
 import { isGenerator, toTextStream } from "./stream.ts";
@@ -81,6 +82,35 @@ export function isLazy(response: Response): boolean {
   return lazy.has(response);
 }
 
+const files = new WeakMap<Response, Bun.BunFile>();
+
+/** The file whose content is to be sent, unless {@link checkFile} has found it already. */
+export function findFile(value: unknown): Bun.BunFile | undefined {
+  if (value instanceof Response) return files.get(value);
+  return isFile(value) ? value : undefined;
+}
+
+function isFile(value: unknown): value is Bun.BunFile {
+  return value instanceof Blob && "exists" in value;
+}
+
+/**
+ * Returns the response of {@link toResponse} if the file is there. Bun would notice a missing file
+ * only while sending it, after the session has been stored.
+ *
+ * @throws HttpError 404 if the file is missing.
+ */
+export async function checkFile(
+  file: Bun.BunFile,
+  value: unknown,
+  isPrivate: () => boolean,
+): Promise<Response> {
+  if (!(await file.exists())) throw new HttpError(404, "Not Found");
+  const response = toResponse(value, isPrivate());
+  files.delete(response);
+  return response;
+}
+
 /**
  * A response with this status and any value that a page may return. Return it or throw it: both
  * count as an answer, and the session is stored if the status is below 500.
@@ -106,6 +136,8 @@ export function status(
   const answer = new Response(body, { status: code, headers: made.headers });
   if (body !== null) keepUnshared(answer);
   if (isLazy(made)) markLazy(answer);
+  const file = findFile(value);
+  if (file !== undefined) files.set(answer, file);
   for (const [name, text] of Object.entries(headers)) answer.headers.set(name, text);
   return answer;
 }

@@ -1,3 +1,4 @@
+import { BoundaryCheck, malformed } from "./boundary-check.ts";
 import { HttpError } from "./errors.ts";
 import type { UploadPart } from "./upload-part.ts";
 import { UploadedFile } from "./uploaded-file.ts";
@@ -266,10 +267,11 @@ async function readFields(body: ArrayBuffer, type: string): Promise<URLSearchPar
 }
 
 async function parseParts(body: ArrayBuffer, type: string): Promise<Iterable<[string, unknown]>> {
+  new BoundaryCheck(type).add(new Uint8Array(body));
   try {
     return await new Response(body, { headers: { "content-type": type } }).formData();
   } catch (cause) {
-    throw new HttpError(400, "The request's form is malformed.", { cause });
+    throw malformed(cause);
   }
 }
 

@@ -1,7 +1,6 @@
 import type { MaybePromise } from "../store/maybe-promise.ts";
-import { isPromise } from "../store/maybe-promise.ts";
-import { toResponse, unthrow } from "./answers.ts";
-import { HttpError } from "./errors.ts";
+import { andThen, isPromise } from "../store/maybe-promise.ts";
+import { checkFile, findFile, toResponse, unthrow } from "./answers.ts";
 import { showFailure } from "./failures.ts";
 import { walk } from "./middleware.ts";
 import { callSocket } from "./sockets.ts";
@@ -22,8 +21,8 @@ function callInside(visit: Visit, match: Match): MaybePromise<Response> {
 
 /** If no page matches, middleware receives the error's response, not the error. */
 function answerInside(visit: Visit, match: Match): MaybePromise<Response> {
-  if (match.refusal !== undefined) return showFailure(visit, match.refusal);
-  return answer(visit, match);
+  if (match.refusal === undefined) return answer(visit, match);
+  return andThen(showFailure(visit, match.refusal), (response) => respond(visit, response));
 }
 
 function answer(visit: Visit, match: Match): MaybePromise<Response> {
@@ -46,7 +45,8 @@ async function answerLater(visit: Visit, value: Promise<unknown>): Promise<Respo
 }
 
 function respond(visit: Visit, value: unknown): MaybePromise<Response> {
-  if (isFile(value)) return respondWithFile(visit, value);
+  const file = findFile(value);
+  if (file !== undefined) return checkFile(file, value, () => visit.open?.isAccessed === true);
   if (value === undefined && visit.hasRedirect) {
     throw new TypeError(
       "The page called this.redirect() and returned nothing. Write `return this.redirect(…)`.",
@@ -55,14 +55,4 @@ function respond(visit: Visit, value: unknown): MaybePromise<Response> {
   const response = toResponse(value, visit.open?.isAccessed === true);
   if (response !== value) visit.made = response;
   return response;
-}
-
-/** Bun would notice a missing file only while sending it, after the session has been stored. */
-async function respondWithFile(visit: Visit, file: Bun.BunFile): Promise<Response> {
-  if (!(await file.exists())) throw new HttpError(404, "Not Found");
-  return toResponse(file, visit.open?.isAccessed === true);
-}
-
-function isFile(value: unknown): value is Bun.BunFile {
-  return value instanceof Blob && "exists" in value;
 }

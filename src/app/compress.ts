@@ -55,22 +55,28 @@ function encode(request: Request, response: Response, minBytes: number): MaybePr
   if (!isCompressible(response)) return response;
   addVary(response.headers, "Accept-Encoding");
   const coding = chooseCoding(request.headers.get("accept-encoding"));
-  // The body of a response to HEAD is never sent.
-  if (coding === undefined || request.method === "HEAD" || isExposed(request)) return response;
+  if (coding === undefined || isExposed(request)) return response;
   return isWhole(response)
     ? encodeWhole(response, coding, minBytes)
     : encodePieces(response, coding, minBytes);
 }
 
 function isCompressible({ status, headers }: Response): boolean {
+  const asked = readAskedHeaders();
+  const read = (name: string): string => asked?.get(name) ?? headers.get(name) ?? "";
   return (
-    COMPRESSIBLE.test(headers.get("content-type") ?? "") &&
+    COMPRESSIBLE.test(read("content-type")) &&
     !INCOMPLETE.has(status) &&
-    !headers.has("content-encoding") &&
+    read("content-encoding") === "" &&
     // A client that resumes a download must get the same bytes.
-    !headers.has("accept-ranges") &&
-    !/\bno-transform\b/i.test(headers.get("cache-control") ?? "")
+    read("accept-ranges") === "" &&
+    !/\bno-transform\b/i.test(read("cache-control"))
   );
+}
+
+/** The headers of `this.response`, which replace those of the response when it is sent. */
+function readAskedHeaders(): Headers | undefined {
+  return visits.getStore()?.askedDraft?.headers;
 }
 
 /**
@@ -124,13 +130,19 @@ type EncodedBody = Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>;
 
 function toEncoded(response: Response, body: EncodedBody, coding: Coding): Response {
   const encoded = answerWith(response, body);
-  const { headers } = encoded;
-  headers.set("content-encoding", coding);
+  encoded.headers.set("content-encoding", coding);
+  forgetBytes(encoded.headers);
+  const asked = readAskedHeaders();
+  if (asked !== undefined) forgetBytes(asked);
+  return encoded;
+}
+
+/** Removes what headers say about the bytes of the body before its compression. */
+function forgetBytes(headers: Headers): void {
   headers.delete("content-length");
   // A strong tag promises identical bytes (RFC 9110, 8.8.1).
   const etag = headers.get("etag");
   if (etag?.startsWith('"') === true) headers.set("etag", `W/${etag}`);
-  return encoded;
 }
 
 function answerWith({ status, statusText, headers }: Response, body: EncodedBody): Response {

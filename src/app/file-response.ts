@@ -92,9 +92,19 @@ function checkConditions(
   return isLater(lastModified, modifiedSince) !== false ? undefined : 304;
 }
 
+/** The three formats of a date in HTTP (RFC 9110, 5.6.7). Other dates are ignored. */
+const HTTP_DATE =
+  /^(?:\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT|\w{6,9}, \d\d-\w{3}-\d\d [\d:]{8} GMT|(\w{3} \w{3} [ \d]\d [\d:]{8} \d{4}))$/;
+
+/** In milliseconds; NaN if the date is malformed. The last format does not name its time zone. */
+function parseDate(date: string): number {
+  const [whole = "", withoutZone] = HTTP_DATE.exec(date) ?? [];
+  return Date.parse(withoutZone === undefined ? whole : `${withoutZone} GMT`);
+}
+
 /** Whether a date is later than another; `undefined` if the other is malformed. */
 function isLater(one: string, other: string): boolean | undefined {
-  const limit = Date.parse(other);
+  const limit = parseDate(other);
   return Number.isNaN(limit) ? undefined : Date.parse(one) > limit;
 }
 

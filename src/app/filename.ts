@@ -24,7 +24,8 @@ export function toSafeFilename(filename: string): string {
 function shorten(name: string): string {
   const bytes = Buffer.from(name);
   if (bytes.byteLength <= MAX_BYTES) return name;
-  const extension = name.slice(name.lastIndexOf("."));
+  const dot = name.lastIndexOf(".");
+  const extension = dot === -1 ? "" : name.slice(dot);
   const length = Buffer.byteLength(extension);
   const [end, kept] = length > MAX_EXTENSION_BYTES ? ["", 0] : [extension, length];
   // In streaming mode the decoder drops a truncated character at the end.

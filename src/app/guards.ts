@@ -33,7 +33,16 @@ export function requireLogin(
   }
   // Only a GET can be repeated after the login; a form would have to be filled in again.
   if (request.method !== "GET") throw redirect(loginPage, 303);
-  throw redirect(`${loginPage}?${RETURN_TO}=${encodeURIComponent(toTarget(request.url))}`, 303);
+  throw redirect(addReturnTo(loginPage, toTarget(request.url)), 303);
+}
+
+/** The login page may have a query and a fragment of its own. */
+function addReturnTo(loginPage: string, target: string): string {
+  const at = loginPage.indexOf("#");
+  const [page, fragment] =
+    at === -1 ? [loginPage, ""] : [loginPage.slice(0, at), loginPage.slice(at)];
+  const separator = page.includes("?") ? "&" : "?";
+  return `${page}${separator}${RETURN_TO}=${encodeURIComponent(target)}${fragment}`;
 }
 
 /**

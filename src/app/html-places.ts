@@ -1,26 +1,49 @@
+import { isScriptUrl, mayBecomeScriptUrl } from "./script-url.ts";
+
 /**
  * The place of a value in a template:
  * - `text`: between tags, in a comment, or in a quoted attribute;
- * - `url`: at the beginning of a quoted attribute that holds a URL;
- * - `name`: in the name of a tag or an attribute, or in place of an attribute;
  * - `unquoted`: in an attribute without quotes;
  * - `code`: in an attribute that the browser runs or parses, such as `onclick`;
- * - `raw`: in `<script>` or `<style>`.
+ * - `raw`: in `<script>` or `<style>`;
+ * - a piece: in a URL or a name.
  */
-export type Place = "text" | "url" | "name" | "unquoted" | "code" | "raw";
+export type Place = "text" | "unquoted" | "code" | "raw" | Piece;
+
+/** The place of a value that is safe or not only together with the text and values around it. */
+export interface Piece {
+  /**
+   * - `url`: a quoted attribute that holds a URL;
+   * - `name`: the name of an attribute, or what stands in place of an attribute;
+   * - `tag`: the name of a tag.
+   */
+  readonly of: "url" | "name" | "tag";
+  /** Whether it is the first value there. */
+  readonly isFirst: boolean;
+  /** The text between the value and the one before it, or the beginning. */
+  readonly before: string;
+  /** The text between the value and the next one, or the end. */
+  readonly after: string;
+}
 
 const URL_ATTRIBUTE = /^(?:href|xlink:href|src|action|formaction|data|poster)$/i;
-const CODE_ATTRIBUTE = /^(?:on.*|srcdoc)$/i;
+const CODE_ATTRIBUTE = /^(?:on.*|srcdoc)$/is;
+const RAW_TAG = /^\/?(?:script|style)$/i;
 
 /** Stands for a value. HTML does not contain this character. */
 const HOLE = "\0";
 
-const COMMENT = /<!--.*?(?:-->|$)/sy;
+const COMMENT = /<!--(?:-?>|.*?(?:--!?>|$))/sy;
 const TAG = /<(\/?[a-z\0][^\s/>]*)/iy;
-const ATTRIBUTE = /[\s/]*([^\s/>=]+)(?:\s*=\s*(?:"([^"]*)"?|'([^']*)'?|([^\s>]*)))?/y;
-const TAG_END = /[\s/=]*>?/y;
-const RAW = /.*?(?=<\/(?:script|style)|$)/isy;
+const ATTRIBUTE = /[\s/]*(=?[^\s/>=]+|=)(?:\s*=\s*(?:"([^"]*)"?|'([^']*)'?|([^\s>]*)))?/y;
+const TAG_END = /[\s/]*>?/y;
 const TEXT = /<?[^<]*/y;
+
+/** The content of these elements ends at their own end tag, whatever it contains. */
+const RAW = new Map([
+  ["script", /.*?(?=<\/script[\s/>]|$)/isy],
+  ["style", /.*?(?=<\/style[\s/>]|$)/isy],
+]);
 
 const found = new WeakMap<readonly string[], readonly Place[]>();
 
@@ -37,6 +60,11 @@ export function findPlaces(strings: readonly string[]): readonly Place[] {
 /** Whether an attribute of this name holds a URL that the browser follows or loads. */
 export function isUrlAttribute(name: string): boolean {
   return URL_ATTRIBUTE.test(name);
+}
+
+/** Whether values are refused in an attribute or a tag of this name. */
+export function isRefusedName(name: string, of: "name" | "tag"): boolean {
+  return (of === "tag" ? RAW_TAG : CODE_ATTRIBUTE).test(name);
 }
 
 function parsePlaces(strings: readonly string[]): Place[] {
@@ -59,14 +87,15 @@ function parsePlaces(strings: readonly string[]): Place[] {
       places.push(...locateHoles(comment?.[0] ?? take(TEXT)?.[0], "text"));
       continue;
     }
-    places.push(...locateHoles(tag, "name"));
+    places.push(...locatePieces(tag, "tag"));
     for (let attribute = take(ATTRIBUTE); attribute !== null; attribute = take(ATTRIBUTE)) {
       const [, name = "", double, single, bare] = attribute;
-      places.push(...locateHoles(name, "name"));
+      places.push(...locatePieces(name, "name"));
       places.push(...locateHolesInValue(name, double ?? single), ...locateHoles(bare, "unquoted"));
     }
     take(TAG_END);
-    if (/^(?:script|style)$/i.test(tag)) places.push(...locateHoles(take(RAW)?.[0], "raw"));
+    const raw = RAW.get(tag.toLowerCase());
+    if (raw !== undefined) places.push(...locateHoles(take(raw)?.[0], "raw"));
   }
   return places;
 }
@@ -75,13 +104,18 @@ function locateHoles(text: string | undefined, place: Place): Place[] {
   return Array<Place>((text?.split(HOLE).length ?? 1) - 1).fill(place);
 }
 
-function locateHolesInValue(name: string, value: string | undefined): Place[] {
+function locatePieces(text: string, of: Piece["of"]): Piece[] {
+  const texts = text.split(HOLE);
+  return texts
+    .slice(1)
+    .map((after, index) => ({ of, isFirst: index === 0, before: texts[index] ?? "", after }));
+}
+
+function locateHolesInValue(name: string, value = ""): Place[] {
   if (CODE_ATTRIBUTE.test(name)) return locateHoles(value, "code");
   // A name that contains a value may turn out to be that of a URL attribute.
   if (!isUrlAttribute(name) && !name.includes(HOLE)) return locateHoles(value, "text");
-  const beginning = value?.match(/^[\s\0]*/)?.[0];
-  return [
-    ...locateHoles(beginning, "url"),
-    ...locateHoles(value?.slice(beginning?.length), "text"),
-  ];
+  const [beginning = ""] = value.split(HOLE, 1);
+  if (isScriptUrl(beginning)) return locateHoles(value, "code");
+  return mayBecomeScriptUrl(beginning) ? locatePieces(value, "url") : locateHoles(value, "text");
 }

@@ -1,6 +1,7 @@
 import { isPromise } from "../store/maybe-promise.ts";
-import type { Place } from "./html-places.ts";
-import { findPlaces } from "./html-places.ts";
+import type { Piece, Place } from "./html-places.ts";
+import { findPlaces, isRefusedName } from "./html-places.ts";
+import { isScriptUrl } from "./script-url.ts";
 
 /**
  * Text that is already HTML. Only `html` and JSX create it, so that unescaped text cannot pass for
@@ -18,39 +19,42 @@ export class Html {
   }
 }
 
-/**
- * `javascript:` URLs in every spelling that some version of a browser accepts, as React detects
- * them.
- */
-const SCRIPT_URL =
-  // oxlint-disable-next-line no-control-regex
-  /^[\0-\x20]*j[\r\n\t]*a[\r\n\t]*v[\r\n\t]*a[\r\n\t]*s[\r\n\t]*c[\r\n\t]*r[\r\n\t]*i[\r\n\t]*p[\r\n\t]*t[\r\n\t]*:/i;
-
 /** Replaces a `javascript:` URL. */
 const NO_URL = "about:blank#blocked";
 
 /** What a value may add to the name of a tag or an attribute, or be in place of an attribute. */
-const NAME = /^(?!on)[\w:.-]*$/i;
+const NAME = /^[\w:.-]*$/;
 
 /**
  * A page, or a piece of one. Every value is escaped, except pieces made by `html` itself or by JSX.
  * Arrays are joined; `null`, `undefined` and booleans show nothing. A `javascript:` URL in an
- * attribute such as `href` becomes `about:blank#blocked`.
+ * attribute such as `href`, whole or in several values, becomes `about:blank#blocked`.
  *
  * ```ts
  * html`<ul>${items.map((item) => html`<li>${item.name}</li>`)}</ul>`;
  * ```
  *
  * @throws TypeError for a promise, and for a value where escaping is not enough: in an attribute
- *   without quotes, in an attribute such as `onclick`, in `<script>` and `<style>`.
+ *   without quotes, in an attribute such as `onclick`, in a URL that is written as `javascript:…`,
+ *   in `<script>` and `<style>`.
  */
 export function html(strings: TemplateStringsArray, ...values: readonly unknown[]): Html {
   const places = findPlaces(strings);
   let text = strings[0] ?? "";
+  let whole = "";
   for (const [index, value] of values.entries()) {
     const place = places[index] ?? "text";
-    const shown = place === "text" ? toMarkup(value) : toMarkupAt(place, value, strings[index]);
-    text += shown + (strings[index + 1] ?? "");
+    if (place === "text") text += toMarkup(value);
+    else if (typeof place === "string") text += toMarkupAt(place, value, strings[index]);
+    else {
+      const begun = (place.isFirst ? "" : whole) + place.before;
+      const markup = toMarkupOfPiece(place, begun, value, strings[index]);
+      const isBlocked = markup === NO_URL;
+      if (isBlocked) text = text.slice(0, text.length - begun.trimStart().length);
+      text += markup;
+      whole = isBlocked || value instanceof Html ? markup : begun + markup;
+    }
+    text += strings[index + 1] ?? "";
   }
   return new Html(text);
 }
@@ -75,18 +79,42 @@ export function toMarkup(value: unknown): string {
 /** Escapes a URL in a quoted attribute. One that would run as a script is replaced. */
 export function toUrlMarkup(value: unknown): string {
   const markup = toMarkup(value);
-  return SCRIPT_URL.test(markup) ? NO_URL : markup;
+  return isScriptUrl(markup) ? NO_URL : markup;
 }
 
-/** Escapes a value in a place where escaping alone is not enough. Numbers are safe everywhere. */
-function toMarkupAt(place: Exclude<Place, "text">, value: unknown, before = ""): string {
-  if (place === "url") return toUrlMarkup(value);
+/** Escapes a piece of a URL or a name. `begun` is what comes before it in that URL or name. */
+function toMarkupOfPiece(
+  { of, after }: Piece,
+  begun: string,
+  value: unknown,
+  before: string | undefined,
+): string {
   const markup = toMarkup(value);
-  if (typeof value === "number" || typeof value === "bigint") return markup;
-  if (place === "name" && (value instanceof Html || NAME.test(markup))) return markup;
-  if (place === "raw" && value instanceof Html) return markup;
+  if (of === "url") return isScriptUrl(begun + markup + after) ? NO_URL : markup;
+  if (isNumber(value) || value instanceof Html) return markup;
+  if (NAME.test(markup) && !isRefusedName(begun + markup + after, of)) return markup;
+  throw toRefusal("name", before);
+}
+
+/** Escapes a value in a place where escaping alone is not enough. */
+function toMarkupAt(
+  place: Exclude<Place, "text" | Piece>,
+  value: unknown,
+  before: string | undefined,
+): string {
+  const markup = toMarkup(value);
+  if (isNumber(value) || (place === "raw" && value instanceof Html)) return markup;
+  throw toRefusal(place, before);
+}
+
+/** Numbers are safe everywhere. */
+function isNumber(value: unknown): boolean {
+  return typeof value === "number" || typeof value === "bigint";
+}
+
+function toRefusal(place: keyof typeof REFUSALS, before = ""): TypeError {
   const [where, remedy] = REFUSALS[place];
-  throw new TypeError(
+  return new TypeError(
     `A value ${where}, after ${JSON.stringify(before.slice(-40))}, cannot be escaped safely. ${remedy}`,
   );
 }
@@ -94,11 +122,11 @@ function toMarkupAt(place: Exclude<Place, "text">, value: unknown, before = ""):
 const REFUSALS = {
   name: [
     "in the name of a tag or an attribute, or in place of an attribute",
-    'Only letters, digits, "-", "_", "." and ":" may stand there, and no name that begins with "on".',
+    'Only letters, digits, "-", "_", "." and ":" may stand there, and no name such as onclick, srcdoc, <script> or <style>.',
   ],
   unquoted: ["in an attribute without quotes", 'Write quotes around it: name="${value}".'],
   code: [
-    "in an attribute that the browser runs or parses",
+    "in an attribute or a URL that the browser runs or parses",
     'Put it into an attribute such as data-item="${value}", and read that attribute in a script.',
   ],
   raw: [

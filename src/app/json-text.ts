@@ -1,3 +1,5 @@
+import { Html } from "./html.ts";
+
 /**
  * A page's value as JSON. `what` begins the message of an error.
  *
@@ -55,6 +57,14 @@ function findLoss(value: object): string | undefined {
   if (Array.isArray(value)) return findLossInList(value);
   if (value instanceof Map) return "a Map, which JSON would lose. Return Object.fromEntries(map).";
   if (value instanceof Set) return "a Set, which JSON would lose. Return [...set].";
+  if (value instanceof Html) {
+    return "HTML, which JSON would lose. Return html`${list}` to show a list of it, and String(value) for its text.";
+  }
+  if (value instanceof Blob) return "a Blob, which JSON would lose. Return the blob itself.";
+  if (value instanceof Response) return "a Response, which JSON would lose. Return it alone.";
+  if (value instanceof Error && !("toJSON" in value)) {
+    return "an error, which JSON would lose. Return its message.";
+  }
   if ("then" in value && typeof value.then === "function") {
     return "a promise, which JSON would lose. Await it first; of a list, await Promise.all(list).";
   }

@@ -24,7 +24,7 @@ export function jsx(type: string | ((props: Props) => unknown), props: Props): H
   if (typeof type === "function") return new Html(toMarkup(type(props)));
   if (!ELEMENT_NAME.test(type))
     throw new TypeError(`${JSON.stringify(type)} is not an element's name.`);
-  const { children, ...attributes } = props;
+  const { children, key: _, ...attributes } = props;
   let tag = type === "html" ? "<!doctype html><html" : `<${type}`;
   for (const [name, value] of Object.entries(attributes)) tag += toAttribute(name, value);
   const content = toMarkup(children);
@@ -45,6 +45,15 @@ export const jsxs = jsx;
 
 /** Like {@link jsx}, in development. */
 export const jsxDEV = jsx;
+
+/** Like {@link jsx}: what `<li {...attributes} key={key}>`, with a key after a spread, compiles to. */
+export function createElement(
+  type: string | ((props: Props) => unknown),
+  props: Props | null,
+  ...children: readonly unknown[]
+): Html {
+  return jsx(type, children.length === 0 ? { ...props } : { ...props, children });
+}
 
 /** `<>…</>`: several elements without a common parent. */
 export function Fragment({ children }: { readonly children?: Children }): Html {
@@ -83,6 +92,9 @@ function toAttribute(name: string, value: unknown): string {
   return ` ${name}="${isUrlAttribute(name) ? toUrlMarkup(value) : toMarkup(value)}"`;
 }
 
+/** Objects become text as well. Numbers are safe everywhere. */
 function hasText(children: unknown): boolean {
-  return Array.isArray(children) ? children.some(hasText) : typeof children === "string";
+  if (Array.isArray(children)) return children.some(hasText);
+  if (typeof children === "object") return children !== null && !(children instanceof Html);
+  return typeof children === "string" || typeof children === "function";
 }

@@ -1,7 +1,7 @@
 import type { AnySession } from "../session/session.ts";
 import type { MaybePromise } from "../store/maybe-promise.ts";
 import { isPromise } from "../store/maybe-promise.ts";
-import { toResponse, unthrow } from "./answers.ts";
+import { checkFile, findFile, toResponse, unthrow } from "./answers.ts";
 import type { AppRequest } from "./request.ts";
 
 /**
@@ -45,14 +45,19 @@ export function walk(through: Walk, at: number): MaybePromise<Response> {
   try {
     value = middleware(through.request, next);
   } catch (error) {
-    return unthrow(error);
+    return choose(unthrow(error), inner);
   }
   return isPromise(value)
-    ? value.then((late) => choose(late, inner), unthrow)
+    ? value.then(
+        (late) => choose(late, inner),
+        (error) => choose(unthrow(error), inner),
+      )
     : choose(value, inner);
 }
 
 function choose(value: unknown, inner: MaybePromise<Response> | undefined): MaybePromise<Response> {
+  const file = value === inner ? undefined : findFile(value);
+  if (file !== undefined) return checkFile(file, value, () => false);
   if (typeof value === "function") {
     throw new TypeError(
       "A middleware returned a function. If it makes the middleware, call it: this.use(compress()).",

@@ -1,8 +1,9 @@
-import { addPrivacy, unshare } from "../http/headers.ts";
+import { addPrivacy, addVary, unshare } from "../http/headers.ts";
 import type { OpenSession } from "../session/open-session.ts";
 import type { AnySession } from "../session/session.ts";
 import type { MaybePromise } from "../store/maybe-promise.ts";
 import { isPromise } from "../store/maybe-promise.ts";
+import { checkFile, findFile } from "./answers.ts";
 import { callPage } from "./call.ts";
 import { giveUp, showFailure } from "./failures.ts";
 import { writeLog } from "./log.ts";
@@ -36,6 +37,7 @@ function ask(visit: Visit, step: number): unknown {
     case PAGE: // Middleware and the page.
       return visits.run(visit, callPageOfVisit);
     case SHOW_FAILURE: // Only after an error: makes its response.
+      if (visit.askedDraft !== undefined) dropContentHeaders(visit.askedDraft.headers);
       return visits.run(visit, showFailure, visit, visit.failure?.error);
     default: // Stores the session before the response is sent.
       return settle(visit);
@@ -84,11 +86,28 @@ function receive(visit: Visit, answer: unknown): void {
   route(visit);
 }
 
+/** The files of pages and middleware have been checked, those of `onRequest` and `onError` not. */
+function settle(visit: Visit): MaybePromise<string | undefined> {
+  const { open, failure, response } = visit;
+  const file = open === undefined || failure !== undefined ? findFile(response) : undefined;
+  return file === undefined ? store(visit) : storeWithFile(visit, file);
+}
+
+async function storeWithFile(visit: Visit, file: Bun.BunFile): Promise<string | undefined> {
+  try {
+    await checkFile(file, visit.response, () => false);
+  } catch (error) {
+    if (visit.failure === undefined) throw error;
+    visit.response = giveUp(new Error(`onError returned a file that is missing: ${file.name}`));
+  }
+  return store(visit);
+}
+
 /**
  * Stores the session; after a failure, only a `destroy()`. If storing fails too, the visitor sees
  * that second failure.
  */
-function settle(visit: Visit): MaybePromise<string | undefined> {
+function store(visit: Visit): MaybePromise<string | undefined> {
   const { site, open, failure, response } = visit;
   if (response !== undefined && !isFresh(visit, response)) refuseSent(response);
   if (open === undefined || response === undefined) return undefined;
@@ -251,9 +270,31 @@ function addAskedHeaders(visit: Visit, made: Response): Response {
   return response;
 }
 
+/** `Vary` is added to: caches need the fields that App, `compress()` and errors have put there. */
 function copyHeaders(from: Headers, to: Headers): void {
   from.forEach((value, name) => {
-    if (name !== "set-cookie") to.set(name, value);
+    if (name === "vary") for (const field of value.split(",")) addVary(to, field.trim());
+    else if (name !== "set-cookie") to.set(name, value);
   });
   for (const line of from.getSetCookie()) to.append("set-cookie", line);
+}
+
+const CONTENT_HEADERS = [
+  "accept-ranges",
+  "content-disposition",
+  "content-encoding",
+  "content-language",
+  "content-length",
+  "content-location",
+  "content-range",
+  "content-type",
+  "etag",
+  "expires",
+  "last-modified",
+] as const;
+
+/** What a failed page has said about its content is wrong for the error, which replaces it. */
+function dropContentHeaders(headers: Headers): void {
+  for (const name of CONTENT_HEADERS) headers.delete(name);
+  if (headers.has("cache-control")) headers.set("cache-control", "no-store");
 }

@@ -4,6 +4,7 @@ import type { Readable } from "node:stream";
 import type { BusboyInstance } from "@fastify/busboy";
 import { Busboy } from "@fastify/busboy";
 
+import { BoundaryCheck, malformed } from "./boundary-check.ts";
 import { HttpError } from "./errors.ts";
 import type { Content } from "./upload-part.ts";
 import { collect, UploadPart } from "./upload-part.ts";
@@ -78,7 +79,7 @@ export async function* readParts(
   parser.on("file", (_: unknown, stream: Readable) => stream.on("error", fail));
   parser.on("partsLimit", () => end(tooLarge(`has more than ${limits.maxParts} fields`)));
   const arrivals = on(parser, "file", { close: ["finish"], signal: ending.signal });
-  void feed(parser, chunks, ending.signal).catch(end);
+  void feed(parser, chunks, new BoundaryCheck(type), ending.signal).catch(end);
   const fieldRoom = makeRoom(limits.maxFieldBytes, "has fields of more than");
   const fileRoom = makeRoom(limits.maxBytes, "has files of more than");
   let part: UploadPart | undefined;
@@ -126,12 +127,14 @@ function makeParser(type: string, maxParts: number): BusboyInstance {
 async function feed(
   parser: BusboyInstance,
   chunks: AsyncIterable<Uint8Array>,
+  check: BoundaryCheck,
   signal: AbortSignal,
 ): Promise<void> {
   for await (const chunk of chunks) {
     for (let at = 0; at < chunk.byteLength; at += MAX_PIECE_BYTES) {
       if (signal.aborted) return;
       const piece = chunk.subarray(at, at + MAX_PIECE_BYTES);
+      check.add(piece);
       if (!parser.write(piece)) await once(parser, "drain", { signal });
     }
   }
@@ -153,8 +156,4 @@ function countFiles(count: number): string {
 
 function tooLarge(excess: string): HttpError {
   return new HttpError(413, `The request's form ${excess}.`);
-}
-
-function malformed(cause: unknown): HttpError {
-  return new HttpError(400, "The request's form is malformed.", { cause });
 }

@@ -22,6 +22,12 @@ function toStream(text: string): ReadableStream {
   });
 }
 
+class Listed extends Error {
+  toJSON(): string[] {
+    return [this.message];
+  }
+}
+
 /** What is sent for what a handler returns, as it is and as a promise, with the session and without. */
 class Site extends App {
   readonly #make: () => unknown;
@@ -65,6 +71,7 @@ describe("toResponse", () => {
     ["an ArrayBuffer", () => new Uint8Array([97]).buffer, 200, BYTES, "a"],
     ["an object", () => ({ a: [1, null], b: undefined }), 200, JSON_TEXT, '{"a":[1,null]}'],
     ["an array", () => ["a"], 200, JSON_TEXT, '["a"]'],
+    ["an error with JSON", () => ({ a: new Listed("a") }), 200, JSON_TEXT, '{"a":["a"]}'],
     ["a number", () => 7, 200, JSON_TEXT, "7"],
     ["false", () => false, 200, JSON_TEXT, "false"],
     ["a date", () => new Date(0), 200, JSON_TEXT, '"1970-01-01T00:00:00.000Z"'],
@@ -117,6 +124,12 @@ describe("toResponse", () => {
     ['"late" is a promise', () => ({ late: Promise.resolve() })],
     ["a list that begins with a promise", () => ["tea"].map(async (name) => name)],
     ["await Promise.all(list)", () => ({ names: ["tea"].map(async (name) => name) })],
+    ["a list that begins with HTML", () => [html`<b>a</b>`, html`<b>b</b>`]],
+    ["html`${list}`", () => ({ items: ["tea"].map((name) => html`<li>${name}</li>`) })],
+    ['"item" is HTML', () => ({ item: html`<b>a</b>` })],
+    ['"file" is a Blob', () => ({ file: Bun.file(FILE) })],
+    ["a list that begins with a Response", () => [new Response("a")]],
+    ['"problem" is an error', () => ({ problem: new Error("a") })],
     ["status(code, body, headers)", () => [404, "Not here"]],
     ["an iterator", () => new Uint16Array(1)],
     ["a function", () => () => "a"],

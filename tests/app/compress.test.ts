@@ -5,6 +5,7 @@ import { App, compress, eventStream, html, status } from "bunpie";
 
 import { chooseCoding } from "../../src/app/accept-encoding.ts";
 import { TestClient } from "../../src/testing/client.ts";
+import { quiet } from "../support/quiet.ts";
 
 const LONG = "Tea and biscuits. ".repeat(200);
 
@@ -67,6 +68,13 @@ class Site extends App<{ n: number }> {
 
   resumable() {
     return status(200, LONG, { "accept-ranges": "bytes" });
+  }
+
+  asked() {
+    for (const [name, value] of new URLSearchParams(this.request.query("headers") ?? "")) {
+      this.response.headers.set(name, value);
+    }
+    return LONG;
   }
 
   events() {
@@ -143,13 +151,60 @@ describe("compress", () => {
     },
   );
 
-  test("does not encode an encoded response, an answer to HEAD, or for a client that accepts no encoding", async () => {
+  test.each(["/", "/tagged", "/short", "/visits", "/lines"])(
+    "answers HEAD with the headers that GET has: %s",
+    async (path) => {
+      using _info = quiet("info");
+      client = new TestClient(site.listen(0).url);
+      const head = await ask(path, "gzip", { method: "HEAD" });
+      expect(await head.text()).toBe("");
+      expect(site.hasBegun).toBe(false);
+      const get = await ask(path);
+      for (const { headers } of [head, get]) {
+        // The first response sets the session's cookie.
+        for (const name of ["date", "set-cookie", "cache-control"]) headers.delete(name);
+      }
+      expect(head.headers.toJSON()).toEqual(get.headers.toJSON());
+      expect(get.headers.get("content-encoding")).toBe(path === "/short" ? null : "gzip");
+      await get.body?.cancel();
+      site.gate.resolve();
+    },
+  );
+
+  test("does not encode an encoded response, or for a client that accepts no encoding", async () => {
     expect((await ask("/encoded")).headers.get("content-encoding")).toBe("x-own");
-    const head = await ask("/", "gzip", { method: "HEAD" });
-    expect(head.headers.get("content-encoding")).toBeNull();
     const plain = await ask("/", "identity");
     expect(plain.headers.get("content-encoding")).toBeNull();
     expect(plain.headers.get("vary")).toBe("Accept-Encoding");
+  });
+
+  test.each([
+    ["cache-control", "no-transform"],
+    ["content-encoding", "x-own"],
+    ["content-type", "image/png"],
+    ["accept-ranges", "bytes"],
+  ])("does not encode a response if this.response has %s: %s", async (name, value) => {
+    const asked = new URLSearchParams({ [name]: value });
+    const response = await ask(`/asked?headers=${encodeURIComponent(String(asked))}`);
+    expect(await response.text()).toBe(LONG);
+    expect(response.headers.get(name)).toBe(value);
+  });
+
+  test("encodes a response whose type, Vary, ETag and length are in this.response", async () => {
+    const asked = new URLSearchParams({
+      "content-type": "application/xml",
+      vary: "Accept-Language",
+      etag: '"1"',
+      "content-length": "3600",
+    });
+    const { headers } = await ask(`/asked?headers=${encodeURIComponent(String(asked))}`);
+    expect(Object.fromEntries(headers)).toMatchObject({
+      "content-encoding": "gzip",
+      "content-type": "application/xml",
+      vary: "Accept-Encoding, Accept-Language",
+      etag: 'W/"1"',
+    });
+    expect(headers.has("content-length")).toBe(false);
   });
 
   test("does not encode what depends on the session if another site asks", async () => {

@@ -1,10 +1,12 @@
 import { describe, expect, test } from "bun:test";
 
-import type { HttpError, SessionBackend, SessionData } from "bunpie";
-import { App, html, redirect, status } from "bunpie";
+import type { HttpError, Middleware, SessionBackend, SessionData } from "bunpie";
+import { App, compress, html, redirect, status } from "bunpie";
 
 import { TestClient } from "../../src/testing/client.ts";
 import { quiet } from "../support/quiet.ts";
+
+const MISSING = "/nowhere/at/all.txt";
 
 class Site extends App<{ n: number }> {
   readonly _reported: unknown[] = [];
@@ -16,7 +18,7 @@ class Site extends App<{ n: number }> {
 
   async missing() {
     this.request.session.login("ann");
-    return Bun.file("/nowhere/at/all");
+    return Bun.file(MISSING);
   }
 
   gone() {
@@ -41,6 +43,25 @@ class Site extends App<{ n: number }> {
 
   override onReport(error: unknown, request: Request): void {
     this._reported.push(error, request.method);
+  }
+}
+
+const makeFile = (): Response => status(200, Bun.file(MISSING));
+
+function throwFile(): never {
+  throw makeFile();
+}
+
+class Filed extends App<{ n: number }> {
+  readonly #make: () => unknown;
+
+  constructor(make: () => unknown) {
+    super();
+    this.#make = make;
+  }
+
+  index() {
+    return this.#make();
   }
 }
 
@@ -115,6 +136,8 @@ describe("an error", () => {
       },
     ],
     ["returns what cannot be sent", () => new Map()],
+    ["returns a file that is missing", () => Bun.file(MISSING)],
+    ["returns a file that is missing, with a status", async () => status(404, Bun.file(MISSING))],
   ])("is a plain 500 if onError %s", async (_, onError) => {
     using error = quiet("error");
     class Own extends Site {
@@ -402,5 +425,83 @@ describe("an answer with a status", () => {
     const client = new TestClient(new Site());
     expect((await client.send("/missing")).status).toBe(404);
     expect(client.sessionId).toBeUndefined();
+  });
+
+  test.each<[string, () => unknown, ...Middleware[]]>([
+    ["with a status", makeFile],
+    ["that is thrown", throwFile],
+    ["that is thrown later", async () => throwFile()],
+    ["inside compress()", makeFile, compress()],
+    ["of a middleware", () => "", () => Bun.file(MISSING)],
+    ["of a middleware, with a status", () => "", async () => makeFile()],
+    ["that a middleware throws", () => "", throwFile],
+    ["that a middleware throws later", () => "", async () => throwFile()],
+    ["of a middleware inside compress()", () => "", compress(), makeFile],
+  ])("S10: of a missing file %s is a 404, and nothing is stored", async (_, ...functions) => {
+    const [make, ...chain] = functions as [() => unknown, ...Middleware[]];
+    const site = new Filed(make);
+    site.use((request, next) => {
+      request.session.n = 1;
+      return next();
+    });
+    for (const each of chain) site.use(each);
+    const client = new TestClient(site);
+    const response = await client.send("/", { headers: { "accept-encoding": "gzip" } });
+    expect([response.status, await response.text()]).toEqual([404, "Not Found"]);
+    expect(client.sessionId).toBeUndefined();
+  });
+
+  test.each([false, true])(
+    "of a missing file from onRequest is a 404: middleware %p",
+    async (has) => {
+      class Own extends App {
+        override onRequest() {
+          return status(200, Bun.file(MISSING));
+        }
+      }
+      const site = new Own();
+      if (has) site.use((_, next) => next());
+      expect((await new TestClient(site).send("/")).status).toBe(404);
+    },
+  );
+
+  test("of a missing file from onError, for a path without a page, is a plain 500", async () => {
+    using error = quiet("error");
+    class Own extends Filed {
+      override onError() {
+        return Bun.file(MISSING);
+      }
+    }
+    const site = new Own(() => "");
+    site.use((_, next) => next());
+    expect((await new TestClient(site).send("/nothing")).status).toBe(500);
+    expect(error).toHaveBeenCalledTimes(1);
+  });
+
+  test.each<[string, () => unknown, ...Middleware[]]>([
+    ["with a status", () => status(201, Bun.file(import.meta.path), { "x-why": "new" })],
+    [
+      "of a middleware",
+      () => "",
+      () => status(201, Bun.file(import.meta.path), { "x-why": "new" }),
+    ],
+  ])("of a file %s has the file's content", async (_, ...functions) => {
+    const [make, ...chain] = functions as [() => unknown, ...Middleware[]];
+    const site = new Filed(make);
+    for (const each of chain) site.use(each);
+    const response = await new TestClient(site).send("/");
+    expect([response.status, response.headers.get("x-why")]).toEqual([201, "new"]);
+    expect(await response.text()).toBe(await Bun.file(import.meta.path).text());
+  });
+
+  test("of a file from onError has the error's status and the file's content", async () => {
+    class Own extends Filed {
+      override onError() {
+        return Bun.file(import.meta.path);
+      }
+    }
+    const response = await new TestClient(new Own(() => "")).send("/nothing");
+    expect(response.status).toBe(404);
+    expect(await response.text()).toBe(await Bun.file(import.meta.path).text());
   });
 });

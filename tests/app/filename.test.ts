@@ -30,13 +30,23 @@ describe("toSafeFilename", () => {
     [`${"é".repeat(300)}.jpeg`, `${"é".repeat(97)}.jpeg`],
     [`a.${"b".repeat(300)}`, `a.${"b".repeat(198)}`],
     ["a".repeat(300), "a".repeat(200)],
+    ["😀".repeat(60), "😀".repeat(50)],
+    ["é".repeat(101), "é".repeat(100)],
+    [`a${"😀".repeat(60)}`, `a${"😀".repeat(49)}`],
+    [`${"😀".repeat(60)}.😀`, `${"😀".repeat(48)}.😀`],
     [`${"a".repeat(199)}...${"b".repeat(50)}`, "a".repeat(199)],
   ])("turns %j into %j", (filename, safe) => {
     expect(toSafeFilename(filename)).toBe(safe);
   });
 
   test("returns a name that stays in its folder, whatever the input", () => {
-    const pieces = fc.constantFrom(..."/\\.\0: aé\ud800\u202e", "%2e", "con", "x".repeat(150));
+    const pieces = fc.constantFrom(
+      ..."/\\.\0: aé\ud800\u202e",
+      "%2e",
+      "con",
+      "x".repeat(150),
+      "😀".repeat(30),
+    );
     const names = fc.array(pieces).map((all) => all.join(""));
     fc.assert(
       fc.property(names, (name) => {
@@ -44,6 +54,7 @@ describe("toSafeFilename", () => {
         expect(join("/uploads", safe)).toBe(`/uploads/${safe}`);
         expect(safe).not.toMatch(/^\.|[/\\\0]|[. ]$/);
         expect(Buffer.byteLength(safe)).toBeWithin(1, 201);
+        expect(safe.isWellFormed()).toBe(true);
         expect(toSafeFilename(safe)).toBe(safe);
       }),
       { numRuns: 300 },

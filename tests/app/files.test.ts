@@ -185,6 +185,10 @@ function get(path: string, init?: RequestInit): Promise<Response> {
   return new TestClient(new Site()).send(path, init);
 }
 
+function ifModifiedSince(date: string): RequestInit {
+  return { headers: { "if-modified-since": date } };
+}
+
 function guarded(guard: FolderOptions["guard"] & {}): App {
   class Guarded extends App {
     receipts = files(PUBLIC, { guard });
@@ -232,6 +236,33 @@ describe("a folder for everybody", () => {
       expect(response.headers.has("vary")).toBe(false);
     },
   );
+
+  test.each(["2099", "2099-01-01", "01 Jan 2099 00:00:00 GMT", "Thu, 01 Jan 2099 00:00:00 +0000"])(
+    "ignores a date in another format than HTTP's: %s",
+    async (date) => {
+      expect((await get("/assets/hello.txt", ifModifiedSince(date))).status).toBe(200);
+      const headers = { "if-unmodified-since": date.replace("2099", "1999") };
+      expect((await get("/assets/hello.txt", { headers })).status).toBe(200);
+    },
+  );
+
+  test.each([
+    [LAST_MODIFIED, 304],
+    ["Friday, 02-Jan-26 03:04:05 GMT", 304],
+    ["Fri Jan  2 03:04:05 2026", 304],
+    ["Fri Jan  2 03:04:04 2026", 200],
+  ])("reads dates in HTTP's formats, in any time zone: %s", async (date, status) => {
+    const { TZ } = process.env;
+    try {
+      for (const zone of ["Asia/Tokyo", "America/New_York"]) {
+        process.env.TZ = zone;
+        expect((await get("/assets/hello.txt", ifModifiedSince(date))).status).toBe(status);
+      }
+    } finally {
+      if (TZ === undefined) delete process.env.TZ;
+      else process.env.TZ = TZ;
+    }
+  });
 
   test("has the length and no content in an answer to HEAD, with or without a range", async () => {
     const headers = { range: "bytes=0-3" };

@@ -82,14 +82,19 @@ describe("requireLogin", () => {
     expect((await client.send("/account")).status).toBe(200);
   });
 
-  test("accepts a login page with another name", async () => {
+  test.each([
+    ["/enter", "/enter?returnTo=%2F"],
+    ["/enter?lang=de", "/enter?lang=de&returnTo=%2F"],
+    ["/enter#form", "/enter?returnTo=%2F#form"],
+    ["/enter?lang=de#form?", "/enter?lang=de&returnTo=%2F#form?"],
+  ])("accepts %s as the login page", async (loginPage, location) => {
     class Members extends App {
       index() {
         return this.requireLogin();
       }
     }
-    const client = new TestClient(new Members({ loginPage: "/enter" }));
-    expect((await client.send("/", BROWSER)).headers.get("location")).toBe("/enter?returnTo=%2F");
+    const client = new TestClient(new Members({ loginPage }));
+    expect((await client.send("/", BROWSER)).headers.get("location")).toBe(location);
   });
 });
 

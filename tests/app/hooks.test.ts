@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 
 import type { AppOptions } from "bunpie";
-import { App } from "bunpie";
+import { App, HttpError } from "bunpie";
 
 import { TestClient } from "../../src/testing/client.ts";
 import { quiet } from "../support/quiet.ts";
@@ -144,6 +144,31 @@ describe("this.response", () => {
       this.response.headers.append("set-cookie", "b=2");
       this.request.session.user = 1;
     }
+
+    varied() {
+      void this.request.session.user;
+      this.response.headers.set("vary", "Accept-Language, cookie");
+      if (this.request.query("fails") === "1") throw new HttpError(404, "No such thing");
+      return "text";
+    }
+
+    failed() {
+      const { headers } = this.response;
+      headers.set("content-type", "application/xml");
+      headers.set("content-disposition", "attachment");
+      headers.set("content-length", "5000");
+      headers.set("etag", '"1"');
+      headers.set("cache-control", "public, max-age=86400");
+      headers.set("content-security-policy", "default-src 'self'");
+      throw new HttpError(404, "No such thing");
+    }
+  }
+
+  class HeadersInside extends Headers {
+    constructor() {
+      super();
+      this.use((_, next) => next());
+    }
   }
   const CONSTANT = new Response(null, { status: 303, headers: { location: "/" } });
 
@@ -168,5 +193,41 @@ describe("this.response", () => {
       "b",
       "session_id",
     ]);
+  });
+
+  test.each([
+    ["without middleware", Headers],
+    ["inside middleware", HeadersInside],
+  ])("K2: adds to the Vary of App, %s", async (_, Kind) => {
+    const client = new TestClient(new Kind());
+    const page = await client.send("/varied");
+    expect(page.headers.get("vary")).toBe("Cookie, Accept-Language");
+    const error = await client.send("/varied?fails=1");
+    expect(error.headers.get("vary")).toBe("Accept, Accept-Language, cookie");
+  });
+
+  test.each([
+    ["without middleware", Headers],
+    ["inside middleware", HeadersInside],
+  ])("does not describe the content of an error, or let caches store it, %s", async (_, Kind) => {
+    const { headers } = await new TestClient(new Kind()).send("/failed");
+    expect(headers.get("content-security-policy")).toBe("default-src 'self'");
+    expect(headers.get("content-type")).toBe("text/plain;charset=utf-8");
+    const others = ["content-disposition", "content-length", "etag"];
+    expect(others.map((name) => headers.get(name))).toEqual([null, null, null]);
+    expect(headers.get("cache-control")).toBe("no-store");
+  });
+
+  test("describes the content of an error if onError sets it", async () => {
+    class Own extends Headers {
+      override onError() {
+        this.response.headers.set("content-type", "application/xml");
+        this.response.headers.set("cache-control", "max-age=60");
+        return "<error/>";
+      }
+    }
+    const { headers } = await new TestClient(new Own()).send("/failed");
+    expect(headers.get("content-type")).toBe("application/xml");
+    expect(headers.get("cache-control")).toBe("max-age=60");
   });
 });

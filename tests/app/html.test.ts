@@ -58,6 +58,7 @@ describe("a value in html`…`", () => {
     ["in a comment", page`<!-- <p a=${value} -->`, `<!-- <p a=${escaped} -->`],
     ["after a comment", page`<!-- <p a= -->${value}`, `<!-- <p a= -->${escaped}`],
     ["after a script", page`<script>a < b</script>${value}`, `<script>a < b</script>${escaped}`],
+    ["after SCRIPT", page`<SCRIPT>a</SCRIPT\n>${value}`, `<SCRIPT>a</SCRIPT\n>${escaped}`],
     ["in a text area", page`<textarea>${value}</textarea>`, `<textarea>${escaped}</textarea>`],
     ["after attributes", page`<a b c=d e = 'f>' g/>${value}`, `<a b c=d e = 'f>' g/>${escaped}`],
     ["in a style", page`<p style="width: ${value}">`, `<p style="width: ${escaped}">`],
@@ -71,10 +72,29 @@ describe("a value in html`…`", () => {
     ["within an attribute without quotes", () => page`<a href=/x/${"x"}>`, 'name="${value}"'],
     ["in a handler", () => page`<a onclick="f('${"x"}')">`, "data-item="],
     ["in a handler in capitals", () => page`<a ONCLICK='${"x"}'>`, "data-item="],
+    ["in a URL that runs", () => page`<a href="javascript:go('${"x"}')">`, "data-item="],
+    [
+      "in a URL that runs, in any spelling",
+      () => page`<a href=" JAVA\nscript:${"x"}">`,
+      "data-item=",
+    ],
+    ["in a handler whose name is in pieces", () => page`<a o${"nclick"}="${"x"}">`, "Only letters"],
+    ["in a handler's name in two", () => page`<a ${"o"}${"nclick"}="x">`, "Only letters"],
+    ["in a page, under a name", () => page`<iframe ${"srcdoc"}="${"x"}">`, "Only letters"],
+    ["in a page, under a name in pieces", () => page`<a ${"src"}doc="x">`, "Only letters"],
+    ["in the name of a script", () => page`<${"script"}>${"x"}`, "Only letters"],
+    ["in the name of a style sheet in pieces", () => page`<STY${"LE"}>`, "Only letters"],
     ["in a page in an attribute", () => page`<iframe srcdoc="${"x"}">`, "data-item="],
     ["in a script", () => page`<script>let a = '${"x"}';</script>`, "data-items="],
     ["in a style sheet", () => page`<STYLE media="a">${"x"}</STYLE>`, "data-items="],
     ["in a second script", () => page`<script></script><script>${"x"}</script>`, "data-items="],
+    ["in a script with a style", () => page`<script>"</style>";${"x"}</script>`, "data-items="],
+    ["in a style with a script", () => page`<style>/*</script>*/${"x"}</style>`, "data-items="],
+    ["in a script, after a word", () => page`<script>"</scripts";${"x"}</script>`, "data-items="],
+    ["in a script, after <!-->", () => page`<!--><script>${"x"}</script>-->`, "data-items="],
+    ["in a script, after <!--->", () => page`<!---><script>${"x"}</script>-->`, "data-items="],
+    ["in a script, after --!>", () => page`<!-- --!><script>${"x"}</script>-->`, "data-items="],
+    ["after a stray =", () => page`<a = title=${"x"}>`, 'name="${value}"'],
     ["in place of attributes", () => page`<a ${"onclick=alert(1)"}>`, "Only letters"],
     ["in a handler's name", () => page`<a ${"onclick"}="x">`, "Only letters"],
     ["in the name of a tag", () => page`<${"a onclick=x"}>`, "Only letters"],
@@ -101,6 +121,8 @@ describe("a value in html`…`", () => {
       '<p title="&lt;" hidden>',
     ],
     ["the level of a heading", page`<h${2}>A</h${2}>`, "<h2>A</h2>"],
+    ["the name of a tag", page`<${"section"}>A</${"section"}>`, "<section>A</section>"],
+    ["the name of a style", page`<p ${"style"}="width: 0">`, '<p style="width: 0">'],
     ["the rest of a name", page`<p data-${"item-id"}="${"<"}">`, '<p data-item-id="&lt;">'],
     [
       "a script that html has made",
@@ -134,6 +156,39 @@ describe("a value in html`…`", () => {
     expect(page`<a href="${url}">`.toString()).toBe(`<a href="${Bun.escapeHTML(url)}">`);
     expect(page`<a href="/${"javascript:"}">`.toString()).toBe('<a href="/javascript:">');
     expect(page`<p title="${"javascript:"}">`.toString()).toBe('<p title="javascript:">');
+  });
+
+  test.each([
+    ["in two values", page`<a href="${"java"}${"script:alert(1)"}">`],
+    ["in three values", page`<a href="${"java"}${"script"}${":alert(1)"}">`],
+    ["around text", page`<a href="${"javascript"}:${"alert(1)"}">`],
+    ["with text of a URL", page`<a href='${"javascript"}://${"%0aalert(1)"}'>`],
+    ["after text", page`<a href="java${"script:alert(1)"}">`],
+    ["after text with a reference", page`<a href=" JAVA&#115;${"cript:alert(1)"}">`],
+    ["with a reference to a colon", page`<a href="${"javascript"}&colon;${"alert(1)"}">`],
+    ["with a reference in pieces", page`<a href="${"javascript"}&${"colon;alert(1)"}">`],
+    ["with a number in pieces", page`<a href="${"java"}&#${"x73;cript:alert(1)"}">`],
+    ["with a tab in pieces", page`<a href="${"java"}&${"Tab;script:alert(1)"}">`],
+    ["with a line feed in pieces", page`<a href="${"java"}&${"NewLine;script:alert(1)"}">`],
+    ["in another attribute's value", page`<svg><a xlink:href="${"javascript"}:${"x"}">`],
+    ["in a form", page`<button formaction="${"javascript"}:${"x"}">`],
+    ["under a name in pieces", page`<a ${"hr"}ef="${"javascript"}:${"x"}">`],
+  ])("is no piece of a URL that runs a script: %s", (_, shown) => {
+    expect(shown.toString()).toMatch(/=["'] ?about:blank#blocked/);
+    expect(shown.toString()).not.toMatch(/java|script/i);
+  });
+
+  test.each([
+    ['<a href="java/script:">', page`<a href="${"java"}/${"script:"}">`],
+    ['<a href="https://a.test">', page`<a href="${"https"}://${"a.test"}">`],
+    ['<a href="java/">', page`<a href="java${"/"}">`],
+    ['<a href="?a=javascript:x">', page`<a href="?a=${"javascript"}:${"x"}">`],
+    ['<a href="list&#9999999;">', page`<a href="${"list"}&#${"9999999;"}">`],
+    ['<a href="java" class="script:">', page`<a href="${"java"}" class="${"script:"}">`],
+    ['<a href="java"><a href="script:">', page`<a href="${"java"}"><a href="${"script:"}">`],
+    ['<p title="javascript:x">', page`<p title="${"javascript"}:${"x"}">`],
+  ])("may be a piece of any other URL: %s", (expected, shown) => {
+    expect(shown.toString()).toBe(expected);
   });
 
   test("has one place for each value in any template", () => {

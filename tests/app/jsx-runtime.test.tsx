@@ -1,9 +1,12 @@
 import { describe, expect, expectTypeOf, test } from "bun:test";
+import { join } from "node:path";
 
 import type { Html } from "bunpie";
-import { html } from "bunpie";
+import { createElement, html } from "bunpie";
 import type { Children } from "bunpie/jsx-runtime";
 import { jsx } from "bunpie/jsx-runtime";
+
+import { Folder } from "../support/folder.ts";
 
 function Greeting({ name, children }: { name: string; children?: Children }) {
   return (
@@ -89,6 +92,7 @@ const SHOWN: readonly (readonly [string, Html, string])[] = [
   ["a number in a script", <script>{7}</script>, "<script>7</script>"],
   ["a script from elsewhere", <script src="/a.js" defer />, '<script src="/a.js" defer></script>'],
   ["no key", <p key="a" />, "<p></p>"],
+  ["no key of a spread", <p {...{ key: "a", class: "b" }} />, '<p class="b"></p>'],
   [
     "SVG",
     <svg viewBox="0 0 1 1">
@@ -138,6 +142,11 @@ describe("JSX", () => {
     ["a component that returns a promise", () => jsx(Later, {}), "Await it first"],
     ["content in a void element", () => <br>a</br>, "<br> cannot have content."],
     ["text in a script", () => <script>{"a"}</script>, "<script>{html`…`}</script>"],
+    [
+      "what would become text in a script",
+      () => <script>{[new URL("https://a.test/?a&b") as unknown as string]}</script>,
+      "<script>{html`…`}</script>",
+    ],
     ["text in a style sheet", () => <style>{html``}a</style>, "<style>{html`…`}</style>"],
     [
       "a function for a handler",
@@ -163,6 +172,34 @@ describe("JSX", () => {
     ["an element's name that is markup", () => jsx("p><script", {}), "is not an element's name"],
   ])("refuses %s", (_, make, message) => {
     expect(make).toThrow(message);
+  });
+
+  test("may have a key after a spread, which Bun compiles to createElement", async () => {
+    using folder = new Folder();
+    const src = join(import.meta.dir, "../../src");
+    const paths = {
+      bunpie: [join(src, "index.ts")],
+      "bunpie/*": [join(src, "app/jsx-runtime.ts")],
+    };
+    const compilerOptions = { jsx: "react-jsx", jsxImportSource: "bunpie", paths };
+    await Bun.write(folder.file("tsconfig.json"), JSON.stringify({ compilerOptions }));
+    await Bun.write(
+      folder.file("page.tsx"),
+      `const one = { class: "a" };
+      const all = ["b", "<"].map((text) => <li {...one} key={text}>{text}</li>);
+      console.log(String(<ul>{all}</ul>));`,
+    );
+    const { stdout } = Bun.spawnSync([process.execPath, "page.tsx"], { cwd: folder.path });
+    expect(String(stdout)).toBe('<ul><li class="a">b</li><li class="a">&lt;</li></ul>\n');
+  });
+
+  test.each([
+    ["nothing", createElement("br", null), "<br>"],
+    ["several children", createElement("p", { key: 1 }, "<", <b />), "<p>&lt;<b></b></p>"],
+    ["children among the attributes", createElement("p", { children: "a" }), "<p>a</p>"],
+    ["a component", createElement(Plain, { key: 1 }), "&lt;"],
+  ])("is compiled to createElement with %s", (_, page, shown) => {
+    expect(page.toString()).toBe(shown);
   });
 
   test("has types", () => {

@@ -26,6 +26,28 @@ const many = (part: string, count: number): RequestInit =>
   multipart(...Array<string>(count).fill(part));
 const raw = (body: string): RequestInit => post(body, TYPE);
 
+const BROKEN_BOUNDARIES: readonly [string, RequestInit][] = [
+  ["LF alone throughout", toLf(multipart(field("a"), file("f")))],
+  [
+    "a space after a boundary",
+    raw(`--edge \r\nContent-Disposition: form-data; ${field("a")}\r\n--edge--`),
+  ],
+  [
+    "a tab after a later boundary",
+    raw(
+      `--edge\r\nContent-Disposition: form-data; ${field("a")}\r\n--edge\t\r\nX: y\r\n\r\n\r\n--edge--`,
+    ),
+  ],
+  [
+    "a space after a quoted boundary",
+    post("--a;b \r\nX: y\r\n\r\n\r\n--a;b--", 'multipart/form-data; charset=utf-8; boundary="a;b"'),
+  ],
+];
+
+function toLf(init: RequestInit): RequestInit {
+  return { ...init, body: String(init.body).replaceAll("\r\n", "\n") };
+}
+
 /** What `read` makes of a request's body, or the status and message that it ends with. */
 async function ask(
   read: Read,
@@ -168,6 +190,7 @@ describe.each([
       "lines that end with LF alone",
       raw(`--edge\nContent-Disposition: form-data; ${field("f")}\n--edge--`),
     ],
+    ...BROKEN_BOUNDARIES,
   ])("answers a form with %s with 400", async (_case, init) => {
     expect(await send(init)).toEqual(MALFORMED);
   });
@@ -273,6 +296,39 @@ describe.each([
     );
   });
 });
+
+describe("a form with a broken boundary", () => {
+  test.each(BROKEN_BOUNDARIES)("is answered with 400 by form(): %s", async (_, init) => {
+    expect(await ask((body) => body.form(), init)).toEqual(MALFORMED);
+  });
+
+  test.each(BROKEN_BOUNDARIES)("is noticed in pieces of any size: %s", async (_, init) => {
+    for (let size = 1; size < 20; size += 1) {
+      expect(await ask(readFiles(), inPieces(init, size))).toEqual(MALFORMED);
+    }
+  });
+
+  test("is not assumed if a file contains the like, in pieces of any size", async () => {
+    const content = "\r\n--edg\r\n-edge \n--edge \n--edge\n--edg e";
+    for (let size = 1; size < 20; size += 1) {
+      const init = inPieces(multipart(file("f", content)), size);
+      expect(await ask(readFiles(), init)).toEqual([[["f", "a.txt", content]], []]);
+    }
+  });
+});
+
+function inPieces(init: RequestInit, size: number): RequestInit {
+  const bytes = Buffer.from(String(init.body));
+  const body = new ReadableStream({
+    start(controller) {
+      for (let at = 0; at < bytes.length; at += size) {
+        controller.enqueue(new Uint8Array(bytes.subarray(at, at + size)));
+      }
+      controller.close();
+    },
+  });
+  return { ...init, body };
+}
 
 describe("files", () => {
   test("returns web-standard files", async () => {

@@ -7,7 +7,7 @@ import tsconfig from "../../tsconfig.json";
 const ROOT = join(import.meta.dir, "../..");
 
 const JSX_RUNTIME = {
-  values: ["Fragment", "jsx", "jsxDEV", "jsxs"],
+  values: ["Fragment", "createElement", "jsx", "jsxDEV", "jsxs"],
   types: ["Attributes", "Children"],
 };
 
@@ -26,6 +26,7 @@ const EXPORTS = {
       "SessionStoreError",
       "Sessions",
       "compress",
+      "createElement",
       "eventStream",
       "files",
       "html",
