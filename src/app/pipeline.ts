@@ -40,7 +40,7 @@ function ask(visit: Visit, step: number): unknown {
       if (visit.askedDraft !== undefined) dropContentHeaders(visit.askedDraft.headers);
       return visits.run(visit, showFailure, visit, visit.failure?.error);
     default: // Stores the session before the response is sent.
-      return settle(visit);
+      return checkAndSettle(visit);
   }
 }
 
@@ -87,27 +87,27 @@ function receive(visit: Visit, answer: unknown): void {
 }
 
 /** The files of pages and middleware have been checked, those of `onRequest` and `onError` not. */
-function settle(visit: Visit): MaybePromise<string | undefined> {
+function checkAndSettle(visit: Visit): MaybePromise<string | undefined> {
   const { open, failure, response } = visit;
   const file = open === undefined || failure !== undefined ? findFile(response) : undefined;
-  return file === undefined ? store(visit) : storeWithFile(visit, file);
+  return file === undefined ? settle(visit) : settleWithFile(visit, file);
 }
 
-async function storeWithFile(visit: Visit, file: Bun.BunFile): Promise<string | undefined> {
+async function settleWithFile(visit: Visit, file: Bun.BunFile): Promise<string | undefined> {
   try {
     await checkFile(file, visit.response, () => false);
   } catch (error) {
     if (visit.failure === undefined) throw error;
     visit.response = giveUp(new Error(`onError returned a file that is missing: ${file.name}`));
   }
-  return store(visit);
+  return settle(visit);
 }
 
 /**
  * Stores the session; after a failure, only a `destroy()`. If storing fails too, the visitor sees
  * that second failure.
  */
-function store(visit: Visit): MaybePromise<string | undefined> {
+function settle(visit: Visit): MaybePromise<string | undefined> {
   const { site, open, failure, response } = visit;
   if (response !== undefined && !isFresh(visit, response)) refuseSent(response);
   if (open === undefined || response === undefined) return undefined;
@@ -156,7 +156,7 @@ function runAtOnce(visit: Visit): MaybePromise<Response> {
     const response = visits.run(visit, callPageOfVisit);
     if (isPromise(response)) return resume(visit, PAGE, response);
     visit.response = response;
-    const setCookie = settle(visit);
+    const setCookie = checkAndSettle(visit);
     if (isPromise(setCookie)) return resume(visit, SETTLE, setCookie);
     visit.response = addHeaders(visit, response, setCookie);
   } catch (error) {
