@@ -60,9 +60,12 @@ export function unshare(response: Response): Response {
   // the copy's body is read.
   const copy = response.clone() as Response;
   if (copy.body === null) return copy;
-  void copy.body.cancel();
+  // Rejects if the app's stream cannot be cancelled, once the visitor has gone.
+  copy.body.cancel().catch(ignore);
   return response;
 }
+
+function ignore(): void {}
 
 /** RFC 9111, 7.3: a shared cache that stores a Set-Cookie line hands the session to strangers. */
 function forbidStoring(headers: Headers): void {

@@ -102,4 +102,11 @@ describe("withCookie", () => {
     await reader?.cancel("gone away");
     await cancelled;
   });
+
+  test("leaves no rejection without a handler behind if the stream cannot be cancelled", async () => {
+    const stream = new ReadableStream({ cancel: () => Promise.reject(new Error("It goes on.")) });
+    const { body } = withCookie(new Response(stream), LINE, "session_id");
+    await expect(body?.cancel() ?? undefined).rejects.toThrow("It goes on.");
+    await new Promise((resolve) => setImmediate(resolve));
+  });
 });
