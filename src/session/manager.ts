@@ -20,6 +20,7 @@ import type { SessionIo, SomeOpenSession } from "./open-session.ts";
 import { findOpenSession, OpenSession } from "./open-session.ts";
 import type { SessionsOptions, Settings } from "./options.ts";
 import { toSettings } from "./options.ts";
+import type { Reply } from "./reply.ts";
 import type { AnySession, Session, SessionShape } from "./session.ts";
 import type { ListedSession, ListOptions, RevokeAllOptions } from "./users.ts";
 import { hasWithheldCookie } from "./visit.ts";
@@ -77,11 +78,7 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
       toUserId: (stored) => this.#names.toUserId(stored),
       mayHaveSession: (request) => hasWithheldCookie(request, this.cookie.sameSite),
       reportUnreadable: (key) => this.#arrivals.reportUnreadable(key),
-      update: async (open, change) => {
-        const update = this.#inTurn(open, async () => this.#update(open, change));
-        if (isPromise(update)) followUpdate(open, update);
-        return update;
-      },
+      update: async (open, change) => this.#inTurn(open, async () => this.#update(open, change)),
       save: async (open) => this.#inTurn(open, () => this.#save(open)),
     };
     this.#stopSweeping = startSweeping(this, settings.sweepInterval);
@@ -140,12 +137,24 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
    * @throws SessionDataError if JSON cannot hold the session's data, or if it exceeds `maxBytes`.
    */
   settle(open: SomeOpenSession, status: number): MaybePromise<string | undefined> {
-    // An update() that the handler has not awaited must not fail behind a success.
-    if (open.pendingUpdate !== undefined && status < 500)
-      return open.pendingUpdate.then(() => this.settle(open, status));
+    if (open.updates !== undefined && status < 500)
+      return this.#settleUpdated(open, open.updates, status);
     return open.turn === undefined
       ? this.#hold(open, this.#settle(open, status))
       : this.#inTurn(open, () => this.#settle(open, status));
+  }
+
+  /** An update() that the handler has not awaited must not fail behind a success. */
+  async #settleUpdated(
+    open: SomeOpenSession,
+    updates: Iterable<Reply>,
+    status: number,
+  ): Promise<string | undefined> {
+    for (const update of updates) {
+      open.forget(update);
+      if (!update.hasFailed || !update.isHeard) await update;
+    }
+    return this.settle(open, status);
   }
 
   #settle(open: SomeOpenSession, status: number): MaybePromise<string | undefined> {
@@ -468,16 +477,6 @@ function takeTurn(open: SomeOpenSession, task: Promise<unknown>): void {
   };
   open.turn = task;
   task.then(release, release);
-}
-
-/** Remembers the updates of a session until they are done. */
-function followUpdate(open: SomeOpenSession, task: Promise<unknown>): void {
-  const update = open.pendingUpdate === undefined ? task : Promise.all([open.pendingUpdate, task]);
-  const forget = (): void => {
-    if (open.pendingUpdate === update) open.pendingUpdate = undefined;
-  };
-  open.pendingUpdate = update;
-  update.then(forget, forget);
 }
 
 /** Whether the session was still there to be written. */

@@ -9,6 +9,7 @@ import { decode, encode } from "./json.ts";
 import type { Attempt, Login, Place, Stored, Use } from "./life.ts";
 import { Life, NOWHERE } from "./life.ts";
 import { SessionFacts } from "./meta.ts";
+import { Reply } from "./reply.ts";
 import type { AnySession, LoginOptions, Session, SessionMeta, SessionShape } from "./session.ts";
 import { isPreview } from "./visit.ts";
 
@@ -52,8 +53,11 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
   isSealed = false;
   /** @internal The last task of this session; tasks run one after the other. */
   turn: Promise<unknown> | undefined;
-  /** @internal The calls of update() that are not done. */
-  pendingUpdate: Promise<unknown> | undefined;
+  /**
+   * @internal The calls of update() that are in progress, and those that have failed before the
+   * response.
+   */
+  updates: Set<Reply> | undefined;
 
   readonly #io: SessionIo;
   readonly #request: Request;
@@ -136,15 +140,23 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
 
   /** @internal */
   update(change: (data: SessionData) => void): Promise<boolean> {
-    return endNoProcess(this.#io.update(this, change));
+    const reply = this.#reply(this.#io.update(this, change));
+    (this.updates ??= new Set()).add(reply);
+    return reply;
   }
 
   /** @internal */
   save(): Promise<boolean> {
-    return endNoProcess(this.#io.save(this));
+    return this.#reply(this.#io.save(this));
   }
 
   // Called by the manager.
+
+  /** @internal Removes a call of update() from {@link updates}. */
+  forget(update: Reply): void {
+    this.updates?.delete(update);
+    if (this.updates?.size === 0) this.updates = undefined;
+  }
 
   /**
    * @internal What has to be done now. `use` says whether a write restarts the idle timeout, and
@@ -239,6 +251,25 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
       `${what} needs a cookie, but the response's headers are sent. Write to the session, or save() it, before the handler returns. ` +
         "Before an upgrade to a WebSocket, pass the headers of `await sessions.upgradeHeaders(session)` to server.upgrade().",
     );
+  }
+
+  /**
+   * A handler that forgot `await` must not end the process. Before the response, a failure fails
+   * the response; after it, the event `failed` reports a failure of the store. Any other error is a
+   * bug then, and nothing else would report it.
+   */
+  #reply(result: Promise<boolean>): Reply {
+    const { isSealed } = this;
+    const reply = new Reply((resolve, reject) => void result.then(resolve, reject));
+    result.then(
+      () => this.forget(reply),
+      (error: unknown) => {
+        reply.hasFailed = true;
+        if (isSealed) this.forget(reply);
+        if (!isSealed || error instanceof SessionStoreError) reply.excuse();
+      },
+    );
+    return reply;
   }
 
   get #stored(): Stored | undefined {
@@ -374,17 +405,4 @@ export function findOpenSession(session: object): SomeOpenSession {
   const owner = SessionDictionary.findOwner(session);
   if (owner instanceof OpenSession) return owner;
   throw new TypeError("This is not a session. Pass the handler's own session, not a copy of it.");
-}
-
-/**
- * A failing store must not end the process where a handler forgot `await`. The event `failed` has
- * reported the failure by then; any other error is a bug, and nothing else would report it.
- */
-function endNoProcess<Value>(promise: Promise<Value>): Promise<Value> {
-  const { promise: passed, resolve, reject } = Promise.withResolvers<Value>();
-  promise.then(resolve, (error: unknown) => {
-    if (error instanceof SessionStoreError) passed.catch(() => {});
-    reject(error);
-  });
-  return passed;
 }

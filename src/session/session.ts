@@ -85,7 +85,8 @@ export interface SessionMethods<Data> {
   /**
    * Changes the stored session immediately and atomically. `change` receives the data as stored,
    * must be synchronous, and runs again if another request wrote first. Returns `false`, and stores
-   * nothing, if the session has ended meanwhile.
+   * nothing, if the session has ended meanwhile. The response waits for a call without `await`, and
+   * fails if that call does.
    *
    * @throws SessionStoreError (503) if the store fails.
    * @throws SessionDataError if JSON cannot hold the data, if it exceeds `maxBytes`, or if it needs

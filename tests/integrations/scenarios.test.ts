@@ -25,6 +25,11 @@ function writeAnd(answer: Answer): Page {
 const write = writeAnd("written");
 const look: Page = (session) => Response.json({ ...session });
 const take: Page = (session) => Response.json(session.flash("notice") ?? null);
+/** Puts what JSON cannot represent into a session. */
+function run(session: Record<string, unknown>): void {
+  session["run"] = () => 1;
+}
+
 function failLater(): Promise<never> {
   return new Promise((_pass, reject) => setImmediate(reject, GONE));
 }
@@ -453,6 +458,18 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
     expect(await site.look(client)).toEqual({ a: 1 });
   });
 
+  test("S7: an update() without await that has failed when the handler returns causes a 503", async () => {
+    using _error = quiet("error");
+    const client = await site.visited();
+    site.store.once("replace", failLater);
+    const response = await site.visit(client, async (session) => {
+      void session.update((stored) => void (stored["a"] = 2));
+      await Bun.sleep(1);
+    });
+    expect([response.status, await response.text()]).toEqual([503, SENTENCE]);
+    expect(await site.look(client)).toEqual({ a: 1 });
+  });
+
   test("S7: an update() without await is stored before the response is sent", async () => {
     const client = await site.visited();
     site.store.once("replace", () => Bun.sleep(0));
@@ -500,6 +517,35 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
     if (integration.refuses)
       expect(Bun.inspect(error.mock.calls)).toContain("session.run is a function");
     expect(await site.look(client)).toEqual({ a: 1 });
+  });
+
+  test.each([
+    ["an update()", (session) => void session.update(run)],
+    ["an update() that has failed", (session) => (void session.update(run), Bun.sleep(1))],
+    ["a save()", (session) => (run(session), void session.save())],
+    ["a save() that has failed", (session) => (run(session), void session.save(), Bun.sleep(1))],
+  ] as [string, Page][])(
+    "S4: %s without await, of what JSON cannot represent, causes a 500 and does not end the process",
+    async (_, page) => {
+      using _error = quiet("error");
+      for (const client of [site.client(), await site.visited()]) {
+        const before = await site.look(client);
+        const response = await site.visit(client, page);
+        expect(response.status).toBe(500);
+        expect(response.headers.getSetCookie()).toEqual([]);
+        expect(await site.look(client)).toEqual(before);
+      }
+    },
+  );
+
+  test("S4: an update() of what JSON cannot represent fails no response if its error is caught", async () => {
+    const client = await site.visited();
+    const response = await site.visit(client, async (session) => {
+      await session.update(run).catch(() => undefined);
+      session["a"] = 2;
+    });
+    expect(response.status).toBeLessThan(300);
+    expect(await site.look(client)).toEqual({ a: 2 });
   });
 });
 

@@ -1,5 +1,7 @@
+import { heapStats } from "bun:jsc";
 import { afterEach, describe, expect, test } from "bun:test";
 
+import { InMemorySessionBackend } from "../../src/backends/memory/backend.ts";
 import type { Session } from "../../src/session/session.ts";
 import { closeSites, EVERY_BACKEND, Site } from "../support/stores/every-store.ts";
 import type { Page } from "../support/visitor.ts";
@@ -107,4 +109,24 @@ describe.each(EVERY_BACKEND)("a session that outlives its response, on %s", (_, 
       expect(session["n"]).toBe(7);
     },
   );
+});
+
+/** How many arrays are alive. */
+function countArrays(): number {
+  Bun.gc(true);
+  return heapStats().objectTypeCounts["Array"] ?? 0;
+}
+
+test("B4: calls of update() that overlap without a pause leave nothing behind", async () => {
+  const { visitor, session } = await leave((now) => new InMemorySessionBackend({ now }));
+  const before = countArrays();
+  let last: Promise<boolean> | undefined;
+  for (let n = 0; n < 2_000; n++) {
+    const next = session.update((data) => (data["n"] += 1));
+    await last;
+    last = next;
+  }
+  expect(countArrays() - before).toBeLessThan(1_000);
+  await last;
+  expect(await visitor.look()).toEqual({ n: 2_000 });
 });
