@@ -27,28 +27,33 @@ export interface Merged extends Contents {
 
 /**
  * Three-way merge of both texts, key by key: applies the changes from `base` to `mine` to `theirs`.
+ * A flash message that was taken is removed only if `theirs` still has the same one: nobody has
+ * seen another that was left under its name.
  */
 export function mergeContents(base: Contents, mine: Contents, theirs: Contents): Merged {
-  const data = mergeTexts(base.data, mine.data, theirs.data);
-  const flash = mergeTexts(base.flash ?? "{}", mine.flash ?? "{}", theirs.flash ?? "{}");
+  const { merged, overwritten } = merge(parse(base.data), parse(mine.data), parse(theirs.data));
+  const flash = mergeFlash(readFlash(base.flash), readFlash(mine.flash), readFlash(theirs.flash));
   return {
-    data: data.text,
-    flash: flash.text === "{}" ? null : flash.text,
-    overwritten: data.overwritten,
+    data: JSON.stringify(merged),
+    flash: flash === "{}" ? null : flash,
+    overwritten,
   };
 }
 
-function mergeTexts(
-  base: string,
-  mine: string,
-  theirs: string,
-): { readonly text: string; readonly overwritten: readonly string[] } {
-  const { merged, overwritten } = merge(parse(base), parse(mine), parse(theirs));
-  return { text: JSON.stringify(merged), overwritten };
+function mergeFlash(base: Messages, mine: Messages, theirs: Messages): string {
+  for (const name of Object.keys(base)) {
+    const isOther = JSON.stringify(theirs[name]) !== JSON.stringify(base[name]);
+    // Without its base, an absent message counts as unchanged.
+    if (mine[name] === undefined && isOther) delete base[name];
+  }
+  return JSON.stringify(merge(base, mine, theirs).merged);
 }
 
+/** Flash messages by name. */
+type Messages = Record<string, unknown>;
+
 /** The flash messages in a record, as a new dictionary. */
-export function readFlash(flash: string | null): Record<string, unknown> {
+export function readFlash(flash: string | null): Messages {
   return toDictionary(parse(flash ?? "{}"));
 }
 

@@ -9,6 +9,8 @@ afterEach(closeSites);
 
 const HOUR = 60 * 60 * 1000;
 
+const takeNote: Page = (session) => session.flash("note") ?? null;
+
 /** Two requests that change one session at once: `first` is stored while `second` is under way. */
 async function change(create: (typeof EVERY_BACKEND)[number][1], first: Page, second: Page) {
   const { site, visitor } = await begin(create, (session) =>
@@ -72,6 +74,18 @@ describe.each(EVERY_BACKEND)("two requests that change one session, on %s", (_, 
     );
     expect(await visitor.look()).toEqual({ a: 1 });
     expect(site.of("merged")).toEqual([]);
+  });
+
+  test("taking a flash message leaves one of the same name that nobody has seen", async () => {
+    const site = new Site(create);
+    const visitor = site.visitor();
+    await visitor.visit((session) => session.flash("note", "one"));
+    const { response } = await overlap(visitor, takeNote, (session) =>
+      session.flash("note", "two"),
+    );
+    expect(await response.json()).toBe("one");
+    expect(await visitor.ask(takeNote)).toBe("two");
+    expect(await visitor.ask(takeNote)).toBeNull();
   });
 
   test("B17: a request that writes the value a key had when it began changes nothing", async () => {

@@ -312,7 +312,10 @@ function forget(open: Open): void {
   Object.assign(open, { handle: null, userId: null, base: copy(EMPTY), mine: copy(EMPTY) });
 }
 
-/** What changed from `base` to `mine`, key by key, applied to `theirs`. */
+/**
+ * What changed from `base` to `mine`, key by key, applied to `theirs`. A message that was taken stays
+ * gone only if nobody has left another one under its name.
+ */
 function merge(base: Contents, mine: Contents, theirs: Contents): Contents {
   const kinds = ["data", "flash"] as const;
   const merged = copy(theirs);
@@ -320,7 +323,8 @@ function merge(base: Contents, mine: Contents, theirs: Contents): Contents {
     for (const key of Object.keys({ ...base[kind], ...mine[kind] })) {
       if (Bun.deepEquals(base[kind][key], mine[kind][key])) continue;
       if (key in mine[kind]) merged[kind][key] = mine[kind][key];
-      else delete merged[kind][key];
+      else if (kind === "data" || Bun.deepEquals(base.flash[key], theirs.flash[key]))
+        delete merged[kind][key];
     }
   }
   return merged;
