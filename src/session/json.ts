@@ -25,14 +25,16 @@ export function encode(dictionary: object, name: string): string {
   if (hasHiddenKeys(dictionary, keys.length)) throw toError(dictionary, name);
   // A plain copy, because Bun takes twice as long for an object with another prototype.
   const copy: Record<string, unknown> = {};
+  let hasProto = false;
   for (const key of keys) {
     const item = (dictionary as Record<string, unknown>)[key];
     if (item === undefined) continue;
     if (!isPlain(item, 1)) throw toError(dictionary, name);
-    if (key === "__proto__") return JSON.stringify({ ...dictionary });
-    copy[key] = item;
+    if (key === "__proto__") hasProto = true;
+    else copy[key] = item;
   }
-  return JSON.stringify(copy);
+  // Only spreading makes an ordinary key of __proto__.
+  return JSON.stringify(hasProto ? { ...dictionary } : copy);
 }
 
 /**

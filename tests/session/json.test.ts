@@ -108,6 +108,15 @@ describe("encode", () => {
     expect(readMessage(value)).toContain(message);
   });
 
+  test.each([NaN, new Date(0), new Map(), () => 1, 1n])(
+    "S4: refuses %p also after the key __proto__",
+    (value) => {
+      const dictionary = toDictionary(JSON.parse('{"__proto__":1}'));
+      dictionary["a"] = value;
+      expect(readMessage(dictionary)).toStartWith("session.a is ");
+    },
+  );
+
   test("B14: changes nothing but -0 in a round trip", () => {
     expect(encode({ zero: -0 }, "session")).toBe('{"zero":0}');
   });
