@@ -266,19 +266,29 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
     await this.#carryOut(open, open.attemptRenewal(this.#useNow(open)));
     if (!open.isOpen) return false;
     const { place } = open.life;
-    if (place.at !== "store") {
-      const data = open.session as SessionData;
-      runChange(change, data, encode(data, "session"));
-      return this.#save(open);
-    }
-    const changeStored = (current: Contents): Contents => {
+    const changeContents = (current: Contents): Contents => {
       const data = toDictionary(decode(current.data) ?? {});
       runChange(change, data, current.data);
       refuseReservedKeys(data);
       return { data: encode(data, "session"), flash: current.flash };
     };
-    await this.#carryOut(open, open.attemptUpdate(place, changeStored, this.#useNow(open)));
+    if (place.at !== "store") return this.#updateNew(open, changeContents);
+    await this.#carryOut(open, open.attemptUpdate(place, changeContents, this.#useNow(open)));
     return isKept(open.life.place);
+  }
+
+  /** Updates a session that is not stored yet. */
+  async #updateNew(
+    open: SomeOpenSession,
+    change: (current: Contents) => Contents,
+  ): Promise<boolean> {
+    const undo = open.change(change);
+    try {
+      return await this.#save(open);
+    } catch (error) {
+      undo();
+      throw error;
+    }
   }
 
   /** Performs an attempt, and applies its result to the session. */

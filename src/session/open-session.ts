@@ -184,6 +184,20 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
   }
 
   /**
+   * @internal Changes the dictionary of a session that is not stored yet, unless `change` throws.
+   * Returns a function that undoes this, and keeps what the handler has changed since.
+   */
+  change(change: (current: Contents) => Contents): () => void {
+    const { life } = this;
+    const before = this.#contents();
+    const after = change(before);
+    this.#rebase(before, after);
+    return () => {
+      if (this.life === life) this.#rebase(after, before);
+    };
+  }
+
+  /**
    * @internal What has to be done for `update(change)`. Leaves the dictionary's own changes for
    * later.
    */

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 
 import { hashId } from "../../src/session/id.ts";
 import type { Session } from "../../src/session/session.ts";
+import { SessionStoreError } from "../../src/store/errors.ts";
 import { createRequest, setUpTapped, setUpVisited } from "../support/stores/site.ts";
 import type { Page } from "../support/visitor.ts";
 
@@ -13,6 +14,10 @@ const takeNote: Page = (session) => session.flash("note");
 const textAndAdmin: Page = (session) => [JSON.stringify(session), "admin" in session];
 const logIn: Page = (session) => session.login("ann");
 const whose: Page = ({ meta }) => meta.userId;
+
+function fail(): never {
+  throw new RangeError("the function's");
+}
 
 /** The session of a request without a cookie, and the request's end. */
 async function openNew() {
@@ -201,6 +206,62 @@ describe("update", () => {
     await expect(visit).rejects.toThrow(new RangeError("the function's"));
     expect(await visitor.look()).toEqual({ a: 1 });
   });
+
+  test.each([
+    ["throws", (data) => ((data["a"] = 2), data["list"].push(2), fail())],
+    ["puts in what JSON cannot represent", (data) => Object.assign(data, { a: 2, b: 1n })],
+    ["puts in a reserved name", (data) => Object.assign(data, { a: 2, save: 1 })],
+    ["puts in more than `maxBytes`", (data) => Object.assign(data, { a: "x".repeat(40_000) })],
+  ] as [string, Parameters<Session["update"]>[0]][])(
+    "changes nothing if the function %s, whether the session is stored or not",
+    async (_, change) => {
+      for (const isStored of [true, false]) {
+        const { visitor } = setUpTapped();
+        await visitor.visit(async (session) => {
+          Object.assign(session, { a: 1, list: [1] });
+          if (isStored) await session.save();
+          await expect(session.update(change)).rejects.toThrow();
+        });
+        expect(await visitor.look()).toEqual({ a: 1, list: [1] });
+      }
+    },
+  );
+
+  test.each([
+    ["create", false],
+    ["replace", true],
+  ] as const)("changes nothing if the store fails to %s", async (operation, isStored) => {
+    const { visitor, store } = setUpTapped();
+    await visitor.visit(async (session) => {
+      Object.assign(session, { a: 1, list: [1] });
+      if (isStored) await session.save();
+      store.once(operation, fail);
+      const updating = session.update((data) => {
+        Object.assign(data, { a: 2, b: 2 });
+        data["list"].push(2);
+      });
+      session["c"] = 3;
+      await expect(updating).rejects.toThrow(SessionStoreError);
+    });
+    expect(await visitor.look()).toEqual({ a: 1, list: [1], c: 3 });
+  });
+
+  test.each([false, true])(
+    "keeps what its function does to the session itself; session stored: %p",
+    async (isStored) => {
+      const { visitor } = setUpTapped();
+      if (isStored) await visitor.visit((session) => (session["n"] = 0));
+      await visitor.visit((session) =>
+        session.update((data) => {
+          session["a"] = 1;
+          session.flash("note", "hello");
+          data["n"] = 1;
+        }),
+      );
+      expect(await visitor.look()).toEqual({ a: 1, n: 1 });
+      expect(await visitor.ask(takeNote)).toBe("hello");
+    },
+  );
 
   test("S1: passes the function a dictionary in which __proto__ is a key", async () => {
     const { visitor } = await setUpVisited();
