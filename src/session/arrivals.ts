@@ -105,16 +105,31 @@ export class Arrivals {
   #choose(places: readonly Place[]): Place {
     const live = places.filter(({ at }) => at === "store");
     if (live.length > 1) this.#events.emit({ type: "rejected", reason: "ambiguous" });
-    const [first, ...others] = live.length > 0 ? live : places.filter(isSuperseded);
+    const [first, ...others] = live;
     if (first !== undefined && others.length === 0) return first;
+    const sessions = places.filter((place) => namesSession(place) && !isSuccessor(place, places));
+    const superseded = first === undefined ? sessions.find(isSuperseded) : undefined;
+    if (superseded !== undefined) {
+      return { ...superseded, others: sessions.filter((each) => each !== superseded) };
+    }
     return {
       at: "lapsed",
       isId: places.some((place) => place.at !== "lapsed" || place.isId),
       key: null,
+      others: sessions,
     };
   }
 }
 
-function isSuperseded({ at }: Place): boolean {
-  return at === "superseded";
+function isSuperseded(place: Place): place is Extract<Place, { at: "superseded" }> {
+  return place.at === "superseded";
+}
+
+function namesSession(place: Place): boolean {
+  return "key" in place && place.key !== null;
+}
+
+/** Whether a forwarding note among the places leads to this one, so that both are one session. */
+function isSuccessor(place: Place, places: readonly Place[]): boolean {
+  return places.some((each) => isSuperseded(each) && "key" in place && each.by === place.key);
 }

@@ -19,6 +19,8 @@ interface Superseded {
   readonly by: string;
   /** The user of the session that this request had open; `null` if it was anonymous or none was. */
   readonly userId: string | null;
+  /** As for a lapsed session. */
+  readonly others?: readonly Place[];
 }
 
 /** Where a session is, as far as its request knows. */
@@ -32,6 +34,8 @@ export type Place =
       readonly isId: boolean;
       /** The key of a session that has expired by this process's clock; another's may differ. */
       readonly key: string | null;
+      /** Sessions that other cookies of the request name, and that end when this one does. */
+      readonly others?: readonly Place[];
     }
   | Stored
   | Superseded

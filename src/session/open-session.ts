@@ -63,6 +63,7 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
   readonly #request: Request;
   #dictionary: SessionDictionary | undefined;
   #flash: Record<string, unknown> | undefined;
+  #hasTakenOthers = false;
 
   /** @internal */
   constructor(io: SessionIo, request: Request, arrived: Place, openedAt: number) {
@@ -123,7 +124,7 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
 
   /** @internal */
   destroy(): void {
-    this.destroyed = [...this.destroyed, this.life];
+    this.destroyed = [...this.destroyed, this.life, ...this.#takeOthers()];
     this.life = new Life(NOWHERE);
     this.#write(EMPTY);
   }
@@ -248,6 +249,10 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
       // A login() called meanwhile is left for the next attempt.
       if (life.renewal === done || life.renewal?.kind === "regenerate") life.renewal = undefined;
     }
+    // A login ends what the request's cookie names: with several cookies, once it is stored.
+    if (attempt.kind === "create" && attempt.login !== undefined && attempt.from.at === "lapsed") {
+      this.destroyed = [...this.destroyed, ...this.#takeOthers()];
+    }
     // The session was destroyed meanwhile: only its place matters, where it will be deleted.
     if (life !== this.life) return;
     if (attempt.kind === "drop") this.#write(EMPTY);
@@ -294,6 +299,14 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
   get #login(): Login | undefined {
     const { renewal } = this.life;
     return renewal?.kind === "login" ? renewal : undefined;
+  }
+
+  /** The sessions that the request's other cookies name, to be destroyed once. */
+  #takeOthers(): readonly Life[] {
+    const { arrived } = this;
+    if (this.#hasTakenOthers || !("others" in arrived)) return NONE;
+    this.#hasTakenOthers = true;
+    return arrived.others.map((place) => new Life(place));
   }
 
   #isUsers(stored: string | null): boolean {

@@ -69,7 +69,8 @@ export interface SessionMethods<Data> {
 
   /**
    * Ends the session. Its record is deleted and the request's cookie is cleared by the end of the
-   * request, even if the handler throws afterwards. The dictionary is empty immediately. Data
+   * request, even if the handler throws afterwards. If the request has several cookies of the name
+   * and none counts, ends every session that they name. The dictionary is empty immediately. Data
    * written later in the same request, such as a flash message, begins a new session.
    */
   destroy(): void;

@@ -26,7 +26,7 @@ export const RULES = {
   B2: "login() by the session's own user renews the session; if it was ended meanwhile, it stays ended.",
   B3: "An id from before a rotation opens nothing and gets no new cookie, but its user can log in or out through it.",
   B4: "In a socket or stream, save() and update() restart the idle timeout, and return false once the session has ended.",
-  B5: "Of several cookies with the session's name, the one that opens a session is used; if several do, none is.",
+  B5: "Of several cookies with the session's name, the one that opens a session is used; if several do, none is, and destroy() and login() end them all.",
   B6: "destroy() clears the request's cookie even if it opens nothing, and meta.lapsed tells an expired or ended session from none.",
   B7: "HEAD requests and prefetching leave flash messages in place.",
   B8: "If the browser may have withheld the session's cookie, a write creates no session; only login() does.",

@@ -10,7 +10,7 @@ import {
   Site,
 } from "../support/stores/every-store.ts";
 import type { Page } from "../support/visitor.ts";
-import { sessionCookies } from "../support/visitor.ts";
+import { sessionCookies, Visitor } from "../support/visitor.ts";
 
 afterEach(closeSites);
 
@@ -59,6 +59,52 @@ describe.each(EVERY_BACKEND)("several cookies of one name, on %s", (_, create) =
     expect(site.of("rejected").at(-1)?.reason).toBe("ambiguous");
   });
 
+  test.each([
+    ["destroy()", (session) => session.destroy(), null],
+    ["login()", (session) => session.login("cat"), "cat"],
+  ] as [string, Page, unknown][])(
+    "B5: %s ends every session that they open, so that none is open afterwards",
+    async (__, page, user) => {
+      const site = new Site(create);
+      const visitors = [site.visitor(), site.visitor()] as const;
+      for (const each of visitors) await each.visit(logIn);
+      const former = visitors[1].id;
+      await visitors[1].visit((session) => session.regenerate());
+      const ids = [visitors[0].id, former, visitors[1].id];
+      const browser = site.visitor();
+      await browser.visit(page, withCookies(...ids));
+      for (const each of visitors) expect(await each.ask(identity)).toBeNull();
+      expect(site.of("destroyed")).toHaveLength(2);
+      const left = browser.hasCookie ? [browser.id] : [];
+      expect(await browser.ask(identity, withCookies(...ids, ...left))).toBe(user);
+    },
+  );
+
+  test.each([
+    ["destroy()", (session) => session.destroy()],
+    ["login()", (session) => session.login("ben")],
+  ] as [string, Page][])(
+    "B5: %s ends one that only this process's clock calls expired",
+    async (__, page) => {
+      const { site, visitor } = await begin(create, logIn);
+      const hasty = new Visitor(site.another({ now: () => site.clock.now() + 9 * HOUR }));
+      await hasty.visit(page, withCookies(createId(), visitor.id));
+      expect(await visitor.ask(identity)).toBeNull();
+    },
+  );
+
+  test("B5: a handler that fails after login() ends no session", async () => {
+    const site = new Site(create);
+    const [one, other] = [site.visitor(), site.visitor()];
+    await one.visit(logIn);
+    await other.visit(logIn);
+    const init = withCookies(one.id, other.id);
+    await site
+      .visitor()
+      .visit((session) => (logIn(session), new Response("", { status: 500 })), init);
+    expect([await one.ask(identity), await other.ask(identity)]).toEqual(["ann", "ann"]);
+  });
+
   test("B5: a fifth value is ignored", async () => {
     const { site, visitor } = await begin(create, write);
     const four = Array.from({ length: 4 }, () => createId());
@@ -71,6 +117,48 @@ describe.each(EVERY_BACKEND)("several cookies of one name, on %s", (_, create) =
     await visitor.visit((session) => session.regenerate());
     const response = await site.visitor().visit(write, withCookies(createId(), before));
     expect(sessionCookies(response)).toEqual([]);
+  });
+});
+
+describe.each(EVERY_BACKEND)("several former ids of one session, on %s", (_, create) => {
+  /** A session that was given two new ids, with the former ones. */
+  async function beginTwiceRenewed() {
+    const { site, visitor } = await begin(create, logIn);
+    const ids = [visitor.id];
+    await visitor.visit((session) => session.regenerate());
+    ids.push(visitor.id);
+    await visitor.visit((session) => session.regenerate());
+    return { site, visitor, orders: [ids, ids.toReversed()] };
+  }
+
+  test("B5: get no new cookie", async () => {
+    const { site, visitor, orders } = await beginTwiceRenewed();
+    for (const ids of orders) {
+      const response = await site.visitor().visit(write, withCookies(...ids));
+      expect(sessionCookies(response)).toEqual([]);
+    }
+    expect(await visitor.ask(identity)).toBe("ann");
+  });
+
+  test("B5: let its user log in again, with its data", async () => {
+    const { site, visitor, orders } = await beginTwiceRenewed();
+    await visitor.visit(write);
+    for (const ids of orders) {
+      const tab = site.visitor();
+      await tab.visit(logIn, withCookies(...ids));
+      expect(await tab.look()).toEqual({ a: 1 });
+    }
+    expect(site.of("created")).toHaveLength(1);
+  });
+
+  test.each([0, 1])("B5: let it be ended by destroy(), once: %#", async (order) => {
+    const { site, visitor, orders } = await beginTwiceRenewed();
+    const response = await site
+      .visitor()
+      .visit((session) => session.destroy(), withCookies(...(orders[order] ?? [])));
+    expect(sessionCookies(response)).toEqual([expect.stringContaining("Max-Age=0")]);
+    expect(await visitor.ask(identity)).toBeNull();
+    expect(site.of("destroyed")).toHaveLength(1);
   });
 });
 
