@@ -166,7 +166,8 @@ export class Watchlist {
 
   #forget(watched: Watched): void {
     this.#remove(watched);
-    this.#lives.delete(watched.life);
+    // A listener that was added since may have made another entry.
+    if (this.#lives.get(watched.life) === watched) this.#lives.delete(watched.life);
   }
 
   #remove(watched: Watched): void {

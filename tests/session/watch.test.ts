@@ -154,6 +154,21 @@ describe.each(EVERY_BACKEND)("sessions.onEnd, on %s", (_, create) => {
     await until(() => later.length > 0);
     expect(left.told).toEqual([]);
   });
+
+  test("X6: keeps a listener if an earlier one is removed twice", async () => {
+    const { site, visitor } = await leave(create);
+    let told: SessionEnd[] = [];
+    await visitor.visit((session) => {
+      const stop = site.sessions.onEnd(session, doNothing);
+      stop();
+      told = listen({ site }, session);
+      stop();
+      session.regenerate();
+    });
+    await visitor.visit(destroy);
+    await until(() => told.length > 0);
+    expect(told).toEqual(["destroyed"]);
+  });
 });
 
 describe.each(EVERY_STORE)("sessions.onEnd of several sessions, on %s", (_, create) => {
