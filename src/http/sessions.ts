@@ -73,8 +73,14 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> extends Sess
    * @throws SessionStoreError (503) if the store fails: send the error's `toResponse()` instead of
    *   the response.
    * @throws SessionDataError if JSON cannot hold the session's data, or if it exceeds `maxBytes`.
+   * @throws TypeError if another instance has opened the session.
    */
   commit(open: SomeOpenSession, response: Response): MaybePromise<Response> {
+    this.refuseForeign(open);
+    return this.#commit(open, response);
+  }
+
+  #commit(open: SomeOpenSession, response: Response): MaybePromise<Response> {
     const setCookie = this.settle(open, response.status);
     return isPromise(setCookie)
       ? this.#finishLater(open, response, setCookie)
@@ -142,7 +148,7 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> extends Sess
         entered = open;
         const answer = handler(request, open.session, ...rest);
         if (!(answer instanceof Response)) return this.#answerLater(request, open, answer);
-        const sent = this.commit(open, answer);
+        const sent = this.#commit(open, answer);
         return isPromise(sent) ? this.#sendLater(request, open, sent) : sent;
       } catch (error) {
         return this.#answerError(request, entered, error);
@@ -191,7 +197,7 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> extends Sess
 
   /** A handler that returns no response has upgraded the request to a WebSocket. */
   async #sendAnswer<Answer>(open: OpenSession<Data>, answer: Answer): Promise<Answer | Response> {
-    if (answer instanceof Response) return this.commit(open, answer);
+    if (answer instanceof Response) return this.#commit(open, answer);
     await this.settleUpgrade(open);
     return answer;
   }

@@ -228,10 +228,11 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
    *
    * @throws SessionStoreError (503) if the store fails: the request must not be upgraded then.
    * @throws SessionDataError if JSON cannot hold the session's data, or if it exceeds `maxBytes`.
-   * @throws TypeError if `session` is not the handler's own dictionary but, for instance, a copy.
+   * @throws TypeError if `session` is not the handler's own dictionary but, for instance, a copy, or
+   *   if another instance has opened it.
    */
   async upgradeHeaders(session: Session<Data>): Promise<Record<string, string>> {
-    const setCookie = await this.settle(findOpenSession(session), 101);
+    const setCookie = await this.settle(this.#findOwn(session), 101);
     return setCookie === undefined ? {} : { "set-cookie": setCookie };
   }
 
@@ -250,6 +251,25 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
     // Any other cookie that is due can be sent with the next response.
     const needsCookie = place.at === "store" && hasNewId(open.arrived, place);
     if (needsCookie && !hasHeaders) open.refuseLateCookie("A new session");
+  }
+
+  #findOwn(session: object): SomeOpenSession {
+    const open = findOpenSession(session);
+    this.refuseForeign(open);
+    return open;
+  }
+
+  /**
+   * @internal
+   *
+   * @throws TypeError if another manager has opened the session: the cookie of this one would open
+   *   nothing, or a session of another service.
+   */
+  protected refuseForeign(open: SomeOpenSession): void {
+    if (open.isOpenedBy(this.#io)) return;
+    throw new TypeError(
+      "Another instance of Sessions has opened this session. Pass the session to that instance.",
+    );
   }
 
   // The handler calls save() or update().
@@ -422,10 +442,11 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
    *
    * Returns a function that removes the listener: call it when the socket closes.
    *
-   * @throws TypeError if `session` is not the handler's own dictionary but, for instance, a copy.
+   * @throws TypeError if `session` is not the handler's own dictionary but, for instance, a copy, or
+   *   if another instance has opened it.
    */
   onEnd(session: Session<Data>, listener: (reason: SessionEnd) => void): () => void {
-    return this.#watch.add(findOpenSession(session), listener);
+    return this.#watch.add(this.#findOwn(session), listener);
   }
 
   /**

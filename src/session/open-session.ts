@@ -153,6 +153,11 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
 
   // Called by the manager.
 
+  /** @internal Whether the manager with this `io` has opened the session. */
+  isOpenedBy(io: SessionIo): boolean {
+    return this.#io === io;
+  }
+
   /** @internal Removes a call of update() from {@link updates}. */
   forget(update: Reply): void {
     this.updates?.delete(update);

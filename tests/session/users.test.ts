@@ -5,6 +5,7 @@ import { App, InMemorySessionBackend, Sessions } from "bunpie";
 import { PostgresSessionBackend } from "../../src/backends/postgres/backend.ts";
 import { RedisSessionBackend } from "../../src/backends/redis/backend.ts";
 import { SqliteSessionBackend } from "../../src/backends/sqlite/backend.ts";
+import type { OpenSession } from "../../src/session/open-session.ts";
 import { Child } from "../support/processes/child.ts";
 import { MapBackend } from "../support/stores/backends.ts";
 import {
@@ -16,7 +17,7 @@ import {
 } from "../support/stores/every-store.ts";
 import { PLACES } from "../support/stores/places.ts";
 import { sharedBackend } from "../support/stores/shared-backends.ts";
-import { Gate } from "../support/stores/site.ts";
+import { createRequest, Gate } from "../support/stores/site.ts";
 import { watch } from "../support/stores/watched-backend.ts";
 import type { Page } from "../support/visitor.ts";
 import { Visitor } from "../support/visitor.ts";
@@ -47,6 +48,25 @@ describe.each(EVERY_BACKEND)("two services on one backend, on %s", (_, create) =
     expect(await intruder.ask(identity)).toEqual([null, null]);
     expect(await customer.ask(identity)).toEqual(["1", null]);
   });
+});
+
+describe("a session of another service", () => {
+  test.each([
+    ["upgradeHeaders()", (staff, { session }) => staff.upgradeHeaders(session)],
+    ["onEnd()", (staff, { session }) => staff.onEnd(session, () => undefined)],
+    ["commit()", (staff, open) => staff.commit(open, new Response(""))],
+  ] as [string, (staff: Sessions, open: OpenSession) => unknown][])(
+    "B9: is refused by %s, and nothing is stored",
+    async (_, pass) => {
+      const site = new Site((now) => new MapBackend(now));
+      const open = await site.sessions.open(createRequest());
+      open.session.login("ann");
+      const passing = (async () => pass(site.another({ cookie: { name: "staff" } }), open))();
+      await expect(passing).rejects.toThrow(TypeError);
+      await expect(passing).rejects.toThrow("Another instance of Sessions has opened this session");
+      expect(site.events).toEqual([]);
+    },
+  );
 });
 
 describe.each(EVERY_STORE)("users in different namespaces, on %s", (_, create) => {
