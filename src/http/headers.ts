@@ -10,6 +10,13 @@ export function addPrivacy(headers: Headers): Headers {
   return headers;
 }
 
+/** The response, or its copy, with the headers of {@link addPrivacy}. */
+export function withPrivacy(response: Response): Response {
+  const answer = unshareEmpty(response);
+  addPrivacy(answer.headers);
+  return answer;
+}
+
 /** Adds a field to `Vary`, unless `Vary` has it already. */
 export function addVary(headers: Headers, field: string): void {
   const vary = headers.get("vary");
@@ -59,13 +66,23 @@ export function unshare(response: Response): Response {
   // Reading `body` turns it into a stream, and a text sent as a stream loses its content type: only
   // the copy's body is read.
   const copy = response.clone() as Response;
-  if (copy.body === null) return copy;
+  if (copy.body === null) return keepUnshared(copy);
   // Rejects if the app's stream cannot be cancelled, once the visitor has gone.
   copy.body.cancel().catch(ignore);
   return response;
 }
 
 function ignore(): void {}
+
+/**
+ * {@link unshare} for a response whose status tells that it has no body. For every response, it
+ * would take too long.
+ */
+function unshareEmpty(response: Response): Response {
+  const { status } = response;
+  const isEmpty = status === 204 || status === 205 || (status >= 300 && status < 400);
+  return isEmpty ? unshare(response) : response;
+}
 
 /** RFC 9111, 7.3: a shared cache that stores a Set-Cookie line hands the session to strangers. */
 function forbidStoring(headers: Headers): void {

@@ -11,7 +11,7 @@ import { isPromise } from "../store/maybe-promise.ts";
 import type { CrossOriginOptions } from "./cross-origin.ts";
 import { CROSS_ORIGIN_OPTIONS, CrossOriginPolicy } from "./cross-origin.ts";
 import { CrossOriginError } from "./errors.ts";
-import { addPrivacy, withCookie } from "./headers.ts";
+import { withCookie, withPrivacy } from "./headers.ts";
 
 /**
  * Options of {@link Sessions}: those of the session layer, the backend, and which origins to trust.
@@ -226,8 +226,8 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> extends Sess
    * returned.
    */
   finish(open: SomeOpenSession, response: Response, setCookie: string | undefined): Response {
-    if (open.isAccessed) addPrivacy(response.headers);
-    return this.addHeaders(open.request, response, setCookie);
+    const answer = open.isAccessed ? withPrivacy(response) : response;
+    return this.addHeaders(open.request, answer, setCookie);
   }
 
   /** @internal Like {@link finish}, but adds no `Vary: Cookie`, which `App` adds itself. */
