@@ -45,7 +45,8 @@ export abstract class SessionStore implements SessionBackend {
 
   /**
    * The record, or the forwarding note that `rotate` has left in its place, or `undefined` when
-   * there is neither. May still return one that has expired.
+   * there is neither. Returns one that has expired too, until it is removed: by another process's
+   * clock it may be live.
    */
   abstract read(id: string): MaybePromise<SessionRecord | ForwardingNote | undefined>;
 

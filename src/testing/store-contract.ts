@@ -24,7 +24,8 @@ import {
 import { retryUntil } from "./until.ts";
 import { USERS_SESSIONS } from "./user-contract.ts";
 
-const HOUR = 60 * 60 * 1000;
+const MINUTE = 60 * 1000;
+const HOUR = 60 * MINUTE;
 
 /** The changes that replace a record with version 1. */
 const NEW = { version: 2, data: '{"new":true}' } as const;
@@ -132,12 +133,25 @@ export const SESSION_STORE: Contract<StoreTrial> = {
       expect(found, "read() returns a value for an id that was never used.").toBeUndefined();
     },
 
-    "May still return one that has expired: as one that has": async (trial) => {
+    "Returns one that has expired too, until it is removed: as one that has": async (trial) => {
       const found = await trial.backend.read(await putExpired(trial));
       expect(
         found?.expiresAt ?? 0,
         "read() returns an expired record with an `expiresAt` in the future.",
       ).toBeLessThanOrEqual(trial.clock.now());
+    },
+
+    "by another process's clock it may be live: a fast clock hides no session": async (trial) => {
+      // So far away that nobody's sweep removes it.
+      const life = 9 * MINUTE;
+      const record = makeLive(trial, { expiresAt: trial.clock.now() + life });
+      const id = await storeRecord(trial, record);
+      trial.clock.move(life + 1);
+      expect(
+        await trial.backend.read(id),
+        "read() does not return a stored record that has expired by this process's clock: " +
+          "a process whose clock is fast could not end the session.",
+      ).toEqual(record);
     },
   },
 

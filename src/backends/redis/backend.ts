@@ -125,10 +125,7 @@ export class RedisSessionBackend extends SessionStore {
   }
 
   read(id: string): Promise<SessionRecord | ForwardingNote | undefined> {
-    return this.#begin(async () => {
-      const record = await this.#find(id);
-      return record !== undefined && record.expiresAt > this.now() ? record : undefined;
-    });
+    return this.#begin(() => this.#find(id));
   }
 
   create(id: string, record: SessionRecord): Promise<boolean> {
