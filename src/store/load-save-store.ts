@@ -2,7 +2,7 @@ import type { SessionBackend, SessionData } from "./backend.ts";
 import type { Turn } from "./keyed-queue.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
 import type { MaybePromise } from "./maybe-promise.ts";
-import { andThen, orUndo } from "./maybe-promise.ts";
+import { andThen } from "./maybe-promise.ts";
 import type { ForwardingNote, SessionInfo, SessionRecord } from "./record.ts";
 import { isNote, NOTE_LIFETIME, parseData } from "./record.ts";
 import { SessionStore } from "./session-store.ts";
@@ -150,15 +150,17 @@ export class LoadSaveStore extends SessionStore {
     return andThen(this.#backend.save(id, kept, seconds), () => true as const);
   }
 
+  /**
+   * The session counts as ended once the backend has confirmed it, and not before: after a delete
+   * that failed or timed out, the next one must find the session and delete it again.
+   */
   #erase(turn: Turn, id: string, note?: ForwardingNote): MaybePromise<void> {
     turn.hold();
-    const [wasEnded, noteBefore] = [this.#ended.has(id), this.#ended.findNote(id)];
-    this.#ended.add(id, note);
-    const erased = orUndo(
-      () => this.#backend.save(id, {}, 0),
-      () => (wasEnded ? this.#ended.add(id, noteBefore) : this.#ended.delete(id)),
-    );
-    return andThen(erased, () => undefined);
+    const noteBefore = this.#ended.findNote(id);
+    return andThen(this.#backend.save(id, {}, 0), () => {
+      // If this comes late, the session may have been rotated meanwhile: that note stays.
+      if (this.#ended.findNote(id) === noteBefore) this.#ended.add(id, note);
+    });
   }
 
   #toRecord(loaded: SessionData | null | undefined): SessionRecord | undefined {

@@ -20,20 +20,3 @@ export function andThen<T, U>(
 ): MaybePromise<U> {
   return isPromise(value) ? value.then(next) : next(value);
 }
-
-/**
- * Returns the result of `call`. If `call` throws or rejects, runs `undo` before passing the error
- * on.
- */
-export function orUndo<T>(call: () => MaybePromise<T>, undo: () => void): MaybePromise<T> {
-  const fail = (error: unknown): never => {
-    undo();
-    throw error;
-  };
-  try {
-    const value = call();
-    return isPromise(value) ? value.then(undefined, fail) : value;
-  } catch (error) {
-    return fail(error);
-  }
-}

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, mock, spyOn, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, jest, mock, spyOn, test } from "bun:test";
 
 import { hashId } from "../../src/session/id.ts";
 import type { SessionBackend, SessionData } from "../../src/store/backend.ts";
@@ -16,6 +16,7 @@ import { FakeClock } from "../support/clock.ts";
 import { quiet } from "../support/quiet.ts";
 import { AsyncMapBackend, MapBackend, PAIRS } from "../support/stores/backends.ts";
 import { begin, Site } from "../support/stores/site.ts";
+import { pass } from "../support/timers.ts";
 
 const MINUTE = 60_000;
 
@@ -120,6 +121,62 @@ describe("LoadSaveStore", () => {
     save.mockRestore();
     backend.save("old", { late: 1 }, 60);
     expect(store.read("old")).toEqual(isRotated ? makeNote(clock) : undefined);
+  });
+
+  describe("after a delete that the backend has not answered in time", () => {
+    const CUT = "The line is cut.";
+
+    beforeEach(() => {
+      jest.useFakeTimers();
+    });
+    afterEach(() => {
+      jest.useRealTimers();
+    });
+
+    async function setUpUnanswered() {
+      const clock = new FakeClock();
+      const backend = new MapBackend(clock.now);
+      const store = new LoadSaveStore(backend, clock.now, 1_000);
+      store.create("id", record(clock));
+      const { promise, resolve: confirm, reject } = Promise.withResolvers<void>();
+      const save = spyOn(backend, "save").mockImplementationOnce(() => promise as never);
+      const first = Promise.resolve(store.delete("id")).catch(String);
+      await pass(1_000);
+      const fail = async (): Promise<void> => {
+        reject(new Error(CUT));
+        expect(await first).toContain(CUT);
+      };
+      return { clock, backend, store, save, confirm, fail };
+    }
+
+    test("L6: the next delete ends the session, even if an earlier write comes late", async () => {
+      const { clock, backend, store, fail } = await setUpUnanswered();
+      expect(await store.read("id")).toEqual(record(clock));
+      expect(await store.delete("id")).toBeUndefined();
+      await fail();
+      backend.save("id", { late: 1 }, 60);
+      expect(await store.read("id")).toBeUndefined();
+    });
+
+    test.each(["first", "last"])(
+      "the session stays if all deletes fail, this one %s",
+      async (order) => {
+        const { clock, store, save, fail } = await setUpUnanswered();
+        save.mockImplementationOnce(() => Promise.reject(new Error(CUT)) as never);
+        if (order === "first") await fail();
+        await expect(Promise.resolve(store.delete("id"))).rejects.toThrow(CUT);
+        if (order === "last") await fail();
+        expect(await store.read("id")).toEqual(record(clock));
+      },
+    );
+
+    test("B3: a late confirmation leaves the note of a rotation that came first", async () => {
+      const { clock, store, confirm } = await setUpUnanswered();
+      await store.rotate("id", "new", record(clock, { version: 2 }), record(clock));
+      confirm();
+      await pass(0);
+      expect(await store.read("id")).toEqual(makeNote(clock));
+    });
   });
 
   test.each([{}, null, undefined])("treats %p as no session", (data) => {

@@ -1,6 +1,6 @@
-import { describe, expect, mock, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 
-import { andThen, isPromise, orUndo } from "../../src/store/maybe-promise.ts";
+import { andThen, isPromise } from "../../src/store/maybe-promise.ts";
 
 describe("isPromise", () => {
   test.each([
@@ -26,26 +26,5 @@ describe("andThen", () => {
     const later = andThen(Promise.resolve(20), (value) => value + 1);
     expect(later).toBeInstanceOf(Promise);
     expect(await later).toBe(21);
-  });
-});
-
-function fail(): never {
-  throw new Error("no");
-}
-
-describe("orUndo", () => {
-  test("returns what the call returns, now or later, and undoes nothing", async () => {
-    const undo = mock();
-    expect(orUndo(() => 21, undo)).toBe(21);
-    expect(await orUndo(() => Promise.resolve(21), undo)).toBe(21);
-    expect(undo).not.toHaveBeenCalled();
-  });
-
-  test("undoes what failed, now or later, and fails the same way", async () => {
-    const undo = mock();
-    expect(() => orUndo(fail, undo)).toThrow("no");
-    expect(undo).toHaveBeenCalledTimes(1);
-    await expect(orUndo(() => Promise.reject(new Error("no")), undo)).rejects.toThrow("no");
-    expect(undo).toHaveBeenCalledTimes(2);
   });
 });
