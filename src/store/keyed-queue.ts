@@ -6,22 +6,16 @@ import { isPromise } from "./maybe-promise.ts";
  */
 export class KeyedQueue {
   readonly #tails = new Map<string, Promise<void>>();
-  readonly #timeout: number | undefined;
 
   /**
-   * `timeout` is how long, in milliseconds from the call of {@link run}, a task may block the next
-   * task of its key; without one, there is no limit. It is for tasks that may never settle.
+   * Runs `task` when its key is free: synchronously when no task holds the key.
+   *
+   * `timeout` is how long, in milliseconds from this call, the task may block the next task of its
+   * key; without one, there is no limit. It is for tasks that may never settle. If the key becomes
+   * free only after the timeout, the result is rejected and the task does not run.
    */
-  constructor(timeout?: number) {
-    this.#timeout = timeout;
-  }
-
-  /**
-   * Runs `task` when its key is free: synchronously when no task holds the key. Rejects without
-   * running the task if the key becomes free only after the timeout.
-   */
-  run<T>(key: string, task: (turn: Turn) => MaybePromise<T>): MaybePromise<T> {
-    const turn = new Turn(this.#timeout);
+  run<T>(key: string, task: (turn: Turn) => MaybePromise<T>, timeout?: number): MaybePromise<T> {
+    const turn = new Turn(timeout);
     const tail = this.#tails.get(key);
     if (tail === undefined) {
       const result = task(turn);

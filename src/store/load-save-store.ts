@@ -20,30 +20,43 @@ export const FACTS_KEY = "$";
 /** The session's own facts, as stored in the data of a two-method backend. */
 type Facts = Omit<SessionRecord, "data">;
 
+/** What all stores of one backend share. */
+interface Shared {
+  readonly queue: KeyedQueue;
+  readonly ended: Tombstones;
+}
+
+const SHARED = new WeakMap<SessionBackend, Shared>();
+
 /**
- * Makes a store of a two-method backend. Inside this process every guarantee holds: operations on
- * one session run one after the other, what was destroyed stays destroyed, and forwarding notes are
- * kept in memory. Between processes a small window stays open between `load` and `save`; and a
- * `save` that takes effect late overwrites what others have saved since.
+ * Makes a store of a two-method backend. Inside this process every guarantee holds, also between
+ * several stores of one backend object: operations on one session run one after the other, what was
+ * destroyed stays destroyed, and forwarding notes are kept in memory. Between processes a small
+ * window stays open between `load` and `save`; and a `save` that takes effect late overwrites what
+ * others have saved since.
  */
 export class LoadSaveStore extends SessionStore {
   readonly #backend: SessionBackend;
+  readonly #timeout: number | undefined;
   readonly #queue: KeyedQueue;
-  readonly #ended = new Tombstones();
+  readonly #ended: Tombstones;
 
   /** `timeout` is how long, in milliseconds, one call may block others of its session. */
   constructor(backend: SessionBackend, now?: () => number, timeout?: number) {
     super(now);
     this.#backend = backend;
-    this.#queue = new KeyedQueue(timeout);
+    this.#timeout = timeout;
+    const { queue, ended } = findShared(backend);
+    this.#queue = queue;
+    this.#ended = ended;
   }
 
   read(id: string): MaybePromise<SessionRecord | ForwardingNote | undefined> {
-    return this.#queue.run(id, () => this.#read(id));
+    return this.#run(id, () => this.#read(id));
   }
 
   create(id: string, record: SessionRecord): MaybePromise<boolean> {
-    return this.#queue.run(id, (turn) =>
+    return this.#run(id, (turn) =>
       andThen(this.#readLive(id), (found) => {
         if (found !== undefined || this.#findNote(id) !== undefined) return false;
         this.#ended.delete(id);
@@ -53,7 +66,7 @@ export class LoadSaveStore extends SessionStore {
   }
 
   replace(id: string, record: SessionRecord, old: SessionRecord): MaybePromise<boolean> {
-    return this.#queue.run(id, (turn) =>
+    return this.#run(id, (turn) =>
       andThen(this.#readLive(id), (found) =>
         found?.version === old.version ? this.#write(turn, id, record) : false,
       ),
@@ -69,7 +82,7 @@ export class LoadSaveStore extends SessionStore {
     // The old session has this id, and queueing a task inside a task of the same key would
     // deadlock.
     if (newId === oldId) return false;
-    return this.#queue.run(oldId, (turn) =>
+    return this.#run(oldId, (turn) =>
       andThen(this.#readLive(oldId), (found) => {
         if (found?.version !== old.version) return false;
         turn.hold();
@@ -83,7 +96,7 @@ export class LoadSaveStore extends SessionStore {
   }
 
   touch(id: string, expiresAt: number): MaybePromise<boolean> {
-    return this.#queue.run(id, (turn) =>
+    return this.#run(id, (turn) =>
       andThen(this.#readLive(id), (found) => {
         if (found === undefined) return false;
         const touchedAt = this.now();
@@ -98,7 +111,7 @@ export class LoadSaveStore extends SessionStore {
   }
 
   delete(id: string): MaybePromise<string | undefined> {
-    return this.#queue.run(id, (turn) => {
+    return this.#run(id, (turn) => {
       const note = this.#findNote(id);
       return andThen(this.#erase(turn, id), () => note?.supersededBy);
     });
@@ -121,6 +134,10 @@ export class LoadSaveStore extends SessionStore {
 
   /** Does nothing: the caller owns the backend. */
   close(): void {}
+
+  #run<T>(id: string, task: (turn: Turn) => MaybePromise<T>): MaybePromise<T> {
+    return this.#queue.run(id, task, this.#timeout);
+  }
 
   #read(id: string): MaybePromise<SessionRecord | ForwardingNote | undefined> {
     if (this.#ended.has(id)) return this.#findNote(id);
@@ -187,6 +204,14 @@ export class LoadSaveStore extends SessionStore {
       expiresAt: now + FOREIGN_LIFETIME,
     };
   }
+}
+
+function findShared(backend: SessionBackend): Shared {
+  const found = SHARED.get(backend);
+  if (found !== undefined) return found;
+  const shared = { queue: new KeyedQueue(), ended: new Tombstones() };
+  SHARED.set(backend, shared);
+  return shared;
 }
 
 /** Some databases drop `null` values. */

@@ -66,42 +66,50 @@ describe("KeyedQueue", () => {
     });
 
     test("waits for a task that never ends until its timeout, and no longer", async () => {
-      const queue = new KeyedQueue(1_000);
-      void queue.run("a", never);
+      const queue = new KeyedQueue();
+      void queue.run("a", never, 1_000);
       await pass(1);
       await checkWait(queue, 999);
     });
 
     test("measures the timeout of a task from the call, however late it begins", async () => {
-      const queue = new KeyedQueue(1_000);
-      void queue.run("a", never);
+      const queue = new KeyedQueue();
+      void queue.run("a", never, 1_000);
       await pass(400);
-      void queue.run("a", never);
+      void queue.run("a", never, 1_000);
       await pass(600);
       await checkWait(queue, 400);
     });
 
     test("restarts a key's timeout when a task holds the key", async () => {
-      const queue = new KeyedQueue(1_000);
-      void queue.run("a", async (turn) => {
-        await Bun.sleep(900);
-        turn.hold();
-        return never();
-      });
+      const queue = new KeyedQueue();
+      void queue.run(
+        "a",
+        async (turn) => {
+          await Bun.sleep(900);
+          turn.hold();
+          return never();
+        },
+        1_000,
+      );
       await pass(900);
       await pass(100);
       await checkWait(queue, 900);
     });
 
     test("does not start a task that has timed out while waiting", async () => {
-      const queue = new KeyedQueue(1_000);
-      void queue.run("a", async (turn) => {
-        await Bun.sleep(500);
-        turn.hold();
-        return never();
-      });
+      const queue = new KeyedQueue();
+      void queue.run(
+        "a",
+        async (turn) => {
+          await Bun.sleep(500);
+          turn.hold();
+          return never();
+        },
+        1_000,
+      );
       const task = mock();
-      const second = (queue.run("a", task) as Promise<void>).catch(String);
+      const second = (queue.run("a", task, 1_000) as Promise<void>).catch(String);
       await pass(500);
       await pass(999);
       const third = queue.run("a", () => "done");
@@ -111,12 +119,24 @@ describe("KeyedQueue", () => {
       expect(await third).toBe("done");
     });
 
+    test("gives each task a timeout of its own", async () => {
+      const queue = new KeyedQueue();
+      void queue.run("a", never, 500);
+      void queue.run("a", never, 1_000);
+      await pass(500);
+      await checkWait(queue, 500);
+    });
+
     test("notifies a task that goes on after its timeout", async () => {
       const { promise, resolve } = Promise.withResolvers<void>();
-      const late = new KeyedQueue(1_000).run("a", async (turn) => {
-        await promise;
-        turn.hold();
-      });
+      const late = new KeyedQueue().run(
+        "a",
+        async (turn) => {
+          await promise;
+          turn.hold();
+        },
+        1_000,
+      );
       await pass(1_000);
       resolve();
       await expect(late).rejects.toThrow("The turn has timed out");

@@ -17,6 +17,7 @@ import { quiet } from "../support/quiet.ts";
 import { AsyncMapBackend, MapBackend, PAIRS } from "../support/stores/backends.ts";
 import { begin, Site } from "../support/stores/site.ts";
 import { pass } from "../support/timers.ts";
+import type { Page } from "../support/visitor.ts";
 
 const MINUTE = 60_000;
 
@@ -261,6 +262,38 @@ async function setUpLate() {
   };
   return { site, visitor, delayNextLoad, answer };
 }
+
+const logIn: Page = (session) => session.login("ann");
+const countUp: Page = (session) =>
+  session.update((data) => (data["n"] = Number(data["n"] ?? 0) + 1));
+
+describe.each(PAIRS)("two managers of one backend object, on %s", (_, create) => {
+  async function setUpTwo() {
+    const { site, visitor } = await begin(create, logIn);
+    return { site, visitor, beside: visitor.clone(site.another({ backend: site.backend })) };
+  }
+
+  test("G6: lose no update()", async () => {
+    const { visitor, beside } = await setUpTwo();
+    await Promise.all([visitor, beside, visitor, beside].map((each) => each.visit(countUp)));
+    expect(await visitor.look()).toEqual({ n: 4 });
+  });
+
+  test("L6: keep destroyed in one what the other has destroyed", async () => {
+    const { site, visitor, beside } = await setUpTwo();
+    const key = hashId(visitor.id);
+    await visitor.clone().visit((session) => session.destroy());
+    await site.backend.save(key, { late: 1 }, 60);
+    expect(await beside.look()).toEqual({});
+  });
+
+  test("B3: find the forwarding note that the other has left", async () => {
+    const { visitor, beside } = await setUpTwo();
+    await visitor.visit(logIn);
+    await beside.visit((session) => session.destroy());
+    expect(await visitor.ask(({ meta }) => meta.userId)).toBeNull();
+  });
+});
 
 describe("a two-method backend that answers after the timeout", () => {
   let log: ReturnType<typeof quiet>;

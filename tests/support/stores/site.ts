@@ -3,6 +3,7 @@ import { Sessions } from "bunpie";
 
 import type { SessionEvent } from "../../../src/session/events.ts";
 import type { SessionBackend } from "../../../src/store/backend.ts";
+import { isSessionStore } from "../../../src/store/session-store.ts";
 import { FakeClock } from "../clock.ts";
 import type { Page } from "../visitor.ts";
 import { Visitor } from "../visitor.ts";
@@ -24,13 +25,13 @@ export class Site<Backend extends SessionBackend = SessionBackend> {
 
   constructor(create: (now: () => number) => Backend, options: Partial<SessionsOptions> = {}) {
     this.backend = create(this.clock.now);
-    this.sessions = this.another(options);
+    this.sessions = this.another({ backend: this.backend, ...options });
   }
 
-  /** Another manager of the same backend, as a second app or process has. */
+  /** Another manager of the same backend, as a second process has. */
   another(options: Partial<SessionsOptions> = {}): Sessions {
     const sessions = new Sessions({
-      backend: this.backend,
+      backend: isSessionStore(this.backend) ? this.backend : wrapMethods(this.backend),
       sweepInterval: 0,
       storeTimeout: 60_000,
       now: this.clock.now,
@@ -51,6 +52,14 @@ export class Site<Backend extends SessionBackend = SessionBackend> {
       (event): event is Extract<SessionEvent, { type: Type }> => event.type === type,
     );
   }
+}
+
+/** What another process has of a backend of two methods: an object of its own. */
+function wrapMethods(backend: SessionBackend): SessionBackend {
+  return {
+    load: (sessionId) => backend.load(sessionId),
+    save: (sessionId, data, timeout) => backend.save(sessionId, data, timeout),
+  };
 }
 
 /** Holds a handler in its middle. */
