@@ -65,7 +65,9 @@ export class SqliteSessionBackend extends SessionStore {
 
   /**
    * Opens the database and migrates its table. `source` is a path or a connection of yours, which
-   * keeps its pragmas and stays open when the backend closes.
+   * keeps its pragmas and stays open when the backend closes. End your transactions and iterations
+   * on it within one turn of the event loop: requests wait for an open transaction, and during an
+   * iteration they do not see what other processes have written since it began.
    *
    * @throws Error if the database cannot be opened or written; the message says what to do.
    * @throws TypeError for an invalid option.

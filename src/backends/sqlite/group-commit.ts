@@ -61,10 +61,13 @@ export class GroupCommit {
     while (this.#flushed !== undefined) await this.#flushed;
   }
 
-  /** Runs a query that writes nothing; waits while the database is locked. */
+  /**
+   * Runs a query that writes nothing; waits while the database is locked, or the app has a
+   * transaction open: in it the query would miss what other processes have committed since.
+   */
   read<T>(query: () => T): T | Promise<T> {
     try {
-      return this.#runRepairing(query);
+      return this.#query(query);
     } catch (error) {
       if (isBusy(error)) return this.#retryRead(query);
       throw error;
@@ -76,11 +79,16 @@ export class GroupCommit {
     for (let pause = FIRST_PAUSE; ; pause = lengthen(pause)) {
       await Bun.sleep(pause);
       try {
-        return this.#runRepairing(query);
+        return this.#query(query);
       } catch (error) {
         if (!isBusy(error) || performance.now() >= deadline) throw error;
       }
     }
+  }
+
+  #query<T>(query: () => T): T {
+    if (this.#client.inTransaction) throw new OpenTransaction();
+    return this.#runRepairing(query);
   }
 
   #add(write: Write): void {

@@ -66,6 +66,10 @@ describe("GroupCommit", () => {
     return commits.write([], () => client.run("DELETE FROM t WHERE n = ?", [n]).changes);
   }
 
+  function countRows(): unknown {
+    return client.query("SELECT count(*) AS n FROM t").get();
+  }
+
   /** What another process sees. */
   function numbers(): unknown[] {
     return rival.query("SELECT n FROM t ORDER BY n").values().flat();
@@ -182,6 +186,23 @@ describe("GroupCommit", () => {
       expect(await written).toBe("Error: The app has a transaction open on the connection.");
       client.run("COMMIT");
       expect(numbers()).toEqual([1]);
+    });
+
+    test("waits until it ends before a read, which would see an old state of the file", async () => {
+      client.run("BEGIN");
+      client.query("SELECT n FROM t").all();
+      rival.run("INSERT INTO t VALUES (1)");
+      const answer = commits.read(countRows);
+      await Bun.sleep(10);
+      client.run("COMMIT");
+      expect(await answer).toEqual({ n: 1 });
+    });
+
+    test("gives up a read after `busyTimeout`", async () => {
+      client.run("BEGIN");
+      const answer = Promise.resolve(commits.read(countRows)).catch(String);
+      now += BUSY_TIMEOUT;
+      expect(await answer).toBe("Error: The app has a transaction open on the connection.");
     });
   });
 
