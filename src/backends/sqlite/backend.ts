@@ -25,7 +25,7 @@ export interface SqliteSessionBackendOptions {
   readonly synchronous?: "normal" | "full";
   /**
    * How long to wait while another process has the database locked, in milliseconds; 1,500 by
-   * default.
+   * default. Keep it below the `storeTimeout` of the sessions.
    */
   readonly busyTimeout?: number;
   /**
