@@ -61,4 +61,41 @@ describe("checkName", () => {
     );
     expect(() => checkName("schema", "shop_migrations")).not.toThrow();
   });
+
+  test("refuses a table whose record of migrations would be the default table's", () => {
+    expect(migrationsTable("bunpie")).toBe(migrationsTable("bunpie_sessions"));
+    expect(() => checkName("table", "bunpie")).toThrow(
+      new TypeError(
+        '`table` is "bunpie"; its record of migrations would be that of bunpie_sessions. Choose another, ' +
+          'such as "shop_sessions".',
+      ),
+    );
+    expect(() => checkName("schema", "bunpie")).not.toThrow();
+  });
+
+  test.each(["user_id", "expires_at", "pkey"])(
+    "refuses a table whose name is that of another one's index: _%s",
+    (suffix) => {
+      const name = `bunpie_sessions_${suffix}`;
+      expect(() => checkName("table", name)).toThrow(
+        new TypeError(
+          `\`table\` is "${name}"; names that end in _${suffix} are reserved for an index. Choose another, ` +
+            'such as "shop_sessions".',
+        ),
+      );
+      expect(() => checkName("schema", name)).not.toThrow();
+    },
+  );
+
+  test.each(["sqlite", "postgres"])(
+    "refuses every name of an index in a migration: %s",
+    (database) => {
+      const indexes = migrations(database)
+        .matchAll(/CREATE INDEX ["`](\w+)["`]/g)
+        .map(([, name]) => name)
+        .toArray();
+      expect(indexes.length).toBeGreaterThan(1);
+      for (const name of indexes) expect(() => checkName("table", name)).toThrow("an index");
+    },
+  );
 });
