@@ -26,8 +26,13 @@ export class Names {
   }
 
   /**
+   * The user id that the store keeps. Accepts ids that are too long for a login: earlier versions
+   * have stored such.
+   *
    * Without a namespace, an id that contains the separator gets another in front. It would otherwise
    * name a user of the namespace before the separator.
+   *
+   * @throws TypeError if it is not a string, or contains NUL or a lone surrogate.
    */
   toStoredUser(userId: string): string {
     // Not every program is type-checked, and `meta.userId` is null for anonymous visitors.
@@ -36,6 +41,7 @@ export class Names {
         `The user's id has to be a string, but it is ${String(userId)}. Check first that somebody is logged in.`,
       );
     }
+    checkCharacters("The user's id", userId);
     const isPlain = this.#prefix !== "" || !userId.includes(SEPARATOR);
     return isPlain ? this.#prefix + userId : SEPARATOR + userId;
   }
@@ -49,8 +55,7 @@ export class Names {
 }
 
 /**
- * Refuses text that some store cannot keep unchanged: PostgreSQL has no NUL, and UTF-8 turns every
- * lone surrogate into the same character, which would merge two users into one.
+ * Refuses text that some store cannot keep unchanged, and text that is too long.
  *
  * @throws TypeError with the remedy.
  */
@@ -65,6 +70,14 @@ export function checkText(what: string, value: unknown): asserts value is string
       `${what} has ${value.length} characters; at most ${MAX_LENGTH} are allowed. Use a shorter text, such as a database key.`,
     );
   }
+  checkCharacters(what, value);
+}
+
+/**
+ * PostgreSQL has no NUL, and UTF-8 turns every lone surrogate into the same character, which would
+ * merge two users into one.
+ */
+function checkCharacters(what: string, value: string): void {
   if (value.includes("\u0000") || !value.isWellFormed()) {
     throw new TypeError(
       `${what} contains NUL or a lone surrogate, which not every store can keep. Use plain text, such as a database key.`,

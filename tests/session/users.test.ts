@@ -6,6 +6,7 @@ import { PostgresSessionBackend } from "../../src/backends/postgres/backend.ts";
 import { RedisSessionBackend } from "../../src/backends/redis/backend.ts";
 import { SqliteSessionBackend } from "../../src/backends/sqlite/backend.ts";
 import type { OpenSession } from "../../src/session/open-session.ts";
+import { makeRecord, randomId } from "../../src/testing/records.ts";
 import { Child } from "../support/processes/child.ts";
 import { MapBackend } from "../support/stores/backends.ts";
 import {
@@ -299,6 +300,23 @@ describe.each(EVERY_STORE)("the list of a user's sessions, on %s", (_, create) =
       "desk true",
       "null false",
     ]);
+  });
+
+  test.each(["a\u0000b", "a\ud800"])("B15: is refused for the id %j of nobody", async (userId) => {
+    const site = new Site(create);
+    await site.visitor().visit((session) => session.login("a\ufffd"));
+    const message = "The user's id contains NUL or a lone surrogate";
+    await expect(site.sessions.list(userId)).rejects.toThrow(new RegExp(`^${message}`));
+    await expect(site.sessions.revokeAll(userId)).rejects.toThrow(TypeError);
+    expect(await site.sessions.list("a\ufffd")).toHaveLength(1);
+  });
+
+  test("B10: can be ended even if the user's id is too long for a login today", async () => {
+    const site = new Site(create);
+    const userId = "x".repeat(300);
+    const record = makeRecord({ userId, expiresAt: site.clock.now() + 1_000 });
+    await site.backend.create(randomId(), record);
+    expect(await site.sessions.revokeAll(userId)).toBe(1);
   });
 
   test("B10: can be ended by revokeAll() in steps, however long it is", async () => {
