@@ -11,6 +11,7 @@ import { OwnClient } from "./own-client.ts";
 import { checkServer, warnOfEviction } from "./readiness.ts";
 import {
   HEAD_BYTES,
+  isNoteText,
   readFacts,
   toExpiry,
   toHead,
@@ -50,8 +51,8 @@ export interface RedisSessionBackendOptions {
   readonly now?: () => number;
 }
 
-/** How many of a user's sessions are read in one round. */
-const PAGE = 100;
+/** How many of a user's sessions are read at once. */
+const ROUND = 100;
 
 /**
  * The lifetime of the session that {@link RedisSessionBackend.ready} tries to store, in
@@ -162,14 +163,19 @@ export class RedisSessionBackend extends SessionStore {
 
   list(userId: string, limit: number): Promise<readonly SessionInfo[]> {
     return this.#begin(async () => {
-      const live: SessionInfo[] = [];
-      for (let start = 0; live.length < limit;) {
-        const page = await this.#listPage(userId, start);
-        if (page.ids === 0) break;
-        live.push(...page.live);
-        start += page.ids - page.gone;
+      const infos = new Map<string, SessionInfo | undefined>();
+      for (let count = limit; ;) {
+        // All ids at once: they change places while their facts are read.
+        const ids = await this.#listIds(userId, count);
+        const unread = ids.filter((id) => !infos.has(id));
+        const hasMoved = await this.#readInfos(userId, unread, infos);
+        if (hasMoved) continue;
+        const live = ids.flatMap((id) => infos.get(id) ?? []);
+        if (live.length >= limit || ids.length < count) {
+          return live.toSorted((one, other) => other.touchedAt - one.touchedAt).slice(0, limit);
+        }
+        count += ids.length - live.length;
       }
-      return live.toSorted((one, other) => other.touchedAt - one.touchedAt).slice(0, limit);
     });
   }
 
@@ -228,26 +234,36 @@ export class RedisSessionBackend extends SessionStore {
     }
   }
 
+  /** The ids in a user's set, at most `count`, the most recently touched first. */
+  async #listIds(userId: string, count: number): Promise<string[]> {
+    const range = ["0", String(count - 1), "REV"];
+    return toList(await this.#redis.send("ZRANGE", [this.#userKey(userId), ...range])).map(String);
+  }
+
   /**
-   * One page of a user's ids, most recently touched first, and the facts of those that are live.
+   * Adds the entries of the user's live sessions among these, and `undefined` for the others, which
+   * are removed from the set if they are gone. Returns whether one has got a new id, which is then
+   * in the set.
    */
-  async #listPage(
+  async #readInfos(
     userId: string,
-    start: number,
-  ): Promise<{ readonly ids: number; readonly gone: number; readonly live: SessionInfo[] }> {
-    const set = this.#userKey(userId);
-    const range = [String(start), String(start + PAGE - 1)];
-    const ids = toList(await this.#redis.send("ZRANGE", [set, ...range, "REV"])).map(String);
-    const heads = await Promise.all(ids.map((id) => this.#readHead(id)));
+    ids: readonly string[],
+    infos: Map<string, SessionInfo | undefined>,
+  ): Promise<boolean> {
+    const heads: string[] = [];
+    for (let start = 0; start < ids.length; start += ROUND) {
+      const round = ids.slice(start, start + ROUND);
+      heads.push(...(await Promise.all(round.map((id) => this.#readHead(id)))));
+    }
     const now = this.now();
-    const gone = ids.filter((_, index) => heads[index] === "");
-    const live = ids.flatMap((id, index) => {
+    for (const [index, id] of ids.entries()) {
       const facts = readFacts(heads[index] ?? "");
       const isTheirs = facts?.userId === userId && facts.expiresAt > now;
-      return isTheirs ? [toInfo(id, userId, facts)] : [];
-    });
-    if (gone.length > 0) await this.#redis.send("ZREM", [set, ...gone]);
-    return { ids: ids.length, gone: gone.length, live };
+      infos.set(id, isTheirs ? toInfo(id, userId, facts) : undefined);
+    }
+    const gone = ids.filter((_, index) => heads[index] === "");
+    if (gone.length > 0) await this.#redis.send("ZREM", [this.#userKey(userId), ...gone]);
+    return heads.some(isNoteText);
   }
 
   /** The first bytes of a session's text; `""` if there is no session. */

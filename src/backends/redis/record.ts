@@ -25,6 +25,11 @@ export function toNoteText({ supersededBy, expiresAt }: ForwardingNote): string 
   return `>${supersededBy} ${expiresAt}`;
 }
 
+/** Whether a text, or its first bytes, is a note's. */
+export function isNoteText(text: string): boolean {
+  return text.startsWith(">");
+}
+
 /**
  * The number of bytes that always hold the facts: a user id of 320 characters and a label of 255
  * take 3,450 bytes if JSON escapes every character.

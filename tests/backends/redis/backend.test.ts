@@ -249,6 +249,76 @@ describe.skipIf(!redis.isThere)("RedisSessionBackend", () => {
     });
   });
 
+  /** 150 sessions of Ann, the last one used last, and a list that is interrupted after a reply to a command. */
+  async function setUpMany() {
+    const clock = new FakeClock();
+    const backend = open({ now: clock.now });
+    const times = (): Partial<SessionRecord> => ({
+      createdAt: clock.now(),
+      touchedAt: clock.now(),
+      expiresAt: clock.now() + HOUR,
+    });
+    const ids = Array.from({ length: 150 }, (_, index) => `id ${index}`);
+    for (const id of ids) {
+      clock.advance(1);
+      await backend.create(id, makeRecord({ userId: "Ann", ...times() }));
+    }
+    clock.advance(1);
+    const listDuring = async (
+      interrupt: () => Promise<unknown>,
+      after = "ZRANGE",
+    ): Promise<string[]> => {
+      const interrupts = [interrupt];
+      const send: RedisLike["send"] = async (command, args) => {
+        const reply = await space.client.send(command, args);
+        if (command === after) for (const each of interrupts.splice(0)) await each();
+        return reply;
+      };
+      const interrupted = new RedisSessionBackend(
+        { send },
+        { prefix: space.prefix, now: clock.now },
+      );
+      return (await interrupted.list("Ann", 1_000)).map(({ handle }) => handle);
+    };
+    return { clock, backend, ids, times, listDuring };
+  }
+
+  describe("list, while the set of the user's sessions changes,", () => {
+    test("has a session that is used once, and first", async () => {
+      const { clock, backend, ids, listDuring } = await setUpMany();
+      const listed = await listDuring(() => backend.touch("id 0", clock.now() + HOUR));
+      expect(listed[0]).toBe("id 0");
+      expect(listed.toSorted()).toEqual(ids.toSorted());
+    });
+
+    test("has all others if one ends", async () => {
+      const { backend, ids, listDuring } = await setUpMany();
+      const listed = await listDuring(() => backend.delete("id 149"), "GETRANGE");
+      expect(listed.filter((id) => id !== "id 149")).toEqual(ids.slice(0, -1).toReversed());
+    });
+
+    test("has a session that gets a new id under that id", async () => {
+      const { backend, ids, times, listDuring } = await setUpMany();
+      const record = makeRecord({ userId: "Ann", ...times(), version: 2 });
+      const listed = await listDuring(() =>
+        backend.rotate("id 0", "new", record, { ...record, version: 1 }),
+      );
+      expect(listed).toEqual(["new", ...ids.slice(1).toReversed()]);
+    });
+
+    test("passes over what has expired or is gone, however much that is", async () => {
+      const { clock, backend, ids, times } = await setUpMany();
+      for (const id of ids.slice(100)) await space.send("DEL", `session:${id}`);
+      for (const id of ids.slice(50, 100)) await backend.touch(id, clock.now() + 1);
+      clock.advance(1);
+      expect((await backend.list("Ann", 10)).map(({ handle }) => handle)).toEqual(
+        ids.slice(40, 50).toReversed(),
+      );
+      await backend.create("last", makeRecord({ userId: "Ann", ...times() }));
+      expect(await backend.list("Ann", 1_000)).toHaveLength(51);
+    });
+  });
+
   async function timeLeft(key: string): Promise<number> {
     return Number(await space.send("PTTL", key));
   }
