@@ -127,20 +127,20 @@ export function toSettings(options: SessionsOptions): Settings {
       `\`namespace\` is ${JSON.stringify(namespace)}; it has to be 1 to 64 letters, digits, ".", "_" or "-".`,
     );
   }
-  if (maxPerUser !== Infinity && !(Number.isInteger(maxPerUser) && maxPerUser > 0)) {
+  if (maxPerUser !== Infinity && !(Number.isSafeInteger(maxPerUser) && maxPerUser > 0)) {
     throw new TypeError(
-      `\`maxPerUser\` is ${maxPerUser}; it has to be a whole number above 0, or Infinity. Leave it out for ${DEFAULT_MAX_PER_USER}.`,
+      `\`maxPerUser\` is ${maxPerUser}; it has to be a whole number above 0 and below 2 ** 53, or Infinity. Leave it out for ${DEFAULT_MAX_PER_USER}.`,
     );
   }
   return {
     now,
     store,
-    timeout: readPositive(options, "timeout") * 1000,
-    lifetime: readPositive(options, "lifetime") * 1000,
+    timeout: readSeconds(options, "timeout"),
+    lifetime: readSeconds(options, "lifetime"),
     maxBytes: readPositive(options, "maxBytes"),
     storeTimeout,
-    sweepInterval: options.sweepInterval === 0 ? 0 : readPositive(options, "sweepInterval") * 1000,
-    watchInterval: Math.min(readPositive(options, "watchInterval") * 1000, LONGEST_TIMER),
+    sweepInterval: options.sweepInterval === 0 ? 0 : readSeconds(options, "sweepInterval"),
+    watchInterval: Math.min(readSeconds(options, "watchInterval"), LONGEST_TIMER),
     maxPerUser,
     knowsUsers: !(store instanceof LoadSaveStore),
     namespace,
@@ -168,6 +168,11 @@ function toStore(backend: SessionBackend, now: () => number, timeout: number): S
     "A session backend needs the methods load(sessionId) and save(sessionId, data, timeout). " +
       "To keep sessions in memory, pass new InMemorySessionBackend().",
   );
+}
+
+/** Returns seconds as milliseconds, of which no store has to keep more than JSON holds exactly. */
+function readSeconds(options: SessionOptions, name: keyof typeof DEFAULTS): number {
+  return Math.min(readPositive(options, name) * 1000, Number.MAX_SAFE_INTEGER);
 }
 
 function readPositive(options: SessionOptions, name: keyof typeof DEFAULTS): number {

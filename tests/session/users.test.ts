@@ -289,6 +289,29 @@ describe.each(PLACES)("maxPerUser in two processes, on one store of %s", (kind, 
   });
 });
 
+describe.each(EVERY_BACKEND)("the largest numbers that options accept, on %s", (_, create) => {
+  test("B16: work as no limit", async () => {
+    const { site, visitor } = await begin(
+      create,
+      (session) => session.login("ann", { remember: 1e9 }),
+      {
+        timeout: Number.MAX_VALUE,
+        lifetime: Number.MAX_VALUE,
+        maxBytes: Number.MAX_VALUE,
+        storeTimeout: Number.MAX_VALUE,
+        watchInterval: Number.MAX_VALUE,
+        maxPerUser: Number.MAX_SAFE_INTEGER,
+      },
+    );
+    const guest = site.visitor();
+    await guest.visit((session) => (session["a"] = 1));
+    site.clock.advance(60 * 60 * 1000);
+    expect(await visitor.ask(identity)).toEqual(["ann", null]);
+    expect(await guest.ask(identity)).toEqual([null, 1]);
+    expect(site.of("failed")).toEqual([]);
+  });
+});
+
 describe.each(EVERY_STORE)("the list of a user's sessions, on %s", (_, create) => {
   test("B20: shows labels, and which session is the current one", async () => {
     const { site, visitor: desk } = await begin(create, logInAtDesk);
@@ -357,8 +380,8 @@ describe("invalid options", () => {
     expect(() => new Sessions({ backend, namespace })).toThrow(TypeError);
   });
 
-  test.each([0, -1, 1.5, NaN])("B10: the maxPerUser %p is refused", (maxPerUser) => {
-    expect(() => new Sessions({ backend, maxPerUser })).toThrow(TypeError);
+  test.each([0, -1, 1.5, NaN, 2 ** 53, "5"])("B10: the maxPerUser %p is refused", (maxPerUser) => {
+    expect(() => new Sessions({ backend, maxPerUser: maxPerUser as number })).toThrow(TypeError);
   });
 
   test.each([

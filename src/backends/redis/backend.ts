@@ -411,7 +411,8 @@ function checkOptions(source: unknown, options: RedisSessionBackendOptions): voi
   if (typeof source !== "string" && forUrl !== undefined) {
     throw new TypeError(`\`${forUrl}\` applies only to a URL. Set it on your own client.`);
   }
-  if (!(replyTimeout >= 1 && replyTimeout <= LONGEST_REPLY_TIMEOUT)) {
+  const isInRange = replyTimeout >= 1 && replyTimeout <= LONGEST_REPLY_TIMEOUT;
+  if (!Number.isFinite(replyTimeout) || !isInRange) {
     throw new TypeError(
       `\`replyTimeout\` is ${replyTimeout}; it has to be milliseconds, from 1 to ${LONGEST_REPLY_TIMEOUT}.`,
     );

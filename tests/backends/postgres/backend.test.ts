@@ -42,17 +42,24 @@ if (postgres.isThere) {
 
 describe("PostgresSessionBackend", () => {
   test.each([
-    ["connections", 0, "`connections` is 0; it has to be a whole number above 0."],
-    ["connections", 1.5, "`connections` is 1.5; it has to be a whole number above 0."],
-    ["connectionTimeout", 0, "`connectionTimeout` is 0; it has to be milliseconds, more than 0."],
-    ["queryTimeout", Number.NaN, "`queryTimeout` is NaN; it has to be milliseconds, more than 0."],
-    ["queryTimeout", "9", "`queryTimeout` is 9; it has to be milliseconds, more than 0."],
-  ])("refuses `%s` of %p, and says what it accepts", (name, value, message) => {
-    const options: unknown = { [name]: value };
-    expect(
-      () => new PostgresSessionBackend(URL_OF_NOTHING, options as PostgresSessionBackendOptions),
-    ).toThrow(new TypeError(message));
-  });
+    ...[0, 1.5, "5", 1_001].map((value) => ["connections", value, "a whole number from 1 to 1000"]),
+    ...["connectionTimeout", "queryTimeout"].flatMap((name) =>
+      [0, Number.NaN, "9", 86_400_001, 2 ** 31, Infinity].map((value) => [
+        name,
+        value,
+        "milliseconds, more than 0 and at most 86400000",
+      ]),
+    ),
+  ] as [string, unknown, string][])(
+    "refuses `%s` of %p, and says what it accepts",
+    (name, value, accepted) => {
+      const options: unknown = { [name]: value };
+      const message = `\`${name}\` is ${String(value)}; it has to be ${accepted}.`;
+      expect(
+        () => new PostgresSessionBackend(URL_OF_NOTHING, options as PostgresSessionBackendOptions),
+      ).toThrow(new TypeError(message));
+    },
+  );
 
   test.each(["table", "schema"])("refuses a `%s` that is no plain name", (option) => {
     const make = (): unknown => new PostgresSessionBackend(URL_OF_NOTHING, { [option]: "a b" });

@@ -65,7 +65,7 @@ describe("new RedisSessionBackend()", () => {
       { replyTimeout: 500 },
       "`replyTimeout` applies only to a URL. Set it on your own client.",
     ],
-    ...[0, -1, Number.NaN, 60_001, "soon"].map(
+    ...[0, -1, Number.NaN, 60_001, "soon", "500"].map(
       (value) =>
         [
           "redis://localhost",
