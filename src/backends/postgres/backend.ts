@@ -20,9 +20,9 @@ import type { Statement, Statements } from "./statements.ts";
 import { parseInfo, parseRow, parseTimes, prepareStatements } from "./statements.ts";
 import { PostgresWriter } from "./writer.ts";
 
-/** Options of {@link PostgresSessionBackend}. Times are in milliseconds. */
+/** Options of {@link PostgresSessionBackend}. Times are in milliseconds, at most a day. */
 export interface PostgresSessionBackendOptions {
-  /** The maximum number of connections of each process; 10 by default. Only with a URL. */
+  /** The maximum number of connections of each process, up to 1,000; 10 by default. Only with a URL. */
   readonly connections?: number;
   /** How long opening a connection may take; 600 by default. Only with a URL. */
   readonly connectionTimeout?: number;

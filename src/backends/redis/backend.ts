@@ -40,7 +40,8 @@ export interface RedisSessionBackendOptions {
   readonly prefix?: string;
   /**
    * How long to wait for a reply, in milliseconds, before the connection is considered lost; 750 by
-   * default. Only with a URL: your own client has its own timeout.
+   * default, at most a minute. Keep it below the `storeTimeout` of the sessions. Only with a URL:
+   * your own client has its own timeout.
    */
   readonly replyTimeout?: number;
   /**
