@@ -7,6 +7,7 @@ import { App, html, HttpError } from "bunpie";
 import { TestClient } from "../../src/testing/client.ts";
 import { quiet } from "../support/quiet.ts";
 import { exchange, head } from "../support/raw.ts";
+import { serve } from "../support/serve.ts";
 
 const FILE = join(import.meta.dir, "../fixtures/hello.txt");
 const TEXT = "text/plain;charset=utf-8";
@@ -77,18 +78,15 @@ describe("toResponse", () => {
     ["a date", () => new Date(0), 200, JSON_TEXT, '"1970-01-01T00:00:00.000Z"'],
     ["a Response", () => new Response("a", { status: 201 }), 201, TEXT, "a"],
   ])("sends %s", async (_, make, status, type, body) => {
-    using _info = quiet("info");
-    const site = new Site(make);
     // Bun gives a Response of a text its type when it sends it: so this is about what is sent.
-    const { url } = site.listen(0);
+    await using server = serve(new Site(make));
     for (const path of ["/plain", "/later", "/private"]) {
-      const response = await fetch(new URL(path, url));
+      const response = await fetch(new URL(path, server.url));
       expect(response.status).toBe(status);
       expect(response.headers.get("content-type")).toEqual(type);
       expect(response.headers.get("vary")).toBe(path === "/private" ? "Cookie" : null);
       expect(await response.text()).toBe(body);
     }
-    await site.close();
   });
 
   test("marks a text as one before it is sent, for whatever the app is mounted in", async () => {
@@ -201,12 +199,9 @@ describe("the response to an error", () => {
     ["what reverses a line", "/deep/\u202e", "/deep/\\u{202e}"],
   ])("N2: logs why a page failed whose path has %s", async (_, path, logged) => {
     using error = quiet("error");
-    using _info = quiet("info");
-    const app = new Site(fail(new Error("the cause")));
-    const server = app.listen(0);
+    await using server = serve(new Site(fail(new Error("the cause"))));
     // Bun percent-encodes the paths of requests that have a host.
-    await exchange(server.port ?? 0, head(`GET ${path} HTTP/1.1`, { host: "" }));
-    await app.close();
+    await exchange(server.port, head(`GET ${path} HTTP/1.1`, { host: "" }));
     expect(error).toHaveBeenCalledTimes(1);
     expect(format(...(error.mock.lastCall ?? []))).toStartWith(
       `GET ${logged} failed: Error: the cause\n`,

@@ -1,32 +1,14 @@
 import { describe, expect, test } from "bun:test";
 
-import type { AppOptions, SessionBackend, SessionData } from "bunpie";
-import { App, html, HttpError, InMemorySessionBackend, SESSION_TIMEOUT, Sessions } from "bunpie";
+import type { AppOptions, SessionBackend } from "bunpie";
+import { App, html, HttpError, SESSION_TIMEOUT } from "bunpie";
 
 import { TestClient } from "../../src/testing/client.ts";
 import { FakeClock } from "../support/clock.ts";
 import { quiet } from "../support/quiet.ts";
+import { serve } from "../support/serve.ts";
+import { AsyncMapBackend } from "../support/stores/backends.ts";
 import { TappedStore } from "../support/stores/tapped-store.ts";
-
-/** A backend of two methods over a Map, which can be made to fail and to wait. */
-class Backend implements SessionBackend {
-  readonly kept = new Map<string, SessionData>();
-  failing: "load" | "save" | undefined;
-  /** Holds every `save` until it resolves. */
-  gate: Promise<void> = Promise.resolve();
-
-  async load(id: string) {
-    if (this.failing === "load") throw new Error("The disk is on fire.");
-    return this.kept.get(id);
-  }
-
-  async save(id: string, data: SessionData) {
-    await this.gate;
-    if (this.failing === "save") throw new Error("The disk is full.");
-    if (Object.keys(data).length === 0) this.kept.delete(id);
-    else this.kept.set(id, data);
-  }
-}
 
 class Counter extends App<{ visits: number }> {
   index() {
@@ -67,34 +49,17 @@ const OPTION_ERRORS: [AppOptions, string][] = [
 ];
 
 describe("App", () => {
-  test("keeps a session from one request to the next, separate for each visitor", async () => {
-    const app = new Counter();
-    const ann = new TestClient(app);
-    const bob = new TestClient(app);
-    expect(await ann.text("/")).toBe("You have visited 1 times.");
-    expect(await ann.text("/")).toBe("You have visited 2 times.");
-    expect(await bob.text("/")).toBe("You have visited 1 times.");
-  });
-
   test("sends a visitor's first page as text, together with the cookie", async () => {
-    using _info = quiet("info");
-    const app = new Counter();
-    const { headers } = await fetch(app.listen(0).url);
+    await using server = serve(new Counter());
+    const { headers } = await fetch(server.url);
     expect(headers.get("content-type")).toBe("text/plain;charset=utf-8");
     expect(headers.get("set-cookie")).toMatch(
       /^session_id=[\w-]{43}; Path=\/; Secure; HttpOnly; SameSite=Lax$/,
     );
-    await app.close();
   });
 
   test.each(OPTION_ERRORS)("refuses %j at construction, with the remedy", (options, message) => {
     expect(() => new App(options)).toThrow(new TypeError(message));
-  });
-
-  test("keeps sessions in the given store", async () => {
-    const backend = new Backend();
-    await new TestClient(new Counter({ sessionBackend: backend })).send("/");
-    expect([...backend.kept.values()]).toMatchObject([{ visits: 1 }]);
   });
 
   test("ends sessions by the given clock, in memory too", async () => {
@@ -107,25 +72,6 @@ describe("App", () => {
     expect(await client.text("/visits")).toBe("2");
     clock.advance(SESSION_TIMEOUT * 1000);
     expect(await client.text("/visits")).toBe("0");
-  });
-
-  test("exposes its sessions, to list and revoke them", async () => {
-    class Private extends App {
-      login(user: string) {
-        this.request.session.login(user);
-      }
-
-      whoami() {
-        return this.request.session.meta.userId;
-      }
-    }
-    const app = new Private();
-    expect(app.sessions).toBeInstanceOf(Sessions);
-    const client = new TestClient(app);
-    await client.send("/login/ann");
-    expect(await client.text("/whoami")).toBe("ann");
-    expect(await app.sessions.revokeAll("ann")).toBe(1);
-    expect(await client.text("/whoami")).toBe("");
   });
 });
 
@@ -149,7 +95,7 @@ describe("fetch", () => {
   test("returns a promise if the backend does", () => {
     const headers = { cookie: `session_id=${"A".repeat(43)}` };
     const request = new Request("http://localhost/about", { headers });
-    const app = new Counter({ sessionBackend: new Backend() });
+    const app = new Counter({ sessionBackend: new AsyncMapBackend() });
     expect(app.fetch(request)).toBeInstanceOf(Promise);
   });
 
@@ -238,186 +184,68 @@ describe("this.request", () => {
   });
 });
 
-describe("a request that fails", () => {
-  class Failing extends App<{ value: string }> {
+/** Whatever else a page may do before it fails: tests/integrations/scenarios.test.ts. */
+describe("a page that returns what cannot be sent", () => {
+  class Site extends App<{ value: string }> {
     set(value: string) {
+      this.request.session.value = value;
+      return 1n;
+    }
+
+    async setLater(value: string) {
+      return this.set(value);
+    }
+
+    leave() {
+      this.request.session.destroy();
+      return 1n;
+    }
+
+    async leaveLater() {
+      return this.leave();
+    }
+
+    keep(value: string) {
       this.request.session.value = value;
     }
 
     get() {
       return this.request.session.value ?? "nothing";
     }
-
-    throws(how: string) {
-      this.request.session.value = "changed";
-      return this.#fail(how);
-    }
-
-    async rejects(how: string) {
-      this.request.session.value = "changed";
-      await Promise.resolve();
-      return this.#fail(how);
-    }
-
-    destroys(how: string) {
-      this.request.session.destroy();
-      return this.#fail(how);
-    }
-
-    async destroysLater(how: string) {
-      await Promise.resolve();
-      this.request.session.destroy();
-      return this.#fail(how);
-    }
-
-    unstorable() {
-      this.request.session.value = (() => "") as unknown as string;
-      return "stored?";
-    }
-
-    #fail(how: string): unknown {
-      if (how === "error") throw new Error("unforeseen");
-      if (how === "http-error") throw new HttpError(409, "Not now");
-      if (how === "unsendable") return 1n;
-      return new Response("down", { status: 500 });
-    }
   }
 
-  const WAYS: [string, number][] = [
-    ["error", 500],
-    ["http-error", 409],
-    ["unsendable", 500],
-    ["response", 500],
-  ];
-
-  describe.each(WAYS)("by %s", (how, status) => {
-    test.each(["throws", "rejects"])("S8: leaves the session unchanged: %s", async (page) => {
-      using _error = quiet("error");
-      const client = new TestClient(new Failing());
-      await client.send("/set/first");
-      const before = client.sessionId;
-      const response = await client.send(`/${page}/${how}`);
-      expect(response.status).toBe(status);
-      expect(response.headers.getSetCookie()).toEqual([]);
-      expect(client.sessionId).toBe(before);
-      expect(await client.text("/get")).toBe("first");
-    });
-
-    test.each(["throws", "rejects"])("S8: creates no session: %s", async (page) => {
-      using _error = quiet("error");
-      const backend = new InMemorySessionBackend();
-      const client = new TestClient(new Failing({ sessionBackend: backend }));
-      expect((await client.send(`/${page}/${how}`)).headers.getSetCookie()).toEqual([]);
-      expect(backend.size).toBe(0);
-    });
-
-    test.each(["destroys", "destroysLater"])(
-      "L6: ends a session that it has destroyed: %s",
-      async (page) => {
-        using _error = quiet("error");
-        const client = new TestClient(new Failing());
-        await client.send("/set/first");
-        const thief = client.clone();
-        const response = await client.send(`/${page}/${how}`);
-        expect(response.status).toBe(status);
-        expect(response.headers.get("cache-control")).toBe("no-store");
-        expect(client.sessionId).toBeUndefined();
-        expect(await thief.text("/get")).toBe("nothing");
-      },
-    );
+  test.each(["set", "setLater"])("S8: leaves the session unchanged: %s", async (page) => {
+    using _error = quiet("error");
+    const client = new TestClient(new Site());
+    for (const kept of ["nothing", "first"]) {
+      const { status, headers } = await client.send(`/${page}/changed`);
+      expect([status, headers.getSetCookie()]).toEqual([500, []]);
+      expect(await client.text("/get")).toBe(kept);
+      await client.send("/keep/first");
+    }
   });
 
-  test("S4: includes one whose session cannot be stored, and the log says where", async () => {
-    using error = quiet("error");
-    const client = new TestClient(new Failing());
-    const response = await client.send("/unstorable");
-    expect([response.status, await response.text()]).toEqual([
-      500,
-      "Something went wrong on this server.",
-    ]);
-    expect(response.headers.getSetCookie()).toEqual([]);
-    expect(String(error.mock.lastCall?.[2])).toContain("session.value is a function");
+  test.each(["leave", "leaveLater"])("L6: ends a session that it destroys: %s", async (page) => {
+    using _error = quiet("error");
+    const client = new TestClient(new Site());
+    await client.send("/keep/first");
+    const thief = client.clone();
+    const { status, headers } = await client.send(`/${page}`);
+    expect([status, headers.get("cache-control")]).toEqual([500, "no-store"]);
+    expect(client.sessionId).toBeUndefined();
+    expect(await thief.text("/get")).toBe("nothing");
   });
 });
 
-/** A visitor with a session in a backend that can be made to fail. */
-async function visited(): Promise<{ backend: Backend; client: TestClient; app: Counter }> {
-  const backend = new Backend();
-  const app = new Counter({ sessionBackend: backend });
-  const client = new TestClient(app);
+test("I7: reveals the cookie neither to the log nor to the visitor", async () => {
+  using error = quiet("error");
+  const store = new TappedStore();
+  const client = new TestClient(new Counter({ sessionBackend: store }));
   await client.send("/");
-  return { backend, client, app };
-}
-
-describe("a session backend that fails", () => {
-  test.each(["load", "save"] as const)(
-    "S7: in %s is answered with 503, leaves the cookie alone, and recovers",
-    async (operation) => {
-      using error = quiet("error");
-      const { backend, client } = await visited();
-      const before = client.sessionId;
-      backend.failing = operation;
-      const response = await client.send("/");
-      expect(response.status).toBe(503);
-      expect(response.headers.getSetCookie()).toEqual([]);
-      expect(await response.text()).toBe("Sessions are unavailable. Please try again.");
-      expect(client.sessionId).toBe(before);
-      expect(error).toHaveBeenCalledTimes(1);
-      expect(Bun.inspect(error.mock.lastCall)).toContain("The disk is");
-      backend.failing = undefined;
-      expect(await client.text("/")).toBe("You have visited 2 times.");
-    },
-  );
-
-  test("S7: claims no success, and sets no cookie, for a new session", async () => {
-    using _error = quiet("error");
-    const { backend, app } = await visited();
-    backend.failing = "save";
-    const response = await new TestClient(app).send("/");
-    expect(response.status).toBe(503);
-    expect(response.headers.getSetCookie()).toEqual([]);
-  });
-
-  test("S7: does not affect visitors without a cookie who write no session", async () => {
-    const { backend, app } = await visited();
-    backend.failing = "load";
-    expect(await new TestClient(app).text("/about")).toBe("about");
-    expect(await new TestClient(app).text("/visits")).toBe("0");
-  });
-
-  test("I7: reveals the cookie neither to the log nor to the visitor", async () => {
-    using error = quiet("error");
-    const { backend, client } = await visited();
-    backend.failing = "load";
-    const body = await client.text("/");
-    expect(client.sessionId).toHaveLength(43);
-    expect(body + Bun.inspect(error.mock.calls, { depth: 10 })).not.toContain(
-      client.sessionId ?? "",
-    );
-  });
-
-  test.each([
-    ["a page", "/"],
-    ["a redirect", "/leave"],
-  ])("%s leaves only once its session is stored", async (_, path) => {
-    class Leaving extends Counter {
-      leave() {
-        this.index();
-        return this.redirect("/");
-      }
-    }
-    const backend = new Backend();
-    const opened = Promise.withResolvers<void>();
-    backend.gate = opened.promise;
-    let answered = false;
-    const response = new TestClient(new Leaving({ sessionBackend: backend })).send(path);
-    const settled = response.then(() => (answered = true));
-    await new Promise(setImmediate);
-    expect([answered, backend.kept.size]).toEqual([false, 0]);
-    opened.resolve();
-    await settled;
-    expect(backend.kept.size).toBe(1);
-  });
+  store.break("read");
+  const body = await client.text("/");
+  expect(client.sessionId).toHaveLength(43);
+  expect(body + Bun.inspect(error.mock.calls, { depth: 10 })).not.toContain(client.sessionId ?? "");
 });
 
 /** The names of the cookies that a response sets, line by line. */
@@ -429,29 +257,9 @@ describe("Set-Cookie", () => {
   const SHARED = new Response(null, { status: 303, headers: { location: "/" } });
 
   class Baker extends App<{ name: string }> {
-    async raw(name: string) {
-      this.request.session.name = name;
-      const response = new Response("raw");
-      response.headers.append("set-cookie", "theme=dark; Path=/");
-      response.headers.append("set-cookie", "language=de; Path=/");
-      return response;
-    }
-
-    jar(name: string) {
-      this.request.session.name = name;
-      this.request.cookies.set("theme", "dark");
-      this.request.cookies.set("language", "de");
-      return "jar";
-    }
-
     both() {
       this.request.cookies.set("theme", "dark");
       return new Response("both", { headers: { "set-cookie": "language=de" } });
-    }
-
-    session(name: string) {
-      this.request.session.name = name;
-      return SHARED;
     }
 
     named(name: string) {
@@ -478,14 +286,6 @@ describe("Set-Cookie", () => {
     }
   }
 
-  test.each(["/raw/ann", "/jar/ann"])(
-    "C7: of the app's own is beside the session's, each on its own line: %s",
-    async (path) => {
-      const response = await new TestClient(new Baker()).send(path);
-      expect(names(response)).toEqual(["theme", "language", "session_id"]);
-    },
-  );
-
   test("C7: of a Response and of this.request.cookies is sent", async () => {
     expect(names(await new TestClient(new Baker()).send("/both"))).toEqual(["language", "theme"]);
   });
@@ -501,22 +301,22 @@ describe("Set-Cookie", () => {
     expect(names(await new TestClient(new Baker()).send("/fails"))).toEqual([]);
   });
 
-  test.each(["session", "named"])(
-    "is not left behind on a Response that is sent to several visitors: %s",
-    async (page) => {
-      const app = new Baker();
-      const first = await new TestClient(app).send(`/${page}/ann`);
-      expect(names(first)).toHaveLength(1);
-      expect(first.headers.get("location")).toBe("/");
-      expect(first.status).toBe(303);
-      const second = await new TestClient(app).send(`/${page}/bob`);
-      expect(names(second)).toHaveLength(1);
-      expect(second.headers.get("set-cookie")).not.toBe(first.headers.get("set-cookie"));
-      expect(names(await new TestClient(app).send("/shared"))).toEqual([]);
-      expect(SHARED.headers.has("set-cookie")).toBe(false);
-    },
-  );
+  test("is not left behind on a Response that is sent to several visitors", async () => {
+    const app = new Baker();
+    const first = await new TestClient(app).send("/named/ann");
+    expect(names(first)).toHaveLength(1);
+    expect([first.status, first.headers.get("location")]).toEqual([303, "/"]);
+    const second = await new TestClient(app).send("/named/bob");
+    expect(names(second)).toHaveLength(1);
+    expect(second.headers.get("set-cookie")).not.toBe(first.headers.get("set-cookie"));
+    expect(names(await new TestClient(app).send("/shared"))).toEqual([]);
+    expect(SHARED.headers.has("set-cookie")).toBe(false);
+  });
 });
+
+function cacheHeaders({ headers }: Response): (string | null)[] {
+  return [headers.get("vary"), headers.get("cache-control")];
+}
 
 describe("caching", () => {
   const KINDS: Record<string, (app: App) => unknown> = {
@@ -563,19 +363,16 @@ describe("caching", () => {
     test.each(["GET", "HEAD"])(
       "K3: %s without the session may be cached by anyone",
       async (method) => {
-        const { headers } = await new TestClient(new Cached()).send(`/skip/${kind}`, { method });
-        expect([headers.get("vary"), headers.get("cache-control")]).toEqual([null, asked]);
+        const response = await new TestClient(new Cached()).send(`/skip/${kind}`, { method });
+        expect(cacheHeaders(response)).toEqual([null, asked]);
       },
     );
 
     test.each(["GET", "HEAD"])(
       "K3, D2: %s that reads the session varies, and is private",
       async (method) => {
-        const { headers } = await new TestClient(new Cached()).send(`/read/${kind}`, { method });
-        expect([headers.get("vary"), headers.get("cache-control")]).toEqual([
-          "Cookie",
-          asked ?? "private",
-        ]);
+        const response = await new TestClient(new Cached()).send(`/read/${kind}`, { method });
+        expect(cacheHeaders(response)).toEqual(["Cookie", asked ?? "private"]);
       },
     );
 
@@ -583,9 +380,9 @@ describe("caching", () => {
       using warn = quiet("warn");
       const client = new TestClient(new Cached());
       for (const page of ["write", "destroy"]) {
-        const { headers } = await client.send(`/${page}/${kind}`, { method });
-        expect(headers.getSetCookie()).toHaveLength(1);
-        expect([headers.get("vary"), headers.get("cache-control")]).toEqual(["Cookie", "no-store"]);
+        const response = await client.send(`/${page}/${kind}`, { method });
+        expect(response.headers.getSetCookie()).toHaveLength(1);
+        expect(cacheHeaders(response)).toEqual(["Cookie", "no-store"]);
       }
       expect(warn).toHaveBeenCalledTimes(kind === "public" ? 2 : 0);
     });
@@ -594,13 +391,10 @@ describe("caching", () => {
   test("K3: an error that clears the cookie is not stored", async () => {
     const client = new TestClient(new Cached());
     await client.send("/write/text");
-    const { status, headers } = await client.send("/refuse");
-    expect(status).toBe(403);
-    expect(headers.getSetCookie()).toHaveLength(1);
-    expect([headers.get("vary"), headers.get("cache-control")]).toEqual([
-      "Accept, Cookie",
-      "no-store",
-    ]);
+    const response = await client.send("/refuse");
+    expect(response.status).toBe(403);
+    expect(response.headers.getSetCookie()).toHaveLength(1);
+    expect(cacheHeaders(response)).toEqual(["Accept, Cookie", "no-store"]);
   });
 });
 

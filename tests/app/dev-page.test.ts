@@ -221,6 +221,22 @@ describe("an unknown path, in development, in a browser,", () => {
   });
 });
 
+/** Writes a program that asks an app with a bug, and bundles it as it is in development. */
+async function bundle(folder: Folder, program: string): Promise<void> {
+  const entry = join(import.meta.dir, "../../src/index.ts");
+  await Bun.write(
+    folder.file("app.ts"),
+    `import { App } from ${JSON.stringify(entry)};
+     class Site extends App { bug() { throw new Error("secret"); } override onReport() {} }
+     const headers = { accept: "text/html" };
+     const ask = (path) => new Site().fetch(new Request("http://localhost" + path, { headers }));
+     ${program}`,
+  );
+  const entrypoints = [folder.file("app.ts")];
+  const built = await Bun.build({ entrypoints, target: "bun", outdir: folder.path });
+  expect(built.success).toBeTrue();
+}
+
 describe("in production", () => {
   test("a browser learns nothing about a bug or other pages", async () => {
     using _production = withNodeEnv("production");
@@ -232,24 +248,13 @@ describe("in production", () => {
 
   test("nothing of the page is loaded, even from a bundle that was built in development", async () => {
     using folder = new Folder();
-    const entry = join(import.meta.dir, "../../src/index.ts");
-    await Bun.write(
-      folder.file("app.ts"),
-      `import { App } from ${JSON.stringify(entry)};
-       class Site extends App { bug() { throw new Error("secret"); } override onReport() {} }
-       const headers = { accept: "text/html" };
-       const response = await new Site().fetch(new Request("http://localhost/bug", { headers }));
-       const near = await new Site().fetch(new Request("http://localhost/bu", { headers }));
-       const text = await response.text() + await near.text();
+    await bundle(
+      folder,
+      `const [bug, near] = [await ask("/bug"), await ask("/bu")];
+       const text = await bug.text() + await near.text();
        const loaded = Object.keys(require.cache).filter((path) => /youch|leven|dev-page/.test(path));
-       console.log(JSON.stringify([response.status, /secret|youch|<li>/.test(text), loaded]));`,
+       console.log(JSON.stringify([bug.status, /secret|youch|<li>/.test(text), loaded]));`,
     );
-    const built = await Bun.build({
-      entrypoints: [folder.file("app.ts")],
-      target: "bun",
-      outdir: folder.path,
-    });
-    expect(built.success).toBeTrue();
     for (const file of ["app.ts", "app.js"]) {
       const child = Bun.spawn([process.execPath, folder.file(file)], {
         env: { ...process.env, NODE_ENV: "production" },
@@ -268,18 +273,13 @@ describe("the development page", () => {
 describe("without youch and leven", () => {
   test("a browser gets the production page, and nothing is downloaded", async () => {
     using folder = new Folder();
-    const root = join(import.meta.dir, "../..");
-    await Bun.write(
-      folder.file("app.ts"),
-      `import { App } from ${JSON.stringify(join(root, "src/index.ts"))};
-       class Site extends App { bug() { throw new Error("secret"); } override onReport() {} }
-       const headers = { accept: "text/html" };
-       for (const path of ["/bug", "/bu"]) {
-         const response = await new Site().fetch(new Request("http://localhost" + path, { headers }));
+    await bundle(
+      folder,
+      `for (const path of ["/bug", "/bu"]) {
+         const response = await ask(path);
          console.log(response.status, /<h1>([^<]*)/.exec(await response.text())?.[1]);
        }`,
     );
-    await Bun.build({ entrypoints: [folder.file("app.ts")], target: "bun", outdir: folder.path });
     const child = Bun.spawn([process.execPath, folder.file("app.js")], {
       cwd: folder.path,
       env: {

@@ -96,26 +96,6 @@ describe.skipIf(process.platform !== "linux")("a client that disconnects", () =>
     });
   });
 
-  test.skipIf(Bun.which("curl") === null).each([
-    ["a page that waits", "/patient", [], "patient", "patient left"],
-    ["an upload", "/parts", ["--limit-rate", "1k", "-F", "f=@-"], "part", "parts ended"],
-    ["a stream", "/endless", [], "chunk", "stream ended"],
-    ["an event stream", "/events", [], "event", "events ended"],
-  ] as const)(
-    "and is curl, killed during %s, leaves nothing behind either",
-    async (_, path, args, begun, ended) => {
-      const before = openFiles();
-      const curl = Bun.spawn(["curl", "-sN", ...args, new URL(path, url).href], {
-        stdin: new Blob(["x".repeat(60_000)]),
-        stdout: "ignore",
-      });
-      await child.message(begun);
-      curl.kill("SIGKILL");
-      await child.message(ended);
-      await expectNothingLeft(before);
-    },
-  );
-
   testLong("or does not read grows no memory", async () => {
     const READERS = 20;
     const before = openFiles();

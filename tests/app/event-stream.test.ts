@@ -7,8 +7,8 @@ import { App, eventStream, html } from "bunpie";
 import { TestClient } from "../../src/testing/client.ts";
 import { FakeClock } from "../support/clock.ts";
 import { Connection } from "../support/connection.ts";
-import { quiet } from "../support/quiet.ts";
 import { head } from "../support/raw.ts";
+import { serve } from "../support/serve.ts";
 
 /** An app with one event stream, which yields what the test wants. */
 class Site extends App<{ n: number }> {
@@ -37,12 +37,6 @@ class Site extends App<{ n: number }> {
       }.bind(this),
       { heartbeat: this.heartbeat },
     );
-  }
-
-  finite() {
-    return eventStream(function* () {
-      yield { data: 1 };
-    });
   }
 
   last() {
@@ -83,23 +77,14 @@ class Site extends App<{ n: number }> {
 let clock: FakeClock;
 let site: Site;
 let client: TestClient;
-let info: ReturnType<typeof quiet>;
 
 beforeEach(() => {
-  info = quiet("info");
   clock = new FakeClock();
   site = new Site({ session: { now: clock.now, timeout: 60, watchInterval: 1 } });
   client = new TestClient(site);
 });
 
-afterEach(async () => {
-  await site.close();
-  info[Symbol.dispose]();
-});
-
-function serve(): number {
-  return Number(site.listen({ port: 0, hostname: "127.0.0.1" }).port);
-}
+afterEach(() => site.close());
 
 /** What is sent for these events, without what comes first. */
 async function sent(...events: unknown[]): Promise<string> {
@@ -173,21 +158,6 @@ describe("eventStream", () => {
     await reader?.cancel();
   });
 
-  test("ends when the client disconnects", async () => {
-    const connection = await Connection.open(serve());
-    connection.send(head("GET /live HTTP/1.1"));
-    while (!connection.received.includes(":\n\n")) await Bun.sleep(1);
-    connection.close();
-    await site.ended.promise;
-    expect(String(site.reason)).toContain("The client has disconnected.");
-    expect(site.reports).toEqual([]);
-  });
-
-  test("ends with its generator", async () => {
-    const events = await Array.fromAsync(client.events("/finite"));
-    expect(events).toEqual([{ event: "message", data: "1", id: "" }]);
-  });
-
   test("has a signal that aborts when the client disconnects", async () => {
     site.events = [{ id: 1, data: "a" }];
     for await (const { data } of client.events("/live")) {
@@ -200,7 +170,7 @@ describe("eventStream", () => {
   });
 
   test("ends without a report while it waits for an event of node:events", async () => {
-    const response = await fetch(`http://127.0.0.1:${serve()}/emitter`);
+    const response = await fetch(new URL("/emitter", serve(site).url));
     const closing = site.close();
     expect(await response.text()).toContain("data: 1\n\n");
     await site.ended.promise;
@@ -209,7 +179,7 @@ describe("eventStream", () => {
   });
 
   test("ends cleanly at shutdown, so that the browser reconnects", async () => {
-    const response = await fetch(`http://127.0.0.1:${serve()}/live`);
+    const response = await fetch(new URL("/live", serve(site).url));
     const closing = site.close();
     expect(await response.text()).toBe(":\n\n");
     await site.ended.promise;
@@ -218,25 +188,18 @@ describe("eventStream", () => {
     expect(site.reports).toEqual([]);
   });
 
-  test("X6: ends with the session: destroyed", async () => {
+  test.each<[string, () => unknown]>([
+    ["destroyed", () => site.sessions.revokeAll("ann")],
+    ["expired", () => clock.advance(60_000)],
+  ])("X6: ends with the session: %s", async (how, end) => {
     await client.send("/login");
     const response = await client.send("/live");
     const reader = response.body?.getReader();
     await reader?.read();
-    expect(await site.sessions.revokeAll("ann")).toBe(1);
+    await end();
     expect((await reader?.read())?.done).toBeTrue();
     await site.ended.promise;
-    expect(String(site.reason)).toBe("AbortError: The session has ended: destroyed.");
-  });
-
-  test("X6: ends with the session: expired", async () => {
-    const response = await client.send("/live");
-    const reader = response.body?.getReader();
-    await reader?.read();
-    clock.advance(60_000);
-    expect((await reader?.read())?.done).toBeTrue();
-    await site.ended.promise;
-    expect(String(site.reason)).toBe("AbortError: The session has ended: expired.");
+    expect(String(site.reason)).toBe(`AbortError: The session has ended: ${how}.`);
   });
 
   test("refuses what is no generator function", () => {
@@ -268,7 +231,7 @@ describe("lastEventId", () => {
   });
 
   test("is decoded as UTF-8, as browsers send it", async () => {
-    const connection = await Connection.open(serve());
+    const connection = await Connection.open(serve(site).port);
     const id = Buffer.from("grün").toString("latin1");
     connection.send(head("GET /last HTTP/1.1", { "last-event-id": id }), "latin1");
     expect((await connection.answer())?.body).toBe(

@@ -4,6 +4,7 @@ import type { HttpError, Middleware, SessionBackend, SessionData } from "bunpie"
 import { App, compress, html, redirect, status } from "bunpie";
 
 import { TestClient } from "../../src/testing/client.ts";
+import { FAILING } from "../support/failing.ts";
 import { quiet } from "../support/quiet.ts";
 
 const MISSING = "/nowhere/at/all.txt";
@@ -66,23 +67,6 @@ class Filed extends App<{ n: number }> {
 }
 
 describe("an error", () => {
-  test("is a page for a browser, a problem document for a program, and text for others", async () => {
-    const client = new TestClient(new Site());
-    const shown = async (accept: string) => {
-      const response = await client.send("/nothing", { headers: { accept } });
-      expect([response.status, response.headers.get("vary")]).toEqual([404, "Accept"]);
-      return [response.headers.get("content-type"), await response.text()];
-    };
-    const [type, page] = await shown("text/html,application/xhtml+xml,*/*;q=0.8");
-    expect(type).toBe("text/html;charset=utf-8");
-    expect(page).toContain("<h1>Not Found</h1>");
-    expect(await shown("application/json")).toEqual([
-      "application/problem+json",
-      '{"title":"Not Found","status":404}',
-    ]);
-    expect(await shown("*/*")).toEqual(["text/plain;charset=utf-8", "Not Found"]);
-  });
-
   test("that is unexpected shows the visitor nothing, and the tracker everything", async () => {
     const site = new Site();
     const response = await new TestClient(site).send("/bug");
@@ -122,27 +106,16 @@ describe("an error", () => {
     expect((await new TestClient(new Own()).send("/nothing")).status).toBe(302);
   });
 
-  test.each([
-    [
-      "throws",
-      () => {
-        throw new Error("in onError");
-      },
-    ],
-    [
-      "rejects",
-      async () => {
-        throw new Error("in onError");
-      },
-    ],
+  test.each<readonly [string, (error: unknown) => unknown]>([
+    ...FAILING,
     ["returns what cannot be sent", () => new Map()],
     ["returns a file that is missing", () => Bun.file(MISSING)],
     ["returns a file that is missing, with a status", async () => status(404, Bun.file(MISSING))],
-  ])("is a plain 500 if onError %s", async (_, onError) => {
+  ])("is a plain 500 if onError %s", async (_, fail) => {
     using error = quiet("error");
     class Own extends Site {
       override onError(): unknown {
-        return onError();
+        return fail(new Error("in onError"));
       }
     }
     const response = await new TestClient(new Own()).send("/nothing");
@@ -178,18 +151,11 @@ describe("an error", () => {
     expect([response.status, await response.text()]).toEqual([503, "the store is down"]);
   });
 
-  test.each([
-    ["at once", () => redirect("/login")],
-    ["later", async () => redirect("/login")],
-  ])("is the response that onError throws %s", async (_, answer) => {
+  test.each(FAILING)("is the response with which onError %s", async (_, fail) => {
     using error = quiet("error");
     class Own extends App {
       override onError(): unknown {
-        const response = answer();
-        if (response instanceof Response) throw response;
-        return response.then((late) => {
-          throw late;
-        });
+        return fail(redirect("/login"));
       }
     }
     const response = await new TestClient(new Own()).send("/");
@@ -322,12 +288,12 @@ describe("an error", () => {
 });
 
 describe.each([
-  ["throws", () => fail("no tracker")],
-  ["rejects", async () => fail("no tracker")],
+  ["throws", () => throwError("no tracker")],
+  ["rejects", async () => throwError("no tracker")],
 ])("an onReport that %s", (_, onReport) => {
   class Untracked extends App {
     bug() {
-      fail("a bug");
+      throwError("a bug");
     }
 
     later() {
@@ -342,7 +308,7 @@ describe.each([
 
     *broken() {
       yield "sent";
-      fail("a bug");
+      throwError("a bug");
     }
 
     override onReport() {
@@ -376,7 +342,7 @@ test("shutdown waits for an asynchronous onReport", async () => {
   const sent = Promise.withResolvers<void>();
   class Tracked extends App {
     bug() {
-      fail("a bug");
+      throwError("a bug");
     }
     override async onReport() {
       asked.resolve();
@@ -394,7 +360,7 @@ test("shutdown waits for an asynchronous onReport", async () => {
   await closing;
 });
 
-function fail(message: string): never {
+function throwError(message: string): never {
   throw new Error(message);
 }
 

@@ -4,7 +4,9 @@ import type { AppOptions } from "bunpie";
 import { App, HttpError } from "bunpie";
 
 import { TestClient } from "../../src/testing/client.ts";
+import { FAILING } from "../support/failing.ts";
 import { quiet } from "../support/quiet.ts";
+import { serve } from "../support/serve.ts";
 
 class Site extends App {
   readonly #intercept: (request: Request, ip: string | null) => unknown;
@@ -28,17 +30,11 @@ class Site extends App {
 }
 
 describe("onRequest", () => {
-  test.each([
-    ["at once", (response: Response) => response],
-    ["later", async (response: Response) => response],
-    [
-      "thrown",
-      (response: Response) => {
-        throw response;
-      },
-    ],
-    ["thrown later", (response: Response) => Promise.reject(response)],
-  ])("ends a request with a response, %s, before there is a session", async (_, wrap) => {
+  test.each<readonly [string, (response: unknown) => unknown]>([
+    ["at once", (response) => response],
+    ["later", async (response) => response],
+    ...FAILING,
+  ])("ends a request with a response before there is a session: %s", async (_, wrap) => {
     const site = new Site(() => wrap(new Response("too many", { status: 429 })));
     const response = await new TestClient(site).send("/", { headers: { cookie: "session_id=x" } });
     expect([response.status, await response.text()]).toEqual([429, "too many"]);
@@ -66,14 +62,12 @@ describe("onRequest", () => {
   });
 
   test("lets a request pass if it returns nothing, and sees the client's address", async () => {
-    using _info = quiet("info");
     const seen: (string | null)[] = [];
     const site = new Site((_, ip) => void seen.push(ip));
-    const { url } = site.listen({ port: 0, hostname: "127.0.0.1" });
-    expect(await (await fetch(url)).text()).toBe("looked at");
+    await using server = serve(site);
+    expect(await (await fetch(server.url)).text()).toBe("looked at");
     await new TestClient(site).send("/");
     expect(seen).toEqual(["127.0.0.1", null]);
-    await site.close();
   });
 
   describe.each([
@@ -106,17 +100,10 @@ describe("onRequest", () => {
     });
   });
 
-  test.each([
-    [
-      "throws",
-      () => {
-        throw new Error("a bug");
-      },
-    ],
-    ["rejects", () => Promise.reject(new Error("a bug"))],
-  ])("that %s causes a 500", async (_, intercept) => {
+  test.each(FAILING)("that %s causes a 500", async (_, fail) => {
     using error = quiet("error");
-    expect((await new TestClient(new Site(intercept)).send("/")).status).toBe(500);
+    const site = new Site(() => fail(new Error("a bug")));
+    expect((await new TestClient(site).send("/")).status).toBe(500);
     expect(error).toHaveBeenCalledTimes(1);
   });
 });

@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test";
-import { mkdtemp, readdir, readlink, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { format } from "node:util";
 
@@ -10,6 +9,7 @@ import { SqliteSessionBackend } from "bunpie/sqlite";
 import { READ_BY_BUN } from "../../src/app/pages.ts";
 import { TestClient } from "../../src/testing/client.ts";
 import { Connection } from "../support/connection.ts";
+import { Folder } from "../support/folder.ts";
 import { ServedApp } from "../support/processes/served-app.ts";
 import { quiet } from "../support/quiet.ts";
 import { head } from "../support/raw.ts";
@@ -38,15 +38,25 @@ const WAYS_TO_CLOSE = ["own-close-default-export.ts", "own-close-listening.ts"] 
 
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 
-let directory: string;
+let folder: Folder;
+let info: ReturnType<typeof quiet>;
 
-beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), "bunpie-"));
+beforeEach(() => {
+  folder = new Folder();
+  info = quiet("info");
 });
 
-afterEach(async () => {
-  await rm(directory, { recursive: true });
+afterEach(() => {
+  folder.remove();
+  info[Symbol.dispose]();
 });
+
+/** What was said of the requests that a shutdown waits for. */
+function readWaiting(): string[] {
+  return info.mock.calls
+    .map((call) => format(...call))
+    .filter((line) => line.startsWith("Waiting"));
+}
 
 /** Resolves once nobody listens at the address any more. Sends no request: a service goes on while some arrive. */
 async function isGone(url: URL): Promise<void> {
@@ -61,8 +71,8 @@ async function isGone(url: URL): Promise<void> {
 
 /** How many of a process's open files are this one. */
 async function openFiles(child: ServedApp, path: string): Promise<number> {
-  const folder = `/proc/${child.process.pid}/fd`;
-  const links = (await readdir(folder)).map((name) => readlink(join(folder, name)).catch(() => ""));
+  const fds = `/proc/${child.process.pid}/fd`;
+  const links = (await readdir(fds)).map((name) => readlink(join(fds, name)).catch(() => ""));
   return (await Promise.all(links)).filter((link) => link === path).length;
 }
 
@@ -75,14 +85,14 @@ async function hot(file: string, env: Record<string, string> = {}) {
       JSON.stringify(import.meta.resolve(JSON.parse(name_) as string)),
     );
     sources.set(name, source);
-    await Bun.write(join(directory, name), source);
+    await Bun.write(folder.file(name), source);
   }
-  const child = new ServedApp(join(directory, file), { env, flags: ["--hot"] });
+  const child = new ServedApp(folder.file(file), { env, flags: ["--hot"] });
   const url = await child.url();
   await child.message("revision 1");
   const reload = async (revision: number): Promise<void> => {
     const source = `${sources.get("service.ts")}// Revision ${revision}\n`;
-    await Bun.write(join(directory, "service.ts"), source);
+    await Bun.write(folder.file("service.ts"), source);
     await child.message(`revision ${revision}`);
   };
   return {
@@ -110,7 +120,7 @@ describe.each(WAYS)("a process of %s", (file, greeting) => {
   });
 
   test.each(SIGNALS)("ends on %s after it has answered the request in progress", async (signal) => {
-    await using child = new ServedApp(file, { env: { DATABASE: join(directory, "sessions.db") } });
+    await using child = new ServedApp(file, { env: { DATABASE: folder.file("sessions.db") } });
     const url = await child.url();
     const response = fetch(new URL("/slow", url));
     await child.message("slow");
@@ -121,7 +131,7 @@ describe.each(WAYS)("a process of %s", (file, greeting) => {
     expect(await (await response).text()).toBe("1");
     expect(await child.ended()).toBe(0);
     expect(child.errors).toBe("");
-    expect(await readdir(directory)).toEqual(["sessions.db"]);
+    expect(await readdir(folder.path)).toEqual(["sessions.db"]);
   });
 
   test("ends at once on a second signal", async () => {
@@ -196,7 +206,7 @@ describe.each(WAYS)("a process of %s", (file, greeting) => {
     });
 
     test("finishes requests in progress, and stores their sessions", async () => {
-      const path = join(directory, "sessions.db");
+      const path = folder.file("sessions.db");
       const { child, reload, client } = await hot(file, { DATABASE: path });
       await using _child = child;
       expect(await client.text("/")).toBe("1");
@@ -209,7 +219,7 @@ describe.each(WAYS)("a process of %s", (file, greeting) => {
     });
 
     test.skipIf(process.platform !== "linux")("releases the database", async () => {
-      const path = join(directory, "sessions.db");
+      const path = folder.file("sessions.db");
       const { child, reload, client } = await hot(file, { DATABASE: path });
       await using _child = child;
       for (let revision = 2; revision <= 6; revision++) {
@@ -354,16 +364,6 @@ class Slow extends App<{ visits: number }> {
 }
 
 describe("listen", () => {
-  let info: ReturnType<typeof quiet>;
-
-  beforeEach(() => {
-    info = quiet("info");
-  });
-
-  afterEach(() => {
-    info[Symbol.dispose]();
-  });
-
   test.each([
     ["a port", 0],
     ["a port in options", { port: 0 }],
@@ -377,14 +377,12 @@ describe("listen", () => {
   });
 
   test("accepts a port as a string, as in the environment", async () => {
-    using _info = quiet("info");
     const app = new Slow();
     expect(app.listen("0").port).toBeGreaterThan(0);
     await app.close();
   });
 
   test("refuses to serve an app twice, or one that is the default export", async () => {
-    using _info = quiet("info");
     const [app, exported] = [new Slow(), new Slow()];
     app.listen(0);
     void exported.maxRequestBodySize;
@@ -397,7 +395,6 @@ describe("listen", () => {
   });
 
   test("says what to do if the port is in use", async () => {
-    using _info = quiet("info");
     const [first, second] = [new Slow(), new Slow()];
     const { port = 0 } = first.listen(0);
     expect(() => second.listen(port)).toThrow(
@@ -410,7 +407,7 @@ describe("listen", () => {
 
   test("accepts the path of a Unix socket", async () => {
     const app = new Slow();
-    const unix = join(directory, "app.sock");
+    const unix = folder.file("app.sock");
     app.listen({ unix });
     expect(await (await fetch("http://localhost/", { unix })).text()).toBe("there");
     await app.close();
@@ -428,18 +425,8 @@ describe("listen", () => {
 });
 
 describe("close", () => {
-  let info: ReturnType<typeof quiet>;
-
-  beforeEach(() => {
-    info = quiet("info");
-  });
-
-  afterEach(() => {
-    info[Symbol.dispose]();
-  });
-
   test("accepts no new requests, and lets those in progress finish and store", async () => {
-    const path = join(directory, "sessions.db");
+    const path = folder.file("sessions.db");
     const app = new Slow({ sessionBackend: new SqliteSessionBackend(path) });
     const { url } = app.listen(0);
     const response = fetch(new URL("/slow", url));
@@ -515,12 +502,12 @@ describe("close", () => {
       upload = {
         POST: async () => {
           for await (const part of this.request.parts()) {
-            await part.save(join(directory, part.filename), { onProgress: () => begun.resolve() });
+            await part.save(folder.file(part.filename), { onProgress: () => begun.resolve() });
           }
         },
       };
       override async onStop() {
-        files.push(await readdir(directory));
+        files.push(await readdir(folder.path));
       }
     }
     const app = new Uploads({ shutdownTimeout: 1 });
@@ -532,7 +519,7 @@ describe("close", () => {
         "x".repeat(50_000),
     );
     await begun.promise;
-    expect(await readdir(directory)).toEqual([expect.stringMatching(/^\.upload-/)]);
+    expect(await readdir(folder.path)).toEqual([expect.stringMatching(/^\.upload-/)]);
     await app.close();
     expect(files).toEqual([[]]);
   });
@@ -598,9 +585,6 @@ describe("close", () => {
     await Promise.all(closings);
   });
 
-  const readWaiting = (): string[] =>
-    info.mock.calls.map((call) => format(...call)).filter((line) => line.startsWith("Waiting"));
-
   test.each([
     [true, ["Waiting up to 10 s for a request. Press Ctrl-C again to exit at once."]],
     [undefined, []],
@@ -622,7 +606,7 @@ describe("close", () => {
   });
 
   test("closes the backend", async () => {
-    const backend = new SqliteSessionBackend(join(directory, "sessions.db"));
+    const backend = new SqliteSessionBackend(folder.file("sessions.db"));
     await new App({ sessionBackend: backend }).close();
     await expect(backend.delete("id")).rejects.toThrow("The session database is closed.");
   });
@@ -632,7 +616,6 @@ const noop = (): void => undefined;
 
 describe("a signal", () => {
   test("closes every app that is being served, each once", async () => {
-    using _info = quiet("info");
     process.on("SIGTERM", noop);
     const closed: string[] = [];
     const createBackend = (name: string): SqliteSessionBackend => {
@@ -693,7 +676,6 @@ describe("a signal", () => {
 });
 
 test("the app from before a reload keeps its database until its requests are answered", async () => {
-  using _info = quiet("info");
   const backend = new SqliteSessionBackend(":memory:");
   const begun = Promise.withResolvers<void>();
   const go = Promise.withResolvers<void>();
@@ -729,7 +711,6 @@ async function isOpen(backend: SqliteSessionBackend): Promise<boolean> {
 
 describe("maxRequestBodySize", () => {
   test("is the app's limit, and makes the app start as Bun's default export", async () => {
-    using info = quiet("info");
     const app = new Slow({ maxBodyBytes: 77 });
     await app.fetch(new Request("http://localhost/"));
     expect(app.maxRequestBodySize).toBe(77);
@@ -760,7 +741,6 @@ describe("maxRequestBodySize", () => {
   });
 
   test("closes the app that Bun served before a reload, but not a backend in use", async () => {
-    using _info = quiet("info");
     const shared = new SqliteSessionBackend(":memory:");
     const own = new SqliteSessionBackend(":memory:");
     const apps = [shared, shared, own].map((sessionBackend) => new App({ sessionBackend }));

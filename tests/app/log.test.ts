@@ -6,6 +6,7 @@ import { App, HttpError, routes } from "bunpie";
 
 import { TestClient } from "../../src/testing/client.ts";
 import { withNodeEnv } from "../support/environment.ts";
+import { FAILING } from "../support/failing.ts";
 import { quiet } from "../support/quiet.ts";
 
 class Shop extends App<{ cart: string[]; seen: boolean }> {
@@ -121,22 +122,10 @@ describe("the `log` option", () => {
     expect(pages).toEqual([null, 503]);
   });
 
-  test.each([
-    [
-      "throws",
-      () => {
-        throw new Error("disk full");
-      },
-    ],
-    [
-      "rejects",
-      async () => {
-        throw new Error("disk full");
-      },
-    ],
-  ])("that %s affects no response, and is reported", async (_, log) => {
+  test.each(FAILING)("that %s affects no response, and is reported", async (_, reject) => {
     using error = quiet("error");
-    expect(await new TestClient(new Shop({ log })).text("/")).toBe("Hello.");
+    const shop = new Shop({ log: () => reject(new Error("disk full")) });
+    expect(await new TestClient(shop).text("/")).toBe("Hello.");
     expect(error.mock.calls).toEqual([["The app's log failed:", new Error("disk full")]]);
   });
 
@@ -224,75 +213,42 @@ function fail(): never {
   throw new Error("\u001b[2J");
 }
 
+/** An app with these methods. */
+function withMethods(methods: object): new (options: AppOptions) => App {
+  const Made = class extends App {};
+  Object.assign(Made.prototype, methods);
+  return Made;
+}
+
 describe("an error with text from the network is escaped on the console", () => {
-  test.each([
-    [
-      "a page",
-      class extends App {
-        index() {
-          return fail();
-        }
-      },
-      {},
-    ],
+  test.each<[string, object, AppOptions?]>([
+    ["a page", { index: fail }],
     [
       "onError",
-      class extends App {
+      {
+        onError: fail,
         index() {
           throw new HttpError(400, "no");
-        }
-        override onError() {
-          return fail();
-        }
+        },
       },
-      {},
     ],
-    [
-      "onReport",
-      class extends App {
-        index() {
-          return fail();
-        }
-        override onReport() {
-          fail();
-        }
-      },
-      {},
-    ],
+    ["onReport", { index: fail, onReport: fail }],
     [
       "onReport, once the response has left",
-      class extends App {
-        async *index() {
+      {
+        onReport: fail,
+        async *index(this: App) {
           yield "one";
           this.request.cookies.set("a", "b");
-        }
-        override onReport() {
-          fail();
-        }
+        },
       },
-      {},
     ],
-    [
-      "log",
-      class extends App {
-        index() {
-          return "";
-        }
-      },
-      { log: fail },
-    ],
-    [
-      "onStart",
-      class extends App {
-        override async onStart() {
-          fail();
-        }
-      },
-      {},
-    ],
-  ] as [string, typeof App, AppOptions][])("if it is thrown by %s", async (_, Failing, options) => {
+    ["log", { index: () => "" }, { log: fail }],
+    ["onStart", { onStart: async () => fail() }],
+  ])("if it is thrown by %s", async (_, methods, options = {}) => {
     using error = quiet("error");
-    const response = await new Failing(options).fetch(new Request("http://localhost/"));
+    const app = new (withMethods(methods))(options);
+    const response = await app.fetch(new Request("http://localhost/"));
     await response.text();
     const logged = error.mock.calls.map((call) => format(...call)).join("\n");
     expect(logged).toContain("\\u{1b}[2J");

@@ -4,6 +4,7 @@ import type { AppRequest } from "bunpie";
 import { App, compress, HttpError, redirect } from "bunpie";
 
 import { TestClient } from "../../src/testing/client.ts";
+import { FAILING } from "../support/failing.ts";
 import { quiet } from "../support/quiet.ts";
 
 interface Data {
@@ -154,31 +155,25 @@ describe("middleware", () => {
     expect(site._steps).toEqual(["302"]);
   });
 
-  test.each([
-    ["at once", () => redirect("/login")],
-    ["later", async () => redirect("/login")],
-  ])("may throw a response, which the outer middleware receives: %s", async (_, answer) => {
-    using error = quiet("error");
-    const site = new Site();
-    site.use(async (request, next) => {
-      request.session.visits = 1;
-      const response = await next();
-      site._steps.push(String(response.status));
-      return response;
-    });
-    site.use(() => {
-      const response = answer();
-      if (response instanceof Response) throw response;
-      return response.then((late) => {
-        throw late;
+  test.each(FAILING)(
+    "that %s with a response passes it to the outer middleware",
+    async (_, fail) => {
+      using error = quiet("error");
+      const site = new Site();
+      site.use(async (request, next) => {
+        request.session.visits = 1;
+        const response = await next();
+        site._steps.push(String(response.status));
+        return response;
       });
-    });
-    const client = new TestClient(site);
-    expect((await client.send("/")).headers.get("location")).toBe("/login");
-    expect(site._steps).toEqual(["302"]);
-    expect(client.sessionId).toBeDefined();
-    expect(error).not.toHaveBeenCalled();
-  });
+      site.use(() => fail(redirect("/login")));
+      const client = new TestClient(site);
+      expect((await client.send("/")).headers.get("location")).toBe("/login");
+      expect(site._steps).toEqual(["302"]);
+      expect(client.sessionId).toBeDefined();
+      expect(error).not.toHaveBeenCalled();
+    },
+  );
 
   test("sends visitors of a mounted app to the login", async () => {
     class Admin extends App {

@@ -4,6 +4,7 @@ import type { AppOptions, Session } from "bunpie";
 import { App } from "bunpie";
 
 import { TestClient } from "../../src/testing/client.ts";
+import { FAILING } from "../support/failing.ts";
 import { quiet } from "../support/quiet.ts";
 
 /** An app that says what happens to it, and when. */
@@ -76,19 +77,11 @@ describe("onStart", () => {
     expect(site.fetch(new Request("http://localhost/"))).toBeInstanceOf(Response);
   });
 
-  test.each([
-    [
-      "throws",
-      () => {
-        throw new Error("no database");
-      },
-    ],
-    ["rejects", () => Promise.reject(new Error("no database"))],
-  ])("that %s makes start() fail, and requests get 503", async (_, onStart) => {
+  test.each(FAILING)("that %s makes start() fail, and requests get 503", async (_, fail) => {
     using error = quiet("error");
     class Faulty extends Site {
       override onStart() {
-        return onStart();
+        return fail(new Error("no database"));
       }
     }
     const site = new Faulty([]);

@@ -4,8 +4,8 @@ import { App, html, HttpError, status } from "bunpie";
 
 import { TestClient } from "../../src/testing/client.ts";
 import { Connection } from "../support/connection.ts";
-import { quiet } from "../support/quiet.ts";
 import { exchange, head } from "../support/raw.ts";
+import { serve } from "../support/serve.ts";
 
 const CHUNK = 65_536;
 
@@ -21,12 +21,6 @@ class Site extends App<{ n: number; late: number }> {
     yield "";
     yield html`<b>${"&"}</b>`;
     yield new Uint8Array([33]);
-  }
-
-  async *context() {
-    yield this.request.path;
-    await Promise.resolve();
-    yield this.request.params.join();
   }
 
   async *late() {
@@ -108,37 +102,14 @@ class Site extends App<{ n: number; late: number }> {
 }
 
 let site: Site;
-let info: ReturnType<typeof quiet>;
 
 beforeEach(() => {
-  info = quiet("info");
   site = new Site();
 });
 
-afterEach(async () => {
-  await site.close();
-  info[Symbol.dispose]();
-});
-
-/** The port of the site, served. */
-function serve(): number {
-  return Number(site.listen({ port: 0, hostname: "127.0.0.1" }).port);
-}
+afterEach(() => site.close());
 
 describe("a generator", () => {
-  test("is sent as text, markup and bytes, each when it is yielded", async () => {
-    const port = serve();
-    const response = await fetch(`http://127.0.0.1:${port}/sync`);
-    expect(response.headers.get("content-type")).toBe("text/plain;charset=utf-8");
-    expect(await response.text()).toBe("grüß <b>&amp;</b>!");
-  });
-
-  test("can use the page's request", async () => {
-    expect(await new TestClient(site).text("/context")).toBe("/context");
-    const response = await fetch(`http://127.0.0.1:${serve()}/context`);
-    expect(await response.text()).toBe("/context");
-  });
-
   test("begins when the session is stored, and can save and update it then", async () => {
     const client = new TestClient(site);
     const response = await client.send("/stored");
@@ -184,13 +155,13 @@ describe("a generator", () => {
   });
 
   test("does not begin for HEAD", async () => {
-    const answer = await exchange(serve(), head("HEAD /endless HTTP/1.1"));
+    const answer = await exchange(serve(site).port, head("HEAD /endless HTTP/1.1"));
     expect(answer).toStartWith("HTTP/1.1 200");
     expect(site.yields).toBe(0);
   });
 
   test("waits for a slow reader, and ends when the reader disappears", async () => {
-    const connection = await Connection.open(serve());
+    const connection = await Connection.open(serve(site).port);
     connection.pause();
     connection.send(head("GET /endless HTTP/1.1"));
     let before = -1;
@@ -205,7 +176,7 @@ describe("a generator", () => {
   });
 
   test("runs its `finally` when the client disappears, once what it waits for has come", async () => {
-    const connection = await Connection.open(serve());
+    const connection = await Connection.open(serve(site).port);
     connection.send(head("GET /slow HTTP/1.1"));
     while (!connection.received.includes("one")) await Bun.sleep(1);
     connection.close();
@@ -217,7 +188,7 @@ describe("a generator", () => {
   });
 
   test("that fails cuts the connection, and is reported", async () => {
-    const connection = await Connection.open(serve());
+    const connection = await Connection.open(serve(site).port);
     connection.send(head("GET /broken HTTP/1.1"));
     while (!connection.received.includes("one")) await Bun.sleep(1);
     site.gate.resolve();
@@ -228,7 +199,7 @@ describe("a generator", () => {
   });
 
   test("that sets a header after the headers have left fails", async () => {
-    const connection = await Connection.open(serve());
+    const connection = await Connection.open(serve(site).port);
     connection.send(head("GET /late HTTP/1.1"));
     await connection.closed();
     expect(connection.received).not.toContain("never");
@@ -262,13 +233,18 @@ describe("a generator", () => {
     expect(site.reports).toHaveLength(1);
   });
 
-  test("is cut at shutdown, at once", async () => {
-    const connection = await Connection.open(serve());
-    connection.send(head("GET /slow HTTP/1.1"));
+  test("is cut at shutdown, at once, whether its reader reads or not", async () => {
+    // An end by this deadline would come too late for the test.
+    site = new Site({ shutdownTimeout: 3_600_000 });
+    const { port } = serve(site);
+    const [deaf, connection] = [await Connection.open(port), await Connection.open(port)];
+    deaf.pause();
+    for (const each of [deaf, connection]) each.send(head("GET /slow HTTP/1.1"));
     while (!connection.received.includes("one")) await Bun.sleep(1);
     const closing = site.close();
     await connection.closed();
     await closing;
+    deaf.close();
     expect(connection.received).not.toContain("\r\n0\r\n");
     site.gate.resolve();
     await site.ended.promise;
@@ -301,9 +277,8 @@ test.each([
       return make(chunks());
     }
   }
-  using _info = quiet("info");
-  await using app = { site: new Late(), [Symbol.asyncDispose]: () => app.site.close() };
-  const text = await (await fetch(app.site.listen(0).url)).text();
+  await using server = serve(new Late());
+  const text = await (await fetch(server.url)).text();
   expect(text).toEndWith(
     "Bun reads a ReadableStream later: read this.request before, or return a generator, in which it works.",
   );

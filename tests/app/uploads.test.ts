@@ -1,16 +1,17 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
 
 import type { FilesOptions, PartsOptions } from "bunpie";
 import { HttpError } from "bunpie";
 
 import { Body } from "../../src/app/body.ts";
+import { Connection } from "../support/connection.ts";
 import { Folder } from "../support/folder.ts";
 import { multipart, post, Probe } from "../support/probe.ts";
 import { Child } from "../support/processes/child.ts";
 import { quiet } from "../support/quiet.ts";
 import { exchange, head } from "../support/raw.ts";
+import { serve } from "../support/serve.ts";
 import { testLong } from "../support/trials.ts";
 
 type Read = (body: Body) => Promise<unknown>;
@@ -671,7 +672,6 @@ describe("an upload over a socket", () => {
     "that breaks off %s is answered with 400, logs nothing and leaves nothing",
     async (_, headers) => {
       using folder = new Folder();
-      using _info = quiet("info");
       using error = quiet("error");
       const saving = Promise.withResolvers<void>();
       const failed = Promise.withResolvers<unknown>();
@@ -684,16 +684,15 @@ describe("an upload over a socket", () => {
           });
         }
       });
-      const port = app.listen(0).port ?? 0;
+      const { port } = serve(app);
       const start = `--edge\r\nContent-Disposition: form-data; ${file("f", "x".repeat(100_000))}`;
       const chunk =
         "content-length" in headers ? start : `${start.length.toString(16)}\r\n${start}\r\n`;
-      const socket = connect(port, "127.0.0.1", () => {
-        socket.write(head("POST /page HTTP/1.1", { "content-type": TYPE, ...headers }) + chunk);
-      });
+      const connection = await Connection.open(port);
+      connection.send(head("POST /page HTTP/1.1", { "content-type": TYPE, ...headers }) + chunk);
       await saving.promise;
       expect(readdirSync(folder.path)).toEqual([expect.stringMatching(/^\.upload-/)]);
-      socket.destroy();
+      connection.close();
       expect(await failed.promise).toMatchObject({
         status: 400,
         message: "The request's body is incomplete.",
@@ -705,12 +704,11 @@ describe("an upload over a socket", () => {
   );
 
   test("S9: is answered with 413 beyond a limit, while the client still sends", async () => {
-    using _info = quiet("info");
     using error = quiet("error");
     const app = new Probe(async (request) => {
       for await (const part of request.parts({ maxFileBytes: 1000 })) await part.bytes();
     });
-    const port = app.listen(0).port ?? 0;
+    const { port } = serve(app);
     const body = `--edge\r\nContent-Disposition: form-data; ${file("f", "x".repeat(100_000))}`;
     const start = head("POST /page HTTP/1.1", {
       "content-type": TYPE,

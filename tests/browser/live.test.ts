@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 
 import type { Socket } from "bunpie";
 import { App, eventStream, html } from "bunpie";
@@ -7,7 +7,7 @@ import { Folder } from "../support/folder.ts";
 import { Browser, hasBrowser } from "../support/processes/browser.ts";
 import { quiet } from "../support/quiet.ts";
 
-const TIMEOUT = 30_000;
+setDefaultTimeout(30_000);
 
 class Site extends App<{ name: string }> {
   /** The ids with which browsers have come back. */
@@ -157,71 +157,55 @@ describe.skipIf(!hasBrowser)("streams and sockets, in Chromium", () => {
 
   afterAll(() => site.close());
 
-  test(
-    "two tabs exchange messages, until one logs out",
-    async () => {
-      using ann = new Browser();
-      await ann.visit(`${url}/login/ann`);
-      await lines(ann, "open");
-      using ben = new Browser();
-      await ben.visit(`${url}/login/ben`);
-      await lines(ben, "open");
-      await ann.evaluate("socket.send('Tea?')");
-      await lines(ben, "open", "ann: Tea?");
-      await ben.evaluate("socket.send('Tea.')");
-      await lines(ann, "open", "ann: Tea?", "ben: Tea.");
-      // Both tabs share their cookies, and so the session.
-      await ben.evaluate("void fetch('/leave', { method: 'POST' })");
-      await lines(ann, "open", "ann: Tea?", "ben: Tea.", "closed with 4401");
-      await lines(ben, "open", "ann: Tea?", "ben: Tea.", "closed with 4401");
-    },
-    TIMEOUT,
-  );
+  test("two tabs exchange messages, until one logs out", async () => {
+    using ann = new Browser();
+    await ann.visit(`${url}/login/ann`);
+    await lines(ann, "open");
+    using ben = new Browser();
+    await ben.visit(`${url}/login/ben`);
+    await lines(ben, "open");
+    await ann.evaluate("socket.send('Tea?')");
+    await lines(ben, "open", "ann: Tea?");
+    await ben.evaluate("socket.send('Tea.')");
+    await lines(ann, "open", "ann: Tea?", "ben: Tea.");
+    // Both tabs share their cookies, and so the session.
+    await ben.evaluate("void fetch('/leave', { method: 'POST' })");
+    await lines(ann, "open", "ann: Tea?", "ben: Tea.", "closed with 4401");
+    await lines(ben, "open", "ann: Tea?", "ben: Tea.", "closed with 4401");
+  });
 
-  test(
-    "an EventSource reconnects by itself, and sends the id of its last event",
-    async () => {
-      using tab = new Browser();
-      await tab.visit(`${url}/clock`);
-      await lines(tab, "é1 1");
-      site._hangUp();
-      await lines(tab, "é1 1", "é2 2");
-      site._hangUp();
-      await lines(tab, "é1 1", "é2 2", "é3 3");
-      expect(site.lastIds).toEqual([null, "é1", "é2"]);
-      await tab.evaluate("source.close()");
-      await site._hasLeft.promise;
-    },
-    TIMEOUT,
-  );
+  test("an EventSource reconnects by itself, and sends the id of its last event", async () => {
+    using tab = new Browser();
+    await tab.visit(`${url}/clock`);
+    await lines(tab, "é1 1");
+    site._hangUp();
+    await lines(tab, "é1 1", "é2 2");
+    site._hangUp();
+    await lines(tab, "é1 1", "é2 2", "é3 3");
+    expect(site.lastIds).toEqual([null, "é1", "é2"]);
+    await tab.evaluate("source.close()");
+    await site._hasLeft.promise;
+  });
 
-  test(
-    "a file is uploaded, and its progress shown meanwhile",
-    async () => {
-      using tab = new Browser();
-      await tab.visit(`${url}/uploads`);
-      await lines(tab, "ä.txt: 3000000 of 3000000 bytes");
-      site._shown.resolve();
-      await lines(tab, "ä.txt: 3000000 of 3000000 bytes", "stored 3000000 bytes");
-    },
-    TIMEOUT,
-  );
+  test("a file is uploaded, and its progress shown meanwhile", async () => {
+    using tab = new Browser();
+    await tab.visit(`${url}/uploads`);
+    await lines(tab, "ä.txt: 3000000 of 3000000 bytes");
+    site._shown.resolve();
+    await lines(tab, "ä.txt: 3000000 of 3000000 bytes", "stored 3000000 bytes");
+  });
 
-  test(
-    "a WebSocket agrees on the best common subprotocol, and fails if there is none",
-    async () => {
-      using tab = new Browser();
-      await tab.visit(`${url}/clock`);
-      const agree = (offered: readonly string[]): Promise<unknown> =>
-        tab.evaluate(`new Promise((resolve) => {
+  test("a WebSocket agrees on the best common subprotocol, and fails if there is none", async () => {
+    using tab = new Browser();
+    await tab.visit(`${url}/clock`);
+    const agree = (offered: readonly string[]): Promise<unknown> =>
+      tab.evaluate(`new Promise((resolve) => {
           const socket = new WebSocket("/versions", ${JSON.stringify(offered)});
           socket.onmessage = ({ data }) => resolve(socket.protocol + " " + data);
           socket.onerror = () => resolve("refused");
         })`);
-      expect(await agree(["v1", "v2"])).toBe("v2 v2");
-      expect(await agree(["v1"])).toBe("v1 v1");
-      expect(await agree(["v0"])).toBe("refused");
-    },
-    TIMEOUT,
-  );
+    expect(await agree(["v1", "v2"])).toBe("v2 v2");
+    expect(await agree(["v1"])).toBe("v1 v1");
+    expect(await agree(["v0"])).toBe("refused");
+  });
 });

@@ -1,14 +1,23 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  setDefaultTimeout,
+  test,
+} from "bun:test";
 
 import axe from "axe-core";
 
 import { openDatabase } from "../../examples/shop/database.ts";
 import { Shop } from "../../examples/shop/shop.ts";
 import { InMemorySessionBackend } from "../../src/index.ts";
-import { Browser, hasBrowser } from "../support/processes/browser.ts";
+import { Browser, hasBrowser, serveForm } from "../support/processes/browser.ts";
 import { quiet } from "../support/quiet.ts";
 
-const TIMEOUT = 120_000;
+setDefaultTimeout(120_000);
 
 /** Pages that a user sees, the first one with all that the proofs can show. */
 const PAGES = ["/", "/cart", "/order", "/account", "/chat", "/live"];
@@ -130,164 +139,128 @@ describe.skipIf(!hasBrowser)("the accessible shop", () => {
     browser = new Browser();
     await visit("/icon");
     await browser.forgetCookies();
-  }, TIMEOUT);
+  });
 
   afterEach(() => browser[Symbol.dispose]());
 
-  test(
-    "has no axe-core findings on what visitors see",
-    async () => {
-      for (const path of PAGES_OF_VISITORS) {
-        await visit(path);
-        await check();
-      }
-      await browser.follow("nav a"); // back to the pies, and open what is behind them
-      await browser.click("summary");
+  test("has no axe-core findings on what visitors see", async () => {
+    for (const path of PAGES_OF_VISITORS) {
+      await visit(path);
       await check();
-    },
-    TIMEOUT,
-  );
+    }
+    await browser.follow("nav a"); // back to the pies, and open what is behind them
+    await browser.click("summary");
+    await check();
+  });
 
-  test(
-    "has no axe-core findings on what users see",
-    async () => {
-      await logIn();
-      await fillShop();
-      for (const path of PAGES) {
-        await visit(path);
-        await check();
-      }
-    },
-    TIMEOUT,
-  );
-
-  test(
-    "has no axe-core findings on rejected forms, and on the password's confirmation",
-    async () => {
-      await visit("/login");
-      await browser.fill("[name=login]", "ann");
-      await browser.fill("[name=password]", "wrong");
-      await browser.follow(".fields button");
+  test("has no axe-core findings on what users see", async () => {
+    await logIn();
+    await fillShop();
+    for (const path of PAGES) {
+      await visit(path);
       await check();
-      await visit("/signup");
-      await browser.fill("[name=name]", "Ann");
-      await browser.fill("[name=password]", "long enough");
-      await browser.follow(".fields button");
-      expect(await browser.text()).toContain("is taken");
+    }
+  });
+
+  test("has no axe-core findings on rejected forms, and on the password's confirmation", async () => {
+    await visit("/login");
+    await browser.fill("[name=login]", "ann");
+    await browser.fill("[name=password]", "wrong");
+    await browser.follow(".fields button");
+    await check();
+    await visit("/signup");
+    await browser.fill("[name=name]", "Ann");
+    await browser.fill("[name=password]", "long enough");
+    await browser.follow(".fields button");
+    expect(await browser.text()).toContain("is taken");
+    await check();
+    await logIn();
+    TestShop.lead = 10 * 60_000;
+    for (const path of ["/login", "/account"]) {
+      await visit(path);
+      expect(await browser.text()).toMatch(/confirm your password/i);
       await check();
-      await logIn();
-      TestShop.lead = 10 * 60_000;
-      for (const path of ["/login", "/account"]) {
-        await visit(path);
-        expect(await browser.text()).toMatch(/confirm your password/i);
-        await check();
-      }
-      TestShop.lead = 0;
-    },
-    TIMEOUT,
-  );
+    }
+    TestShop.lead = 0;
+  });
 
-  test(
-    "has no axe-core findings on error pages",
-    async () => {
-      using _ = quiet("error");
-      for (const [path, status] of Object.entries(ERRORS)) {
-        await visit(path);
-        expect(await browser.text()).toContain(`Error ${status}`);
-        await check();
-      }
-
-      using evil = Bun.serve({
-        port: 0,
-        hostname: "127.0.0.1",
-        fetch: () =>
-          new Response(
-            `<form method="post" action="${new URL("/logout", server.url)}"><button>Win!</button></form>`,
-            { headers: { "content-type": "text/html" } },
-          ),
-      });
-      await browser.visit(evil.url);
-      await browser.follow("button");
-      expect(await browser.text()).toContain("Error 403");
+  test("has no axe-core findings on error pages", async () => {
+    using _ = quiet("error");
+    for (const [path, status] of Object.entries(ERRORS)) {
+      await visit(path);
+      expect(await browser.text()).toContain(`Error ${status}`);
       await check();
+    }
 
-      await logIn();
-      const { read } = TestShop.store;
-      TestShop.store.read = () => {
-        throw new Error("Down.");
-      };
-      await visit("/cart");
-      expect(await browser.text()).toContain("Error 503");
-      await check();
-      TestShop.store.read = read;
-    },
-    TIMEOUT,
-  );
+    using evil = serveForm(new URL("/logout", server.url).href);
+    await browser.visit(evil.url);
+    await browser.follow("button");
+    expect(await browser.text()).toContain("Error 403");
+    await check();
 
-  test(
-    "needs no horizontal scrolling at 320 pixels or more, nor with text of twice the size",
-    async () => {
-      await logIn();
-      await fillShop();
-      for (const path of [...PAGES, "/nothing", "/signup"]) {
-        await visit(path);
-        for (const [width, size] of [
-          [320, 100],
-          [768, 100],
-          [1280, 100],
-          [360, 200],
-          [1280, 200],
-        ] as const) {
-          await browser.resize(width, 800);
-          await browser.evaluate(`document.documentElement.style.fontSize = "${size}%"`);
-          const overflow =
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth";
-          expect([path, width, size, await browser.evaluate(overflow)]).toEqual([
-            path,
-            width,
-            size,
-            0,
-          ]);
-        }
-      }
-    },
-    TIMEOUT,
-  );
+    await logIn();
+    const { read } = TestShop.store;
+    TestShop.store.read = () => {
+      throw new Error("Down.");
+    };
+    await visit("/cart");
+    expect(await browser.text()).toContain("Error 503");
+    await check();
+    TestShop.store.read = read;
+  });
 
-  test(
-    "keeps navigation and a line of the cart together at each width",
-    async () => {
-      await logIn();
-      await fillShop();
-      await visit("/cart");
-      for (const width of [320, 360, 600, 640, 680, 768]) {
+  test("needs no horizontal scrolling at 320 pixels or more, nor with text of twice the size", async () => {
+    await logIn();
+    await fillShop();
+    for (const path of [...PAGES, "/nothing", "/signup"]) {
+      await visit(path);
+      for (const [width, size] of [
+        [320, 100],
+        [768, 100],
+        [1280, 100],
+        [360, 200],
+        [1280, 200],
+      ] as const) {
         await browser.resize(width, 800);
-        const rows: unknown[] = [];
-        for (const selector of [".brand, nav a", ".who > *", "li.lime button"])
-          rows.push(await countRows(selector));
-        expect([width, ...rows]).toEqual([width, 1, 1, 1]);
+        await browser.evaluate(`document.documentElement.style.fontSize = "${size}%"`);
+        const overflow =
+          "document.documentElement.scrollWidth - document.documentElement.clientWidth";
+        expect([path, width, size, await browser.evaluate(overflow)]).toEqual([
+          path,
+          width,
+          size,
+          0,
+        ]);
       }
-    },
-    TIMEOUT,
-  );
+    }
+  });
 
-  test(
-    "prints text, and no buttons",
-    async () => {
-      await logIn();
-      await fillShop();
-      for (const path of ["/", "/cart", "/account", "/chat", "/live"]) {
-        await visit(path);
-        await browser.emulate({ media: "print" });
-        expect(await countVisible("button, input, nav, .strip")).toBe(0);
-      }
-      // The list of events is not cut off where it would scroll.
-      const maxHeight = "getComputedStyle(document.querySelector('.events')).maxHeight";
-      expect(await browser.evaluate(maxHeight)).toBe("none");
-      await visit("/");
-      expect(await countVisible(".lead")).toBe(0); // It is about the trials' buttons.
-      expect(await countVisible(".price")).toBe(6);
-    },
-    TIMEOUT,
-  );
+  test("keeps navigation and a line of the cart together at each width", async () => {
+    await logIn();
+    await fillShop();
+    await visit("/cart");
+    for (const width of [320, 360, 600, 640, 680, 768]) {
+      await browser.resize(width, 800);
+      const rows: unknown[] = [];
+      for (const selector of [".brand, nav a", ".who > *", "li.lime button"])
+        rows.push(await countRows(selector));
+      expect([width, ...rows]).toEqual([width, 1, 1, 1]);
+    }
+  });
+
+  test("prints text, and no buttons", async () => {
+    await logIn();
+    await fillShop();
+    for (const path of ["/", "/cart", "/account", "/chat", "/live"]) {
+      await visit(path);
+      await browser.emulate({ media: "print" });
+      expect(await countVisible("button, input, nav, .strip")).toBe(0);
+    }
+    // The list of events is not cut off where it would scroll.
+    const maxHeight = "getComputedStyle(document.querySelector('.events')).maxHeight";
+    expect(await browser.evaluate(maxHeight)).toBe("none");
+    await visit("/");
+    expect(await countVisible(".lead")).toBe(0); // It is about the trials' buttons.
+    expect(await countVisible(".price")).toBe(6);
+  });
 });

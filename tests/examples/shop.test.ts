@@ -1,7 +1,4 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 
 import { parseBackendName } from "../../examples/shop/backends.ts";
 import { priceLines } from "../../examples/shop/cart.ts";
@@ -20,8 +17,10 @@ import type { SessionEvent, SessionStore } from "../../src/index.ts";
 import { HttpError, InMemorySessionBackend } from "../../src/index.ts";
 import { TestClient } from "../../src/testing/client.ts";
 import { FakeClock } from "../support/clock.ts";
+import { Folder } from "../support/folder.ts";
 import { quiet } from "../support/quiet.ts";
 import { exchange, head, readStatuses } from "../support/raw.ts";
+import { serve } from "../support/serve.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -49,8 +48,8 @@ const LOGIN_FOR_ACCOUNT = "/login?returnTo=%2Faccount";
 const ENDED = "You were signed out, or your session has expired.";
 const BROWSER = { accept: "text/html", "user-agent": FIREFOX };
 
-const folder = mkdtempSync(join(tmpdir(), "shop-"));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = new Folder();
+afterAll(() => folder.remove());
 
 function makeShop(
   store: SessionStore,
@@ -143,13 +142,9 @@ describe("Shop", () => {
   );
 
   test("answers a request whose Host is no valid URL", async () => {
-    using _info = quiet("info");
-    const { shop } = openShop();
-    const { port = 0 } = shop.listen({ port: 0, hostname: "127.0.0.1" });
-    expect(readStatuses(await exchange(port, head("GET / HTTP/1.1", { host: "a b" })))).toEqual([
-      200,
-    ]);
-    await shop.close();
+    await using server = serve(openShop().shop);
+    const answer = await exchange(server.port, head("GET / HTTP/1.1", { host: "a b" }));
+    expect(readStatuses(answer)).toEqual([200]);
   });
 
   test.each([
@@ -194,7 +189,7 @@ describe("Shop", () => {
   });
 
   test("keeps login and cart through a restart", async () => {
-    const path = join(folder, "restart.db");
+    const path = folder.file("restart.db");
     const before = makeShop(new SqliteSessionBackend(path));
     const client = await logIn(new Visitor(before));
     await submit(client, "/add", { product: "lime" });
@@ -312,27 +307,16 @@ describe("the cart", () => {
     expect(noticeIn(await client.text("/"))).toBeUndefined();
   });
 
-  test("changes the quantity of a pie", async () => {
+  test.each([
+    ["changes the quantity of a pie", ["apple", "lime"], "20", { apple: 20, lime: 1 }],
+    ["removes a pie at 0", ["apple", "lime"], "0", { lime: 1 }],
+    ["stays empty when a pie that is not in it is removed", [], "0", {}],
+  ])("%s", async (_, added, quantity, pies: Record<string, number>) => {
     const client = openShop().visit();
-    await submit(client, "/add", { product: "apple" });
-    await submit(client, "/add", { product: "lime" });
-    await submit(client, "/cart", { product: "apple", quantity: "20" });
-    expect((await readCart(client)).pies).toEqual({ apple: 20, lime: 1 });
-  });
-
-  test("removes a pie at 0", async () => {
-    const client = openShop().visit();
-    await submit(client, "/add", { product: "apple" });
-    await submit(client, "/add", { product: "lime" });
-    const { notice } = await submit(client, "/cart", { product: "apple", quantity: "0" });
-    expect(notice).toBe("Apple pie removed.");
-    expect((await readCart(client)).pies).toEqual({ lime: 1 });
-  });
-
-  test("stays empty when a pie that is not in it is removed", async () => {
-    const client = openShop().visit();
-    await submit(client, "/cart", { product: "apple", quantity: "0" });
-    expect(await readCart(client)).toEqual({ pies: {} });
+    for (const product of added) await submit(client, "/add", { product });
+    const { notice } = await submit(client, "/cart", { product: "apple", quantity });
+    if (quantity === "0") expect(notice).toBe("Apple pie removed.");
+    expect((await readCart(client)).pies).toEqual(pies);
   });
 
   test("keeps both pies when two tabs add one concurrently", async () => {
@@ -740,7 +724,7 @@ describe("the proofs", () => {
   });
 
   test("kill a real process, after which the other has everything that was acknowledged", async () => {
-    const env = { ...process.env, BACKEND: "sqlite", SHOP_FOLDER: folder };
+    const env = { ...process.env, BACKEND: "sqlite", SHOP_FOLDER: folder.path };
     const { killed, survivor, name, pies } = await runCrash(env);
     expect({ name, pies }).toEqual({ name: "Ann", pies: 3 });
     expect(survivor).not.toBe(killed);

@@ -1,11 +1,9 @@
 import { describe } from "bun:test";
 
 import { LoadSaveStore } from "../../src/store/load-save-store.ts";
-import { SessionStore } from "../../src/store/session-store.ts";
 import { FakeClock } from "../support/clock.ts";
-import { LiveObjectBackend, PAIRS, STORES } from "../support/stores/backends.ts";
+import { PAIRS, STORES } from "../support/stores/backends.ts";
 import { POSTGRES_STORES } from "../support/stores/postgres-store.ts";
-import { checkBackendSequences } from "./backend-commands.ts";
 import { guarantee } from "./figure.ts";
 import { checkStoreSequences } from "./store-commands.ts";
 
@@ -50,27 +48,6 @@ describe.each(PAIRS)("any sequence of operations on the store over %s", (name, c
       const store = new LoadSaveStore(create(clock.now), clock.now);
       await checkStoreSequences({ store, clock, isPair: true }, trial.runs);
       trial.never("that differ from the model", 0);
-    },
-  );
-});
-
-/** Who hands out live objects keeps no promise of a backend's. Sessions are safe with it all the same. */
-const KEEPING_THEIR_WORD = [
-  ...STORES,
-  ...POSTGRES_STORES,
-  ...PAIRS.filter(([, create]) => !(create(Date.now) instanceof LiveObjectBackend)),
-];
-
-describe.each(KEEPING_THEIR_WORD)("any sequence of load and save, on %s", (name, create) => {
-  guarantee(
-    `load returns what save last stored: ${name}`,
-    { id: "G21", on: name, ...SEQUENCES },
-    async (trial) => {
-      const clock = new FakeClock();
-      const backend = create(clock.now);
-      await checkBackendSequences(backend, clock, trial.runs);
-      trial.never("that differ from the model", 0);
-      if (backend instanceof SessionStore) await backend.close();
     },
   );
 });

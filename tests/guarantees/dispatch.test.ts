@@ -6,8 +6,8 @@ import { AppRequest } from "../../src/app/request.ts";
 import { Sessions } from "../../src/http/sessions.ts";
 import { pick } from "../support/arbitraries/random.ts";
 import { scramble } from "../support/arbitraries/spoil.ts";
-import { quiet } from "../support/quiet.ts";
 import { exchange, readStatuses } from "../support/raw.ts";
+import { serve } from "../support/serve.ts";
 import { guarantee, number } from "./figure.ts";
 import { listPaths, namesIn, nearlyLike, ODD_NAMES } from "./hostile-paths.ts";
 
@@ -213,10 +213,9 @@ describe("D1: a name from the wire reaches nothing but pages", () => {
     "a request target of arbitrary bytes, sent over a socket, reaches a page that it spells, or none",
     { id: "G14", quick: 100, gate: 500, full: 20_000, of: "connections" },
     async (trial) => {
-      using _info = quiet("info");
       const { random } = trial;
       const served = new Hostile();
-      const { port = 0 } = served.listen(0);
+      const { port } = serve(served);
       const counts = new Map<string, number>();
       const strange: string[] = [];
       let reached = 0;

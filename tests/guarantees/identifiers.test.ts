@@ -9,8 +9,8 @@ import type { SessionStore } from "../../src/store/session-store.ts";
 import type { Random } from "../support/arbitraries/random.ts";
 import { pick } from "../support/arbitraries/random.ts";
 import { scramble } from "../support/arbitraries/spoil.ts";
-import { quiet } from "../support/quiet.ts";
 import { exchange, readStatuses } from "../support/raw.ts";
+import { serve } from "../support/serve.ts";
 import { TappedStore } from "../support/stores/tapped-store.ts";
 import type { Trial } from "./figure.ts";
 import { guarantee, number } from "./figure.ts";
@@ -125,13 +125,12 @@ describe("a Cookie header", () => {
     "a Cookie header of arbitrary bytes, sent over a socket, is answered with 200, 400 or 431",
     { id: "G1", quick: 200, gate: 1_000, full: 20_000, of: "connections" },
     async (trial) => {
-      using _info = quiet("info");
       const { random } = trial;
       const ids = idsFrom(random, 20);
       const backend = new InMemorySessionBackend();
       await plant(backend, ids);
       const app = new Doorman(backend, ids);
-      const { port = 0 } = app.listen(0);
+      const { port } = serve(app);
       const next = hostileCookies(random, { name: "session_id", ids });
       const counts = new Map<string, number>();
       const strange: string[] = [];

@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite";
-import { afterEach, beforeEach, describe, expect } from "bun:test";
+import { describe, expect } from "bun:test";
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 
 import { SqliteSessionBackend } from "../../src/backends/sqlite/backend.ts";
@@ -11,7 +11,7 @@ import { Folder } from "../support/folder.ts";
 import type { Kind } from "../support/guests.ts";
 import { askAboutDuring, Guest, GuestBook, GuestHouse, KINDS } from "../support/guests.ts";
 import { Child } from "../support/processes/child.ts";
-import { quiet } from "../support/quiet.ts";
+import { quietEach } from "../support/quiet.ts";
 import type { TcpProxy } from "../support/servers/tcp-proxy.ts";
 import { MapBackend } from "../support/stores/backends.ts";
 import { watch } from "../support/stores/watched-backend.ts";
@@ -103,17 +103,7 @@ async function live(trial: Trial, server: Fetcher, outage: Outage): Promise<void
 const GOES_ON = "requests that cannot be served get a 503, and all others succeed,";
 const REQUESTS = { id: "G11", gate: 20, full: 400, of: "requests" };
 
-let log: ReturnType<typeof quiet>;
-let info: ReturnType<typeof quiet>;
-
-beforeEach(() => {
-  log = quiet("error");
-  info = quiet("info");
-});
-afterEach(() => {
-  log[Symbol.dispose]();
-  info[Symbol.dispose]();
-});
+quietEach("error", "info");
 
 /** Somebody who sends requests over the network, wherever the app listens at the moment. */
 class Network implements Fetcher {

@@ -3,6 +3,7 @@ import { connect } from "node:net";
 
 import { App } from "../../src/app/app.ts";
 import { quiet } from "../support/quiet.ts";
+import { serve } from "../support/serve.ts";
 import { guarantee } from "./figure.ts";
 
 /** What a proxy that reads a request in another way would let through, as part of that request. */
@@ -112,10 +113,9 @@ describe("a request inside another", () => {
       of: `connections, with ${Object.keys(SMUGGLED).length} ways to hide it`,
     },
     async (trial) => {
-      using _info = quiet("info");
       using _error = quiet("error");
       const app = new Site();
-      const { port = 0 } = app.listen(0);
+      const { port } = serve(app);
       const hidden = new Set<string>();
       const ways = Object.entries(SMUGGLED);
       for (let count = 0; count < trial.size; count++) {

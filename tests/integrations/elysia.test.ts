@@ -3,7 +3,7 @@ import { describe, expect, expectTypeOf, test } from "bun:test";
 import type { CookieRequest } from "@elysiajs/cookie";
 import { cookie } from "@elysiajs/cookie";
 import type { CookieOptions, Session, Sessions } from "bunpie";
-import { InMemorySessionBackend, SessionStoreError } from "bunpie";
+import { SessionStoreError } from "bunpie";
 import { sessions } from "bunpie/elysia";
 import type { AnyElysia } from "elysia";
 import { Elysia, sse, status, t } from "elysia";
@@ -18,6 +18,7 @@ import {
   setUp,
   setUpStaff,
   shakeHands,
+  testManagers,
   visited,
 } from "./frameworks.ts";
 
@@ -30,14 +31,7 @@ function counter(manager: Sessions<Data>) {
 }
 
 describe("the session in the context", () => {
-  test.each([undefined, { backend: new InMemorySessionBackend() }])(
-    "requires a manager, and accepts nothing else: %#",
-    (manager) => {
-      expect(() => sessions(manager as never)).toThrow(
-        new TypeError("sessions() takes a manager: sessions(new Sessions({ backend: … }))."),
-      );
-    },
-  );
+  testManagers(sessions);
 
   test("has the type of its manager", () => {
     const { manager } = setUp();

@@ -1,7 +1,7 @@
-import { expect } from "bun:test";
+import { expect, test } from "bun:test";
 
 import type { SessionsOptions } from "bunpie";
-import { App, Sessions } from "bunpie";
+import { App, InMemorySessionBackend, Sessions } from "bunpie";
 
 import { TestClient } from "../../src/testing/client.ts";
 import { exchange, handshake, readStatuses, setCookiesIn } from "../support/raw.ts";
@@ -26,6 +26,18 @@ export function setUp(options: Partial<SessionsOptions> = {}, isSynchronous = fa
 export function setUpStaff() {
   const options = { backend: new TappedStore(), cookie: { name: "staff_id" }, sweepInterval: 0 };
   return new Sessions<{ role: string }>(options);
+}
+
+/** Tests what a plugin accepts as its manager. */
+export function testManagers(sessions: (manager: never) => unknown): void {
+  test.each([undefined, { backend: new InMemorySessionBackend() }])(
+    "requires a manager, and accepts nothing else: %#",
+    (manager) => {
+      expect(() => sessions(manager as never)).toThrow(
+        new TypeError("sessions() takes a manager: sessions(new Sessions({ backend: … }))."),
+      );
+    },
+  );
 }
 
 /** A client that has counted one visit at `/`. */

@@ -1,7 +1,7 @@
 import { describe, expect, expectTypeOf, test } from "bun:test";
 
 import type { Session, Sessions } from "bunpie";
-import { InMemorySessionBackend, SessionStoreError } from "bunpie";
+import { SessionStoreError } from "bunpie";
 import { sessions } from "bunpie/hono";
 import { Hono } from "hono";
 import { upgradeWebSocket, websocket } from "hono/bun";
@@ -17,6 +17,7 @@ import {
   setUp,
   setUpStaff,
   shakeHands,
+  testManagers,
   visited,
 } from "./frameworks.ts";
 
@@ -32,14 +33,7 @@ function counter(manager: Sessions<Data>) {
 }
 
 describe("the session in the context", () => {
-  test.each([undefined, { backend: new InMemorySessionBackend() }])(
-    "requires a manager, and accepts nothing else: %#",
-    (manager) => {
-      expect(() => sessions(manager as never)).toThrow(
-        new TypeError("sessions() takes a manager: sessions(new Sessions({ backend: … }))."),
-      );
-    },
-  );
+  testManagers(sessions);
 
   test("has the type of its manager in both ways to access it", async () => {
     const { manager } = setUp();

@@ -3,6 +3,7 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel";
 
 import type { SessionEvent } from "../../src/session/events.ts";
 import { EventLog } from "../../src/session/events.ts";
+import { FAILING } from "../support/failing.ts";
 
 const CREATED: SessionEvent = { type: "created", handle: "h", userId: null };
 
@@ -49,18 +50,10 @@ describe("EventLog", () => {
     expect(seen).toEqual([CREATED]);
   });
 
-  test.each([
-    [
-      "throws",
-      () => {
-        throw new Error("no");
-      },
-    ],
-    ["rejects", () => Promise.reject(new Error("no"))],
-  ])("reports an observer that %s, and goes on", async (_, observer) => {
+  test.each(FAILING)("reports an observer that %s, and goes on", async (_, fail) => {
     const reported = Promise.withResolvers<unknown[]>();
     spyOn(console, "error").mockImplementation((...args) => reported.resolve(args));
-    const log = new EventLog(observer);
+    const log = new EventLog(() => fail(new Error("no")));
     log.emit(CREATED);
     expect(log.counts.created).toBe(1);
     expect(await reported.promise).toEqual([

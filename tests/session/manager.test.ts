@@ -585,20 +585,6 @@ describe("expiry", () => {
 });
 
 describe("caching", () => {
-  test.each([
-    ["a page", () => new Response("hello")],
-    ["a redirect", () => new Response(null, { status: 303, headers: { location: "/" } })],
-    ["304", () => new Response(null, { status: 304 })],
-    ["an error", () => new Response("", { status: 404 })],
-    ["a stream", () => new Response(new ReadableStream({ start: (stream) => stream.close() }))],
-  ])(
-    "K1, K3: %s that sets the cookie is kept out of caches, and varies by it",
-    async (_, answer) => {
-      const page: Page = (session) => ((session["a"] = 1), answer());
-      expect(cacheHeaders(await setUpTapped().visitor.visit(page))).toEqual(["Cookie", "no-store"]);
-    },
-  );
-
   test.each([...LOOKS, ["update", (session) => session.update(() => undefined)]] as [
     string,
     Page,

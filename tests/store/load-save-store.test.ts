@@ -13,7 +13,7 @@ import { SESSION_STORE } from "../../src/testing/store-contract.ts";
 import type { StoreTrial } from "../../src/testing/store-trial.ts";
 import { beginTrial } from "../../src/testing/trial.ts";
 import { FakeClock } from "../support/clock.ts";
-import { quiet } from "../support/quiet.ts";
+import { quietEach } from "../support/quiet.ts";
 import { AsyncMapBackend, MapBackend, PAIRS } from "../support/stores/backends.ts";
 import { begin, Site } from "../support/stores/site.ts";
 import { pass } from "../support/timers.ts";
@@ -296,15 +296,7 @@ describe.each(PAIRS)("two managers of one backend object, on %s", (_, create) =>
 });
 
 describe("a two-method backend that answers after the timeout", () => {
-  let log: ReturnType<typeof quiet>;
-
-  beforeEach(() => {
-    log = quiet("error");
-  });
-
-  afterEach(() => {
-    log[Symbol.dispose]();
-  });
+  quietEach("error");
 
   test("S7: changes nothing that was acknowledged since", async () => {
     const { site, visitor, delayNextLoad, answer } = await setUpLate();

@@ -4,9 +4,9 @@ import { readFileSync } from "node:fs";
 import { RedisSessionBackend } from "../../../src/backends/redis/backend.ts";
 import type { RedisTls } from "../../../src/backends/redis/tls.ts";
 import { makeRecord } from "../../../src/testing/records.ts";
-import { Authority, canCertify } from "../../support/certificates.ts";
 import { freePort } from "../../support/processes/free-port.ts";
 import { hasRedisServer, RedisServer } from "../../support/servers/redis-server.ts";
+import { Authority, canCertify } from "./certificates.ts";
 
 const REPLY_TIMEOUT = 750;
 /** What a busy machine may add, in milliseconds. */

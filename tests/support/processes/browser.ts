@@ -171,3 +171,14 @@ export class Browser implements Disposable {
     }
   }
 }
+
+/** Another site, whose page is a form for this URL. */
+export function serveForm(action: string): Bun.Server<undefined> {
+  const page = `<form method="post" action="${action}"><button>Win!</button></form>`;
+  const headers = { "content-type": "text/html" };
+  return Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: () => new Response(page, { headers }),
+  });
+}

@@ -10,9 +10,6 @@ export type Operation = Exclude<
   "load" | "save" | "isSynchronous" | "readTimes" | "watchEnds" | "foreignWrites"
 >;
 
-type Args<Name extends Operation> = Parameters<SessionStore[Name]>;
-type Answer<Name extends Operation> = ReturnType<SessionStore[Name]>;
-
 /** A store in memory that notes every call, and lets a test hold one up or make it fail. */
 export class TappedStore extends SessionStore {
   readonly calls: Operation[] = [];
@@ -64,51 +61,24 @@ export class TappedStore extends SessionStore {
     return { reached: reached.promise, release: released.resolve };
   }
 
-  read(...args: Args<"read">): Answer<"read"> {
-    return this.#tap("read", args);
-  }
+  override readonly read = this.#tap("read");
+  override readonly create = this.#tap("create");
+  override readonly replace = this.#tap("replace");
+  override readonly rotate = this.#tap("rotate");
+  override readonly touch = this.#tap("touch");
+  override readonly delete = this.#tap("delete");
+  override readonly list = this.#tap("list");
+  override readonly deleteAll = this.#tap("deleteAll");
+  override readonly sweep = this.#tap("sweep");
+  override readonly close = this.#tap("close");
 
-  create(...args: Args<"create">): Answer<"create"> {
-    return this.#tap("create", args);
-  }
-
-  replace(...args: Args<"replace">): Answer<"replace"> {
-    return this.#tap("replace", args);
-  }
-
-  rotate(...args: Args<"rotate">): Answer<"rotate"> {
-    return this.#tap("rotate", args);
-  }
-
-  touch(...args: Args<"touch">): Answer<"touch"> {
-    return this.#tap("touch", args);
-  }
-
-  delete(...args: Args<"delete">): Answer<"delete"> {
-    return this.#tap("delete", args);
-  }
-
-  list(...args: Args<"list">): Answer<"list"> {
-    return this.#tap("list", args);
-  }
-
-  deleteAll(...args: Args<"deleteAll">): Answer<"deleteAll"> {
-    return this.#tap("deleteAll", args);
-  }
-
-  sweep(...args: Args<"sweep">): Answer<"sweep"> {
-    return this.#tap("sweep", args);
-  }
-
-  close(...args: Args<"close">): Answer<"close"> {
-    return this.#tap("close", args);
-  }
-
-  #tap<Name extends Operation>(operation: Name, args: Args<Name>): Answer<Name> {
-    this.calls.push(operation);
-    const ask = this.inner[operation] as (...args: Args<Name>) => Answer<Name>;
-    const answer = (): unknown => ask.apply(this.inner, args);
-    return andThen(this.#taps.get(operation)?.(), answer) as Answer<Name>;
+  #tap<Name extends Operation>(operation: Name): SessionStore[Name] {
+    const tapped = (...args: unknown[]): unknown => {
+      this.calls.push(operation);
+      const answer = (): unknown => Reflect.apply(this.inner[operation], this.inner, args);
+      return andThen(this.#taps.get(operation)?.(), answer);
+    };
+    return tapped as SessionStore[Name];
   }
 }
 
