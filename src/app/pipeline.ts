@@ -1,4 +1,4 @@
-import { addPrivacy, addVary, unshare } from "../http/headers.ts";
+import { addPrivacy, addVary, unshare, unshareEmpty } from "../http/headers.ts";
 import type { OpenSession } from "../session/open-session.ts";
 import type { AnySession } from "../session/session.ts";
 import type { MaybePromise } from "../store/maybe-promise.ts";
@@ -243,8 +243,8 @@ function route(visit: Visit): void {
 
 function addHeaders(visit: Visit, made: Response, setCookie: string | undefined): Response {
   const { site, raw, open } = visit;
-  let response = addAskedHeaders(visit, made);
   const isComplete = made === visit.made;
+  let response = addAskedHeaders(visit, isComplete ? made : unshareEmpty(made));
   if (!isComplete) response.headers.set("x-content-type-options", "nosniff");
   // Middleware may have accessed the session after the page, or replaced the response's `Vary`.
   const isPrivate = isComplete && visit.match?.branch.chain.length === 0;

@@ -78,7 +78,7 @@ function ignore(): void {}
  * {@link unshare} for a response whose status tells that it has no body. For every response, it
  * would take too long.
  */
-function unshareEmpty(response: Response): Response {
+export function unshareEmpty(response: Response): Response {
   const { status } = response;
   const isEmpty = status === 204 || status === 205 || (status >= 300 && status < 400);
   return isEmpty ? unshare(response) : response;

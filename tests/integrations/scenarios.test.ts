@@ -296,6 +296,19 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
     expect(response.headers.getSetCookie()).toEqual([]);
   });
 
+  test.each([204, 205, 301, 303, 304, 308])(
+    "K3: a Response of status %d that is sent to many visitors stays as the app has made it",
+    async (status) => {
+      const constant = new Response(null, { status, headers: { location: "/" } });
+      const response = await site.visit(site.client(), () => constant);
+      expect(cacheHeaders(response)).toEqual(["Cookie", "private"]);
+      await site.visit(site.client(), writeAnd(constant));
+      // One door's middleware sets this header itself.
+      constant.headers.delete("x-middleware");
+      expect([...constant.headers]).toEqual([["location", "/"]]);
+    },
+  );
+
   test("a stream can store its session by save() while it is being sent", async () => {
     const client = await site.visited();
     const response = await site.visit(client, (session) => ({
