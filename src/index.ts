@@ -1,4 +1,9 @@
 /// <reference types="bun-types" preserve="true" />
+/**
+ * `App`, what pages return, `Sessions` and the in-memory backend.
+ *
+ * @module bunpie
+ */
 import "./runtime.ts";
 
 export type { AppOptions, ListenOptions } from "./app/app.ts";

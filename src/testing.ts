@@ -1,4 +1,9 @@
 /// <reference types="bun-types" preserve="true" />
+/**
+ * A client for testing apps, and the contract kit for session backends.
+ *
+ * @module bunpie/testing
+ */
 import "./runtime.ts";
 
 export type { Fetcher } from "./testing/client.ts";

@@ -1,3 +1,8 @@
+/**
+ * What JSX is compiled to: `"jsxImportSource": "bunpie"`.
+ *
+ * @module bunpie/jsx-runtime
+ */
 import { isUrlAttribute } from "./html-places.ts";
 import { Html, toMarkup, toUrlMarkup } from "./html.ts";
 import type { Attributes, Children } from "./jsx-types.ts";

@@ -1,4 +1,9 @@
 /// <reference types="bun-types" preserve="true" />
+/**
+ * Sessions in PostgreSQL.
+ *
+ * @module bunpie/postgres
+ */
 import "../runtime.ts";
 
 export type { PostgresSessionBackendOptions } from "./postgres/backend.ts";

@@ -1,4 +1,9 @@
 /// <reference types="bun-types" preserve="true" />
+/**
+ * Sessions in Redis or Valkey.
+ *
+ * @module bunpie/redis
+ */
 import "../runtime.ts";
 
 export type { RedisLike, RedisSessionBackendOptions, RedisTls } from "./redis/backend.ts";

@@ -1,4 +1,9 @@
 /// <reference types="bun-types" preserve="true" />
+/**
+ * Sessions in an SQLite file, on `bun:sqlite`.
+ *
+ * @module bunpie/sqlite
+ */
 import "../runtime.ts";
 
 export type { SqliteSessionBackendOptions } from "./sqlite/backend.ts";

@@ -1,4 +1,9 @@
 /// <reference types="bun-types" preserve="true" />
+/**
+ * Sessions in an Elysia app.
+ *
+ * @module bunpie/elysia
+ */
 import "../runtime.ts";
 import type { CookieRequest } from "@elysiajs/cookie";
 import { cookie } from "@elysiajs/cookie";

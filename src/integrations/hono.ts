@@ -1,4 +1,9 @@
 /// <reference types="bun-types" preserve="true" />
+/**
+ * Sessions in a Hono app.
+ *
+ * @module bunpie/hono
+ */
 import "../runtime.ts";
 import type { Context, MiddlewareHandler } from "hono";
 

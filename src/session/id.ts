@@ -16,6 +16,11 @@ export function isId(value: string): boolean {
   return ID_PATTERN.test(value);
 }
 
+/** Whether a text has the form of a handle: a hash is 32 bytes too. */
+export function isHandle(text: string): boolean {
+  return ID_PATTERN.test(text);
+}
+
 /**
  * The SHA-256 of an id, as 43 base64url characters: the key of the session in the store. Nobody who
  * reads the store, its backups or its queries can make a working cookie from it.

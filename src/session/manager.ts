@@ -10,6 +10,7 @@ import { SessionCookie } from "./cookie.ts";
 import { refuseReservedKeys } from "./dictionary.ts";
 import type { SessionStats } from "./events.ts";
 import { EventLog } from "./events.ts";
+import { isHandle } from "./id.ts";
 import { decode, encode, toDictionary } from "./json.ts";
 import type { Attempt, Life, Place, Stored, Use } from "./life.ts";
 import { NOWHERE } from "./life.ts";
@@ -398,7 +399,7 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
 
   /**
    * Ends the session with this handle, in every process; a session that has already ended is no
-   * error. Check first that the session belongs to the user who asks:
+   * error, and neither is a text that is no handle. Check first that the session belongs to the user who asks:
    * `(await sessions.list(userId)).some((session) => session.handle === handle)`.
    *
    * @throws SessionStoreError (503) if the store fails.
@@ -409,7 +410,7 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
         `The handle of a session has to be a string, but it is ${String(handle)}. Take it from list() or meta.handle.`,
       );
     }
-    await this.#writer.revoke(handle);
+    if (isHandle(handle)) await this.#writer.revoke(handle);
   }
 
   /**
@@ -421,7 +422,8 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
    */
   async revokeAll(userId: string, options: RevokeAllOptions = {}): Promise<number> {
     const user = this.#names.toStoredUser(userId);
-    const except = options.except ?? undefined;
+    const { except: spared } = options;
+    const except = spared != null && isHandle(spared) ? spared : undefined;
     let count = 0;
     for (;;) {
       const handles = await this.#store.ask("deleteAll", user, except, REVOKE_BATCH);

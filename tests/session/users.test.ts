@@ -334,6 +334,14 @@ describe.each(EVERY_STORE)("the list of a user's sessions, on %s", (_, create) =
     expect(await site.sessions.list("a\ufffd")).toHaveLength(1);
   });
 
+  test("B15: are left alone by a handle that is none, which spares none either", async () => {
+    const site = new Site(create);
+    await site.visitor().visit((session) => session.login("ann"));
+    await site.sessions.revoke("a\u0000b");
+    expect(await site.sessions.list("ann")).toHaveLength(1);
+    expect(await site.sessions.revokeAll("ann", { except: "a\u0000b" })).toBe(1);
+  });
+
   test("B10: can be ended even if the user's id is too long for a login today", async () => {
     const site = new Site(create);
     const userId = "x".repeat(300);
