@@ -1,7 +1,19 @@
-/** A port that was free a moment ago, for a server that is to come back to it after a restart. */
+/** Below the ports that systems give to connections, and to servers on port 0. */
+const FIRST = 20_000;
+const COUNT = 12_000;
+
+/**
+ * A port that nothing uses. It stays free until the caller uses it, unless another call happens to
+ * choose the same one: the system gives none of these ports to anybody.
+ */
 export async function freePort(): Promise<number> {
-  const probe = Bun.serve({ port: 0, fetch: () => new Response() });
-  const { port } = probe.url;
-  await probe.stop(true);
-  return Number(port);
+  for (;;) {
+    const port = FIRST + Math.floor(Math.random() * COUNT);
+    try {
+      await Bun.serve({ port, fetch: () => new Response() }).stop(true);
+      return port;
+    } catch {
+      // It is in use.
+    }
+  }
 }
