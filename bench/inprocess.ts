@@ -5,6 +5,7 @@
 //   --rounds <n>        how often each contestant is measured; 400 by default
 //   --sessions <n>      how many visitors take turns; 1 by default: with more, memory access dominates
 //   --only <name,name>  only these contestants, and the hand-written one
+//   --floors            each door's duties written by hand, instead of the doors: what they cost at least
 import { parseArgs } from "node:util";
 
 import type { Contestant } from "./inprocess/contestants.ts";
@@ -20,9 +21,11 @@ const { values: options } = parseArgs({
     rounds: { type: "string", default: "400" },
     sessions: { type: "string", default: "1" },
     only: { type: "string" },
+    floors: { type: "boolean", default: false },
   },
 });
-const names = options.only?.split(",") ?? CONTESTANTS.map(({ name }) => name);
+const chosen = CONTESTANTS.filter(({ isFloor = false }) => isFloor === options.floors);
+const names = options.only?.split(",") ?? chosen.map(({ name }) => name);
 const contestants = CONTESTANTS.filter(({ name }) => name === BY_HAND || names.includes(name));
 
 const requests = new Map<Contestant, readonly Request[]>();

@@ -23,6 +23,11 @@ export interface Contestant {
   readonly fetch: (request: Request) => MaybePromise<Response>;
   /** The longest time that it may take, as a multiple of the hand-written counter's. */
   readonly target?: number;
+  /**
+   * Whether it does a door's duties by hand. These are measured apart, because they share code with
+   * each other and would slow the doors down.
+   */
+  readonly isFloor?: boolean;
 }
 
 interface Data {
@@ -66,16 +71,16 @@ export const CONTESTANTS: readonly Contestant[] = [
   { name: "new Response", fetch: () => new Response("hello") },
   { name: BY_HAND, fetch: (request) => countInText(request) },
   { name: "App, no session", fetch: (request) => hello.fetch(request) },
-  { name: "App's duties by hand", fetch: (request) => countAsAppDoes(request) },
   { name: "App", fetch: (request) => counter.fetch(request), target: 1.35 },
-  { name: "wrap's duties by hand", fetch: (request) => countAsWrapDoes(request) },
   { name: "wrap", fetch: (request) => wrapped(request), target: 1.2 },
   { name: "Elysia, bare", fetch: (request) => bareElysia.fetch(request) },
-  { name: "the same by hand on Elysia", fetch: (request) => countAsElysiaDoes(request) },
   { name: "Elysia", fetch: (request) => elysia.fetch(request), target: 1.6 },
   { name: "Hono, bare", fetch: (request) => bareHono.fetch(request) },
-  { name: "the same by hand on Hono", fetch: (request) => countAsHonoDoes(request) },
   { name: "Hono", fetch: (request) => hono.fetch(request), target: 2.5 },
+  { name: "App by hand", fetch: countAsAppDoes, isFloor: true },
+  { name: "wrap by hand", fetch: countAsWrapDoes, isFloor: true },
+  { name: "Elysia by hand", fetch: countAsElysiaDoes, isFloor: true },
+  { name: "Hono by hand", fetch: countAsHonoDoes, isFloor: true },
 ];
 
 function createSessions(): Sessions<Data> {
