@@ -8,10 +8,9 @@ import {
   setDefaultTimeout,
   test,
 } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { Folder } from "../support/folder.ts";
 import { Browser, hasBrowser, serveForm } from "../support/processes/browser.ts";
 import { freePort } from "../support/processes/free-port.ts";
 import { ServedApp } from "../support/processes/served-app.ts";
@@ -21,7 +20,7 @@ const SHOP = join(import.meta.dir, "../../examples/shop/app.ts");
 setDefaultTimeout(120_000);
 
 describe.skipIf(!hasBrowser)("the shop, in Chromium", () => {
-  let folder: string;
+  let folder: Folder;
   let port: number;
   let shop: ServedApp;
   let browser: Browser;
@@ -29,7 +28,7 @@ describe.skipIf(!hasBrowser)("the shop, in Chromium", () => {
   const start = (env: Record<string, string> = {}): Promise<ServedApp> =>
     ServedApp.start(SHOP, {
       flags: ["--hot"],
-      env: { PORT: String(port), SHOP_FOLDER: folder, ...env },
+      env: { PORT: String(port), SHOP_FOLDER: folder.path, ...env },
     });
   const visit = (path: string, tab = browser, host = "localhost"): Promise<void> =>
     tab.visit(`http://${host}:${port}${path}`);
@@ -44,14 +43,14 @@ describe.skipIf(!hasBrowser)("the shop, in Chromium", () => {
   }
 
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), "shop-"));
+    folder = new Folder();
     port = await freePort();
     shop = await start();
   });
 
   afterAll(async () => {
     await shop.stop();
-    rmSync(folder, { recursive: true });
+    folder.remove();
   });
 
   beforeEach(async () => {
