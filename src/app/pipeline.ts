@@ -247,7 +247,7 @@ function addHeaders(visit: Visit, made: Response, setCookie: string | undefined)
   let response = addAskedHeaders(visit, isComplete ? made : unshareEmpty(made));
   if (!isComplete) response.headers.set("x-content-type-options", "nosniff");
   // Middleware may have accessed the session after the page, or replaced the response's `Vary`.
-  const isPrivate = isComplete && visit.match?.branch.chain.length === 0;
+  const isPrivate = isFresh(visit, made);
   if (open?.isAccessed === true && !isPrivate) addPrivacy(response.headers);
   response = site.sessions.addHeaders(raw, response, setCookie);
   if (site.isEnding && response.status !== 101) {
