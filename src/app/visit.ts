@@ -47,6 +47,8 @@ export class ResponseDraft {
   readonly headers = new Headers();
 }
 
+const NO_LINES: readonly string[] = [];
+
 /** One request on its way through an app: what the steps of the pipeline have found and made. */
 export class Visit implements VisitFacts, Host {
   readonly site: Site;
@@ -67,7 +69,7 @@ export class Visit implements VisitFacts, Host {
   /** Whether the page has called `this.redirect()`, which does nothing unless it is returned. */
   hasRedirect = false;
   /** The `Set-Cookie` lines of `this.request.cookies` that were sent with the response. */
-  sentCookies: readonly string[] = [];
+  sentCookies: readonly string[] = NO_LINES;
   /** When the visit began, by `performance.now()`; set only if it is logged. */
   begunAt = 0;
   #id: string | undefined;

@@ -88,11 +88,9 @@ export class InMemorySessionBackend extends SessionStore {
   }
 
   replace(id: string, record: SessionRecord, old: SessionRecord): boolean {
-    const entry = this.#entries.get(id);
+    const entry = this.#current(id, old.version);
     if (entry === undefined) return false;
-    const { content } = entry;
-    if (isNote(content) || content.version !== old.version || !this.#isLive(entry)) return false;
-    this.#put(entry, content, record);
+    this.#put(entry, record);
     return true;
   }
 
@@ -120,7 +118,7 @@ export class InMemorySessionBackend extends SessionStore {
     const { content } = entry;
     if (isNote(content)) return false;
     const version = content.version + 1;
-    this.#put(entry, content, { ...content, touchedAt: this.now(), expiresAt, version });
+    this.#put(entry, { ...content, touchedAt: this.now(), expiresAt, version });
     return true;
   }
 
@@ -177,15 +175,15 @@ export class InMemorySessionBackend extends SessionStore {
 
   #current(id: string, version: number): Entry | undefined {
     const entry = this.#entries.get(id);
-    if (entry === undefined || isNote(entry.content)) return undefined;
-    return entry.content.version === version && this.#isLive(entry) ? entry : undefined;
+    if (entry === undefined || entry.isNote) return undefined;
+    return entry.version === version && this.#isLive(entry) ? entry : undefined;
   }
 
   /** Replaces the record that an entry holds. */
-  #put(entry: Entry, old: SessionRecord, record: SessionRecord): void {
-    const growth = countGrowth(old, record);
+  #put(entry: Entry, record: SessionRecord): void {
+    const { userId, touchedAt } = entry;
+    const growth = countGrowth(entry, record);
     if (growth > 0 && !this.#hasRoom(0, growth)) this.#makeRoom(0, growth, entry);
-    const { userId, touchedAt } = old;
     if (userId !== record.userId) {
       this.#remove(entry);
       this.#add(new Entry(entry.id, record), countBytes(entry.id, record));

@@ -1,6 +1,9 @@
 import type { ForwardingNote, SessionRecord } from "../../store/record.ts";
 import { isNote } from "../../store/record.ts";
 
+/** The strings of a record. */
+type Texts = Pick<SessionRecord, "data" | "flash" | "userId" | "label">;
+
 /** An entry without its strings, including its slots in the map and the heap. */
 const ENTRY_BYTES = 140;
 
@@ -29,7 +32,7 @@ export function countBytes(id: string, content: SessionRecord | ForwardingNote):
 }
 
 /** How many more bytes a record takes than the previous one under the same id. */
-export function countGrowth(old: SessionRecord, record: SessionRecord): number {
+export function countGrowth(old: Texts, record: Texts): number {
   let growth = 0;
   if (old.data !== record.data) growth += countText(record.data) - countText(old.data);
   if (old.flash !== record.flash) growth += countNullable(record.flash) - countNullable(old.flash);

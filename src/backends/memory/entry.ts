@@ -34,6 +34,18 @@ export class Entry {
     this.content = content;
   }
 
+  get isNote(): boolean {
+    return "supersededBy" in this.rest;
+  }
+
+  get flash(): string | null {
+    return "flash" in this.rest ? this.rest.flash : null;
+  }
+
+  get label(): string | null {
+    return "label" in this.rest ? this.rest.label : null;
+  }
+
   get content(): SessionRecord | ForwardingNote {
     const { rest } = this;
     if ("supersededBy" in rest) return rest;
