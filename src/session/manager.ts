@@ -182,14 +182,13 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
     });
   }
 
-  async #settleLater(
+  #settleLater(
     open: SomeOpenSession,
     before: Place,
     moved: Promise<void>,
     status: number,
   ): Promise<string | undefined> {
-    await moved;
-    return this.#settleMoved(open, before, status);
+    return moved.then(() => this.#settleMoved(open, before, status));
   }
 
   /** Work that the handler did not wait for may have destroyed the session meanwhile. */
@@ -322,10 +321,12 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
     this.#watch.follow(life);
   }
 
-  async #applyLater(open: SomeOpenSession, attempt: Attempt, place: Promise<Place>): Promise<void> {
+  #applyLater(open: SomeOpenSession, attempt: Attempt, moved: Promise<Place>): Promise<void> {
     const { life } = open;
-    open.apply(life, attempt, await place);
-    this.#watch.follow(life);
+    return moved.then((place) => {
+      open.apply(life, attempt, place);
+      this.#watch.follow(life);
+    });
   }
 
   async #endDestroyed(open: SomeOpenSession): Promise<void> {

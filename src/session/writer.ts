@@ -215,13 +215,13 @@ export class Writer {
       : (place ?? this.#queue(swap, from, this.#begin(), from.record));
   }
 
-  async #swapLater(
+  #swapLater(
     swap: Swap,
     from: Stored,
-    place: Promise<Place | undefined>,
+    tried: Promise<Place | undefined>,
     progress: Progress,
   ): Promise<Place> {
-    return (await place) ?? this.#queue(swap, from, progress, from.record);
+    return tried.then((place) => place ?? this.#queue(swap, from, progress, from.record));
   }
 
   #queue(
@@ -286,14 +286,14 @@ export class Writer {
       : this.#finishReplace(swap, key, next, change, replaced);
   }
 
-  async #finishReplaceLater(
+  #finishReplaceLater(
     swap: Swap,
     key: string,
     next: SessionRecord,
     change: Contents | Merged,
-    isDone: Promise<boolean>,
+    replaced: Promise<boolean>,
   ): Promise<Place | undefined> {
-    return this.#finishReplace(swap, key, next, change, await isDone);
+    return replaced.then((isDone) => this.#finishReplace(swap, key, next, change, isDone));
   }
 
   #finishReplace(

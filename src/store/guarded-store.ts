@@ -1,6 +1,7 @@
 import { SessionStoreError } from "./errors.ts";
 import type { MaybePromise } from "./maybe-promise.ts";
 import { isPromise } from "./maybe-promise.ts";
+import { PendingCalls } from "./pending-calls.ts";
 import type { SessionStore } from "./session-store.ts";
 
 type Operation = Exclude<
@@ -25,7 +26,7 @@ export interface StoreUse {
 export class GuardedStore {
   readonly #store: SessionStore;
   readonly #report: (operation: string, error: unknown) => void;
-  readonly #timeout: number;
+  readonly #pending: PendingCalls<Operation>;
   readonly #loads = { count: 0, totalTime: 0, maxTime: 0 };
   readonly #stores = { count: 0, totalTime: 0, maxTime: 0 };
 
@@ -40,7 +41,7 @@ export class GuardedStore {
   ) {
     this.#store = store;
     this.#report = report;
-    this.#timeout = timeout;
+    this.#pending = new PendingCalls(timeout, (operation, cause) => this.fail(operation, cause));
   }
 
   /** Counts and times of reads (`loads`) and writes (`stores`). */
@@ -53,11 +54,12 @@ export class GuardedStore {
     operation: Name,
     ...args: Parameters<SessionStore[Name]>
   ): MaybePromise<Answer<Name>> {
-    this.#findUse(operation).count++;
+    const use = this.#findUse(operation);
+    use.count++;
     try {
       const method = this.#store[operation] as (...args: unknown[]) => MaybePromise<Answer<Name>>;
       const answer = method.apply(this.#store, args);
-      return isPromise(answer) ? this.#await(operation, answer) : answer;
+      return isPromise(answer) ? this.#pending.wait(operation, use, answer) : answer;
     } catch (cause) {
       throw this.fail(operation, cause);
     }
@@ -86,34 +88,5 @@ export class GuardedStore {
   #findUse(operation: Operation): { count: number; totalTime: number; maxTime: number } {
     const isLook = operation === "read" || operation === "readTimes" || operation === "list";
     return isLook ? this.#loads : this.#stores;
-  }
-
-  #await<T>(operation: Operation, answer: Promise<T>): Promise<T> {
-    const use = this.#findUse(operation);
-    const asked = performance.now();
-    return new Promise((resolve, reject) => {
-      let isOver = false;
-      const end = (): void => {
-        isOver = true;
-        clearTimeout(timer);
-        const time = performance.now() - asked;
-        use.totalTime += time;
-        use.maxTime = Math.max(use.maxTime, time);
-      };
-      const fail = (cause: unknown): void => {
-        // A late failure was already reported as a timeout.
-        if (isOver) return;
-        end();
-        reject(this.fail(operation, cause));
-      };
-      const timer = setTimeout(
-        () => fail(new Error(`No answer after ${this.#timeout} ms.`)),
-        this.#timeout,
-      );
-      answer.then((value) => {
-        if (!isOver) end();
-        resolve(value);
-      }, fail);
-    });
   }
 }

@@ -1,5 +1,6 @@
 import { EndListeners } from "../../store/end-listeners.ts";
 import { refuseUnknown } from "../../store/known-options.ts";
+import { RecencyList } from "../../store/recency-list.ts";
 import type { ForwardingNote, SessionInfo, SessionRecord } from "../../store/record.ts";
 import { isNote, NOTE_LIFETIME, toInfo } from "../../store/record.ts";
 import type { EndListener, StopWatching } from "../../store/session-store.ts";
@@ -7,7 +8,6 @@ import { SessionStore } from "../../store/session-store.ts";
 import { countBytes, countGrowth } from "./bytes.ts";
 import { Entry } from "./entry.ts";
 import { ExpiryHeap } from "./expiry-heap.ts";
-import { RecencyList } from "./recency-list.ts";
 
 /** Options of {@link InMemorySessionBackend}. */
 export interface InMemorySessionBackendOptions {

@@ -99,11 +99,11 @@ export class SqliteSessionBackend extends SessionStore {
   }
 
   create(id: string, record: SessionRecord): Promise<boolean> {
-    return this.#write([id], (writes) => writes.create(id, record));
+    return this.#write([id], () => this.#writes.create(id, record));
   }
 
   replace(id: string, record: SessionRecord, old: SessionRecord): Promise<boolean> {
-    return this.#write([id], (writes) => writes.replace(id, record, old));
+    return this.#write([id], () => this.#writes.replace(id, record, old));
   }
 
   async rotate(
@@ -112,19 +112,19 @@ export class SqliteSessionBackend extends SessionStore {
     record: SessionRecord,
     old: SessionRecord,
   ): Promise<boolean> {
-    const isDone = await this.#write([oldId, newId], (writes) =>
-      writes.rotate(oldId, newId, record, old),
+    const isDone = await this.#write([oldId, newId], () =>
+      this.#writes.rotate(oldId, newId, record, old),
     );
     if (isDone) this.#ends.tell([oldId]);
     return isDone;
   }
 
   touch(id: string, expiresAt: number): Promise<boolean> {
-    return this.#write([id], (writes) => writes.touch(id, expiresAt));
+    return this.#write([id], () => this.#writes.touch(id, expiresAt));
   }
 
   async delete(id: string): Promise<string | undefined> {
-    const successor = await this.#write([id], (writes) => writes.delete(id));
+    const successor = await this.#write([id], () => this.#writes.delete(id));
     this.#ends.tell([id]);
     return successor;
   }
@@ -140,13 +140,13 @@ export class SqliteSessionBackend extends SessionStore {
     limit: number,
   ): Promise<readonly string[]> {
     const step = Math.min(limit, DELETE_STEP);
-    const ids = await this.#write([], (writes) => writes.deleteAll(userId, exceptId ?? "", step));
+    const ids = await this.#write([], () => this.#writes.deleteAll(userId, exceptId ?? "", step));
     this.#ends.tell(ids);
     return ids;
   }
 
   async sweep(limit: number, before = this.now()): Promise<number> {
-    const count = await this.#write([], (writes) => writes.sweep(limit, before));
+    const count = await this.#write([], () => this.#writes.sweep(limit, before));
     if (this.#isOurs) paceLog(this.#client, count === limit);
     return count;
   }
@@ -173,10 +173,10 @@ export class SqliteSessionBackend extends SessionStore {
     return this.#closed;
   }
 
-  #write<T>(ids: readonly string[], write: (writes: Writes) => T): Promise<T> {
+  #write<T>(ids: readonly string[], write: () => T): Promise<T> {
     if (this.#closed !== undefined)
       return Promise.reject(new Error("The session database is closed."));
-    return this.#commits.write(ids, () => write(this.#writes));
+    return this.#commits.write(ids, write);
   }
 
   async #close(): Promise<void> {

@@ -19,8 +19,12 @@ export class Writes {
 
   replace(id: string, record: SessionRecord, old: SessionRecord): boolean {
     const { replace, replaceContents } = this.#statements;
-    const statement = hasSameFacts(record, old) ? replaceContents : replace;
-    return statement.run({ ...record, id, was: old.version, now: this.#now() }) === 1;
+    const now = this.#now();
+    if (!hasSameFacts(record, old)) {
+      return replace.run({ ...record, id, was: old.version, now }) === 1;
+    }
+    const { data, flash, version } = record;
+    return replaceContents.run({ data, flash, version, id, was: old.version, now }) === 1;
   }
 
   rotate(oldId: string, newId: string, record: SessionRecord, old: SessionRecord): boolean {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 
-import type { Listed } from "../../../src/backends/memory/recency-list.ts";
-import { RecencyList } from "../../../src/backends/memory/recency-list.ts";
-import { seededRandom } from "../../support/arbitraries/random.ts";
+import type { Listed } from "../../src/store/recency-list.ts";
+import { RecencyList } from "../../src/store/recency-list.ts";
+import { seededRandom } from "../support/arbitraries/random.ts";
 
 class Item implements Listed<Item> {
   older: Item | undefined = undefined;
