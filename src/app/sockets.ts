@@ -46,6 +46,9 @@ export function isHandshake(request: Request): boolean {
 /** The key of a handshake: 16 bytes in base64 (RFC 6455, 4.2.1). */
 const KEY = /^[\w+/]{22}==$/;
 
+/** The only version of handshakes that there is (RFC 6455, 4.2.1). Bun refuses others. */
+const VERSION = "13";
+
 /**
  * Calls a socket page and returns the response to the handshake: 101 as soon as the page accepts,
  * or what the page returns without accepting.
@@ -106,6 +109,9 @@ export function finishHandshake(
   const { arrived } = visit;
   if (!KEY.test(arrived.headers.get("sec-websocket-key") ?? ""))
     return new Response("The WebSocket handshake is malformed.", { status: 400, headers });
+  // Bun has sent a 426 already: this one is for the log.
+  if (arrived.headers.get("sec-websocket-version") !== VERSION)
+    return new Response("The WebSocket handshake is of another version.", { status: 426, headers });
   // The server does not know the request, which is a copy; or the client has disconnected.
   if (!arrived.signal.aborted) visit.report(new Error(HOW_TO_SERVE));
   return new Response(NO_SOCKETS, { status: 501, headers });

@@ -475,10 +475,13 @@ describe("a handshake", () => {
     },
   );
 
-  test("that is malformed is answered with 400, and its page ends quietly", async () => {
+  test.each([
+    ["that is malformed is answered with 400", /sec-websocket-key: .*\r\n/, 400],
+    ["of another version is answered with 426", /sec-websocket-version: .*\r\n/, 426],
+  ])("%s, and its page ends quietly", async (_, missing, code) => {
     const { port } = serve(site);
-    const text = handshake("/keep").replace(/sec-websocket-key: .*\r\n/, "");
-    expect(readStatuses(await exchange(port, text))).toEqual([400]);
+    const text = handshake("/keep").replace(missing, "");
+    expect(readStatuses(await exchange(port, text))).toEqual([code]);
     expect(site.sockets).toEqual([]);
     expect(site.reports).toEqual([]);
   });
