@@ -113,7 +113,8 @@ export async function checkFile(
 
 /**
  * A response with this status and any value that a page may return. Return it or throw it: both
- * count as an answer, and the session is stored if the status is below 500.
+ * count as an answer, and the session is stored if the status is below 500. With status 204, 205 or
+ * 304, no body is sent.
  *
  * ```ts
  * return status(201, todo, { location: this.link(this.todo, todo.id) });
@@ -121,7 +122,7 @@ export async function checkFile(
  * ```
  *
  * @throws RangeError for a status outside 200 to 599.
- * @throws TypeError for a value that cannot be sent, and for a body with status 204, 205 or 304.
+ * @throws TypeError for a value that cannot be sent.
  */
 export function status(
   code: number,

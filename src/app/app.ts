@@ -255,7 +255,7 @@ export class App<Data extends SessionShape<Data> = AnySession> {
    * Wraps a function around the pages of this app and of those mounted in it. The function runs
    * with the session open; the first one added is the outermost. See {@link Middleware}.
    *
-   * @throws Error once the app has begun to answer requests.
+   * @throws TypeError for what is no function; Error once the app has begun to answer requests.
    */
   use(middleware: Middleware<AppRequest<Data>>): void {
     this.#refuseLate("use()");
@@ -314,6 +314,8 @@ export class App<Data extends SessionShape<Data> = AnySession> {
    * Lets work continue after the response, such as sending a mail. Shutdown waits for it, up to
    * `shutdownTimeout`; if it fails, or changes the session without storing that by `save()` or
    * `update()`, {@link onReport} is called.
+   *
+   * @throws TypeError for what is no promise; Error outside a request.
    */
   waitUntil(work: Promise<unknown>): void {
     const visit = this.#visit("waitUntil()");
@@ -425,7 +427,8 @@ export class App<Data extends SessionShape<Data> = AnySession> {
    * the app shuts down gracefully, as by {@link close}, and the process exits.
    *
    * @param options - A port, or where else to listen. By default the port is `$PORT`, or 3000.
-   * @throws Error if the port is in use or the app is already being served.
+   * @throws Error if the port is in use or the app is already being served; TypeError for what looks
+   *   like a page but cannot be one.
    */
   listen(options: number | string | ListenOptions = {}): Bun.Server<unknown> {
     if (this.#server !== undefined || this.#isDefaultExport) throw servedAlready();

@@ -36,7 +36,8 @@ const NAME = /^[\w:.-]*$/;
  *
  * @throws TypeError for a promise, and for a value where escaping is not enough: in an attribute
  *   without quotes, in an attribute such as `onclick`, in a URL that is written as `javascript:…`,
- *   in `<script>` and `<style>`.
+ *   in `<script>` and `<style>`, and, unless it is a plain word, in a name or in place of an
+ *   attribute.
  */
 export function html(strings: TemplateStringsArray, ...values: readonly unknown[]): Html {
   const places = findPlaces(strings);

@@ -107,8 +107,8 @@ export class AppRequest<Data extends SessionShape<Data>> {
   }
 
   /**
-   * The request's cookies. What you set or delete here is sent with the response. Do not set the
-   * session's own cookie: the session does that.
+   * The request's cookies. What you set or delete here is sent with the response, unless the page
+   * fails. Do not set the session's own cookie: the session does that.
    */
   get cookies(): Bun.CookieMap {
     this.#cookies ??= new Bun.CookieMap(this.raw.headers.get("cookie") ?? "");
@@ -156,7 +156,8 @@ export class AppRequest<Data extends SessionShape<Data>> {
    * the schema.
    *
    * @throws HttpError 400 if the body is incomplete or not JSON, 413 if it is larger than
-   *   `maxBodyBytes`, 415 if it is compressed; InvalidInput (422) if the schema refuses it.
+   *   `maxBodyBytes`, 415 if it is compressed; InvalidInput (422) if the schema refuses it; Error if
+   *   {@link files} or {@link parts} has read it.
    */
   json<Value = unknown>(): Promise<Value>;
   json<Schema extends StandardSchemaV1>(schema: Schema): Promise<OutputOf<Schema>>;
@@ -209,7 +210,8 @@ export class AppRequest<Data extends SessionShape<Data>> {
    *
    * @throws HttpError 400 if the body is malformed or incomplete, 413 if it is larger than
    *   `maxUploadBytes`, exceeds one of the limits or has more than 1,000 parts, 415 if it is not
-   *   `multipart/form-data` or is compressed.
+   *   `multipart/form-data` or is compressed; TypeError if `maxBytes` exceeds `maxUploadBytes`; Error
+   *   if this method or {@link parts} has read the body.
    */
   files(limits: FilesOptions = {}): Promise<UploadedFile[]> {
     return this.#body().files(limits);
@@ -226,7 +228,7 @@ export class AppRequest<Data extends SessionShape<Data>> {
    * }
    * ```
    *
-   * @throws HttpError as {@link files} does.
+   * @throws as {@link files} does; TypeError if `maxFileBytes` exceeds `maxUploadBytes`.
    */
   parts(limits: PartsOptions = {}): AsyncGenerator<UploadPart, void, undefined> {
     return this.#body().parts(limits);
@@ -236,7 +238,7 @@ export class AppRequest<Data extends SessionShape<Data>> {
    * The body as text, in UTF-8.
    *
    * @throws HttpError 400 if the body is incomplete, 413 if it is larger than `maxBodyBytes`, 415
-   *   if it is compressed.
+   *   if it is compressed; Error if {@link files} or {@link parts} has read it.
    */
   text(): Promise<string> {
     return this.#body().text();
@@ -245,7 +247,8 @@ export class AppRequest<Data extends SessionShape<Data>> {
   /**
    * The body as it was sent.
    *
-   * @throws HttpError 400 if the body is incomplete, 413 if it is larger than `maxBodyBytes`.
+   * @throws HttpError 400 if the body is incomplete, 413 if it is larger than `maxBodyBytes`; Error
+   *   if {@link files} or {@link parts} has read it.
    */
   async bytes(): Promise<Uint8Array<ArrayBuffer>> {
     return new Uint8Array(await this.#body().bytes());

@@ -20,6 +20,8 @@ export type Content = AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined>;
 /**
  * A file that is being uploaded. Its content can be read once, before the loop asks for the next
  * file: by `save`, `bytes`, `text`, `stream` or `for await`. A file that is not read is skipped.
+ * Reading throws HttpError 400 if the upload is incomplete, 413 if it exceeds a limit, and Error if
+ * the content has been read or skipped already.
  */
 export class UploadPart implements AsyncIterable<Uint8Array<ArrayBuffer>> {
   /** The name of the form's field. */

@@ -43,7 +43,10 @@ type OnRequest = (request: Request, ip: string | null) => MaybePromise<Response 
 
 /** What a page or its middleware adds to the response, whatever that will be: `this.response`. */
 export class ResponseDraft {
-  /** Sent with the response, an error's too, replacing headers of the same name. */
+  /**
+   * Sent with the response, an error's too, replacing headers of the same name; `Vary` is added to.
+   * If the page fails, those about its content are dropped, and a `Cache-Control` becomes `no-store`.
+   */
   readonly headers = new Headers();
 }
 

@@ -57,7 +57,10 @@ export type SessionEvent =
   /** The store failed, or a stored session could not be read. */
   | { readonly type: "failed"; readonly operation: string; readonly error: unknown };
 
-/** How often each event has occurred since the manager was created, and how the store was used. */
+/**
+ * How often each event has occurred since the manager was created, and how the store was used.
+ * `destroyed` and `swept` are the sums of their `count`.
+ */
 export type SessionStats = Record<SessionEvent["type"], number> & {
   /** Count and times of the store's reads. */
   readonly loads: StoreUse;

@@ -388,6 +388,7 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
    * Returns the user's live sessions, oldest first; of more than 1,000, the most recently used.
    *
    * @throws SessionStoreError (503) if the store fails, or is a two-method backend.
+   * @throws TypeError if `userId` is not a string, or contains NUL or lone surrogates.
    */
   async list(userId: string, options: ListOptions = {}): Promise<readonly ListedSession[]> {
     const user = this.#names.toStoredUser(userId);
@@ -404,6 +405,7 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
    * `(await sessions.list(userId)).some((session) => session.handle === handle)`.
    *
    * @throws SessionStoreError (503) if the store fails.
+   * @throws TypeError if `handle` is not a string.
    */
   async revoke(handle: string): Promise<void> {
     if (typeof handle !== "string") {
@@ -420,6 +422,7 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
    *
    * @throws SessionStoreError (503) if the store is a two-method backend, or fails: some of the
    *   sessions may have ended by then.
+   * @throws TypeError if `userId` is not a string, or contains NUL or lone surrogates.
    */
   async revokeAll(userId: string, options: RevokeAllOptions = {}): Promise<number> {
     const user = this.#names.toStoredUser(userId);
@@ -468,7 +471,7 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
 
   /**
    * Returns how often each event has occurred since this manager was created, and how often and how
-   * long the store was used.
+   * long the store was used. `destroyed` and `swept` count sessions.
    */
   stats(): SessionStats {
     return { ...this.#events.counts, ...this.#store.use };

@@ -62,7 +62,8 @@ export interface SessionMethods<Data> {
    * `label` stay unless they are given again, and a session that was ended meanwhile stays ended.
    *
    * @throws TypeError if `userId` is empty, or if `userId` or `label` is not a string, has more
-   *   than 255 characters, or contains NUL or lone surrogates, which not every store can keep.
+   *   than 255 characters, or contains NUL or lone surrogates, which not every store can keep; and
+   *   for an unknown option.
    * @throws RangeError if `remember` is not a positive whole number, or exceeds the `lifetime`.
    */
   login(userId: string, options?: LoginOptions): void;

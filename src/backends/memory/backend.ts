@@ -30,9 +30,9 @@ const DEFAULT_MAX_BYTES = 256 * 1024 * 1024;
  * Keeps sessions in the memory of this process: fast, lost when the process ends, and invisible to
  * other processes.
  *
- * It never holds more than `maxSessions` sessions or `maxBytes` bytes. When it is full, a new
- * session evicts expired sessions, then the least recently used anonymous ones. Sessions of
- * logged-in users are never evicted: when they fill it, a new session is answered with 503.
+ * It never holds more than `maxSessions` sessions or `maxBytes` bytes. When it is full, a write that
+ * needs room evicts expired sessions, then the least recently used anonymous ones. Sessions of
+ * logged-in users are never evicted: when they leave too little room, the write is answered with 503.
  */
 export class InMemorySessionBackend extends SessionStore {
   override readonly isSynchronous = true;
