@@ -469,6 +469,9 @@ export class App<Data extends SessionShape<Data> = AnySession> {
    * {@link onStop} and closes the app's resources and the session backend. No request is cut off
    * before the timeout, and nothing that was acknowledged is lost. A call during a shutdown, a
    * signal's too, waits for that shutdown.
+   *
+   * @throws what `onStop` or the closing of a resource or backend throws, after everything else is
+   *   closed; AggregateError if several of them fail.
    */
   close(): Promise<void> {
     return closeService(this.#service);

@@ -44,6 +44,8 @@ export class TestClient {
    * `target` is an app, whose requests have the origin `http://localhost:3000` but do not use the
    * network; or the URL of a server, or the server itself, as `Bun.serve` and `app.listen()` return
    * it.
+   *
+   * @throws TypeError for anything else.
    */
   constructor(target: Fetcher | URL | string) {
     this.#target = isFetcher(target) ? (findUrl(target) ?? target) : target;

@@ -93,7 +93,11 @@ export class TestSocket implements AsyncIterable<string | Uint8Array>, AsyncDisp
     return new TestSocket(await promise, client, received);
   }
 
-  /** Sends strings and bytes as they are, anything else as JSON. */
+  /**
+   * Sends strings and bytes as they are, anything else as JSON.
+   *
+   * @throws Error if the socket was refused.
+   */
   send(value: unknown): void {
     this.#refuseUnlessOpen();
     const isRaw = typeof value === "string" || value instanceof Uint8Array;

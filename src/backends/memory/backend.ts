@@ -47,7 +47,10 @@ export class InMemorySessionBackend extends SessionStore {
   #bytes = 0;
   #anonymousBytes = 0;
 
-  /** @throws TypeError if `maxSessions` or `maxBytes` is not a whole number above 0. */
+  /**
+   * @throws TypeError if `maxSessions` or `maxBytes` is not a whole number above 0, and for an unknown
+   *   option.
+   */
   constructor(options: InMemorySessionBackendOptions = {}) {
     super(options.now);
     refuseUnknown("InMemorySessionBackend", options, ["maxSessions", "maxBytes", "now"]);
