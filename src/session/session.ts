@@ -87,8 +87,9 @@ export interface SessionMethods<Data> {
   /**
    * Changes the stored session immediately and atomically. `change` receives the data as stored,
    * must be synchronous, and runs again if another request wrote first. Returns `false`, and stores
-   * nothing, if the session has ended meanwhile. The response waits for a call without `await`, and
-   * fails if that call does.
+   * nothing, if the session has ended or been given a new id meanwhile, or if another site's page
+   * caused the request and the change would begin a session. The response waits for a call without
+   * `await`, and fails if that call does.
    *
    * @throws SessionStoreError (503) if the store fails.
    * @throws SessionDataError if JSON cannot hold the data, if it exceeds `maxBytes`, or if it needs
@@ -99,8 +100,8 @@ export interface SessionMethods<Data> {
   update(change: (session: Partial<Data>) => void): Promise<boolean>;
 
   /**
-   * Stores the changes immediately instead of when the request ends. Returns `false` if the session
-   * has ended meanwhile. Without changes it stores nothing and returns `true`; after the response,
+   * Stores the changes immediately instead of when the request ends. Returns `false` as
+   * {@link update} does. Without changes it stores nothing and returns `true`; after the response,
    * in a socket or a stream, it then asks the store whether the session still exists.
    *
    * @throws SessionStoreError and SessionDataError as {@link update} does.
