@@ -149,6 +149,7 @@ describe("the package", () => {
       "src",
       "docs",
       "examples",
+      "!examples/**/*.db*",
       "bench/results.md",
       "bench/plots",
       "CHANGELOG.md",

@@ -231,6 +231,12 @@ describe("the tarball", () => {
     expect(missing).toEqual([]);
   });
 
+  test("contains no database that an example has written", async () => {
+    const cwd = join(project, "node_modules/bunpie");
+    const written = await Array.fromAsync(new Bun.Glob("**/*.db*").scan({ cwd }));
+    expect(written).toEqual([]);
+  });
+
   testLong("satisfies publint and attw", async () => {
     const modules = join(project, "node_modules");
     const path = join(modules, "bunpie");

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readdirSync, symlinkSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 
 import { Folder } from "../support/folder.ts";
@@ -45,6 +45,10 @@ export async function pack(folder: Folder): Promise<string> {
   const copy = folder.file("package");
   for (const name of [...SOURCES, ...PAGES]) {
     cpSync(join(ROOT, name), join(copy, name), { recursive: true, filter: isSource });
+  }
+  // `bun run dev` leaves its visitors' data here, which is not part of the package.
+  for (const name of ["shop.db", "sessions.db-wal"]) {
+    writeFileSync(join(copy, "examples/shop", name), "");
   }
   symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
   await runWell(copy, process.execPath, "scripts/build.ts");
