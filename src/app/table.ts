@@ -42,8 +42,11 @@ export interface Match {
 /** A public folder in the table. */
 interface Folder {
   readonly respond: Files["respond"];
-  /** The app whose page a path below the folder is if the folder does not answer. */
-  findBranch(segments: readonly string[]): Branch;
+  /**
+   * The match of a path below the folder that leads to a socket page or into a mounted app, for
+   * requests that the folder does not answer; `undefined` if the path is the folder's alone.
+   */
+  findOther(segments: readonly string[]): Match | undefined;
 }
 
 /** A page in the table. */
@@ -81,7 +84,7 @@ export class RouteTable {
     for (const branch of branches) {
       for (const declared of branch.pages) {
         const pattern = joinPatterns(branch.prefix, declared.pattern);
-        const files = declared.files && toFolder(declared.files, pattern, branches);
+        const files = declared.files && this.#toFolder(declared.files, pattern, branch);
         const page = toPage(pattern, branch, declared, files);
         (declared.socket === undefined ? this.#pages : this.#sockets).add(page);
       }
@@ -102,10 +105,16 @@ export class RouteTable {
   #matchPattern(method: string, path: string): Match {
     return this.#search(path, (segments) => {
       const found = this.#pages.find(segments);
-      if (found !== undefined) return matchPage(found.page, method, found.params);
-      const socket = this.#sockets.find(segments);
-      return socket && refuse(socket.page.branch, onlyForSockets());
+      return found === undefined
+        ? this.#refuseSocketPage(segments)
+        : matchPage(found.page, method, found.params);
     });
+  }
+
+  /** The match of an ordinary request to a socket page. */
+  #refuseSocketPage(segments: readonly string[]): Match | undefined {
+    const socket = this.#sockets.find(segments);
+    return socket && refuse(socket.page.branch, onlyForSockets());
   }
 
   /**
@@ -181,22 +190,28 @@ export class RouteTable {
 
   /** The match of a path that leads to no page, in the innermost app that the path is below. */
   #refuse(error: HttpError, segments: readonly string[]): Match {
-    return refuse(findInnermost(this.#branches, `/${segments.join("/")}/`), error);
+    return refuse(this.#findInnermost(segments), error);
   }
-}
 
-/** The innermost app that a path, which ends with a slash, is below. */
-function findInnermost(branches: readonly Branch[], path: string): Branch {
-  const around = branches.filter(({ prefix }) => path.startsWith(`${prefix}/`));
-  return around.reduce((one, other) => (other.prefix.length > one.prefix.length ? other : one));
-}
+  #findInnermost(segments: readonly string[]): Branch {
+    const path = `/${segments.join("/")}/`;
+    const around = this.#branches.filter(({ prefix }) => path.startsWith(`${prefix}/`));
+    return around.reduce((one, other) => (other.prefix.length > one.prefix.length ? other : one));
+  }
 
-function toFolder(files: Files, pattern: string, branches: readonly Branch[]): Folder {
-  const place = pattern.slice(0, -"*".length);
-  return {
-    respond: (request, segments) => files.respond(request, segments),
-    findBranch: (segments) => findInnermost(branches, `${place}${segments.join("/")}/`),
-  };
+  #toFolder(files: Files, pattern: string, branch: Branch): Folder {
+    const place = splitPath(pattern).slice(0, -1);
+    return {
+      respond: (request, segments) => files.respond(request, segments),
+      findOther: (segments) => {
+        const path = [...place, ...segments];
+        const owner = this.#findInnermost(path);
+        return (
+          this.#refuseSocketPage(path) ?? (owner === branch ? undefined : refuse(owner, notFound()))
+        );
+      },
+    };
+  }
 }
 
 function toPage(
@@ -236,8 +251,8 @@ function toPage(
 function matchPage(page: Page, method: string, params: readonly string[]): Match {
   const match = page.matches.get(method);
   if (match !== undefined) return params.length === 0 ? match : addParams(match, params);
-  const owner = page.files?.findBranch(params) ?? page.branch;
-  if (owner !== page.branch) return refuse(owner, notFound());
+  const other = page.files?.findOther(params);
+  if (other !== undefined) return other;
   const error = new HttpError(405, `${method} is not allowed here.`, {
     headers: { allow: page.allow },
   });
@@ -253,7 +268,7 @@ function addParams(match: Match, params: readonly string[]): Match {
 
 /** The match of a request for a file that its folder does not have. */
 export function refuseMissing({ branch, files, params }: Match): Match {
-  return refuse(files?.findBranch(params) ?? branch, notFound());
+  return files?.findOther(params) ?? refuse(branch, notFound());
 }
 
 function refuse(branch: Branch, refusal: HttpError): Match {

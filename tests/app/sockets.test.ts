@@ -1,12 +1,14 @@
 import { afterEach, beforeEach, describe, expect, expectTypeOf, test } from "bun:test";
+import { writeFileSync } from "node:fs";
 
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Routes, Socket } from "bunpie";
-import { App, html, HttpError, InMemorySessionBackend, routes, status } from "bunpie";
+import { App, files, html, HttpError, InMemorySessionBackend, routes, status } from "bunpie";
 
 import { TestClient } from "../../src/testing/client.ts";
 import { FakeClock } from "../support/clock.ts";
 import { Connection } from "../support/connection.ts";
+import { Folder } from "../support/folder.ts";
 import { quiet } from "../support/quiet.ts";
 import { exchange, handshake, readStatuses } from "../support/raw.ts";
 import { serve } from "../support/serve.ts";
@@ -430,6 +432,31 @@ describe("a handshake", () => {
     const { port } = serve(site);
     const text = handshake("/echo").replace(/connection: upgrade/i, "connection: keep-alive");
     expect(readStatuses(await exchange(port, text))).toEqual([426]);
+  });
+
+  test("is required by a socket page in a public folder, unless the folder has the file", async () => {
+    using folder = new Folder();
+    writeFileSync(folder.file("note"), "a file");
+    class Around extends App {
+      index = files(folder.path);
+
+      ws_chat(socket: Socket, room: string) {
+        return socket.send(room);
+      }
+
+      async ws_note(socket: Socket) {
+        await socket.accept();
+      }
+    }
+    const around = new TestClient(new Around());
+    for (const method of ["GET", "HEAD", "POST"]) {
+      const response = await around.send("/chat/tea", { method });
+      expect([response.status, response.headers.get("upgrade")]).toEqual([426, "websocket"]);
+    }
+    expect((await around.send("/chat")).status).toBe(404);
+    expect(await around.text("/note")).toBe("a file");
+    await using socket = await around.socket("/note");
+    expect(socket.response.status).toBe(101);
   });
 
   test.each([
