@@ -64,7 +64,7 @@ export class LiveBody<Chunk> {
         stream.close();
         this.#host?.reportLost();
       } else {
-        this.#allowSilence(this.#host?.site.idleTimeout ?? 0);
+        this.#limitSilence();
         stream.enqueue(bytes);
       }
     } catch (error) {
@@ -156,8 +156,14 @@ export class LiveBody<Chunk> {
 
   #finish(): void {
     this.#hasEnded = true;
+    // The connection may be kept open for further requests.
+    this.#limitSilence();
     clearInterval(this.#timer);
     for (const leave of this.#leave) leave();
+  }
+
+  #limitSilence(): void {
+    this.#allowSilence(this.#host?.site.idleTimeout ?? 0);
   }
 
   #allowSilence(seconds: number): void {

@@ -233,6 +233,21 @@ describe("a generator", () => {
     expect(site.reports).toHaveLength(1);
   });
 
+  test("lets its connection be silent until it ends, and then as long as any other", async () => {
+    const limits: number[] = [];
+    const server = {
+      requestIP: () => null,
+      stop: async () => undefined,
+      timeout: (_: Request, seconds: number) => void limits.push(seconds),
+    };
+    const response = await site.fetch(new Request("http://x/slow"), server);
+    const text = response.text();
+    while (limits.at(-1) !== 0) await Bun.sleep(1);
+    site.gate.resolve();
+    expect(await text).toBe("onetwo");
+    expect(limits.at(-1)).toBe(10);
+  });
+
   test("is cut at shutdown, at once, whether its reader reads or not", async () => {
     // An end by this deadline would come too late for the test.
     site = new Site({ shutdownTimeout: 3_600_000 });
