@@ -10,6 +10,7 @@ import type { SessionBackend } from "../store/backend.ts";
 import { refuseUnknown } from "../store/known-options.ts";
 import type { MaybePromise } from "../store/maybe-promise.ts";
 import { isPromise } from "../store/maybe-promise.ts";
+import { LONGEST_TIMER } from "../store/sweeper.ts";
 import { redirect } from "./answers.ts";
 import type { BodyLimits } from "./body.ts";
 import { isWatched } from "./development.ts";
@@ -157,10 +158,13 @@ export class App<Data extends SessionShape<Data> = AnySession> {
     this.#websocket = makeHandlers(
       positive("maxMessageBytes", options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES),
     );
-    const shutdownTimeout = options.shutdownTimeout ?? DEFAULT_SHUTDOWN_TIMEOUT;
+    const shutdownTimeout = Math.min(
+      positive("shutdownTimeout", options.shutdownTimeout ?? DEFAULT_SHUTDOWN_TIMEOUT),
+      LONGEST_TIMER,
+    );
     this.#service = {
       backend,
-      shutdownTimeout: positive("shutdownTimeout", shutdownTimeout),
+      shutdownTimeout,
       server: () => this.#server,
       endConnections: () => {
         const site = this.#site;

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 
 import type { MaybePromise } from "../store/maybe-promise.ts";
+import { LONGEST_TIMER } from "../store/sweeper.ts";
 import type { Host } from "./live.ts";
 import { hosts, onSessionEnd } from "./live.ts";
 
@@ -93,10 +94,13 @@ export class LiveBody<Chunk> {
       }
     }
     if (heartbeat === undefined) return;
-    this.#timer = setInterval(() => {
-      // A reader that still has bytes to read needs no heartbeat.
-      if ((stream.desiredSize ?? -1) >= 0) stream.enqueue(heartbeat.bytes);
-    }, heartbeat.seconds * 1000);
+    this.#timer = setInterval(
+      () => {
+        // A reader that still has bytes to read needs no heartbeat.
+        if ((stream.desiredSize ?? -1) >= 0) stream.enqueue(heartbeat.bytes);
+      },
+      Math.min(heartbeat.seconds * 1000, LONGEST_TIMER),
+    );
   }
 
   /** The next chunk that is not empty; `undefined` at the end. */

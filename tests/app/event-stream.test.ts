@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 import { EventEmitter, on } from "node:events";
 
 import type { ServerSentEvent } from "bunpie";
@@ -156,6 +156,21 @@ describe("eventStream", () => {
       expect(new TextDecoder().decode((await reader?.read())?.value)).toBe(":\n\n");
     }
     await reader?.cancel();
+  });
+
+  test("sends no comment at once if `heartbeat` is longer than a timer can be", async () => {
+    jest.useFakeTimers();
+    site.heartbeat = 2 ** 40;
+    const response = await client.send("/live");
+    const reader = response.body?.getReader();
+    await reader?.read();
+    let comment: unknown;
+    void reader?.read().then((result) => (comment = result.value));
+    jest.advanceTimersByTime(1_000);
+    await Promise.resolve();
+    jest.useRealTimers();
+    await reader?.cancel();
+    expect(comment).toBeUndefined();
   });
 
   test("has a signal that aborts when the client disconnects", async () => {

@@ -495,6 +495,18 @@ describe("close", () => {
     expect(await response).toBe("cut off");
   });
 
+  test("waits for a request if `shutdownTimeout` is longer than a timer can be", async () => {
+    const app = new Slow({ shutdownTimeout: 2 ** 40 });
+    const { url } = app.listen(0);
+    const response = fetch(new URL("/slow", url)).catch(() => undefined);
+    await app.begun.promise;
+    const closing = app.close();
+    await isGone(url);
+    app.released.resolve();
+    expect((await response)?.status).toBe(200);
+    await closing;
+  });
+
   test("lets a request that it cuts off clean up before the app ends", async () => {
     const begun = Promise.withResolvers<void>();
     const files: string[][] = [];
