@@ -28,7 +28,9 @@ export interface Piece {
 
 const URL_ATTRIBUTE = /^(?:href|xlink:href|src|action|formaction|data|poster)$/i;
 const CODE_ATTRIBUTE = /^(?:on.*|srcdoc)$/is;
-const RAW_TAG = /^\/?(?:script|style)$/i;
+const RAW_TAG = /^(?:script|style)$/i;
+/** What separates a name from the HTML before it. */
+const SEPARATOR = /[\s/<>"'=]/;
 
 /** Stands for a value. HTML does not contain this character. */
 const HOLE = "\0";
@@ -62,8 +64,9 @@ export function isUrlAttribute(name: string): boolean {
   return URL_ATTRIBUTE.test(name);
 }
 
-/** Whether values are refused in an attribute or a tag of this name. */
-export function isRefusedName(name: string, of: "name" | "tag"): boolean {
+/** Whether values are refused in an attribute or a tag with the name at the end of this HTML. */
+export function isRefusedName(markup: string, of: "name" | "tag"): boolean {
+  const name = markup.split(SEPARATOR).at(-1) ?? "";
   return (of === "tag" ? RAW_TAG : CODE_ATTRIBUTE).test(name);
 }
 

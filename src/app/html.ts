@@ -53,7 +53,7 @@ export function html(strings: TemplateStringsArray, ...values: readonly unknown[
       const isBlocked = markup === NO_URL;
       if (isBlocked) text = text.slice(0, text.length - begun.trimStart().length);
       text += markup;
-      whole = isBlocked || value instanceof Html ? markup : begun + markup;
+      whole = isBlocked ? markup : begun + markup;
     }
     text += strings[index + 1] ?? "";
   }

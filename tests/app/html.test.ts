@@ -80,6 +80,9 @@ describe("a value in html`…`", () => {
     ],
     ["in a handler whose name is in pieces", () => page`<a o${"nclick"}="${"x"}">`, "Only letters"],
     ["in a handler's name in two", () => page`<a ${"o"}${"nclick"}="x">`, "Only letters"],
+    ["in a handler's name around html", () => page`<a ${"o"}${page`n`}${"click"}>`, "Only letters"],
+    ["in a handler's name after html", () => page`<a ${page`a="b"`}${"onclick"}>`, "Only letters"],
+    ["in a script's name after html", () => page`<${page`p><`}${"script"}>`, "Only letters"],
     ["in a page, under a name", () => page`<iframe ${"srcdoc"}="${"x"}">`, "Only letters"],
     ["in a page, under a name in pieces", () => page`<a ${"src"}doc="x">`, "Only letters"],
     ["in the name of a script", () => page`<${"script"}>${"x"}`, "Only letters"],
@@ -123,6 +126,7 @@ describe("a value in html`…`", () => {
     ["the level of a heading", page`<h${2}>A</h${2}>`, "<h2>A</h2>"],
     ["the name of a tag", page`<${"section"}>A</${"section"}>`, "<section>A</section>"],
     ["the name of a style", page`<p ${"style"}="width: 0">`, '<p style="width: 0">'],
+    ["a word after html", page`<p ${page`title="on"`} ${"hidden"}>`, '<p title="on" hidden>'],
     ["the rest of a name", page`<p data-${"item-id"}="${"<"}">`, '<p data-item-id="&lt;">'],
     [
       "a script that html has made",
@@ -161,6 +165,7 @@ describe("a value in html`…`", () => {
   test.each([
     ["in two values", page`<a href="${"java"}${"script:alert(1)"}">`],
     ["in three values", page`<a href="${"java"}${"script"}${":alert(1)"}">`],
+    ["around html", page`<a href="${"java"}${page``}${"script:alert(1)"}">`],
     ["around text", page`<a href="${"javascript"}:${"alert(1)"}">`],
     ["with text of a URL", page`<a href='${"javascript"}://${"%0aalert(1)"}'>`],
     ["after text", page`<a href="java${"script:alert(1)"}">`],
