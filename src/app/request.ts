@@ -264,7 +264,8 @@ export class AppRequest<Data extends SessionShape<Data>> {
 
 function readQuery(url: string): string {
   const mark = url.indexOf("?");
-  return mark === -1 ? "" : url.slice(mark + 1);
+  // URLSearchParams ignores the first "?".
+  return mark === -1 ? "" : url.slice(mark);
 }
 
 /**

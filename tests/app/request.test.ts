@@ -108,6 +108,7 @@ describe("query", () => {
     ["/page?name=Ann&name=Bob", "Ann"],
     ["/page?name=J%C3%BCrgen+X", "Jürgen X"],
     ["/page?other=1?name=Ann", "nobody"],
+    ["/page??name=Ann", "nobody"],
     ["/page?name=", ""],
     ["/page", "nobody"],
     ["/page?", "nobody"],
