@@ -1,4 +1,4 @@
-import { addPrivacy, addVary, unshare, unshareEmpty } from "../http/headers.ts";
+import { addPrivacy, addVary, refuseSent, unshare, unshareEmpty } from "../http/headers.ts";
 import type { OpenSession } from "../session/open-session.ts";
 import type { AnySession } from "../session/session.ts";
 import type { MaybePromise } from "../store/maybe-promise.ts";
@@ -118,18 +118,6 @@ function settle(visit: Visit): MaybePromise<string | undefined> {
 /** Whether the response was made for this visit and has not been passed to the app's code. */
 function isFresh({ made, match }: Visit, response: Response): boolean {
   return response === made && match?.branch.chain.length === 0;
-}
-
-/**
- * Bun would notice only after the session has been stored.
- *
- * @throws TypeError if the response's body was sent or read before.
- */
-function refuseSent(response: Response): void {
-  if (!response.bodyUsed) return;
-  throw new TypeError(
-    "The response's body has been sent or read before, which is possible only once. Make a new Response for each request.",
-  );
 }
 
 /** Handles a request. Never throws or rejects. */

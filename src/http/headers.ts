@@ -57,22 +57,36 @@ export function isUnshared(response: Response): boolean {
 }
 
 /**
- * A response whose headers may be changed for one visitor: a copy if there is no body. Apps may
- * keep such a response, a redirect for instance, in a constant and send it to many visitors, and
- * one visitor's cookie must not stay on it. A response with a body can be sent only once.
+ * A response whose headers may be changed for one visitor: a copy, because one visitor's cookie
+ * must not stay on a response that the app keeps. Apps may keep one without a body, a redirect for
+ * instance, in a constant and send it to many visitors. One with a body can be sent only once.
  */
 export function unshare(response: Response): Response {
   if (alone.has(response)) return response;
-  // Reading `body` turns it into a stream, and a text sent as a stream loses its content type: only
-  // the copy's body is read.
   const copy = response.clone() as Response;
-  if (copy.body === null) return keepUnshared(copy);
+  // Reading `body` turns it into a stream, and a text sent as a stream loses its content type: only
+  // the original's body is read.
+  const { body } = response;
+  if (body === null) return keepUnshared(copy);
   // Rejects if the app's stream cannot be cancelled, once the visitor has gone.
-  copy.body.cancel().catch(ignore);
-  return response;
+  body.cancel().catch(ignore);
+  return copy;
 }
 
 function ignore(): void {}
+
+/**
+ * Refuses a response whose body is gone, before the session is stored: Bun would notice only
+ * afterwards, or send the response without its body.
+ *
+ * @throws TypeError if the response's body was sent or read before.
+ */
+export function refuseSent(response: Response): void {
+  if (!response.bodyUsed) return;
+  throw new TypeError(
+    "The response's body has been sent or read before, which is possible only once. Make a new Response for each request.",
+  );
+}
 
 /**
  * {@link unshare} for a response whose status tells that it has no body. For every response, it

@@ -11,7 +11,7 @@ import { isPromise } from "../store/maybe-promise.ts";
 import type { CrossOriginOptions } from "./cross-origin.ts";
 import { CROSS_ORIGIN_OPTIONS, CrossOriginPolicy } from "./cross-origin.ts";
 import { CrossOriginError } from "./errors.ts";
-import { withCookie, withPrivacy } from "./headers.ts";
+import { refuseSent, withCookie, withPrivacy } from "./headers.ts";
 
 /**
  * Options of {@link Sessions}: those of the session layer, the backend, and which origins to trust.
@@ -73,7 +73,8 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> extends Sess
    * @throws SessionStoreError (503) if the store fails: send the error's `toResponse()` instead of
    *   the response.
    * @throws SessionDataError if JSON cannot hold the session's data, or if it exceeds `maxBytes`.
-   * @throws TypeError if another instance has opened the session.
+   * @throws TypeError if another instance has opened the session, or if the response's body was
+   *   sent or read before.
    */
   commit(open: SomeOpenSession, response: Response): MaybePromise<Response> {
     this.refuseForeign(open);
@@ -81,6 +82,7 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> extends Sess
   }
 
   #commit(open: SomeOpenSession, response: Response): MaybePromise<Response> {
+    refuseSent(response);
     const setCookie = this.settle(open, response.status);
     return isPromise(setCookie)
       ? this.#finishLater(open, response, setCookie)

@@ -89,6 +89,17 @@ describe("withCookie", () => {
     expect(await response.text()).toBe("gone");
   });
 
+  test.each(["", "a", new Blob(["a"])])(
+    "K3: leaves the headers of a response with the body %p as they are",
+    async (body) => {
+      const response = new Response(body, { headers: { "x-a": "1" } });
+      const answer = withCookie(response, LINE, "session_id");
+      expect(response.headers.getSetCookie()).toEqual([]);
+      expect(answer.headers.get("x-a")).toBe("1");
+      expect(await answer.text()).toBe(body === "" ? "" : "a");
+    },
+  );
+
   test("keeps a stream a stream, and ends it when its reader disappears", async () => {
     const { promise: cancelled, resolve } = Promise.withResolvers<unknown>();
     const stream = new ReadableStream({

@@ -296,6 +296,17 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
     expect(response.headers.getSetCookie()).toEqual([]);
   });
 
+  test("a Response with a body that is sent again is a 500, which stores and sets nothing", async () => {
+    using _error = quiet("error");
+    const constant = new Response("");
+    expect((await site.visit(site.client(), writeAnd(constant))).status).toBe(200);
+    const client = await site.visited();
+    const response = await site.visit(client, (session) => ((session["a"] = 2), constant));
+    expect(response.status).toBe(500);
+    expect(response.headers.getSetCookie()).toEqual([]);
+    expect(await site.look(client)).toEqual({ a: 1 });
+  });
+
   test.each([204, 205, 301, 303, 304, 308])(
     "K3: a Response of status %d that is sent to many visitors stays as the app has made it",
     async (status) => {
