@@ -23,6 +23,12 @@ export interface SessionsMiddlewareOptions<Key extends string> {
   readonly key?: Key;
 }
 
+/** The part of Bun's server that is used here. */
+type Server = Partial<Pick<Bun.Server<unknown>, "requestIP">>;
+
+/** What `fetch` got as its second argument: Bun's server, or an object that has it. */
+type Bindings = Server & { readonly server?: Server };
+
 /** The open session of each request in progress, by its manager. */
 const openSessions = new WeakMap<object, WeakMap<Context, unknown>>();
 
@@ -140,10 +146,16 @@ async function refuse<Data extends SessionShape<Data>>(
   replace(c, manager.finish(open, manager.toUnavailable(error), setCookie));
 }
 
-/** Hono answers an upgraded handshake with status 200 and no body. */
-function isUpgraded({ req, res }: Context): boolean {
+/**
+ * Hono answers an upgraded handshake with status 200 and no body, and Bun no longer knows the IP
+ * address of its request.
+ */
+function isUpgraded({ env, req, res }: Context): boolean {
   if (req.header("upgrade")?.toLowerCase() !== "websocket") return false;
-  return res.status === 200 && res.body === null;
+  if (res.status !== 200 || res.body !== null) return false;
+  const bindings = env as Bindings | undefined;
+  const server = bindings?.server ?? bindings;
+  return server?.requestIP === undefined || server.requestIP(req.raw) === null;
 }
 
 /** Withdraws the former response first: Hono would copy its headers to the new one. */

@@ -184,7 +184,7 @@ describe("the app's own handlers", () => {
   });
 });
 
-/** Serves a page, an empty one, and a socket that ends at once. */
+/** Serves a page, an empty one, one without a body, and a socket that ends at once. */
 function serve(manager: Sessions<Data>) {
   const app = counter(manager)
     .get(
@@ -198,6 +198,10 @@ function serve(manager: Sessions<Data>) {
     .get("/empty", (c) => {
       c.var.session.visits = 1;
       return c.body("");
+    })
+    .get("/nobody", (c) => {
+      c.var.session.visits = 1;
+      return c.body(null);
     });
   return Bun.serve({ port: 0, fetch: app.fetch, websocket });
 }
@@ -212,6 +216,7 @@ describe("a WebSocket", () => {
       [200, 1, "1"],
     ],
     ["that sends no handshake may be answered with nothing", "/empty", false, [200, 1, "1"]],
+    ["that sends no handshake may be answered without a body", "/nobody", false, [200, 1, "1"]],
   ] as const)("%s", async (_, path, isKnown, [status, cookies, visits]) => {
     await using server = serve(setUp().manager);
     expect(await shakeHands(server, path, isKnown)).toEqual({ status, cookies, visits });
