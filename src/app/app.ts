@@ -437,7 +437,8 @@ export class App<Data extends SessionShape<Data> = AnySession> {
   listen(options: number | string | ListenOptions = {}): Bun.Server<unknown> {
     if (this.#server !== undefined || this.#isDefaultExport) throw servedAlready();
     const place = typeof options === "object" ? options : { port: options };
-    if ("idleTimeout" in place) this.#getSite().idleTimeout = place.idleTimeout;
+    if ("idleTimeout" in place)
+      this.#getSite().idleTimeout = place.idleTimeout ?? DEFAULT_IDLE_TIMEOUT;
     const server = serve({
       ...place,
       fetch: this.fetch,

@@ -4,6 +4,7 @@ import { App, html, HttpError, status } from "bunpie";
 
 import { TestClient } from "../../src/testing/client.ts";
 import { Connection } from "../support/connection.ts";
+import { quiet } from "../support/quiet.ts";
 import { exchange, head } from "../support/raw.ts";
 import { serve } from "../support/serve.ts";
 
@@ -233,19 +234,25 @@ describe("a generator", () => {
     expect(site.reports).toHaveLength(1);
   });
 
-  test("lets its connection be silent until it ends, and then as long as any other", async () => {
+  test.each([
+    ["10 seconds by default", {}, 10],
+    ["as `listen` says", { idleTimeout: 7 }, 7],
+    ["10 seconds if `listen` gets undefined", { idleTimeout: undefined }, 10],
+  ])("lets its connection be silent until it ends, then for %s", async (_, options, seconds) => {
+    using _info = quiet("info");
+    site.listen({ port: 0, ...(options as object) });
     const limits: number[] = [];
     const server = {
       requestIP: () => null,
       stop: async () => undefined,
-      timeout: (_: Request, seconds: number) => void limits.push(seconds),
+      timeout: (_request: Request, limit: number) => void limits.push(limit),
     };
     const response = await site.fetch(new Request("http://x/slow"), server);
     const text = response.text();
     while (limits.at(-1) !== 0) await Bun.sleep(1);
     site.gate.resolve();
     expect(await text).toBe("onetwo");
-    expect(limits.at(-1)).toBe(10);
+    expect(limits.at(-1)).toBe(seconds);
   });
 
   test("is cut at shutdown, at once, whether its reader reads or not", async () => {
