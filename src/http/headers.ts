@@ -63,13 +63,11 @@ export function isUnshared(response: Response): boolean {
  */
 export function unshare(response: Response): Response {
   if (alone.has(response)) return response;
-  const copy = response.clone() as Response;
+  const copy = keepUnshared(response.clone() as Response);
   // Reading `body` turns it into a stream, and a text sent as a stream loses its content type: only
-  // the original's body is read.
-  const { body } = response;
-  if (body === null) return keepUnshared(copy);
-  // Rejects if the app's stream cannot be cancelled, once the visitor has gone.
-  body.cancel().catch(ignore);
+  // the original's body is read. Cancelling rejects if the app's stream cannot be cancelled, once
+  // the visitor has gone.
+  response.body?.cancel().catch(ignore);
   return copy;
 }
 
