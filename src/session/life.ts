@@ -67,10 +67,13 @@ export type Login = Extract<Renewal, { kind: "login" }>;
 export class Life {
   place: Place;
   renewal: Renewal | undefined;
+  /** Whether the request has destroyed it. Nothing that was meant for it may change the next one. */
+  isDestroyed: boolean;
 
   constructor(place: Place) {
     this.place = place;
     this.renewal = undefined;
+    this.isDestroyed = false;
   }
 }
 

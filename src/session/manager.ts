@@ -79,8 +79,9 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
       toUserId: (stored) => this.#names.toUserId(stored),
       mayHaveSession: (request) => hasWithheldCookie(request, this.cookie.sameSite),
       reportUnreadable: (key) => this.#arrivals.reportUnreadable(key),
-      update: async (open, change) => this.#inTurn(open, async () => this.#update(open, change)),
-      save: async (open) => this.#inTurn(open, () => this.#save(open)),
+      update: async (open, life, change) =>
+        this.#inTurn(open, async () => this.#update(open, life, change)),
+      save: async (open, life) => this.#inTurn(open, () => this.#save(open, life)),
     };
     this.#stopSweeping = startSweeping(this, settings.sweepInterval);
   }
@@ -274,37 +275,47 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
 
   // The handler calls save() or update().
 
-  async #save(open: SomeOpenSession): Promise<boolean> {
+  // `life` is the session that the call was made for. A destroy() may have come between.
+
+  async #save(open: SomeOpenSession, life: Life): Promise<boolean> {
     await this.#endDestroyed(open);
+    if (life.isDestroyed) return false;
+    const { life: saved } = open;
     await this.#carryOut(open, open.attempt(this.#useNow(open), open.isSealed));
-    return isKept(open.life.place);
+    return isKept(saved.place);
   }
 
-  async #update(open: SomeOpenSession, change: (data: SessionData) => void): Promise<boolean> {
+  async #update(
+    open: SomeOpenSession,
+    life: Life,
+    change: (data: SessionData) => void,
+  ): Promise<boolean> {
     await this.#endDestroyed(open);
     // The new id comes first: what is written now must not be visible under the old one.
     await this.#carryOut(open, open.attemptRenewal(this.#useNow(open)));
-    if (!open.isOpen) return false;
-    const { place } = open.life;
+    if (life.isDestroyed || !open.isOpen) return false;
+    const { life: updated } = open;
+    const { place } = updated;
     const changeContents = (current: Contents): Contents => {
       const data = toDictionary(decode(current.data) ?? {});
       runChange(change, data, current.data);
       refuseReservedKeys(data);
       return { data: encode(data, "session"), flash: current.flash };
     };
-    if (place.at !== "store") return this.#updateNew(open, changeContents);
+    if (place.at !== "store") return this.#updateNew(open, life, changeContents);
     await this.#carryOut(open, open.attemptUpdate(place, changeContents, this.#useNow(open)));
-    return isKept(open.life.place);
+    return isKept(updated.place);
   }
 
   /** Updates a session that is not stored yet. */
   async #updateNew(
     open: SomeOpenSession,
+    life: Life,
     change: (current: Contents) => Contents,
   ): Promise<boolean> {
     const undo = open.change(change);
     try {
-      return await this.#save(open);
+      return await this.#save(open, life);
     } catch (error) {
       undo();
       throw error;

@@ -23,8 +23,9 @@ export interface SessionIo {
   /** Whether the browser may have withheld the session's cookie from this request. */
   mayHaveSession(request: Request): boolean;
   reportUnreadable(key: string): void;
-  update(open: SomeOpenSession, change: (data: SessionData) => void): Promise<boolean>;
-  save(open: SomeOpenSession): Promise<boolean>;
+  /** `life` is the handler's session at the time of the call, here and for `save`. */
+  update(open: SomeOpenSession, life: Life, change: (data: SessionData) => void): Promise<boolean>;
+  save(open: SomeOpenSession, life: Life): Promise<boolean>;
 }
 
 /** An open session, whatever data it holds. */
@@ -124,6 +125,7 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
 
   /** @internal */
   destroy(): void {
+    this.life.isDestroyed = true;
     this.destroyed = [...this.destroyed, this.life, ...this.#takeOthers()];
     this.life = new Life(NOWHERE);
     this.#write(EMPTY);
@@ -141,14 +143,14 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
 
   /** @internal */
   update(change: (data: SessionData) => void): Promise<boolean> {
-    const reply = this.#reply(this.#io.update(this, change));
+    const reply = this.#reply(this.#io.update(this, this.life, change));
     (this.updates ??= new Set()).add(reply);
     return reply;
   }
 
   /** @internal */
   save(): Promise<boolean> {
-    return this.#reply(this.#io.save(this));
+    return this.#reply(this.#io.save(this, this.life));
   }
 
   // Called by the manager.

@@ -258,6 +258,23 @@ describe("what one request asks for twice, without waiting", () => {
     },
   );
 
+  test.each([
+    ["destroy()", destroy, NOTHING],
+    ["another user's login()", (session) => session.login("ben"), ["ben", {}, null]],
+  ] as [string, Page, unknown[]][])(
+    "L6: update() and save() that %s overtakes change nothing of what follows, and say so",
+    async (_, page, after) => {
+      const { visitor } = await begin(() => new AsyncMapBackend(), logIn, { now: Date.now });
+      const answer = await visitor.ask((session) => {
+        const done = [session.update((data) => (data["secret"] = 1)), session.save()];
+        page(session);
+        return Promise.all(done);
+      });
+      expect(answer).toEqual([false, false]);
+      expect(await visitor.ask(facts)).toEqual(after);
+    },
+  );
+
   test("the commit at the end tries once more after a save() that failed", async () => {
     const { store, visitor } = await setUpCounter();
     store.once("replace", () => Promise.reject(new Error("The disk is gone.")));

@@ -222,8 +222,11 @@ export class PlannedRequest {
     this.#history.happened(number, `stores ${JSON.stringify(sight)}`, call.begun, (state) => {
       const wish = serial.findWish(state, number);
       const cameSo = meanwhile.every((edit) => edit(state));
-      serial.fulfil(state, number, wish, newHandle);
-      const isSame = saved === undefined || saved !== serial.hasEnded(state, number);
+      // The handler's own destroy() may come before the store is asked: then nothing is stored.
+      const isOvertaken = saved === false && serial.isDestroyed(state, number, wish);
+      if (!isOvertaken) serial.fulfil(state, number, wish, newHandle);
+      const isSame =
+        saved === undefined || saved !== (isOvertaken || serial.hasEnded(state, number));
       return cameSo && isSame && serial.looksLike(state, number, sight);
     });
     this.#told(call, sight);

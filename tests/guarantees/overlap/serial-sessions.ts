@@ -232,6 +232,11 @@ export function hasEnded(state: SerialSessions, request: number): boolean {
   return ended || superseded !== null;
 }
 
+/** Whether the handler has destroyed the session since it wished to store it. */
+export function isDestroyed(state: SerialSessions, request: number, wish: Wish): boolean {
+  return findOpen(state, request).destroys !== wish.destroys;
+}
+
 const EMPTY: Contents = { data: {}, flash: {} };
 
 function findOpen(state: SerialSessions, request: number): Open {
