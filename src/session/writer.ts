@@ -427,9 +427,19 @@ export class Writer {
   }
 
   async #endAll(keys: readonly string[], stored: string): Promise<void> {
-    for (const key of keys) await this.#store.tell("delete", key);
+    const handles: string[] = [];
+    try {
+      for (const key of keys) {
+        // With a successor, another request has given the session a new id: it goes on.
+        const successor = await this.#store.ask("delete", key);
+        if (successor === undefined) handles.push(key);
+      }
+    } catch {
+      // ask() has reported it. The user's next login ends the rest.
+    }
+    if (handles.length === 0) return;
     const userId = this.#names.toUserId(stored);
-    this.#events.emit({ type: "destroyed", handles: keys, userId, count: keys.length });
+    this.#events.emit({ type: "destroyed", handles, userId, count: handles.length });
   }
 
   /** The live record or note under a key. */

@@ -7,7 +7,7 @@ import type { SessionBackend } from "../../src/store/backend.ts";
 import { SessionStoreError } from "../../src/store/errors.ts";
 import { quiet } from "../support/quiet.ts";
 import { AsyncMapBackend, MapBackend } from "../support/stores/backends.ts";
-import { createRequest, setUpVisited } from "../support/stores/site.ts";
+import { begin, createRequest, setUpVisited } from "../support/stores/site.ts";
 import { TappedStore } from "../support/stores/tapped-store.ts";
 import { pass } from "../support/timers.ts";
 import type { Page } from "../support/visitor.ts";
@@ -19,6 +19,7 @@ const writeFunction: Page = (session) => void (session["run"] = () => 1);
 const noteAndData: Page = (session) => [session.flash("note") ?? null, session["a"]];
 const read: Page = (session) => session["a"];
 const write: Page = (session) => (session["a"] = 2);
+const logIn: Page = (session) => session.login("ann");
 const destroy: Page = (session) => session.destroy();
 
 let log: ReturnType<typeof quiet>;
@@ -61,6 +62,17 @@ describe("a store that fails", () => {
     expect(opening).toThrow(
       expect.objectContaining({ message: "The session store failed to read.", cause: GONE }),
     );
+  });
+
+  test("B10: is asked once by a login beyond `maxPerUser`, which reports no session as ended", async () => {
+    const { site } = await begin((now) => new TappedStore(now), logIn);
+    await site.visitor().visit(logIn);
+    site.backend.break("delete");
+    site.events.length = 0;
+    const visitor = new Visitor(site.another({ maxPerUser: 1 }));
+    expect((await visitor.visit(logIn)).status).toBe(200);
+    expect(site.events.map(({ type }) => type)).toEqual(["created", "failed"]);
+    expect(await site.sessions.list("ann")).toHaveLength(3);
   });
 
   test("makes sweep() reject, and is reported", async () => {

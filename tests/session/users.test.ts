@@ -250,6 +250,21 @@ describe.each(EVERY_STORE)("maxPerUser, on %s", (_, create) => {
     expect(await next.ask(identity)).toEqual(["ann", null]);
   });
 
+  test("B10: a session that gets a new id while a login is about to end it goes on", async () => {
+    const { site, watched } = watchSite(create, 1);
+    const ann = site.visitor();
+    await ann.visit((session) => session.login("ann"));
+    site.clock.advance(1);
+    watched.before = async (method) => {
+      if (method !== "delete") return;
+      watched.before = () => undefined;
+      await ann.visit((session) => session.regenerate());
+    };
+    await site.visitor().visit((session) => session.login("ann"));
+    expect(await ann.ask(identity)).toEqual(["ann", null]);
+    expect(site.of("destroyed")).toEqual([]);
+  });
+
   test("B10: a login ends at most 100 sessions, the least recently used first", async () => {
     const site = new Site(create, { maxPerUser: Infinity });
     const handles: string[] = [];
