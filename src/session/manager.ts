@@ -56,6 +56,7 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
   readonly #watch: SessionWatch;
   readonly #io: SessionIo;
   readonly #stopSweeping: () => void;
+  #isClosed = false;
 
   /** @throws TypeError for an invalid option, with the remedy. */
   constructor(options: SessionsOptions) {
@@ -475,7 +476,9 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
    */
   async sweep(): Promise<number> {
     const before = this.#settings.now() - CLOCK_TOLERANCE;
-    const swept = await sweepInSteps(async (limit) => this.#store.ask("sweep", limit, before));
+    const swept = await sweepInSteps(async (limit) =>
+      this.#isClosed ? 0 : this.#store.ask("sweep", limit, before),
+    );
     if (swept > 0) this.#events.emit({ type: "swept", count: swept });
     return swept;
   }
@@ -495,6 +498,7 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
    * @throws SessionStoreError (503) if the store fails.
    */
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#stopSweeping();
     this.#watch.close();
     await this.#store.ask("close");

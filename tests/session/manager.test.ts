@@ -747,6 +747,19 @@ describe("sweep", () => {
     expect(events).toEqual([{ type: "swept", count: 80 }]);
   });
 
+  test("ends at close(), without asking a closed store", async () => {
+    const { sessions, store, clock } = setUpTapped();
+    for (let count = 0; count < 80; count++) await store.inner.save(`${count}`, { a: 1 }, 1);
+    clock.advance(SECOND + CLOCK_TOLERANCE);
+    const hold = store.hold("sweep");
+    const sweeping = sessions.sweep();
+    await hold.reached;
+    await sessions.close();
+    hold.release();
+    expect(await sweeping).toBe(30);
+    expect(store.calls).toEqual(["sweep", "close"]);
+  });
+
   test("runs every 60 s until close()", async () => {
     jest.useFakeTimers();
     const store = new TappedStore();
