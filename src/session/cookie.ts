@@ -171,6 +171,12 @@ function check(name: string, cookie: Omit<CookieOptions, "name">): void {
     !SAME_SITE.has(sameSite),
     `The cookie's sameSite ${quote(sameSite)} has to be "strict", "lax" or "none".`,
   );
+  for (const [option, value] of Object.entries({ secure, partitioned })) {
+    refuse(
+      typeof value !== "boolean",
+      `The cookie's ${option} ${quote(value)} has to be true or false. Leave it out for the default.`,
+    );
+  }
   refuse(
     sameSite === "none" && !secure,
     'A cookie with sameSite "none" has to be secure: browsers refuse it otherwise. Leave out `secure: false`.',

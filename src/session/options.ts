@@ -1,5 +1,6 @@
 import type { SessionBackend } from "../store/backend.ts";
 import { SESSION_TIMEOUT } from "../store/backend.ts";
+import { checkFunction } from "../store/known-options.ts";
 import { LoadSaveStore } from "../store/load-save-store.ts";
 import type { SessionStore } from "../store/session-store.ts";
 import { isSessionStore } from "../store/session-store.ts";
@@ -119,10 +120,13 @@ const DEFAULTS = {
 /** @throws TypeError for an invalid option, with the remedy. */
 export function toSettings(options: SessionsOptions): Settings {
   const { now = Date.now, namespace, maxPerUser = DEFAULT_MAX_PER_USER, renews } = options;
+  for (const name of ["now", "renews", "onEvent"] as const) checkFunction(name, options[name]);
   const storeTimeout = Math.min(readPositive(options, "storeTimeout"), LONGEST_TIMER);
   const store = toStore(options.backend, now, storeTimeout);
   checkLifetimes(options);
-  if (namespace !== undefined && !NAMESPACE.test(namespace)) {
+  // Not every program is type-checked, and as a text `null` would be a namespace.
+  const isText = typeof namespace === "string";
+  if (namespace !== undefined && !(isText && NAMESPACE.test(namespace))) {
     throw new TypeError(
       `\`namespace\` is ${JSON.stringify(namespace)}; it has to be 1 to 64 letters, digits, ".", "_" or "-".`,
     );

@@ -17,6 +17,14 @@ export function refuseUnknown(what: string, options: object, known: readonly str
   }
 }
 
+/** @throws TypeError unless the value of an option is a function, or left out. */
+export function checkFunction(name: string, value: unknown): void {
+  if (value === undefined || typeof value === "function") return;
+  throw new TypeError(
+    `\`${name}\` is ${String(value)}; it has to be a function. Leave it out for the default.`,
+  );
+}
+
 function suggest(name: string, known: readonly string[]): string {
   const [nearest = ""] = known.toSorted(
     (one, other) => distance(name, one) - distance(name, other),

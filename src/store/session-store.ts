@@ -1,4 +1,5 @@
 import type { SessionBackend, SessionData } from "./backend.ts";
+import { checkFunction } from "./known-options.ts";
 import type { MaybePromise } from "./maybe-promise.ts";
 import type { ForwardingNote, SessionInfo, SessionRecord, SessionTimes } from "./record.ts";
 import { isNote, NEW_RECORD, parseData } from "./record.ts";
@@ -40,6 +41,7 @@ export abstract class SessionStore implements SessionBackend {
 
   /** Takes the clock that decides what has expired; `Date.now` by default. */
   constructor(now: () => number = Date.now) {
+    checkFunction("now", now);
     this.now = now;
   }
 

@@ -399,9 +399,12 @@ describe("a user's id", () => {
 describe("invalid options", () => {
   const backend = new MapBackend();
 
-  test.each(["", "a b", "a/b", "x".repeat(65)])("B9: the namespace %p is refused", (namespace) => {
-    expect(() => new Sessions({ backend, namespace })).toThrow(TypeError);
-  });
+  test.each(["", "a b", "a/b", "x".repeat(65), null, 5])(
+    "B9: the namespace %p is refused",
+    (namespace) => {
+      expect(() => new Sessions({ backend, namespace: namespace as string })).toThrow(TypeError);
+    },
+  );
 
   test.each([0, -1, 1.5, NaN, 2 ** 53, "5"])("B10: the maxPerUser %p is refused", (maxPerUser) => {
     expect(() => new Sessions({ backend, maxPerUser: maxPerUser as number })).toThrow(TypeError);
@@ -415,6 +418,14 @@ describe("invalid options", () => {
     [{ timeout: 61, lifetime: 60 }, "longer than the `lifetime`"],
     [{ cookie: { partitioned: true } }, "sameSite"],
     [{ cookie: { name: "__Http-id", secure: false } }, "secure"],
+    [{ cookie: { secure: null } }, "The cookie's secure null has to be true or false. Leave"],
+    [
+      { cookie: { partitioned: "no" } },
+      'The cookie\'s partitioned "no" has to be true or false. Leave',
+    ],
+    [{ now: null }, "`now` is null; it has to be a function. Leave it out for the default."],
+    [{ renews: true }, "`renews` is true; it has to be a function."],
+    [{ onEvent: "log" }, "`onEvent` is log; it has to be a function."],
     [{ cookie: { name: "__Host-Http-id", path: "/shop" } }, "path"],
     [{ crossOrigin: "deny" }, "`crossOrigin`"],
     [{ sessionBackend: backend }, "Did you mean `backend`?"],

@@ -10,6 +10,12 @@ test("SESSION_TIMEOUT is eight hours, in seconds", () => {
   expect(SESSION_TIMEOUT).toBe(28_800);
 });
 
+test("B16: a store refuses a clock that is no function", () => {
+  expect(() => new TappedStore(null as never)).toThrow(
+    "`now` is null; it has to be a function. Leave it out for the default.",
+  );
+});
+
 // What the contract of backends does not know: that these two methods stand on records.
 describe.each(STORES)("%s", (_, create) => {
   test("S2: load() returns {} for a record whose data is no dictionary", async () => {
