@@ -87,13 +87,13 @@ export function refuseSent(response: Response): void {
 }
 
 /**
- * {@link unshare} for a response whose status tells that it has no body. For every response, it
- * would take too long.
+ * {@link unshare} for a response that may be a constant: Bun sends the headers of a response only
+ * once. One with status 200 or 206 has a body, or need not be kept; copying it too would take too
+ * long.
  */
 export function unshareEmpty(response: Response): Response {
   const { status } = response;
-  const isEmpty = status === 204 || status === 205 || (status >= 300 && status < 400);
-  return isEmpty ? unshare(response) : response;
+  return status === 200 || status === 206 ? response : unshare(response);
 }
 
 /** RFC 9111, 7.3: a shared cache that stores a Set-Cookie line hands the session to strangers. */
