@@ -187,7 +187,7 @@ class Visit<Data extends SessionShape<Data>> {
     const failure = this.#failure;
     if (failure instanceof SessionStoreError) console.error(escapeError(failure));
     const open = this.#open;
-    if (open === undefined) return response;
+    if (open === undefined) return this.#sendUnopened(response);
     try {
       if (this.#isUpgraded) return this.#endUpgrade(open, response);
       refuseSent(response);
@@ -199,6 +199,12 @@ class Visit<Data extends SessionShape<Data>> {
     } catch (error) {
       return this.#refuse(open, error);
     }
+  }
+
+  /** The response if no session was opened: the store has failed, or the plugin did not run. */
+  #sendUnopened(response: Response): Response {
+    if (this.#context === undefined) return response;
+    return this.#manager.addHeaders(this.#request, response, undefined);
   }
 
   /** For an error that Elysia does not turn into a response, such as one thrown by `onError`. */

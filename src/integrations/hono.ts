@@ -66,7 +66,7 @@ export function sessions<
     const preflight = manager.answerPreflight(c.req.raw);
     if (preflight !== undefined) return preflight;
     const known = opened.get(c);
-    const opening = known ?? begin(manager, c.req.raw);
+    const opening = known ?? begin(manager, c);
     const open = isPromise(opening) ? await opening : opening;
     c.set(key, open.session);
     if (known !== undefined) return next();
@@ -84,18 +84,27 @@ export function sessions<
 
 function begin<Data extends SessionShape<Data>>(
   manager: Sessions<Data>,
-  request: Request,
+  c: Context,
 ): MaybePromise<OpenSession<Data>> {
   try {
-    const open = manager.enter(request);
-    return isPromise(open) ? open.catch(fail) : open;
+    const open = manager.enter(c.req.raw);
+    return isPromise(open) ? open.catch((error: unknown) => fail(manager, c, error)) : open;
   } catch (error) {
-    return fail(error);
+    return fail(manager, c, error);
   }
 }
 
-function fail(error: unknown): never {
-  if (error instanceof SessionStoreError) console.error(escapeError(error));
+/** Hono makes the response to the error, with the headers that are set here. */
+function fail<Data extends SessionShape<Data>>(
+  manager: Sessions<Data>,
+  c: Context,
+  error: unknown,
+): never {
+  if (error instanceof SessionStoreError) {
+    console.error(escapeError(error));
+    const { headers } = manager.addHeaders(c.req.raw, new Response(null), undefined);
+    headers.forEach((value, name) => c.header(name, value, { append: name === "vary" }));
+  }
   throw error;
 }
 

@@ -678,6 +678,17 @@ describe.each(SITES)("cross-site pages, $name, $way", ({ integration, way }) => 
       expect(headers.get("vary")?.split(", ").toSorted()).toEqual(["Cookie", "Origin"]);
     }
   });
+
+  test("lets a trusted origin's page read that the store is down", async () => {
+    using _error = quiet("error");
+    const client = await site.visited();
+    site.store.break("read");
+    const response = await site.visit(client, look, { headers: { origin: TRUSTED } });
+    site.store.mend();
+    expect([response.status, await response.text()]).toEqual([503, SENTENCE]);
+    expect(response.headers.get("access-control-allow-origin")).toBe(TRUSTED);
+    expect(response.headers.get("access-control-allow-credentials")).toBe("true");
+  });
 });
 
 describe.each(SITES)("a cross-site API, $name, $way", ({ integration, way }) => {
