@@ -120,7 +120,7 @@ function encodeSegment(pattern: string, value: unknown): string {
   const text = typeof value === "string" || typeof value === "number" ? String(value) : "";
   if (text === "" || isUnsafeSegment(text)) {
     throw new TypeError(
-      `A link to "${pattern}" got ${JSON.stringify(value)} for a segment. A segment is a number or a non-empty string without "/", "\\" and NUL, other than "." and "..".`,
+      `A link to "${pattern}" got ${Bun.inspect(value)} for a segment. A segment is a number or a non-empty string without "/", "\\" and NUL, other than "." and "..".`,
     );
   }
   return encodeURIComponent(text.toWellFormed());

@@ -108,5 +108,7 @@ describe("this.link", () => {
     expect(() => site.link(site.range, 1)).toThrow('A link to "/range/:1/:2" got');
     // @ts-expect-error A date is no segment.
     expect(() => site.link(site.greet, new Date(0))).toThrow("for a segment");
+    // @ts-expect-error Nor is a bigint.
+    expect(() => site.link(site.greet, 7n)).toThrow('A link to "/greet/:1" got 7n for a segment.');
   });
 });
