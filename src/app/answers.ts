@@ -1,4 +1,4 @@
-import { addPrivacy, keepUnshared } from "../http/headers.ts";
+import { addPrivacy, respondOnce } from "../http/headers.ts";
 import { HttpError } from "./errors.ts";
 import { Html } from "./html.ts";
 import { toJsonText } from "./json-text.ts";
@@ -56,7 +56,7 @@ export function toResponse(value: unknown, isPrivate: boolean): Response {
   }
   if (value instanceof Error) throw value;
   if (typeof value === "object" && isGenerator(value)) {
-    return markLazy(keepUnshared(new Response(toTextStream(value), TEXT.init(isPrivate))));
+    return markLazy(respondOnce(toTextStream(value), TEXT.init(isPrivate)));
   }
   return new Response(toJsonText(value), JSON_TEXT.init(isPrivate));
 }
@@ -134,8 +134,8 @@ export function status(
   }
   const made = toResponse(value, false);
   const { body } = made;
-  const answer = new Response(body, { status: code, headers: made.headers });
-  if (body !== null) keepUnshared(answer);
+  const init = { status: code, headers: made.headers };
+  const answer = body === null ? new Response(null, init) : respondOnce(body, init);
   if (isLazy(made)) markLazy(answer);
   const file = findFile(value);
   if (file !== undefined) files.set(answer, file);

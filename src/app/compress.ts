@@ -1,4 +1,4 @@
-import { addVary, isUnshared, keepUnshared } from "../http/headers.ts";
+import { addVary, isForOne, respondOnce } from "../http/headers.ts";
 import { refuseUnknown } from "../store/known-options.ts";
 import type { MaybePromise } from "../store/maybe-promise.ts";
 import { andThen } from "../store/maybe-promise.ts";
@@ -94,7 +94,7 @@ function isExposed({ headers }: Request): boolean {
  * sent.
  */
 function isWhole(response: Response): boolean {
-  const isMade = visits.getStore()?.made === response || isUnshared(response);
+  const isMade = visits.getStore()?.made === response || isForOne(response);
   return isMade && !isLazy(response);
 }
 
@@ -146,5 +146,5 @@ function forgetBytes(headers: Headers): void {
 }
 
 function answerWith({ status, statusText, headers }: Response, body: EncodedBody): Response {
-  return keepUnshared(new Response(body, { status, statusText, headers }));
+  return respondOnce(body, { status, statusText, headers });
 }

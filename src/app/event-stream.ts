@@ -1,4 +1,4 @@
-import { keepUnshared } from "../http/headers.ts";
+import { respondOnce } from "../http/headers.ts";
 import { refuseUnknown } from "../store/known-options.ts";
 import { Html } from "./html.ts";
 import { toJsonText } from "./json-text.ts";
@@ -88,16 +88,14 @@ export function eventStream(
     heartbeat: { seconds, bytes: COMMENT },
     controller,
   });
-  return keepUnshared(
-    new Response(body.toStream(), {
-      headers: {
-        "content-type": "text/event-stream;charset=utf-8",
-        "cache-control": "no-store",
-        // nginx would buffer events until they fill a page.
-        "x-accel-buffering": "no",
-      },
-    }),
-  );
+  return respondOnce(body.toStream(), {
+    headers: {
+      "content-type": "text/event-stream;charset=utf-8",
+      "cache-control": "no-store",
+      // nginx would buffer events until they fill a page.
+      "x-accel-buffering": "no",
+    },
+  });
 }
 
 function encodeEvent(event: ServerSentEvent): Uint8Array {

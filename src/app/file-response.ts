@@ -1,4 +1,3 @@
-import { keepUnshared } from "../http/headers.ts";
 import type { MaybePromise } from "../store/maybe-promise.ts";
 
 /** A file on disk: what its response needs. */
@@ -39,7 +38,7 @@ export function respondWithFile(
   // If-Range never matches a weak tag (RFC 9110, 13.1.5): only the date can match.
   const condition = request.headers.get("if-range");
   if (asked === null || (condition !== null && condition !== lastModified))
-    return keepUnshared(new Response(content, { headers }));
+    return new Response(content, { headers });
   return respondWithPart(content, headers, asked);
 }
 
@@ -54,7 +53,7 @@ async function respondWithPart(
   const { type, code, ranges } = parse(size, asked);
   const [range, another] = ranges;
   if (type !== "bytes" || (code & INVALID) !== 0 || another !== undefined)
-    return keepUnshared(new Response(content, { headers }));
+    return new Response(content, { headers });
   if (range === undefined) {
     headers.set("content-length", "0");
     headers.set("content-range", `bytes */${size}`);
@@ -63,7 +62,7 @@ async function respondWithPart(
   const { start, end } = range;
   headers.set("content-length", String(end - start + 1));
   headers.set("content-range", `bytes ${start}-${end}/${size}`);
-  return keepUnshared(new Response(content.slice(start, end + 1), { status: 206, headers }));
+  return new Response(content.slice(start, end + 1), { status: 206, headers });
 }
 
 /** A bit of `code`: the header has a malformed range. */

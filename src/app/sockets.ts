@@ -1,5 +1,4 @@
 import { asksForSocket } from "../http/cross-origin.ts";
-import { keepUnshared } from "../http/headers.ts";
 import { HttpError } from "./errors.ts";
 import type { SocketHandler } from "./pages.ts";
 import type { RawMessage, Wire } from "./socket-connection.ts";
@@ -72,7 +71,7 @@ export function callSocket(
     () => connection.finish(),
     (error: unknown) => connection.fail(error),
   );
-  const accepted = connection.asked.then(() => keepUnshared(new Response(null, { status: 101 })));
+  const accepted = connection.asked.then(() => new Response(null, { status: 101 }));
   const refused = end.then((value) => {
     if (value !== undefined) return value;
     throw new TypeError(

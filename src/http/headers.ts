@@ -40,35 +40,58 @@ export function withCookie(response: Response, setCookie: string, cookieName: st
   return answer;
 }
 
-const alone = new WeakSet<Response>();
+type OwnBody = ReadableStream<Uint8Array> | Uint8Array<ArrayBuffer>;
+
+/** The bodies of the responses of {@link respondOnce}. */
+const bodies = new WeakMap<Response, OwnBody>();
+/** Those whose body has been passed on to a copy. */
+const passedOn = new WeakSet<Response>();
+const copies = new WeakSet<Response>();
 
 /**
- * Marks a response as made for one visitor, so that {@link unshare} need not copy it: a copy delays
- * streams.
+ * A response for one visitor: {@link unshare} passes its body on to the copy, because a clone would
+ * delay streams.
  */
-export function keepUnshared(response: Response): Response {
-  alone.add(response);
+export function respondOnce(body: OwnBody, init: ResponseInit): Response {
+  const response = new Response(body, init);
+  bodies.set(response, body);
   return response;
 }
 
-/** Whether {@link keepUnshared} has marked the response. */
-export function isUnshared(response: Response): boolean {
-  return alone.has(response);
+/** Whether {@link respondOnce} has made the response. */
+export function isForOne(response: Response): boolean {
+  return bodies.has(response);
 }
 
 /**
  * A response whose headers may be changed for one visitor: a copy, because one visitor's cookie
  * must not stay on a response that the app keeps. Apps may keep one without a body, a redirect for
  * instance, in a constant and send it to many visitors. One with a body can be sent only once.
+ *
+ * @throws TypeError if the response's body is being sent to another visitor.
  */
 export function unshare(response: Response): Response {
-  if (alone.has(response)) return response;
-  const copy = keepUnshared(response.clone() as Response);
+  if (copies.has(response)) return response;
+  const body = bodies.get(response);
+  const copy = body === undefined ? duplicate(response) : passOn(response, body);
+  copies.add(copy);
+  return copy;
+}
+
+function duplicate(response: Response): Response {
+  const copy = response.clone() as Response;
   // Reading `body` turns it into a stream, and a text sent as a stream loses its content type: only
   // the original's body is read. Cancelling rejects if the app's stream cannot be cancelled, once
   // the visitor has gone.
   response.body?.cancel().catch(ignore);
   return copy;
+}
+
+function passOn(response: Response, body: OwnBody): Response {
+  if (passedOn.has(response)) throw sentBefore();
+  passedOn.add(response);
+  const { status, statusText, headers } = response;
+  return new Response(body, { status, statusText, headers });
 }
 
 function ignore(): void {}
@@ -80,8 +103,11 @@ function ignore(): void {}
  * @throws TypeError if the response's body was sent or read before.
  */
 export function refuseSent(response: Response): void {
-  if (!response.bodyUsed) return;
-  throw new TypeError(
+  if (response.bodyUsed) throw sentBefore();
+}
+
+function sentBefore(): TypeError {
+  return new TypeError(
     "The response's body has been sent or read before, which is possible only once. Make a new Response for each request.",
   );
 }
@@ -93,7 +119,8 @@ export function refuseSent(response: Response): void {
  */
 export function unshareEmpty(response: Response): Response {
   const { status } = response;
-  return status === 200 || status === 206 ? response : unshare(response);
+  const hasBody = status === 200 || status === 206 || isForOne(response);
+  return hasBody ? response : unshare(response);
 }
 
 /** RFC 9111, 7.3: a shared cache that stores a Set-Cookie line hands the session to strangers. */

@@ -6,6 +6,7 @@ import { App, compress, html, redirect, status } from "bunpie";
 import { TestClient } from "../../src/testing/client.ts";
 import { FAILING } from "../support/failing.ts";
 import { quiet } from "../support/quiet.ts";
+import { sessionCookies } from "../support/visitor.ts";
 
 const MISSING = "/nowhere/at/all.txt";
 
@@ -232,6 +233,51 @@ describe("an error", () => {
       expect(site._reported).toEqual([SENT, "GET"]);
       expect(client.sessionId).toBeUndefined();
     });
+
+    test.each([
+      ["text", () => status(200, "A page.")],
+      [
+        "a stream",
+        () =>
+          status(
+            200,
+            (function* () {
+              yield "A page.";
+            })(),
+          ),
+      ],
+    ])(
+      "is sent to one of two visitors at once, with nothing of the other: %s",
+      async (_body, make) => {
+        class Shared extends Constant {
+          readonly #shared = make();
+
+          shared(user: string) {
+            this.request.session.login(user);
+            this.request.cookies.set(user, "1");
+            this.response.headers.set("x-user", user);
+            return this.#shared;
+          }
+        }
+        const rows = new Map<string, SessionData>();
+        const sessionBackend: SessionBackend = {
+          load: async (id) => rows.get(id) ?? {},
+          save: async (id, data) => void rows.set(id, data),
+        };
+        const site = new Shared({ ...options, sessionBackend });
+        const users = ["ann", "bob"];
+        const responses = await Promise.all(
+          users.map((user) => new TestClient(site).send(`/shared/${user}`)),
+        );
+        expect(responses.map((response) => response.status).toSorted()).toEqual([200, 404]);
+        expect(responses.map(({ headers }) => headers.get("x-user"))).toEqual(users);
+        for (const [index, response] of responses.entries()) {
+          const other = users[1 - index] ?? "";
+          expect(response.headers.getSetCookie().join("\n")).not.toContain(`${other}=`);
+          expect(sessionCookies(response).length).toBe(1);
+        }
+      },
+    );
 
     test("is reported like any bug if middleware has read it", async () => {
       class Reading extends Site {
