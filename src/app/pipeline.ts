@@ -1,4 +1,4 @@
-import { addPrivacy, addVary, refuseSent, unshare, unshareEmpty } from "../http/headers.ts";
+import { addPrivacy, addVary, refuseUnsendable, unshare, unshareEmpty } from "../http/headers.ts";
 import type { OpenSession } from "../session/open-session.ts";
 import type { AnySession } from "../session/session.ts";
 import type { MaybePromise } from "../store/maybe-promise.ts";
@@ -109,7 +109,7 @@ async function settleWithFile(visit: Visit, file: Bun.BunFile): Promise<string |
  */
 function settle(visit: Visit): MaybePromise<string | undefined> {
   const { site, open, failure, response } = visit;
-  if (response !== undefined && !isFresh(visit, response)) refuseSent(response);
+  if (response !== undefined && !isFresh(visit, response)) refuseUnsendable(response);
   if (open === undefined || response === undefined) return undefined;
   if (failure !== undefined && failure.count > 1) return site.sessions.settleFailure(open);
   return site.sessions.settle(open, failure === undefined ? response.status : 500);

@@ -97,13 +97,17 @@ function passOn(response: Response, body: OwnBody): Response {
 function ignore(): void {}
 
 /**
- * Refuses a response whose body is gone, before the session is stored: Bun would notice only
+ * Refuses a response that cannot be sent, before the session is stored: Bun would notice only
  * afterwards, or send the response without its body.
  *
- * @throws TypeError if the response's body was sent or read before.
+ * @throws TypeError if the response's body was sent or read before, and for `Response.error()`.
  */
-export function refuseSent(response: Response): void {
+export function refuseUnsendable(response: Response): void {
   if (response.bodyUsed) throw sentBefore();
+  if (response.status !== 0) return;
+  throw new TypeError(
+    "Response.error() has no status and cannot be sent. Make a response such as new Response(null, { status: 502 }).",
+  );
 }
 
 function sentBefore(): TypeError {

@@ -11,7 +11,7 @@ import { isPromise } from "../store/maybe-promise.ts";
 import type { CrossOriginOptions } from "./cross-origin.ts";
 import { CROSS_ORIGIN_OPTIONS, CrossOriginPolicy } from "./cross-origin.ts";
 import { CrossOriginError } from "./errors.ts";
-import { refuseSent, withCookie, withPrivacy } from "./headers.ts";
+import { refuseUnsendable, withCookie, withPrivacy } from "./headers.ts";
 
 /**
  * Options of {@link Sessions}: those of the session layer, the backend, and which origins to trust.
@@ -82,7 +82,7 @@ export class Sessions<Data extends SessionShape<Data> = AnySession> extends Sess
   }
 
   #commit(open: SomeOpenSession, response: Response): MaybePromise<Response> {
-    refuseSent(response);
+    refuseUnsendable(response);
     const setCookie = this.settle(open, response.status);
     return isPromise(setCookie)
       ? this.#finishLater(open, response, setCookie)

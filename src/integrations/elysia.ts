@@ -10,7 +10,7 @@ import { cookie } from "@elysiajs/cookie";
 import { Elysia } from "elysia";
 
 import { checkManager } from "../http/check-manager.ts";
-import { refuseSent } from "../http/headers.ts";
+import { refuseUnsendable } from "../http/headers.ts";
 import type { Sessions } from "../http/sessions.ts";
 import { escapeError } from "../session/log.ts";
 import type { OpenSession } from "../session/open-session.ts";
@@ -190,7 +190,7 @@ class Visit<Data extends SessionShape<Data>> {
     if (open === undefined) return this.#sendUnopened(response);
     try {
       if (this.#isUpgraded) return this.#endUpgrade(open, response);
-      refuseSent(response);
+      refuseUnsendable(response);
       const status = failure === undefined ? response.status : 500;
       const settled = this.#manager.settle(open, status);
       return isPromise(settled)

@@ -8,7 +8,7 @@ import "../runtime.ts";
 import type { Context, MiddlewareHandler } from "hono";
 
 import { checkManager } from "../http/check-manager.ts";
-import { refuseSent } from "../http/headers.ts";
+import { refuseUnsendable } from "../http/headers.ts";
 import type { Sessions } from "../http/sessions.ts";
 import { escapeError } from "../session/log.ts";
 import type { OpenSession } from "../session/open-session.ts";
@@ -117,7 +117,7 @@ function end<Data extends SessionShape<Data>>(
   if (c.error instanceof SessionStoreError) console.error(escapeError(c.error));
   try {
     if (isUpgraded(c)) return endLater(manager, c, open, manager.settleUpgrade(open));
-    refuseSent(c.res);
+    refuseUnsendable(c.res);
     const settled = manager.settle(open, c.error === undefined ? c.res.status : 500);
     if (isPromise(settled)) return endLater(manager, c, open, settled);
     replace(c, manager.finish(open, c.res, settled));

@@ -34,6 +34,11 @@ function failLater(): Promise<never> {
   return new Promise((_pass, reject) => setImmediate(reject, GONE));
 }
 
+function regenerateAndFail(session: Session): Response {
+  session.regenerate();
+  return Response.error();
+}
+
 function writeAndAnswer(status: 404 | 500): Page {
   return (session) => ((session["a"] = status), { status });
 }
@@ -302,6 +307,15 @@ describe.each(SITES)("$name, $way", ({ integration, way }) => {
     expect((await site.visit(site.client(), writeAnd(constant))).status).toBe(200);
     const client = await site.visited();
     const response = await site.visit(client, (session) => ((session["a"] = 2), constant));
+    expect(response.status).toBe(500);
+    expect(response.headers.getSetCookie()).toEqual([]);
+    expect(await site.look(client)).toEqual({ a: 1 });
+  });
+
+  test("S10: a Response.error(), which cannot be sent, is a 500, which stores and sets nothing", async () => {
+    using _error = quiet("error");
+    const client = await site.visited();
+    const response = await site.visit(client, regenerateAndFail);
     expect(response.status).toBe(500);
     expect(response.headers.getSetCookie()).toEqual([]);
     expect(await site.look(client)).toEqual({ a: 1 });
