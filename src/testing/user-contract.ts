@@ -153,6 +153,13 @@ export const USERS_SESSIONS: Contract<StoreTrial> = {
         middle,
         oldest,
       ]);
+      // As by a clock that was set back.
+      const back = { ...after, touchedAt: trial.clock.now() - MINUTE, version: 3 };
+      await trial.backend.replace(newId, back, after);
+      expect(
+        await listIds(trial, userId),
+        "list() returns the wrong order after a replace() with an earlier `touchedAt`.",
+      ).toEqual([middle, oldest, newId]);
     },
   },
 

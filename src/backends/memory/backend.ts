@@ -200,7 +200,8 @@ export class InMemorySessionBackend extends SessionStore {
       this.#anonymous.use(entry);
     } else if (touchedAt !== record.touchedAt) {
       const entries = this.#users.get(userId);
-      if (entries === undefined || entries.newest === entry) return;
+      if (entries === undefined || (entries.newest === entry && touchedAt < record.touchedAt))
+        return;
       entries.remove(entry);
       insertByTouch(entries, entry);
     }
