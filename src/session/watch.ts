@@ -119,18 +119,20 @@ export class SessionWatch {
   #subscribe(): void {
     if (this.#subscription !== undefined) return;
     const { store } = this.#settings;
-    const subscription = (async () => store.watchEnds((ids) => this.#hear(ids)))();
-    this.#subscription = subscription;
-    subscription.then(
+    const subscription: Promise<StopWatching | undefined> = (async () =>
+      store.watchEnds((ids) => this.#hear(ids)))().then(
       (stop) => {
         // There were no notices before the subscription.
         if (stop !== undefined) this.#isInDoubt = true;
+        return stop;
       },
       (error: unknown) => {
         if (this.#subscription === subscription) this.#subscription = undefined;
         this.#report(error);
+        return undefined;
       },
     );
+    this.#subscription = subscription;
   }
 
   #hear(ids: readonly string[] | undefined): void {

@@ -387,6 +387,17 @@ describe("sessions.onEnd", () => {
     expect(attempts).toBe(2);
   });
 
+  test("reports once a subscription that fails after watching has stopped", async () => {
+    const failure = new Error("There is no connection.");
+    const { promise, reject } = Promise.withResolvers<undefined>();
+    const left = await leaveTapped(0.05, { watchEnds: () => promise });
+    await left.site.sessions.close();
+    reject(failure);
+    await until(() => left.site.of("failed").length > 0);
+    await Bun.sleep(0);
+    expect(left.site.of("failed")).toMatchObject([{ operation: "watch", error: failure }]);
+  });
+
   test("reports a store that fails to unsubscribe", async () => {
     const failure = new Error("The connection is gone.");
     const left = await leaveTapped(0.05, {
