@@ -164,7 +164,7 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
     const life = open.destroyed[0];
     if (life !== undefined) return this.#settleDestroyed(open, life, status);
     const { place } = open.life;
-    if (status >= 500) return this.#seal(open, place);
+    if (status >= 500) return this.#sealFailed(open, place);
     const moved = this.#carryOut(open, open.attempt(this.#finalUse(open)));
     return isPromise(moved)
       ? this.#settleLater(open, place, moved, status)
@@ -215,6 +215,13 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
     // Only if this request ended it: otherwise the browser may have a newer session's cookie by
     // now.
     return hasEnded && arrived.at !== "nowhere" ? this.cookie.clear() : undefined;
+  }
+
+  /** The same for a request that has failed. It stores nothing, not even a login(). */
+  #sealFailed(open: SomeOpenSession, before: Place): string | undefined {
+    const setCookie = this.#seal(open, before);
+    this.#watch.follow(open.life);
+    return setCookie;
   }
 
   #issue({ id, record }: Stored): string {
@@ -456,7 +463,8 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
    * Calls `listener` once, with the reason, when the session has ended: within a second, whichever
    * process ended it, or within `watchInterval` if the notice of its end was lost. Meant for
    * sockets and streams, which outlive their request. A session that is not stored yet is watched
-   * once it is, and continues to be watched when its own handler gives it a new id.
+   * once it is, and continues to be watched when its own handler gives it a new id. If a `login()`
+   * is still to be stored, the listener hears of the session that the login leads to.
    *
    * Returns a function that removes the listener: call it when the socket closes.
    *

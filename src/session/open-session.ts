@@ -244,6 +244,15 @@ export class OpenSession<Data extends SessionShape<Data> = AnySession> {
   }
 
   /**
+   * @internal Whether a login() that is still to be stored decides which session the request
+   * continues with.
+   */
+  get isLoggingIn(): boolean {
+    if (this.#login === undefined || this.isSealed) return false;
+    return this.life.place.at !== "ended" || this.isOpen;
+  }
+
+  /**
    * @internal Takes over the result of an attempt for `life`. If the store now holds other data
    * than the attempt had, the dictionary adopts that data and keeps what the handler has changed
    * since.

@@ -68,7 +68,7 @@ export class SessionWatch {
     return stop;
   }
 
-  /** Called after a request's own write, which may have stored, renamed or ended its session. */
+  /** See {@link Watchlist.follow}. */
   follow(life: Life): void {
     this.#list.follow(life);
     this.#start();

@@ -21,6 +21,8 @@ interface Watched {
   readonly listeners: Set<{ readonly call: Listener }>;
   /** The session's key in the store; `undefined` before it is stored, and after its end. */
   key: string | undefined;
+  /** Why the session under the key has ended, if a login() may still replace it by another. */
+  ended: SessionEnd | undefined;
 }
 
 /** All watchers of one stored session. */
@@ -63,7 +65,7 @@ export class Watchlist {
   add(open: SomeOpenSession, listener: Listener): () => void {
     const { life } = open;
     this.#isUsed = true;
-    const watched = this.#lives.get(life) ?? { open, life, listeners: new Set(), key: undefined };
+    const watched = this.#lives.get(life) ?? createWatched(open, life);
     this.#lives.set(life, watched);
     const entry = { call: listener };
     watched.listeners.add(entry);
@@ -74,7 +76,10 @@ export class Watchlist {
     };
   }
 
-  /** Called after a request's own write, which may have stored, renamed or ended its session. */
+  /**
+   * Called after a request's own write, which may have stored, renamed or ended its session, and
+   * after a request that has failed.
+   */
   follow(life: Life): void {
     const watched = this.#isUsed ? this.#lives.get(life) : undefined;
     if (watched !== undefined) this.#settle(watched);
@@ -135,6 +140,7 @@ export class Watchlist {
     switch (place.at) {
       case "store":
         if (key !== place.key) this.#put(watched, place.key);
+        if (watched.ended !== undefined) this.#end(watched, watched.ended);
         return this.prolong(place.key, place.record);
       case "superseded":
         return this.#end(watched, "superseded");
@@ -150,6 +156,7 @@ export class Watchlist {
   #put(watched: Watched, key: string): void {
     this.#remove(watched);
     watched.key = key;
+    watched.ended = undefined;
     const place = this.#places.get(key);
     if (place === undefined) {
       this.#places.set(key, { watched: new Set([watched]), endsAt: Infinity });
@@ -157,6 +164,11 @@ export class Watchlist {
   }
 
   #end(watched: Watched, reason: SessionEnd): void {
+    const { open, life } = watched;
+    if (open.life === life && open.isLoggingIn) {
+      watched.ended ??= reason;
+      return;
+    }
     this.#forget(watched);
     const listeners = [...watched.listeners];
     watched.listeners.clear();
@@ -178,6 +190,10 @@ export class Watchlist {
     place?.watched.delete(watched);
     if (place?.watched.size === 0) this.#places.delete(key);
   }
+}
+
+function createWatched(open: SomeOpenSession, life: Life): Watched {
+  return { open, life, listeners: new Set(), key: undefined, ended: undefined };
 }
 
 /** Reports what a listener throws, so that the other listeners are still called. */

@@ -63,6 +63,17 @@ async function leave(
 
 function doNothing(): void {}
 
+function fail(): Response {
+  return new Response("", { status: 500 });
+}
+
+/** Notes what a listener of another request is told of the visitor's session. */
+async function leaveOpen(visitor: Visitor, site: Site): Promise<SessionEnd[]> {
+  let told: SessionEnd[] = [];
+  await visitor.visit((session) => void (told = listen({ site }, session)));
+  return told;
+}
+
 function readHandle({ meta }: Session): string {
   return String(meta.handle);
 }
@@ -133,6 +144,67 @@ describe.each(EVERY_BACKEND)("sessions.onEnd, on %s", (_, create) => {
     expect(left.told).toEqual([]);
     await left.visitor.visit(regenerate);
     await expectEnd(left, "superseded");
+  });
+
+  test.each([
+    ["gives it a new id", logIn, regenerate],
+    ["logs another user in", write, logInBen],
+    ["ends it", write, destroy],
+  ])(
+    "X6: keeps watching while a login() is to be stored and another request %s",
+    async (__, first, meanwhile) => {
+      const { site, visitor } = await leave(create, {}, first);
+      const tab = visitor.clone();
+      let told: SessionEnd[] = [];
+      await visitor.visit(async (session) => {
+        session.login("Ann");
+        told = listen({ site }, session);
+        const elsewhere = await leaveOpen(tab, site);
+        await tab.visit(meanwhile);
+        await until(() => elsewhere.length > 0);
+      });
+      expect(told).toEqual([]);
+      await visitor.visit(destroy);
+      await until(() => told.length > 0);
+      expect(told).toEqual(["destroyed"]);
+    },
+  );
+
+  test.each([
+    ["destroyed", "its user's session has ended", destroy, doNothing],
+    ["superseded", "the request fails", regenerate, fail],
+  ] as [SessionEnd, string, Page, Page][])(
+    "X6: calls the listener with %p if a login() is not stored because %s",
+    async (reason, __, meanwhile, end) => {
+      const { site, visitor } = await leave(create);
+      const tab = visitor.clone();
+      let told: SessionEnd[] = [];
+      await visitor.visit(async (session) => {
+        session.login("Ann");
+        told = listen({ site }, session);
+        const elsewhere = await leaveOpen(tab, site);
+        await tab.visit(meanwhile);
+        await until(() => elsewhere.length > 0);
+        return end(session);
+      });
+      await until(() => told.length > 0);
+      expect(told).toEqual([reason]);
+    },
+  );
+
+  test("X6: watches the session that a login() through a former id takes over", async () => {
+    const { site, visitor } = await leave(create);
+    const late = visitor.clone();
+    await visitor.visit(regenerate);
+    let told: SessionEnd[] = [];
+    await late.visit((session) => {
+      session.login("Ann");
+      told = listen({ site }, session);
+    });
+    expect(told).toEqual([]);
+    await late.visit(destroy);
+    await until(() => told.length > 0);
+    expect(told).toEqual(["destroyed"]);
   });
 
   test("watches a new session once it is stored", async () => {
