@@ -9,7 +9,10 @@ import type { Settings } from "./options.ts";
 import type { SessionEnd } from "./watchlist.ts";
 import { Watchlist } from "./watchlist.ts";
 
-/** How often, in milliseconds, to look for expired sessions and for writes by other processes. */
+/**
+ * How often, in milliseconds, to look for expired and newly watched sessions, and for writes by
+ * other processes.
+ */
 const TICK = 250;
 
 /** How many sessions are read in one step. Requests are served between steps. */
@@ -24,8 +27,9 @@ const LONGEST_REST = 60_000;
 /**
  * Detects when sessions end. Sessions that this process ends are detected immediately. Of sessions
  * that other processes end, the store sends notices; in case a notice was lost, all watched
- * sessions are read again every `watchInterval`. A notice only causes a read: a session has ended
- * when the store says so, and a failing store ends no session.
+ * sessions are read again every `watchInterval`. A session is also read once after it was added: it
+ * may have ended since its request read it. A notice only causes a read: a session has ended when
+ * the store says so, and a failing store ends no session.
  *
  * One timer serves all sessions, and it runs only while sessions are watched.
  */
@@ -155,8 +159,8 @@ export class SessionWatch {
     this.#emptySince = undefined;
     if (this.#isReading || now < this.#failsUntil) return;
     if (this.#isDue(now)) return void this.#readAll();
-    const expired = this.#list.findExpired(this.#settings.now());
-    if (expired.length > 0) void this.#readOnce(expired);
+    const doubtful = this.#list.takeDoubtful(this.#settings.now());
+    if (doubtful.length > 0) void this.#readOnce(doubtful);
   }
 
   #isDue(now: number): boolean {
@@ -172,7 +176,7 @@ export class SessionWatch {
     this.#isInDoubt = false;
     this.#readAt = performance.now();
     this.#writes = this.#countWrites();
-    await this.#readOnce(this.#list.keys);
+    await this.#readOnce(this.#list.takeAll());
     const now = performance.now();
     this.#restsUntil = now + REST * (now - this.#readAt);
     // A failing store is left alone.

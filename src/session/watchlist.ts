@@ -37,6 +37,8 @@ export class Watchlist {
   readonly #lifetimes: Lifetimes;
   readonly #lives = new WeakMap<Life, Watched>();
   readonly #places = new Map<string, Place>();
+  /** Keys on the list that were not read since they were added. */
+  readonly #added = new Set<string>();
   /** No session on the list expires before this time, in Unix milliseconds. */
   #firstEnd = Infinity;
   #isUsed = false;
@@ -50,7 +52,9 @@ export class Watchlist {
     return this.#places.size;
   }
 
-  get keys(): readonly string[] {
+  /** The keys of all sessions on the list, which the caller reads. */
+  takeAll(): readonly string[] {
+    this.#added.clear();
     return [...this.#places.keys()];
   }
 
@@ -93,12 +97,14 @@ export class Watchlist {
     this.#firstEnd = Math.min(this.#firstEnd, place.endsAt);
   }
 
-  /** The keys of the sessions that have expired unless another process has used them. */
-  findExpired(now: number): readonly string[] {
-    if (now < this.#firstEnd) return [];
-    const places = [...this.#places];
-    this.#firstEnd = places.reduce((first, [, { endsAt }]) => Math.min(first, endsAt), Infinity);
-    return places.filter(([, { endsAt }]) => endsAt <= now).map(([key]) => key);
+  /**
+   * The keys of sessions that may have ended, which the caller reads: they have expired unless
+   * another process has used them, or may have ended before they were added.
+   */
+  takeDoubtful(now: number): readonly string[] {
+    const doubtful = new Set([...this.#added, ...this.#findExpired(now)]);
+    this.#added.clear();
+    return [...doubtful];
   }
 
   /** Whether a session has expired, unless another process has used it. */
@@ -133,6 +139,13 @@ export class Watchlist {
     for (const { watched } of this.#places.values()) for (const each of watched) this.#forget(each);
   }
 
+  #findExpired(now: number): readonly string[] {
+    if (now < this.#firstEnd) return [];
+    const places = [...this.#places];
+    this.#firstEnd = places.reduce((first, [, { endsAt }]) => Math.min(first, endsAt), Infinity);
+    return places.filter(([, { endsAt }]) => endsAt <= now).map(([key]) => key);
+  }
+
   /** Updates the list by where the session is now. */
   #settle(watched: Watched): void {
     const { place } = watched.life;
@@ -157,6 +170,7 @@ export class Watchlist {
     this.#remove(watched);
     watched.key = key;
     watched.ended = undefined;
+    this.#added.add(key);
     const place = this.#places.get(key);
     if (place === undefined) {
       this.#places.set(key, { watched: new Set([watched]), endsAt: Infinity });
@@ -188,7 +202,9 @@ export class Watchlist {
     watched.key = undefined;
     const place = this.#places.get(key);
     place?.watched.delete(watched);
-    if (place?.watched.size === 0) this.#places.delete(key);
+    if (place?.watched.size !== 0) return;
+    this.#places.delete(key);
+    this.#added.delete(key);
   }
 }
 
