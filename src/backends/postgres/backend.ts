@@ -71,6 +71,9 @@ const BEGINNING = Number.MIN_SAFE_INTEGER;
 /** unique_violation */
 const TAKEN = "23505";
 
+/** undefined_table */
+const MISSING = "42P01";
+
 /**
  * Keeps sessions in PostgreSQL, with Drizzle on Bun's own client. Any number of processes and
  * machines can share them.
@@ -171,7 +174,7 @@ export class PostgresSessionBackend extends SessionStore {
       try {
         return (await this.#write(this.#statements.rotate, values, deadline)).affectedRows === 1;
       } catch (error) {
-        if (!(error instanceof Bun.SQL.PostgresError && error.errno === TAKEN)) throw error;
+        if (!hasCode(error, TAKEN)) throw error;
       }
       const cleared = await this.#run(this.#statements.removeExpired, { id: newId, now });
       if (cleared.affectedRows === 0) return false;
@@ -262,11 +265,16 @@ export class PostgresSessionBackend extends SessionStore {
         this.#isMigrated = true;
       },
       (error: unknown) => {
-        this.#migration = undefined;
+        this.#forgetMigration();
         throw error;
       },
     );
     return this.#migration;
+  }
+
+  #forgetMigration(): void {
+    this.#migration = undefined;
+    this.#isMigrated = false;
   }
 
   /** Runs `work` after the table has been migrated. */
@@ -276,6 +284,10 @@ export class PostgresSessionBackend extends SessionStore {
     try {
       if (!this.#isMigrated) await this.#migrate();
       return await work();
+    } catch (error) {
+      // The table was dropped: the next call creates it again, or says what to do.
+      if (hasCode(error, MISSING)) this.#forgetMigration();
+      throw error;
     } finally {
       this.#pending--;
       if (this.#pending === 0) this.#idle.resolve();
@@ -289,6 +301,10 @@ export class PostgresSessionBackend extends SessionStore {
     }
     await this.#pool.close();
   }
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Bun.SQL.PostgresError && error.errno === code;
 }
 
 /** Returns the app's pool from what it passed as the source. */

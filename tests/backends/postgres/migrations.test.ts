@@ -69,6 +69,16 @@ describe.skipIf(!postgres.isThere)("PostgresSessionBackend, when it starts,", ()
     expect(indexed.flat()).toEqual([...names, "bunpie_sessions_pkey"].toSorted());
   });
 
+  test("creates the tables again after they were dropped while it runs", async () => {
+    const backend = open();
+    await backend.ready();
+    await schema.sql`DROP TABLE bunpie_migrations, bunpie_sessions`;
+    const record = makeRecord();
+    expect(await backend.create("id", record).then(String, String)).toContain("does not exist");
+    expect(await backend.create("id", record)).toBe(true);
+    expect(await tables()).toEqual(OWN_TABLES);
+  });
+
   test("creates a custom table, with all that belongs to it, in the given place", async () => {
     await using elsewhere = await Schema.create();
     const place = { table: "shop", schema: elsewhere.name };
