@@ -21,7 +21,7 @@ interface Watched {
   readonly listeners: Set<{ readonly call: Listener }>;
   /** The session's key in the store; `undefined` before it is stored, and after its end. */
   key: string | undefined;
-  /** Why the session under the key has ended, if a login() may still replace it by another. */
+  /** Why the session under the key has ended, while a login() may still replace it by another. */
   ended: SessionEnd | undefined;
 }
 
@@ -187,7 +187,8 @@ export class Watchlist {
     const listeners = [...watched.listeners];
     watched.listeners.clear();
     // Deferred, because this may be in the middle of a write, and a listener may use the session.
-    for (const { call } of listeners) queueMicrotask(() => notify(call, reason));
+    const first = watched.ended ?? reason;
+    for (const { call } of listeners) queueMicrotask(() => notify(call, first));
   }
 
   #forget(watched: Watched): void {

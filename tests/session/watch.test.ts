@@ -67,13 +67,6 @@ function fail(): Response {
   return new Response("", { status: 500 });
 }
 
-/** Notes what a listener of another request is told of the visitor's session. */
-async function leaveOpen(visitor: Visitor, site: Site): Promise<SessionEnd[]> {
-  let told: SessionEnd[] = [];
-  await visitor.visit((session) => void (told = listen({ site }, session)));
-  return told;
-}
-
 function readHandle({ meta }: Session): string {
   return String(meta.handle);
 }
@@ -153,15 +146,14 @@ describe.each(EVERY_BACKEND)("sessions.onEnd, on %s", (_, create) => {
   ])(
     "X6: keeps watching while a login() is to be stored and another request %s",
     async (__, first, meanwhile) => {
-      const { site, visitor } = await leave(create, {}, first);
-      const tab = visitor.clone();
+      const left = await leave(create, {}, first);
+      const visitor = left.visitor.clone();
       let told: SessionEnd[] = [];
       await visitor.visit(async (session) => {
         session.login("Ann");
-        told = listen({ site }, session);
-        const elsewhere = await leaveOpen(tab, site);
-        await tab.visit(meanwhile);
-        await until(() => elsewhere.length > 0);
+        told = listen(left, session);
+        await left.visitor.visit(meanwhile);
+        await until(() => left.told.length > 0);
       });
       expect(told).toEqual([]);
       await visitor.visit(destroy);
@@ -171,20 +163,19 @@ describe.each(EVERY_BACKEND)("sessions.onEnd, on %s", (_, create) => {
   );
 
   test.each([
-    ["destroyed", "its user's session has ended", destroy, doNothing],
-    ["superseded", "the request fails", regenerate, fail],
-  ] as [SessionEnd, string, Page, Page][])(
+    ["destroyed", "its user's session was destroyed", ({ visitor }) => visitor.visit(destroy)],
+    ["expired", "its user's session expired", ({ site }) => site.clock.advance(30 * MINUTE)],
+    ["superseded", "the request fails", ({ visitor }) => visitor.visit(regenerate), fail],
+  ] as [SessionEnd, string, (left: Left) => unknown, Page?][])(
     "X6: calls the listener with %p if a login() is not stored because %s",
-    async (reason, __, meanwhile, end) => {
-      const { site, visitor } = await leave(create);
-      const tab = visitor.clone();
+    async (reason, __, meanwhile, end = doNothing) => {
+      const left = await leave(create);
       let told: SessionEnd[] = [];
-      await visitor.visit(async (session) => {
+      await left.visitor.clone().visit(async (session) => {
         session.login("Ann");
-        told = listen({ site }, session);
-        const elsewhere = await leaveOpen(tab, site);
-        await tab.visit(meanwhile);
-        await until(() => elsewhere.length > 0);
+        told = listen(left, session);
+        await meanwhile(left);
+        await until(() => left.told.length > 0);
         return end(session);
       });
       await until(() => told.length > 0);
@@ -211,15 +202,15 @@ describe.each(EVERY_BACKEND)("sessions.onEnd, on %s", (_, create) => {
     const left = await leave(create, { watchInterval: 60 });
     const brief = left.site.visitor();
     await brief.visit((session) => session.login("Ben", { remember: 60 }));
-    const briefly = await leaveOpen(brief, left.site);
-    const elsewhere = await leaveOpen(left.visitor, left.site);
+    let briefly: SessionEnd[] = [];
+    await brief.visit((session) => void (briefly = listen(left, session)));
     left.site.clock.advance(MINUTE);
     // By then the store has been read for what happened before it gave notices.
     await until(() => briefly.length > 0);
     let told: SessionEnd[] = [];
     await left.visitor.clone().visit(async (session) => {
       await left.visitor.visit(destroy);
-      await until(() => elsewhere.length > 0);
+      await until(() => left.told.length > 0);
       told = listen(left, session);
     });
     await until(() => told.length > 0);
