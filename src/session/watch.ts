@@ -59,7 +59,7 @@ export class SessionWatch {
     this.#store = new GuardedStore(settings.store, () => undefined, settings.storeTimeout);
     this.#lifetimes = lifetimes;
     this.#events = events;
-    this.#list = new Watchlist(lifetimes);
+    this.#list = new Watchlist(lifetimes, settings.now);
   }
 
   /**
@@ -159,7 +159,7 @@ export class SessionWatch {
     this.#emptySince = undefined;
     if (this.#isReading || now < this.#failsUntil) return;
     if (this.#isDue(now)) return void this.#readAll();
-    const doubtful = this.#list.takeDoubtful(this.#settings.now());
+    const doubtful = this.#list.takeDoubtful();
     if (doubtful.length > 0) void this.#readOnce(doubtful);
   }
 
@@ -228,7 +228,7 @@ export class SessionWatch {
     if (found !== undefined && isNote(found))
       return void this.#list.endForOthers(key, "superseded");
     // A sweep removes expired sessions without a notice.
-    const isExpired = !told && this.#list.seemsExpired(key, this.#settings.now());
+    const isExpired = !told && this.#list.seemsExpired(key);
     void this.#list.endForOthers(key, isExpired ? "expired" : "destroyed");
   }
 

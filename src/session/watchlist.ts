@@ -35,6 +35,7 @@ interface Place {
 /** The sessions whose end is listened for, by their keys in the store. */
 export class Watchlist {
   readonly #lifetimes: Lifetimes;
+  readonly #now: () => number;
   readonly #lives = new WeakMap<Life, Watched>();
   readonly #places = new Map<string, Place>();
   /** Keys on the list that were not read since they were added. */
@@ -43,8 +44,9 @@ export class Watchlist {
   #firstEnd = Infinity;
   #isUsed = false;
 
-  constructor(lifetimes: Lifetimes) {
+  constructor(lifetimes: Lifetimes, now: () => number) {
     this.#lifetimes = lifetimes;
+    this.#now = now;
   }
 
   /** How many stored sessions are on the list. */
@@ -101,15 +103,15 @@ export class Watchlist {
    * The keys of sessions that may have ended, which the caller reads: they have expired unless
    * another process has used them, or may have ended before they were added.
    */
-  takeDoubtful(now: number): readonly string[] {
-    const doubtful = new Set([...this.#added, ...this.#findExpired(now)]);
+  takeDoubtful(): readonly string[] {
+    const doubtful = new Set([...this.#added, ...this.#findExpired()]);
     this.#added.clear();
     return [...doubtful];
   }
 
   /** Whether a session has expired, unless another process has used it. */
-  seemsExpired(key: string, now: number): boolean {
-    return (this.#places.get(key)?.endsAt ?? Infinity) <= now;
+  seemsExpired(key: string): boolean {
+    return (this.#places.get(key)?.endsAt ?? Infinity) <= this.#now();
   }
 
   /** Calls the listeners of the session under this key, which has ended. */
@@ -139,7 +141,8 @@ export class Watchlist {
     for (const { watched } of this.#places.values()) for (const each of watched) this.#forget(each);
   }
 
-  #findExpired(now: number): readonly string[] {
+  #findExpired(): readonly string[] {
+    const now = this.#now();
     if (now < this.#firstEnd) return [];
     const places = [...this.#places];
     this.#firstEnd = places.reduce((first, [, { endsAt }]) => Math.min(first, endsAt), Infinity);
@@ -157,8 +160,10 @@ export class Watchlist {
         return this.prolong(place.key, place.record);
       case "superseded":
         return this.#end(watched, "superseded");
-      case "ended":
-        return this.#end(watched, "destroyed");
+      case "ended": {
+        const isExpired = key !== undefined && this.seemsExpired(key);
+        return this.#end(watched, isExpired ? "expired" : "destroyed");
+      }
       case "nowhere":
       case "lapsed":
         // With a key, its handler has emptied it. Without one, it is not stored yet.

@@ -320,6 +320,13 @@ describe("sessions.onEnd", () => {
     }
   });
 
+  test("reports as expired a session that its own write finds expired", async () => {
+    const left = await leaveTapped(60);
+    left.site.clock.advance(30 * MINUTE);
+    expect(await left.session.save()).toBe(false);
+    await expectEnd(left, "expired");
+  });
+
   test("calls the listener of a session that has ended already", async () => {
     const left = await leaveTapped(60);
     await left.visitor.clone(left.site.another()).visit(destroy);
