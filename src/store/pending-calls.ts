@@ -27,7 +27,7 @@ class Call<Operation> implements Listed<Call<Operation>> {
 
 /**
  * The calls of a store that have not been answered. One timer serves all of them: a timer for each
- * would take 5 % of a request's time on SQLite.
+ * would take 4 % of the time of a write on SQLite.
  */
 export class PendingCalls<Operation> {
   readonly #timeout: number;
