@@ -1,4 +1,10 @@
-import { addPrivacy, addVary, refuseUnsendable, unshare, unshareEmpty } from "../http/headers.ts";
+import {
+  addPrivacy,
+  addVary,
+  refuseUnsendable,
+  unshare,
+  unshareConstant,
+} from "../http/headers.ts";
 import type { OpenSession } from "../session/open-session.ts";
 import type { AnySession } from "../session/session.ts";
 import type { MaybePromise } from "../store/maybe-promise.ts";
@@ -7,7 +13,7 @@ import { checkFile, findFile } from "./answers.ts";
 import { callPage } from "./call.ts";
 import { giveUp, showFailure } from "./failures.ts";
 import { writeLog } from "./log.ts";
-import { locate, toPath } from "./request.ts";
+import { locate, NO_LINES, toPath } from "./request.ts";
 import { finishHandshake, isHandshake } from "./sockets.ts";
 import { refuseMissing } from "./table.ts";
 import type { Visit } from "./visit.ts";
@@ -21,8 +27,6 @@ const PAGE = 3;
 const SHOW_FAILURE = 4;
 const SETTLE = 5;
 const DONE = 6;
-
-const NO_LINES: readonly string[] = [];
 
 /** Starts a step and returns its result, as a promise only if the step is asynchronous. */
 function ask(visit: Visit, step: number): unknown {
@@ -232,7 +236,7 @@ function route(visit: Visit): void {
 function addHeaders(visit: Visit, made: Response, setCookie: string | undefined): Response {
   const { site, raw, open } = visit;
   const isComplete = made === visit.made;
-  let response = addAskedHeaders(visit, isComplete ? made : unshareEmpty(made));
+  let response = addAskedHeaders(visit, isComplete ? made : unshareConstant(made));
   if (!isComplete) response.headers.set("x-content-type-options", "nosniff");
   // Middleware may have accessed the session after the page, or replaced the response's `Vary`.
   const isPrivate = isFresh(visit, made);

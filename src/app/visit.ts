@@ -11,7 +11,7 @@ import { hosts } from "./live.ts";
 import type { Log } from "./log.ts";
 import { toRequestId } from "./request-id.ts";
 import type { VisitFacts } from "./request.ts";
-import { AppRequest } from "./request.ts";
+import { AppRequest, NO_LINES } from "./request.ts";
 import type { ServerLike } from "./server-like.ts";
 import type { SocketConnection } from "./socket-connection.ts";
 import type { Branch, Match, RouteTable } from "./table.ts";
@@ -49,8 +49,6 @@ export class ResponseDraft {
    */
   readonly headers = new Headers();
 }
-
-const NO_LINES: readonly string[] = [];
 
 /** One request on its way through an app: what the steps of the pipeline have found and made. */
 export class Visit implements VisitFacts, Host {

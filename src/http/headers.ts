@@ -12,7 +12,7 @@ export function addPrivacy(headers: Headers): Headers {
 
 /** The response, or its copy, with the headers of {@link addPrivacy}. */
 export function withPrivacy(response: Response): Response {
-  const answer = unshareEmpty(response);
+  const answer = unshareConstant(response);
   addPrivacy(answer.headers);
   return answer;
 }
@@ -42,10 +42,8 @@ export function withCookie(response: Response, setCookie: string, cookieName: st
 
 type OwnBody = ReadableStream<Uint8Array> | Uint8Array<ArrayBuffer>;
 
-/** The bodies of the responses of {@link respondOnce}. */
-const bodies = new WeakMap<Response, OwnBody>();
-/** Those whose body has been passed on to a copy. */
-const passedOn = new WeakSet<Response>();
+/** The bodies of the responses of {@link respondOnce}; `null` once passed on to a copy. */
+const bodies = new WeakMap<Response, OwnBody | null>();
 const copies = new WeakSet<Response>();
 
 /**
@@ -87,9 +85,9 @@ function duplicate(response: Response): Response {
   return copy;
 }
 
-function passOn(response: Response, body: OwnBody): Response {
-  if (passedOn.has(response)) throw sentBefore();
-  passedOn.add(response);
+function passOn(response: Response, body: OwnBody | null): Response {
+  if (body === null) throw sentBefore();
+  bodies.set(response, null);
   const { status, statusText, headers } = response;
   return new Response(body, { status, statusText, headers });
 }
@@ -118,13 +116,13 @@ function sentBefore(): TypeError {
 
 /**
  * {@link unshare} for a response that may be a constant: Bun sends the headers of a response only
- * once. One with status 200 or 206 has a body, or need not be kept; copying it too would take too
- * long.
+ * once. Those with status 200 or 206 are left alone: most have a body, which can be sent only once
+ * too, and copying all of them would take too long.
  */
-export function unshareEmpty(response: Response): Response {
+export function unshareConstant(response: Response): Response {
   const { status } = response;
-  const hasBody = status === 200 || status === 206 || isForOne(response);
-  return hasBody ? response : unshare(response);
+  const isLeftAlone = status === 200 || status === 206 || isForOne(response);
+  return isLeftAlone ? response : unshare(response);
 }
 
 /** RFC 9111, 7.3: a shared cache that stores a Set-Cookie line hands the session to strangers. */

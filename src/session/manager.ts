@@ -281,9 +281,8 @@ export class SessionManager<Data extends SessionShape<Data> = AnySession> {
     );
   }
 
-  // The handler calls save() or update().
-
-  // `life` is the session that the call was made for. A destroy() may have come between.
+  // The handler calls save() or update(). `life` is the session that it called for: a destroy() may
+  // come before its turn.
 
   async #save(open: SomeOpenSession, life: Life): Promise<boolean> {
     await this.#endDestroyed(open);

@@ -96,7 +96,8 @@ export class PendingCalls<Operation> {
     }
     if (oldest !== undefined) this.#startTimer(oldest.askedAt - due);
     // Last, because the app's listeners may call the store.
-    const cause = new Error(`No answer after ${this.#timeout} ms.`);
-    for (const { operation, reject } of late) reject(this.#fail(operation, cause));
+    for (const { operation, reject } of late) {
+      reject(this.#fail(operation, new Error(`No answer after ${this.#timeout} ms.`)));
+    }
   }
 }

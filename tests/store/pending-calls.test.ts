@@ -1,14 +1,9 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from "bun:test";
 
 import { PendingCalls } from "../../src/store/pending-calls.ts";
+import { pass } from "../support/timers.ts";
 
 const TIMEOUT = 50;
-
-/** Lets `milliseconds` pass, and then what waits for them go on. */
-async function pass(milliseconds: number): Promise<void> {
-  jest.advanceTimersByTime(milliseconds);
-  for (let turn = 0; turn < 5; turn++) await undefined;
-}
 
 describe("PendingCalls", () => {
   const times = { totalTime: 0, maxTime: 0 };
